@@ -1,1 +1,170 @@
-//! placeholder
+//! Rust types of the contracts, generated from the Solidity interfaces in `l1-contracts/src/interfaces`.
+//!
+//! - [`l1`] and [`l2`]: one module per interface, with calls, events, errors and an RPC instance each, such as
+//!   `IInbox::IInboxInstance`, `IInbox::appendBatchCall` or `IInbox::BatchAppended`. All are re-exported here.
+//! - [`constructors`]: the constructors' arguments, which interfaces cannot hold.
+//! - [`samples`]: contracts for tests and benchmarks.
+//! - [`predeploys`]: the fixed addresses of the L2 contracts.
+//! - `artifacts` (feature of the same name): creation and deployed bytecode, read from Forge's output.
+//!
+//! A contract's deployment code is its creation code followed by its ABI-encoded constructor arguments:
+//!
+//! ```
+//! use alloy::{primitives::address, sol_types::SolConstructor};
+//! use bindings::constructors::Portal;
+//!
+//! let inbox = address!("0x00000000000000000000000000000000000000aa");
+//! let arguments = Portal::constructorCall { inbox }.abi_encode();
+//! assert_eq!(arguments.len(), 32);
+//! ```
+
+#[cfg(feature = "artifacts")]
+pub mod artifacts;
+pub mod predeploys;
+
+pub use l1::*;
+pub use l2::*;
+
+/// Contracts on L1 (the Multicall is deployed on both layers).
+#[allow(missing_docs)]
+pub mod l1 {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IInbox.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IPortal.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/ISystemConfig.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IDisputeGameFactory.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IDisputeGame.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IAnchorStateRegistry.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IMulticall3.sol"
+    );
+}
+
+/// Predeployed contracts on L2.
+#[allow(missing_docs)]
+pub mod l2 {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IL1Block.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IL2ToL1MessagePasser.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IGasPriceOracle.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IFeeVault.sol"
+    );
+}
+
+/// Contracts for tests and benchmarks.
+#[allow(missing_docs)]
+pub mod samples {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../test/samples/Counter.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../test/samples/StorageHeavy.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../test/samples/ISampleToken.sol"
+    );
+}
+
+/// Constructor arguments: `X::constructorCall { .. }.abi_encode()`.
+#[allow(missing_docs)]
+pub mod constructors {
+    alloy::sol! {
+        contract Inbox {
+            constructor(address portal, address systemConfig, uint64 forceDelay, uint64 sequencerTimeout);
+        }
+
+        contract Portal {
+            constructor(address inbox);
+        }
+
+        contract SystemConfig {
+            constructor(
+                address inbox,
+                address owner,
+                address batcher,
+                address unsafeBlockSigner,
+                uint64 gasLimit,
+                uint32 baseFeeScalar,
+                uint32 blobBaseFeeScalar,
+                uint32 operatorFeeScalar,
+                uint64 operatorFeeConstant
+            );
+        }
+
+        contract DisputeGame {
+            constructor(uint64 maxClockDuration);
+        }
+
+        contract DisputeGameFactory {
+            constructor(address gameImplementation, address anchorStateRegistry, address inbox, uint256 bond);
+        }
+
+        contract AnchorStateRegistry {
+            constructor(
+                address factory,
+                address guardian,
+                uint64 finalityDelay,
+                uint64 pauseDuration,
+                bytes32 genesisOutput,
+                uint64 genesisBlock
+            );
+        }
+
+        contract SampleToken {
+            constructor(string name, string symbol, address holder, uint256 supply);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::{primitives::keccak256, sol_types::SolCall, sol_types::SolEvent};
+
+    use super::*;
+
+    /// Selectors and topics that client libraries and the execution engine rely on.
+    #[test]
+    fn well_known_selectors() {
+        assert_eq!(IL1Block::setL1BlockValuesIsthmusCall::SELECTOR, [0x09, 0x89, 0x99, 0xbe]);
+        assert_eq!(IPortal::depositTransactionCall::SELECTOR, [0xe9, 0xe0, 0x5c, 0x42]);
+        assert_eq!(
+            IPortal::TransactionDeposited::SIGNATURE_HASH,
+            keccak256("TransactionDeposited(address,address,uint256,bytes)")
+        );
+        assert_eq!(
+            IL2ToL1MessagePasser::MessagePassed::SIGNATURE_HASH,
+            keccak256("MessagePassed(uint256,address,address,uint256,uint256,bytes,bytes32)")
+        );
+    }
+}

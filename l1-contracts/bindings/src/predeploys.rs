@@ -1,0 +1,20 @@
+//! Fixed addresses of the L2 contracts, the OP Stack's.
+
+use alloy::primitives::{Address, address};
+
+/// `GasPriceOracle`.
+pub const GAS_PRICE_ORACLE: Address = address!("0x420000000000000000000000000000000000000F");
+/// Fee vault of priority fees: the coinbase of L2 blocks.
+pub const SEQUENCER_FEE_VAULT: Address = address!("0x4200000000000000000000000000000000000011");
+/// `L1Block`.
+pub const L1_BLOCK: Address = address!("0x4200000000000000000000000000000000000015");
+/// `L2ToL1MessagePasser`.
+pub const L2_TO_L1_MESSAGE_PASSER: Address = address!("0x4200000000000000000000000000000000000016");
+/// Fee vault of base fees.
+pub const BASE_FEE_VAULT: Address = address!("0x4200000000000000000000000000000000000019");
+/// Fee vault of L1 data fees.
+pub const L1_FEE_VAULT: Address = address!("0x420000000000000000000000000000000000001A");
+/// Fee vault of operator fees.
+pub const OPERATOR_FEE_VAULT: Address = address!("0x420000000000000000000000000000000000001B");
+/// The account that sends the L1-attributes transaction.
+pub const DEPOSITOR_ACCOUNT: Address = address!("0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001");

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.25;
+
+/// @title IAnchorStateRegistry
+/// @notice Holds the newest final output root (the anchor), says which games count, and lets a guardian delay but
+///         never decide.
+/// @dev Constructor of the implementation: `constructor(address factory, address guardian, uint64 finalityDelay,
+///      uint64 pauseDuration, bytes32 genesisOutput, uint64 genesisBlock)`.
+interface IAnchorStateRegistry {
+    /// @notice The anchor moved forward.
+    event AnchorUpdated(address indexed game, bytes32 root, uint64 l2Block);
+    /// @notice The guardian excluded a game.
+    event GameBlacklisted(address indexed game);
+    /// @notice The guardian paused withdrawals and the anchor until `expiresAt`.
+    event Paused(uint64 expiresAt);
+    /// @notice The guardian ended a pause early.
+    event Unpaused();
+
+    /// @notice Only the guardian may call.
+    error NotGuardian(address caller);
+    /// @notice Withdrawals and the anchor are paused.
+    error WithdrawalsPaused(uint64 expiresAt);
+    /// @notice There is no pause to end.
+    error NotPaused();
+    /// @notice A new pause needs an unpaused time of `pauseDuration` after the last one.
+    error PauseTooSoon(uint64 allowedAt);
+    /// @notice The game was not created by the factory, or is blacklisted.
+    error GameNotProper(address game);
+    /// @notice The game is not of the respected type.
+    error GameNotRespected(address game);
+    /// @notice The game is not decided, or not for long enough.
+    error GameNotFinalized(address game);
+    /// @notice The game was not decided for the proposer.
+    error GameNotDefended(address game);
+    /// @notice The anchor only moves forward.
+    error AnchorNotNewer(uint64 anchorBlock, uint64 l2Block);
+
+    /// @notice Makes a final game's claim the anchor. Anyone may call.
+    function setAnchorState(address game) external;
+    /// @notice Excludes a game for ever. Only the guardian.
+    function blacklistDisputeGame(address game) external;
+    /// @notice Pauses withdrawals and the anchor for `pauseDuration`. Only the guardian; not during a pause and not
+    ///         before the same time without one has passed.
+    function pause() external;
+    /// @notice Ends a pause early. Only the guardian.
+    function unpause() external;
+
+    /// @notice The anchor: output root and L2 block.
+    function anchors() external view returns (bytes32 root, uint256 l2SequenceNumber);
+    /// @notice The game that the anchor comes from, zero for genesis.
+    function anchorGame() external view returns (address);
+    /// @notice Whether the factory created the game and nobody blacklisted it.
+    function isGameProper(address game) external view returns (bool);
+    /// @notice Whether the game is of the type that counts.
+    function isGameRespected(address game) external view returns (bool);
+    /// @notice Whether the game was decided longer than the finality delay ago.
+    function isGameFinalized(address game) external view returns (bool);
+    /// @notice Whether the factory created the game.
+    function isGameRegistered(address game) external view returns (bool);
+    /// @notice Whether the guardian excluded the game.
+    function isGameBlacklisted(address game) external view returns (bool);
+    /// @notice Whether the game's claim can be relied on: proper, respected, final and decided for the proposer.
+    function isGameClaimValid(address game) external view returns (bool);
+    /// @notice Whether withdrawals and the anchor are paused now.
+    function paused() external view returns (bool);
+    /// @notice When the current or last pause ends or ended, 0 if there was none.
+    function pausedUntil() external view returns (uint64);
+    /// @notice Length of a pause, and least time between two, in seconds.
+    function pauseDuration() external view returns (uint64);
+    /// @notice The type of games that count, 16.
+    function respectedGameType() external view returns (uint32);
+    /// @notice Seconds between a game's decision and its finality.
+    function disputeGameFinalityDelaySeconds() external view returns (uint256);
+    /// @notice The factory whose games count.
+    function disputeGameFactory() external view returns (address);
+    /// @notice The account that may blacklist and pause.
+    function guardian() external view returns (address);
+}

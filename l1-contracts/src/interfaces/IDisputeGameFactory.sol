@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.25;
+
+/// @title IDisputeGameFactory
+/// @notice Takes proposals of L2 outputs and creates one dispute game for each.
+/// @dev Constructor of the implementation: `constructor(address gameImplementation, address anchorStateRegistry,
+///      address inbox, uint256 bond)`.
+interface IDisputeGameFactory {
+    /// @notice One found game, as clients expect it.
+    /// @param index Index of the game in the factory.
+    /// @param metadata `uint32 gameType ‖ uint64 timestamp ‖ address game`.
+    /// @param timestamp When the game was created.
+    /// @param rootClaim The proposed output root.
+    /// @param extraData The ABI-encoded L2 block number.
+    struct GameSearchResult {
+        uint256 index;
+        bytes32 metadata;
+        uint64 timestamp;
+        bytes32 rootClaim;
+        bytes extraData;
+    }
+
+    /// @notice A game was created. Carries everything that an honest party needs to check the claim.
+    /// @param index Index of the game.
+    /// @param game Address of the game.
+    /// @param proposer The account that pays and gets back the bond.
+    /// @param l2Block The claimed L2 block.
+    /// @param rootClaim The claimed output root of that block: the last element of `vector`.
+    /// @param anchorBlock The L2 block from which the claim starts.
+    /// @param anchorOutput The agreed output root of that block.
+    /// @param vector Claimed output roots at the ends of the interval's parts.
+    /// @param batchCount Number of batches that the claim pins.
+    /// @param batchAcc Accumulator over those batches.
+    event Proposed(
+        uint256 indexed index,
+        address indexed game,
+        address indexed proposer,
+        uint64 l2Block,
+        bytes32 rootClaim,
+        uint64 anchorBlock,
+        bytes32 anchorOutput,
+        bytes32[] vector,
+        uint64 batchCount,
+        bytes32 batchAcc
+    );
+
+    /// @notice The claimed block must lie past the anchor.
+    error BlockNotAfterAnchor(uint64 anchorBlock, uint64 l2Block);
+    /// @notice The vector must have one element for each part of the interval.
+    error WrongVectorLength(uint256 expected, uint256 actual);
+    /// @notice No value of a claim may be zero: zero is the value of a failed run.
+    error ZeroValue(uint256 index);
+    /// @notice The pinned accumulator is not that of the Inbox.
+    error WrongBatchAcc(bytes32 expected, bytes32 actual);
+    /// @notice The given header is not that of the last pinned batch.
+    error WrongBatchHeader();
+    /// @notice The pinned batches do not hold the claimed block.
+    error BlockNotCovered(uint64 lastPinnedBlock, uint64 l2Block);
+    /// @notice The bond must be paid exactly.
+    error WrongBond(uint256 expected, uint256 actual);
+    /// @notice The same claim exists already.
+    error DuplicateGame(address game);
+
+    /// @notice Proposes an output root, starting from the current anchor. Anyone may call, paying exactly `bond()`.
+    /// @param l2Block The claimed L2 block.
+    /// @param vector Claimed output roots at the ends of the parts of `(anchor block, l2Block]`; the last one is the
+    ///        claim about `l2Block`.
+    /// @param batchCount Number of batches to pin.
+    /// @param batchAcc Accumulator over those batches; a proposal built on a reorged L1 reverts.
+    /// @param lastBatchHeader Packed header of batch `batchCount - 1`, which must reach `l2Block`.
+    /// @return game The new game.
+    function propose(
+        uint64 l2Block,
+        bytes32[] calldata vector,
+        uint64 batchCount,
+        bytes32 batchAcc,
+        bytes calldata lastBatchHeader
+    ) external payable returns (address game);
+
+    /// @notice Code of all games.
+    function gameImplementation() external view returns (address);
+    /// @notice Source of the anchor.
+    function anchorStateRegistry() external view returns (address);
+    /// @notice Source of the batches.
+    function inbox() external view returns (address);
+    /// @notice Bond of a root claim, in wei.
+    function bond() external view returns (uint256);
+    /// @notice The type of all games, 16.
+    function GAME_TYPE() external view returns (uint32);
+    /// @notice Number of games.
+    function gameCount() external view returns (uint256);
+    /// @notice The game at `index`; reverts out of range.
+    function gameAtIndex(uint256 index) external view returns (uint32 gameType, uint64 timestamp, address game);
+    /// @notice The game with this content id (`IDisputeGame.uuid`), zero if there is none.
+    function gameByUuid(bytes32 uuid) external view returns (address game);
+    /// @notice The newest games of a type, searching backwards from index `start`; empty if `start` is out of range.
+    /// @param gameType Type to search.
+    /// @param start Index of the first game to look at.
+    /// @param n Most games to return.
+    function findLatestGames(uint32 gameType, uint256 start, uint256 n)
+        external
+        view
+        returns (GameSearchResult[] memory games);
+    /// @notice Size of each part (but the last) of an interval of `n` blocks: the largest power of 16 strictly below
+    ///         `n`, at least 1.
+    function stride(uint64 n) external pure returns (uint64);
+    /// @notice Number of parts of an interval of `n` blocks, at most 16: the length of its vector.
+    function parts(uint64 n) external pure returns (uint64);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.25;
+
+/// @title ISystemConfig
+/// @notice Roles and L2 parameters. A change of a parameter that L2 execution depends on is enqueued in the Inbox,
+///         so that every node sees it at the same place. The initial values are part of the L2 genesis.
+/// @dev Constructor of the implementation: `constructor(address inbox, address owner, address batcher,
+///      address unsafeBlockSigner, uint64 gasLimit, uint32 baseFeeScalar, uint32 blobBaseFeeScalar,
+///      uint32 operatorFeeScalar, uint64 operatorFeeConstant)`.
+interface ISystemConfig {
+    /// @notice An L2 parameter changed; the Inbox carries the same content in a message of kind 2.
+    /// @param updateType 0 gas limit, 1 fee scalars, 2 operator fee.
+    /// @param value The new value, packed as in the message data.
+    event ConfigUpdated(uint8 indexed updateType, bytes32 value);
+    /// @notice The batcher changed.
+    event BatcherUpdated(address indexed batcher);
+    /// @notice The signer of the feed of unsafe blocks changed.
+    event UnsafeBlockSignerUpdated(address indexed signer);
+    /// @notice An ownership transfer began (from OpenZeppelin's Ownable2Step).
+    event OwnershipTransferStarted(address indexed previousOwner, address indexed newOwner);
+    /// @notice An ownership transfer completed (from OpenZeppelin's Ownable).
+    event OwnershipTransferred(address indexed previousOwner, address indexed newOwner);
+
+    /// @notice The gas limit is outside `MIN_GAS_LIMIT` to `MAX_GAS_LIMIT`.
+    error GasLimitOutOfBounds(uint64 gasLimit);
+    /// @notice The batcher cannot be the zero address.
+    error ZeroBatcher();
+    /// @notice The caller is not the owner (from OpenZeppelin's Ownable).
+    error OwnableUnauthorizedAccount(address account);
+    /// @notice The owner is not valid (from OpenZeppelin's Ownable).
+    error OwnableInvalidOwner(address owner);
+
+    /// @notice Sets the account that may append batches. Only the owner.
+    function setBatcher(address batcher) external;
+    /// @notice Sets the signer of the feed of unsafe blocks. Only the owner.
+    function setUnsafeBlockSigner(address signer) external;
+    /// @notice Sets the L2 block gas limit, within its bounds. Only the owner.
+    function setGasLimit(uint64 gasLimit) external;
+    /// @notice Sets the scalars of the L1 data fee, in millionths. Only the owner.
+    function setFeeScalars(uint32 baseFeeScalar, uint32 blobBaseFeeScalar) external;
+    /// @notice Sets the operator fee: scalar in millionths of a wei per gas, constant in wei. Only the owner.
+    function setOperatorFee(uint32 operatorFeeScalar, uint64 operatorFeeConstant) external;
+    /// @notice Offers the ownership to `newOwner`, who must accept it. Only the owner.
+    function transferOwnership(address newOwner) external;
+    /// @notice Accepts an offered ownership. Only the pending owner.
+    function acceptOwnership() external;
+
+    /// @notice The queue that parameter changes go to.
+    function inbox() external view returns (address);
+    /// @notice The owner.
+    function owner() external view returns (address);
+    /// @notice The account to which the ownership is offered.
+    function pendingOwner() external view returns (address);
+    /// @notice The account that may append batches.
+    function batcher() external view returns (address);
+    /// @notice The signer of the feed of unsafe blocks.
+    function unsafeBlockSigner() external view returns (address);
+    /// @notice The L2 block gas limit.
+    function gasLimit() external view returns (uint64);
+    /// @notice Scalar of the L1 base fee in the L1 data fee, in millionths.
+    function baseFeeScalar() external view returns (uint32);
+    /// @notice Scalar of the L1 blob base fee in the L1 data fee, in millionths.
+    function blobBaseFeeScalar() external view returns (uint32);
+    /// @notice Operator fee per gas, in millionths of a wei.
+    function operatorFeeScalar() external view returns (uint32);
+    /// @notice Operator fee per transaction, in wei.
+    function operatorFeeConstant() external view returns (uint64);
+    /// @notice Least L2 block gas limit.
+    function MIN_GAS_LIMIT() external view returns (uint64);
+    /// @notice Largest L2 block gas limit.
+    function MAX_GAS_LIMIT() external view returns (uint64);
+}
