@@ -1,8 +1,48 @@
-//! The state-transition function of the rollup (work in progress).
+//! The state-transition function (STF) of the rollup: what an L2 block is, given what stands in the L1 inbox.
+//!
+//! The node, the challenger and the fraud-proof program run this one `no_std` crate, so what is proven is the code
+//! that ran. It touches no database, clock, socket or thread, and it is total: for every valid previous block and
+//! every content of the inbox there is exactly one next block. Malformed input has a defined meaning (a default
+//! block, a skipped transaction), never a crash.
+//!
+//! Data flows through it in one direction:
+//!
+//! ```text
+//! inbox    packed headers and accumulators, as the L1 contract writes them
+//!   └ codec    batch payload ⇄ block specs
+//!       └ derive   spec + queue ⇒ the block's inputs: timestamp, messages, transactions
+//!           └ block    inputs + previous state ⇒ header, receipts, state changes (op-revm)
+//!               └ state    changes ⇒ state root, over any source of trie nodes
+//!                   └ output   header ⇒ output root
+//! ```
+//!
+//! Errors come in two kinds. What is wrong with *inputs from a chain* ends here, as a skipped transaction or a
+//! default block. What is wrong with the *state source* (a missing trie node, a database failure) is returned: then
+//! there is no result, as opposed to a different one.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
+pub mod block;
 mod changes;
+pub mod codec;
+pub mod config;
+pub mod derive;
+pub mod inbox;
+pub mod message;
+pub mod output;
+mod overlay;
+pub mod predeploys;
+pub mod state;
+pub mod transaction;
 
+pub use block::{BlockBuilder, BlockError, ExecutedBlock};
 pub use changes::{StateChanges, StorageChanges};
+pub use codec::BlockSpec;
+pub use config::ChainConfig;
+pub use derive::{BlockInputs, MessageSource};
+pub use inbox::{BatchHeader, Message, MessageHeader};
+pub use output::output_root;
+pub use overlay::Overlay;
+pub use state::{StateTrie, TrieState};
+pub use transaction::{Skip, Transaction};

@@ -1,0 +1,371 @@
+//! Execution of one block on op-revm: system call, L1-attributes deposit, deposits, transactions, header.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header, TxReceipt};
+use alloy_eips::{eip2718::Encodable2718, eip2935::HISTORY_STORAGE_ADDRESS, eip4788::SYSTEM_ADDRESS};
+use alloy_primitives::{B256, Bloom, Bytes, U256, b256};
+use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope, OpTxType};
+use op_revm::{
+    DefaultOp, L1BlockInfo, OpBuilder, OpContext, OpHaltReason, OpSpecId, OpTransactionError,
+    api::builder::DefaultOpEvm,
+};
+use revm::{
+    Context, Database, DatabaseCommit, ExecuteEvm, SystemCallEvm,
+    context::{
+        BlockEnv, CfgEnv, ContextTr,
+        result::{EVMError, ExecutionResult},
+    },
+    context_interface::block::BlobExcessGasAndPrice,
+};
+use trie::{NodeSink, NodeSource, TrieError};
+
+use crate::{
+    Skip, StateChanges, StateTrie, Transaction,
+    config::{ChainConfig, MAX_BLOCK_GAS_LIMIT, MIN_BLOCK_GAS_LIMIT},
+    derive::valid_deposit,
+    inbox::{Message, MessageKind},
+    message::ConfigUpdate,
+    overlay::Overlay,
+    predeploys::SEQUENCER_FEE_VAULT,
+};
+
+mod attributes;
+pub use attributes::L1Attributes;
+
+/// The rules of execution: the OP Stack's Isthmus, that is Ethereum's Prague.
+pub const SPEC: OpSpecId = OpSpecId::ISTHMUS;
+
+/// Deposit receipts carry this version since the OP Stack's Canyon.
+const DEPOSIT_RECEIPT_VERSION: u64 = 1;
+
+/// sha256 of nothing: the hash of an empty list of execution requests (EIP-7685).
+const EMPTY_REQUESTS_HASH: B256 =
+    b256!("0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+
+/// Why a block has no result. Never caused by what stands in the block, only by the state it runs on.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockError<E> {
+    /// The state could not be read.
+    #[error("state: {0}")]
+    Database(E),
+    /// The EVM reported a failure that no transaction can cause.
+    #[error("evm: {0}")]
+    Evm(String),
+}
+
+/// The EVM type of a block over a state.
+pub type BlockEvm<DB, INSP = ()> = DefaultOpEvm<OpContext<DB>, INSP>;
+
+/// The EVM's block environment for a header (its number, time, beneficiary, gas limit, base fee, randomness).
+pub fn block_env(header: &Header) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: U256::ZERO,
+        prevrandao: Some(header.mix_hash),
+        // There are no blobs on L2: excess zero, price one wei.
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 1 }),
+        slot_num: 0,
+    }
+}
+
+/// The EVM's configuration for a chain.
+pub fn evm_config(chain_id: u64) -> CfgEnv<OpSpecId> {
+    CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id)
+}
+
+/// A block under construction: derivation runs a given list of transactions through it, the sequencer picks its own.
+///
+/// ```text
+/// BlockBuilder::begin   deposits and messages          (the state underneath is only read)
+///   .execute(tx) …      user transactions, each in or skipped
+///   .finish()           ⇒ PendingBlock + the state underneath
+///     .seal(trie)       ⇒ ExecutedBlock, its header complete
+/// ```
+pub struct BlockBuilder<DB: Database> {
+    evm: BlockEvm<Overlay<DB>>,
+    header: Header,
+    transactions: Vec<Transaction>,
+    receipts: Vec<OpReceiptEnvelope>,
+}
+
+impl<DB: Database> BlockBuilder<DB> {
+    /// Starts the block after `parent` (whose hash is `parent_hash`) on the state that `parent` left. `cursor` is the
+    /// queue index after `parent`; `messages` are those that the block consumes from there on.
+    pub fn begin(
+        config: &ChainConfig,
+        parent: &Header,
+        parent_hash: B256,
+        timestamp: u64,
+        cursor: u64,
+        messages: &[Message],
+        state: DB,
+    ) -> Result<Self, BlockError<DB::Error>> {
+        let mut overlay = Overlay::new(state);
+        let mut attributes = L1Attributes::read(&mut overlay).map_err(BlockError::Database)?;
+        attributes.sequence_number = attributes.sequence_number.saturating_add(1);
+        let mut header = next_header(config, parent, parent_hash, timestamp);
+        let end = cursor.saturating_add(messages.len() as u64);
+        header.extra_data = Bytes::copy_from_slice(&end.to_be_bytes());
+        for message in messages {
+            match message.header.kind {
+                MessageKind::L1Info => {
+                    attributes.report(&message.header);
+                    header.mix_hash = message.header.prev_randao;
+                }
+                MessageKind::Config => match ConfigUpdate::decode(&message.data) {
+                    Ok(ConfigUpdate::GasLimit(limit)) => {
+                        header.gas_limit = limit.clamp(MIN_BLOCK_GAS_LIMIT, MAX_BLOCK_GAS_LIMIT);
+                    }
+                    Ok(update) => attributes.configure(update),
+                    // Only a contract other than ours could send this; it means nothing.
+                    Err(_) => {}
+                },
+                MessageKind::Deposit => {}
+            }
+        }
+        let context: OpContext<Overlay<DB>> = Context::op()
+            .with_db(overlay)
+            .with_cfg(evm_config(config.chain_id))
+            .with_block(block_env(&header))
+            .with_chain(L1BlockInfo::default());
+        let number = header.number;
+        let mut builder =
+            Self { evm: context.build_op(), header, transactions: Vec::new(), receipts: Vec::new() };
+        builder.store_parent_hash(parent_hash)?;
+        builder.deposit(&Transaction::deposit(attributes.to_deposit(number)))?;
+        for message in messages {
+            if let Some(Ok(deposit)) = valid_deposit(message) {
+                builder.deposit(&Transaction::deposit(deposit))?;
+            }
+        }
+        Ok(builder)
+    }
+
+    /// The header so far: everything but roots, bloom and gas used is final.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Gas that is still to be had in this block.
+    pub const fn gas_left(&self) -> u64 {
+        self.header.gas_limit.saturating_sub(self.header.gas_used)
+    }
+
+    /// Receipts of the transactions that are in the block, deposits first.
+    pub fn receipts(&self) -> &[OpReceiptEnvelope] {
+        &self.receipts
+    }
+
+    /// The state as the transactions so far have left it.
+    pub fn state(&mut self) -> &mut Overlay<DB> {
+        self.evm.0.ctx.db_mut()
+    }
+
+    /// Runs a user's transaction. It is in the block afterwards, or it is skipped and left no trace.
+    pub fn execute(&mut self, tx: &Transaction) -> Result<Result<(), Skip>, BlockError<DB::Error>> {
+        if tx.envelope().is_deposit() {
+            return Ok(Err(Skip::ForbiddenType(OpTxType::Deposit as u8)));
+        }
+        let (limit, left) = (alloy_consensus::Transaction::gas_limit(tx.envelope()), self.gas_left());
+        if limit > left {
+            return Ok(Err(Skip::BlockGas { limit, left }));
+        }
+        self.run(tx)
+    }
+
+    /// Ends the block. Returns what is left to do, and the state underneath.
+    pub fn finish(self) -> (PendingBlock, DB) {
+        let (changes, state) = self.evm.0.ctx.journaled_state.database.into_changes();
+        let pending = PendingBlock {
+            header: self.header,
+            transactions: self.transactions,
+            receipts: self.receipts,
+            changes,
+        };
+        (pending, state)
+    }
+
+    /// The system call of EIP-2935.
+    fn store_parent_hash(&mut self, parent_hash: B256) -> Result<(), BlockError<DB::Error>> {
+        let input = Bytes::copy_from_slice(parent_hash.as_slice());
+        let call = self.evm.system_call_one_with_caller(SYSTEM_ADDRESS, HISTORY_STORAGE_ADDRESS, input);
+        // Whether the call succeeds does not matter to the block (EIP-2935); the contract's code always does.
+        call.map_err(fatal)?;
+        let changes = self.evm.finalize();
+        self.state().commit(changes);
+        Ok(())
+    }
+
+    fn deposit(&mut self, tx: &Transaction) -> Result<(), BlockError<DB::Error>> {
+        match self.run(tx)? {
+            Ok(()) => Ok(()),
+            // op-revm turns every failure of a deposit into a receipt of failure.
+            Err(skip) => Err(BlockError::Evm(skip.to_string())),
+        }
+    }
+
+    fn run(&mut self, tx: &Transaction) -> Result<Result<(), Skip>, BlockError<DB::Error>> {
+        let deposit_nonce = match tx.envelope() {
+            OpTxEnvelope::Deposit(_) => {
+                let sender = self.state().basic(tx.sender()).map_err(BlockError::Database)?;
+                Some(sender.map_or(0, |info| info.nonce))
+            }
+            _ => None,
+        };
+        let result = self.evm.transact_one(tx.to_evm());
+        let changes = self.evm.finalize();
+        let result = match result {
+            Ok(result) => result,
+            Err(EVMError::Transaction(OpTransactionError::Base(invalid))) => return Ok(Err(invalid.into())),
+            Err(EVMError::Transaction(other)) => return Ok(Err(Skip::Rollup(other.to_string()))),
+            Err(error) => return Err(fatal(error)),
+        };
+        self.state().commit(changes);
+        self.header.gas_used = self.header.gas_used.saturating_add(result.tx_gas_used());
+        self.receipts.push(receipt(tx, result, self.header.gas_used, deposit_nonce));
+        self.transactions.push(tx.clone());
+        Ok(Ok(()))
+    }
+}
+
+/// An EVM error that no transaction can cause.
+fn fatal<E>(error: EVMError<E, OpTransactionError>) -> BlockError<E> {
+    match error {
+        EVMError::Database(error) => BlockError::Database(error),
+        EVMError::Transaction(error) => BlockError::Evm(error.to_string()),
+        EVMError::Header(error) => BlockError::Evm(error.to_string()),
+        EVMError::Custom(error) => BlockError::Evm(error),
+        _ => BlockError::Evm(String::from("unexpected error")),
+    }
+}
+
+fn receipt(
+    tx: &Transaction,
+    result: ExecutionResult<OpHaltReason>,
+    cumulative_gas_used: u64,
+    deposit_nonce: Option<u64>,
+) -> OpReceiptEnvelope {
+    let success = result.is_success();
+    // Only a success leaves logs behind.
+    let logs = if success { result.into_logs() } else { Vec::new() };
+    OpReceiptEnvelope::from_parts(
+        success,
+        cumulative_gas_used,
+        &logs,
+        tx.envelope().tx_type(),
+        deposit_nonce,
+        deposit_nonce.map(|_| DEPOSIT_RECEIPT_VERSION),
+    )
+}
+
+/// The header of the block after `parent`, before its transactions. The gas limit and the randomness are the
+/// parent's until a message changes them.
+fn next_header(config: &ChainConfig, parent: &Header, parent_hash: B256, timestamp: u64) -> Header {
+    let base_fee = config.next_base_fee(
+        parent.base_fee_per_gas.unwrap_or_default(),
+        parent.gas_used,
+        parent.gas_limit,
+    );
+    Header {
+        parent_hash,
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: SEQUENCER_FEE_VAULT,
+        number: parent.number.saturating_add(1),
+        gas_limit: parent.gas_limit,
+        timestamp,
+        mix_hash: parent.mix_hash,
+        base_fee_per_gas: Some(base_fee),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        // There is no beacon chain under L2, and no beacon-roots contract.
+        parent_beacon_block_root: Some(B256::ZERO),
+        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        ..Header::default()
+    }
+}
+
+/// An executed block whose state root is still to be computed.
+#[derive(Debug)]
+pub struct PendingBlock {
+    header: Header,
+    transactions: Vec<Transaction>,
+    receipts: Vec<OpReceiptEnvelope>,
+    changes: StateChanges,
+}
+
+impl PendingBlock {
+    /// Computes all roots. `trie` stands at the parent's state and moves to the block's; new nodes go to `sink`.
+    pub fn seal(
+        mut self,
+        trie: &mut StateTrie,
+        source: &impl NodeSource,
+        sink: &mut impl NodeSink,
+    ) -> Result<ExecutedBlock, TrieError> {
+        let header = &mut self.header;
+        header.state_root = trie.update(&mut self.changes, source, sink)?;
+        header.withdrawals_root = Some(trie.message_passer_root(source)?);
+        let encoded: Vec<&Bytes> = self.transactions.iter().map(Transaction::encoded).collect();
+        header.transactions_root = trie::ordered_root(&encoded);
+        let encoded: Vec<Vec<u8>> = self.receipts.iter().map(Encodable2718::encoded_2718).collect();
+        header.receipts_root = trie::ordered_root(&encoded);
+        header.logs_bloom = self.receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom());
+        let hash = self.header.hash_slow();
+        Ok(ExecutedBlock {
+            header: self.header,
+            hash,
+            transactions: self.transactions,
+            receipts: self.receipts,
+            changes: self.changes,
+        })
+    }
+}
+
+/// A complete block.
+#[derive(Debug)]
+pub struct ExecutedBlock {
+    /// The header.
+    pub header: Header,
+    /// Its hash.
+    pub hash: B256,
+    /// The transactions that are in the block, deposits first.
+    pub transactions: Vec<Transaction>,
+    /// Their receipts.
+    pub receipts: Vec<OpReceiptEnvelope>,
+    /// What the block changed, storage roots included.
+    pub changes: StateChanges,
+}
+
+/// The header of L2 block 0, whose state is given by its roots. Its queue index is 0.
+pub fn genesis_header(
+    state_root: B256,
+    message_passer_root: B256,
+    timestamp: u64,
+    gas_limit: u64,
+    base_fee: u64,
+) -> Header {
+    Header {
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: SEQUENCER_FEE_VAULT,
+        state_root,
+        transactions_root: trie::EMPTY_ROOT,
+        receipts_root: trie::EMPTY_ROOT,
+        gas_limit,
+        timestamp,
+        extra_data: Bytes::copy_from_slice(&0u64.to_be_bytes()),
+        base_fee_per_gas: Some(base_fee),
+        withdrawals_root: Some(message_passer_root),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(B256::ZERO),
+        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        ..Header::default()
+    }
+}
+

@@ -1,0 +1,145 @@
+//! The L1 attributes: what L2 knows of L1, kept by the `L1Block` predeploy.
+
+use alloc::vec::Vec;
+use alloy_primitives::{TxKind, U256};
+use op_alloy_consensus::TxDeposit;
+use revm::Database;
+
+use crate::{
+    config::L1_ATTRIBUTES_GAS,
+    inbox::MessageHeader,
+    message::{ConfigUpdate, l1_attributes_source_hash},
+    predeploys::{L1_ATTRIBUTES_DEPOSITOR, L1_BLOCK},
+};
+
+/// `setL1BlockValuesIsthmus()` (OP Stack, L1 attributes specification).
+const SELECTOR: [u8; 4] = [0x09, 0x89, 0x99, 0xbe];
+
+/// Slots of the predeploy, as the OP Stack lays them out.
+mod slot {
+    use alloy_primitives::{U256, uint};
+
+    /// timestamp(8) ‖ number(8), in the low bytes.
+    pub(super) const NUMBER_TIMESTAMP: U256 = uint!(0_U256);
+    pub(super) const BASE_FEE: U256 = uint!(1_U256);
+    /// baseFeeScalar(4) ‖ blobBaseFeeScalar(4) ‖ sequenceNumber(8), in the low bytes.
+    pub(super) const SCALARS: U256 = uint!(3_U256);
+    pub(super) const BLOB_BASE_FEE: U256 = uint!(7_U256);
+    /// operatorFeeScalar(4) ‖ operatorFeeConstant(8), in the low bytes.
+    pub(super) const OPERATOR_FEE: U256 = uint!(8_U256);
+}
+
+/// The newest report of L1 and the fee parameters.
+///
+/// The OP Stack's `hash` and `batcherHash` are zero: a contract cannot know its own block's hash, and who may post
+/// batches is decided on L1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct L1Attributes {
+    /// Number of the reported L1 block.
+    pub number: u64,
+    /// Its timestamp in seconds.
+    pub timestamp: u64,
+    /// Its base fee in wei.
+    pub base_fee: U256,
+    /// Its blob base fee in wei.
+    pub blob_base_fee: U256,
+    /// L2 blocks since the report, starting with 0.
+    pub sequence_number: u64,
+    /// Weight of the base fee in the L1 data fee, in millionths.
+    pub base_fee_scalar: u32,
+    /// Weight of the blob base fee in the L1 data fee, in millionths.
+    pub blob_base_fee_scalar: u32,
+    /// Operator fee per gas, in millionths of a wei.
+    pub operator_fee_scalar: u32,
+    /// Operator fee per transaction, in wei.
+    pub operator_fee_constant: u64,
+}
+
+impl L1Attributes {
+    /// Reads the attributes from a state.
+    pub fn read<DB: Database>(state: &mut DB) -> Result<Self, DB::Error> {
+        // The account must be in the EVM's view before its storage is.
+        state.basic(L1_BLOCK)?;
+        let mut limbs = |slot| Ok(state.storage(L1_BLOCK, slot)?.into_limbs());
+        let [number, timestamp, ..] = limbs(slot::NUMBER_TIMESTAMP)?;
+        let [sequence_number, scalars, ..] = limbs(slot::SCALARS)?;
+        let [operator_fee_constant, operator_fee_scalar, ..] = limbs(slot::OPERATOR_FEE)?;
+        Ok(Self {
+            number,
+            timestamp,
+            base_fee: U256::from_limbs(limbs(slot::BASE_FEE)?),
+            blob_base_fee: U256::from_limbs(limbs(slot::BLOB_BASE_FEE)?),
+            sequence_number,
+            base_fee_scalar: (scalars >> 32) as u32,
+            blob_base_fee_scalar: scalars as u32,
+            operator_fee_scalar: operator_fee_scalar as u32,
+            operator_fee_constant,
+        })
+    }
+
+    /// The predeploy's storage that holds these attributes, for the genesis state: (slot, value).
+    pub fn storage(&self) -> Vec<(U256, U256)> {
+        let scalars = u64::from(self.base_fee_scalar) << 32 | u64::from(self.blob_base_fee_scalar);
+        let operator = [self.operator_fee_constant, self.operator_fee_scalar.into(), 0, 0];
+        [
+            (slot::NUMBER_TIMESTAMP, U256::from_limbs([self.number, self.timestamp, 0, 0])),
+            (slot::BASE_FEE, self.base_fee),
+            (slot::SCALARS, U256::from_limbs([self.sequence_number, scalars, 0, 0])),
+            (slot::BLOB_BASE_FEE, self.blob_base_fee),
+            (slot::OPERATOR_FEE, U256::from_limbs(operator)),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_zero())
+        .collect()
+    }
+
+    /// Takes over a report of L1 from the queue.
+    pub(super) fn report(&mut self, header: &MessageHeader) {
+        self.number = header.l1_block_number;
+        self.timestamp = header.l1_timestamp;
+        self.base_fee = header.base_fee;
+        self.blob_base_fee = header.blob_base_fee;
+        self.sequence_number = 0;
+    }
+
+    /// Takes over changed fee parameters.
+    pub(super) fn configure(&mut self, update: ConfigUpdate) {
+        match update {
+            ConfigUpdate::FeeScalars { base_fee, blob_base_fee } => {
+                self.base_fee_scalar = base_fee;
+                self.blob_base_fee_scalar = blob_base_fee;
+            }
+            ConfigUpdate::OperatorFee { scalar, constant } => {
+                self.operator_fee_scalar = scalar;
+                self.operator_fee_constant = constant;
+            }
+            ConfigUpdate::GasLimit(_) => {}
+        }
+    }
+
+    /// The deposit that brings the attributes into an L2 block.
+    pub(super) fn to_deposit(self, l2_block: u64) -> TxDeposit {
+        let mut input = Vec::with_capacity(176);
+        input.extend_from_slice(&SELECTOR);
+        input.extend_from_slice(&self.base_fee_scalar.to_be_bytes());
+        input.extend_from_slice(&self.blob_base_fee_scalar.to_be_bytes());
+        input.extend_from_slice(&self.sequence_number.to_be_bytes());
+        input.extend_from_slice(&self.timestamp.to_be_bytes());
+        input.extend_from_slice(&self.number.to_be_bytes());
+        input.extend_from_slice(&self.base_fee.to_be_bytes::<32>());
+        input.extend_from_slice(&self.blob_base_fee.to_be_bytes::<32>());
+        input.extend_from_slice(&[0; 64]);
+        input.extend_from_slice(&self.operator_fee_scalar.to_be_bytes());
+        input.extend_from_slice(&self.operator_fee_constant.to_be_bytes());
+        TxDeposit {
+            source_hash: l1_attributes_source_hash(l2_block),
+            from: L1_ATTRIBUTES_DEPOSITOR,
+            to: TxKind::Call(L1_BLOCK),
+            mint: 0,
+            value: U256::ZERO,
+            gas_limit: L1_ATTRIBUTES_GAS,
+            is_system_transaction: false,
+            input: input.into(),
+        }
+    }
+}
