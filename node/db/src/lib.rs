@@ -1,1 +1,108 @@
-//! placeholder
+//! The node's database: L2 state at every retained height, blocks, receipts, and what was read from L1.
+//!
+//! The crate owns all tables and their layouts, and is the only user of the database engine (libmdbx: a memory-mapped
+//! B+ tree with one writer and any number of readers, each on its own snapshot).
+//!
+//! # Data flow
+//!
+//! - [`Database::open`] opens the folder of one chain, [`Identity`], for one process.
+//! - [`Database::write`] begins the [`Writer`]. The chain appends blocks to it with everything that they did
+//!   ([`BlockRecord`]: state changes from `stf`, trie nodes from `trie` collected in a [`NodeBuffer`], receipts), the L1
+//!   follower adds messages and batches; a reorg truncates. Then [`Writer::commit`], or drop to leave no trace.
+//! - [`Database::read`] begins a [`Reader`]. All reads are methods of [`Tx`], so they work on both.
+//! - [`Tx::state_at`] gives the state after any retained block as [`StateAt`], which is a `trie::NodeSource`, too.
+//!
+//! ```
+//! # use db::*;
+//! # fn main() -> Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let identity = Identity { l1_chain_id: 1, l2_chain_id: 2, genesis_hash: Default::default(), config_hash: Default::default() };
+//! let database = Database::open(dir.path(), &identity, &Options::default())?;
+//! let mut writer = database.write()?;
+//! let block = L1Block { hash: [1; 32].into(), parent: [0; 32].into(), timestamp: 12 };
+//! writer.put_l1_block(7, &block)?;
+//! writer.set_l1_cursor(L1Cursor { number: 7, hash: block.hash })?;
+//! writer.commit()?;
+//! assert_eq!(database.read()?.l1_block(7)?, Some(block));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Versions
+//!
+//! Accounts, slots and trie nodes are stored as `key ‖ !block → value`, with the block number big-endian and
+//! inverted, so that newer versions come first and "the newest version at or below a height" is one seek. History
+//! needs no second layout and no replay; a reorg deletes the versions above a height; pruning deletes the versions that
+//! a newer one hides.
+//!
+//! A trie node is read only where its parent, at the same height, names it. So a node that is no longer part of the
+//! trie needs no deletion mark: nobody asks for it.
+//!
+//! # Tables
+//!
+//! Numbers are big-endian, u64 where nothing else is said; `len` and `count` take four bytes; `!n` is the version.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | Meta | name | `schema` u32 · `identity` l1 chain id ‖ l2 chain id ‖ genesis hash ‖ config hash · `safe`, `finalized`, `oldest-state` number · `l1-cursor` number ‖ hash |
+//! | Accounts | address hash ‖ !n | flags(1: nonce length, 0x10 has code, 0x20 has storage) ‖ nonce ‖ \[code hash\] ‖ \[storage root\] ‖ balance, numbers without leading zeros; empty: deleted |
+//! | Storage | address hash ‖ slot hash ‖ !n | value without leading zeros; empty: zero |
+//! | AccountNodes | path, a byte per nibble ‖ 0x10 ‖ !n | RLP |
+//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 ‖ !n | RLP |
+//! | Codes | code hash | code |
+//! | Changes | number | for each of Accounts, Storage, AccountNodes, StorageNodes, Codes: count ‖ keys without version, each as bytes shared with the one before(1) ‖ length of the rest(1) ‖ rest |
+//! | Headers | number | hash ‖ header RLP |
+//! | HeaderNumbers | hash | number |
+//! | Bodies | number | count ‖ each: sender(20) ‖ len ‖ EIP-2718 transaction |
+//! | Receipts | number | count ‖ each: type(1) ‖ flags(1: 1 success, 2 nonce, 4 version, 8 L1 fee) ‖ cumulative gas ‖ gas ‖ \[deposit nonce\] ‖ \[deposit version\] ‖ \[L1 fee u128 ‖ L1 gas\] ‖ count ‖ logs: address ‖ topic count(1) ‖ topics ‖ len ‖ data |
+//! | TxLookup | transaction hash | number ‖ index u32 |
+//! | DepositAlias | hash that clients compute | transaction hash |
+//! | L1Blocks | L1 number | hash ‖ parent hash ‖ timestamp |
+//! | Messages | index | L1 number ‖ acc after ‖ header(165) ‖ has alias(1) ‖ \[client hash ‖ transaction hash\] ‖ data |
+//! | Batches | index | acc after ‖ header(113) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ payload |
+//! | BatchByBlock | last block | index ‖ first block |
+//!
+//! The unsafe head is the last header. A block's changes list exactly what to delete when the block goes; the genesis
+//! block has none, because it never goes.
+//!
+//! # What a kill leaves
+//!
+//! Pages in use are never overwritten, and a commit makes all of a transaction's pages count in one step. So a process
+//! that is killed at any instant, `kill -9` included, leaves the last commit, whole: nothing committed is lost, and
+//! nothing of an open transaction shows. A power cut is different, because commits do not wait for the disk unless
+//! [`Durability::Disk`] is asked for: it takes the database back to the last [`Database::sync`], whole as well. A node
+//! then fetches again what it lost.
+//!
+//! # Errors
+//!
+//! [`Error`] says what was expected and what was found. Bytes that do not decode are [`Error::Corrupt`], never a panic.
+//! After an error from a write, drop the writer: part of the write may be in it.
+
+mod append;
+mod chain;
+mod codec;
+mod database;
+mod error;
+mod inbox;
+mod key_list;
+mod meta;
+mod nodes;
+mod prune;
+mod state;
+mod table;
+mod tx;
+mod types;
+
+pub use database::{Database, Durability, Identity, Options};
+pub use error::{Error, Result};
+pub use nodes::NodeBuffer;
+pub use state::StateAt;
+pub use table::Table;
+pub use tx::{Kind, Reader, Records, Tx, Writer};
+pub use types::{
+    BATCH_HEADER, BatchRecord, BlockRecord, DepositAlias, L1Block, L1Cursor, L1Fee, MESSAGE_HEADER,
+    MessageRecord, StoredReceipt, StoredTransaction, TxLocation,
+};
+
+#[cfg(test)]
+mod tests;
