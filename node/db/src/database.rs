@@ -251,7 +251,7 @@ fn open_environment(path: &Path, options: &Options) -> Result<Environment> {
             size: Some(0..options.max_size),
             growth_step: Some(GROWTH as isize),
             shrink_threshold: Some(0),
-            page_size: Some(PageSize::Set(4096)),
+            page_size: Some(PageSize::Set(std::env::var("PAGE").ok().and_then(|v| v.parse().ok()).unwrap_or(4096))),
         })
         .set_flags(EnvironmentFlags {
             mode: Mode::ReadWrite { sync_mode },
@@ -263,6 +263,7 @@ fn open_environment(path: &Path, options: &Options) -> Result<Environment> {
             no_meminit: true,
             ..Default::default()
         })
+        .set_kind(if std::env::var("WRITEMAP").is_ok() { signet_libmdbx::sys::EnvironmentKind::WriteMap } else { signet_libmdbx::sys::EnvironmentKind::Default })
         .open(path)
         .map_err(|error| open_error(error, path))
 }

@@ -35,6 +35,9 @@ pub enum TrieError {
         /// The rule that it breaks.
         reason: &'static str,
     },
+    /// A leaf does not hold what the caller stores in this trie, an account or a storage value.
+    #[error(transparent)]
+    Value(#[from] crate::ValueError),
     /// Keys have at most 32 bytes.
     #[error("key of {len} bytes, at most 32 are possible")]
     KeyTooLong {

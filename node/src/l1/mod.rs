@@ -1,0 +1,64 @@
+//! The node's view of L1: following the inbox, and sending transactions.
+
+use alloy::primitives::B256;
+use stf::{BatchHeader, Message};
+
+/// An L1 block that the follower has read, with what it holds for the rollup, in log order.
+#[derive(Clone, Debug)]
+pub struct L1Block {
+    /// Block number.
+    pub number: u64,
+    /// Block hash.
+    pub hash: B256,
+    /// Hash of the block before.
+    pub parent_hash: B256,
+    /// Seconds since 1970.
+    pub timestamp: u64,
+    /// What the inbox recorded in it. Only its last block need be given of a range without any.
+    pub events: Vec<InboxEvent>,
+}
+
+/// An entry of the inbox.
+#[derive(Clone, Debug)]
+pub enum InboxEvent {
+    /// A deposit or a change of configuration.
+    Message {
+        /// Queue index.
+        index: u64,
+        /// The message, with the accumulator after it.
+        message: Message,
+        /// The transaction hash that OP Stack clients compute for a deposit, from L1 block hash and log index.
+        client_hash: Option<B256>,
+    },
+    /// A batch, with the L1-info message that came with it.
+    Batch {
+        /// Batch index, from 0.
+        index: u64,
+        /// Its header.
+        header: BatchHeader,
+        /// The batch accumulator after it.
+        acc: B256,
+        /// Queue index of the L1-info message.
+        info_index: u64,
+        /// The L1-info message, with the accumulator after it.
+        info: Message,
+        /// The payload; empty for a forced batch.
+        payload: Vec<u8>,
+        /// The L1 transaction that posted it.
+        tx_hash: B256,
+    },
+}
+
+/// What the follower tells the chain. Updates come in order, each building on what the ones before left.
+#[derive(Clone, Debug)]
+pub enum L1Update {
+    /// New blocks behind the cursor, in order (gaps are blocks without inbox entries).
+    Blocks(Vec<L1Block>),
+    /// L1 was reorganised: all blocks above this number are no longer part of it.
+    Rewind {
+        /// The newest block that stands.
+        to: u64,
+    },
+    /// L1 blocks up to this number are final.
+    Finalized(u64),
+}
