@@ -58,6 +58,8 @@ interface IDisputeGameFactory {
     error BlockNotCovered(uint64 lastPinnedBlock, uint64 l2Block);
     /// @notice The bond must be paid exactly.
     error WrongBond(uint256 expected, uint256 actual);
+    /// @notice The bond given to the constructor does not fit 128 bits.
+    error BondTooLarge(uint256 bond);
     /// @notice The same claim exists already.
     error DuplicateGame(address game);
 

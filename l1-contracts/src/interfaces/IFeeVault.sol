@@ -11,6 +11,9 @@ interface IFeeVault {
     /// @notice The balance is below the minimum.
     error BalanceTooLow(uint256 minimum, uint256 balance);
 
+    /// @notice The genesis state names no recipient.
+    error NoRecipient();
+
     /// @notice Withdraws the whole balance to the recipient on L1. Anyone may call.
     function withdraw() external;
 

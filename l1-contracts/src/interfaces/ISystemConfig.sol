@@ -4,6 +4,7 @@ pragma solidity ^0.8.25;
 /// @title ISystemConfig
 /// @notice Roles and L2 parameters. A change of a parameter that L2 execution depends on is enqueued in the Inbox,
 ///         so that every node sees it at the same place. The initial values are part of the L2 genesis.
+///         Ownership's events and errors are those of OpenZeppelin's Ownable2Step.
 /// @dev Constructor of the implementation: `constructor(address inbox, address owner, address batcher,
 ///      address unsafeBlockSigner, uint64 gasLimit, uint32 baseFeeScalar, uint32 blobBaseFeeScalar,
 ///      uint32 operatorFeeScalar, uint64 operatorFeeConstant)`.
@@ -16,19 +17,11 @@ interface ISystemConfig {
     event BatcherUpdated(address indexed batcher);
     /// @notice The signer of the feed of unsafe blocks changed.
     event UnsafeBlockSignerUpdated(address indexed signer);
-    /// @notice An ownership transfer began (from OpenZeppelin's Ownable2Step).
-    event OwnershipTransferStarted(address indexed previousOwner, address indexed newOwner);
-    /// @notice An ownership transfer completed (from OpenZeppelin's Ownable).
-    event OwnershipTransferred(address indexed previousOwner, address indexed newOwner);
 
     /// @notice The gas limit is outside `MIN_GAS_LIMIT` to `MAX_GAS_LIMIT`.
     error GasLimitOutOfBounds(uint64 gasLimit);
     /// @notice The batcher cannot be the zero address.
     error ZeroBatcher();
-    /// @notice The caller is not the owner (from OpenZeppelin's Ownable).
-    error OwnableUnauthorizedAccount(address account);
-    /// @notice The owner is not valid (from OpenZeppelin's Ownable).
-    error OwnableInvalidOwner(address owner);
 
     /// @notice Sets the account that may append batches. Only the owner.
     function setBatcher(address batcher) external;

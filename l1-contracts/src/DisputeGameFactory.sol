@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {IAnchorStateRegistry} from "./interfaces/IAnchorStateRegistry.sol";
+import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
+import {IDisputeGameFactory} from "./interfaces/IDisputeGameFactory.sol";
+import {IInbox} from "./interfaces/IInbox.sol";
+import {Accumulator} from "./lib/Accumulator.sol";
+import {GameArgs, GameArgsLib} from "./lib/GameArgs.sol";
+import {BatchHeader} from "./lib/Headers.sol";
+import {Interval} from "./lib/Interval.sol";
+
+/// @title DisputeGameFactory
+/// @notice Takes proposals of L2 outputs and creates one dispute game for each. It has no owner and holds no funds:
+///         the bond goes to the game.
+contract DisputeGameFactory is IDisputeGameFactory {
+    using GameArgsLib for GameArgs;
+
+    /// @inheritdoc IDisputeGameFactory
+    uint32 public constant GAME_TYPE = 16;
+
+    /// @inheritdoc IDisputeGameFactory
+    address public immutable gameImplementation;
+    /// @inheritdoc IDisputeGameFactory
+    address public immutable anchorStateRegistry;
+    /// @inheritdoc IDisputeGameFactory
+    address public immutable inbox;
+    /// @notice The bond; of the width that a game keeps.
+    uint128 private immutable _bond;
+
+    /// @notice `uint32 gameType ‖ uint64 timestamp ‖ address game` of every game.
+    bytes32[] private _games;
+    /// @inheritdoc IDisputeGameFactory
+    mapping(bytes32 uuid => address) public gameByUuid;
+
+    /// @param _gameImplementation Code of all games.
+    /// @param _anchorStateRegistry Source of the anchor; it must know this contract as its factory.
+    /// @param _inbox Source of the batches.
+    /// @param _rootBond Bond of a root claim, in wei.
+    constructor(address _gameImplementation, address _anchorStateRegistry, address _inbox, uint256 _rootBond) {
+        gameImplementation = _gameImplementation;
+        anchorStateRegistry = _anchorStateRegistry;
+        inbox = _inbox;
+        // INVARIANT: the bond that is asked for is the bond that a game returns.
+        if (_rootBond > type(uint128).max) revert BondTooLarge(_rootBond);
+        _bond = uint128(_rootBond);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function propose(
+        uint64 _l2Block,
+        bytes32[] calldata _vector,
+        uint64 _batchCount,
+        bytes32 _batchAcc,
+        bytes calldata _lastBatchHeader
+    ) external payable returns (address game_) {
+        // INVARIANT: every root claim has the same stake, no more (it would be lost) and no less.
+        if (msg.value != _bond) revert WrongBond(_bond, msg.value);
+        GameArgs memory args;
+        (args.anchorBlock, args.anchorOutput) = _anchor();
+        // INVARIANT: a claim is about at least one block past what is agreed.
+        if (_l2Block <= args.anchorBlock) revert BlockNotAfterAnchor(args.anchorBlock, _l2Block);
+        _checkVector(_l2Block - args.anchorBlock, _vector);
+        _checkPin(_l2Block, _batchCount, _batchAcc, _lastBatchHeader);
+
+        args.factory = address(this);
+        args.createdAt = uint64(block.timestamp);
+        args.proposer = msg.sender;
+        args.l2Block = _l2Block;
+        args.batchCount = _batchCount;
+        args.bond = _bond;
+        args.rootClaim = _vector[_vector.length - 1];
+        args.batchAcc = _batchAcc;
+        args.vectorHash = keccak256(abi.encodePacked(_vector));
+        game_ = _create(args);
+        _emitProposed(game_, args, _vector);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function bond() external view returns (uint256) {
+        return _bond;
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function gameCount() external view returns (uint256) {
+        return _games.length;
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function gameAtIndex(uint256 _index) external view returns (uint32 gameType_, uint64 timestamp_, address game_) {
+        bytes32 metadata = _games[_index];
+        gameType_ = GAME_TYPE;
+        (timestamp_, game_) = _unpack(metadata);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function findLatestGames(uint32 _gameType, uint256 _start, uint256 _n)
+        external
+        view
+        returns (GameSearchResult[] memory games_)
+    {
+        // All games have the same type: either all match or none.
+        if (_gameType != GAME_TYPE || _start >= _games.length) return games_;
+        uint256 count = _n < _start + 1 ? _n : _start + 1;
+        games_ = new GameSearchResult[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 metadata = _games[_start - i];
+            (uint64 timestamp, address game) = _unpack(metadata);
+            games_[i] = GameSearchResult({
+                index: _start - i,
+                metadata: metadata,
+                timestamp: timestamp,
+                rootClaim: IDisputeGame(game).rootClaim(),
+                extraData: IDisputeGame(game).extraData()
+            });
+        }
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function stride(uint64 _n) external pure returns (uint64) {
+        return Interval.stride(_n);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function parts(uint64 _n) external pure returns (uint64) {
+        return Interval.parts(_n);
+    }
+
+    /// @notice The current anchor.
+    function _anchor() private view returns (uint64 block_, bytes32 output_) {
+        uint256 number;
+        (output_, number) = IAnchorStateRegistry(anchorStateRegistry).anchors();
+        block_ = uint64(number);
+    }
+
+    /// @notice Reverts unless the vector is one over `_n` blocks.
+    function _checkVector(uint64 _n, bytes32[] calldata _vector) private pure {
+        // INVARIANT: the parts follow from the interval alone, so that every part of every claim can be disputed.
+        uint256 expected = Interval.parts(_n);
+        if (_vector.length != expected) revert WrongVectorLength(expected, _vector.length);
+        // INVARIANT: zero, the value of a run that failed, cannot be claimed: a failing block stops the chain but
+        // never forges it.
+        for (uint256 i = 0; i < expected; ++i) {
+            if (_vector[i] == 0) revert ZeroValue(i);
+        }
+    }
+
+    /// @notice Reverts unless the pinned batches are the Inbox's and hold the claimed block.
+    function _checkPin(uint64 _l2Block, uint64 _batchCount, bytes32 _batchAcc, bytes calldata _header) private view {
+        // INVARIANT: the claim is about the inputs that its proposer saw; on a reorged L1 it does not exist.
+        bytes32 acc = IInbox(inbox).batchAcc(_batchCount);
+        if (acc != _batchAcc) revert WrongBatchAcc(acc, _batchAcc);
+        // INVARIANT: the inputs of every disputed block are reachable from the pinned accumulator. (An accumulator
+        // of zero stands for no batch, or for one that does not exist yet.)
+        if (acc == 0) revert WrongBatchHeader();
+        bytes32 previous = IInbox(inbox).batchAcc(_batchCount - 1);
+        if (Accumulator.extend(previous, keccak256(_header)) != acc) revert WrongBatchHeader();
+        uint64 lastPinnedBlock = BatchHeader.lastBlock(_header);
+        if (_l2Block > lastPinnedBlock) revert BlockNotCovered(lastPinnedBlock, _l2Block);
+    }
+
+    /// @notice Creates and lists a game, and gives it the bond.
+    function _create(GameArgs memory _args) private returns (address game_) {
+        // INVARIANT: one claim, one game. Otherwise a claim would have to be disputed as often as it is made.
+        bytes32 uuid = _args.uuid(GAME_TYPE);
+        address existing = gameByUuid[uuid];
+        if (existing != address(0)) revert DuplicateGame(existing);
+
+        game_ = Clones.cloneDeterministicWithImmutableArgs(gameImplementation, _args.encode(), uuid, msg.value);
+        gameByUuid[uuid] = game_;
+        _games.push(
+            bytes32((uint256(GAME_TYPE) << 224) | (uint256(_args.createdAt) << 160) | uint160(game_))
+        );
+    }
+
+    /// @notice Reports a new game.
+    function _emitProposed(address _game, GameArgs memory _args, bytes32[] calldata _vector) private {
+        emit Proposed(
+            _games.length - 1,
+            _game,
+            _args.proposer,
+            _args.l2Block,
+            _args.rootClaim,
+            _args.anchorBlock,
+            _args.anchorOutput,
+            _vector,
+            _args.batchCount,
+            _args.batchAcc
+        );
+    }
+
+    /// @notice Timestamp and address in a game's metadata.
+    function _unpack(bytes32 _metadata) private pure returns (uint64 timestamp_, address game_) {
+        timestamp_ = uint64(uint256(_metadata) >> 160);
+        game_ = address(uint160(uint256(_metadata)));
+    }
+}

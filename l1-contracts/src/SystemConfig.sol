@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {IInbox} from "./interfaces/IInbox.sol";
+import {ISystemConfig} from "./interfaces/ISystemConfig.sol";
+import {MessageKinds} from "./lib/Headers.sol";
+
+/// @title ConfigUpdates
+/// @notice Types of configuration changes, the first byte of the message data.
+library ConfigUpdates {
+    /// @notice Value: the gas limit.
+    uint8 internal constant GAS_LIMIT = 0;
+    /// @notice Value: `baseFeeScalar << 32 | blobBaseFeeScalar`.
+    uint8 internal constant FEE_SCALARS = 1;
+    /// @notice Value: `operatorFeeScalar << 64 | operatorFeeConstant`.
+    uint8 internal constant OPERATOR_FEE = 2;
+}
+
+/// @title SystemConfig
+/// @notice Roles and L2 parameters, set by an owner whose transfer takes two steps.
+contract SystemConfig is ISystemConfig, Ownable2Step {
+    /// @inheritdoc ISystemConfig
+    uint64 public constant MIN_GAS_LIMIT = 30_000_000;
+    /// @inheritdoc ISystemConfig
+    uint64 public constant MAX_GAS_LIMIT = 60_000_000;
+
+    /// @inheritdoc ISystemConfig
+    address public immutable inbox;
+
+    /// @inheritdoc ISystemConfig
+    address public batcher;
+    /// @inheritdoc ISystemConfig
+    address public unsafeBlockSigner;
+    /// @inheritdoc ISystemConfig
+    uint64 public gasLimit;
+    /// @inheritdoc ISystemConfig
+    uint32 public baseFeeScalar;
+    /// @inheritdoc ISystemConfig
+    uint32 public blobBaseFeeScalar;
+    /// @inheritdoc ISystemConfig
+    uint32 public operatorFeeScalar;
+    /// @inheritdoc ISystemConfig
+    uint64 public operatorFeeConstant;
+
+    /// @param _inbox The queue that parameter changes go to; it must know this contract as its system config.
+    /// @param _owner The owner.
+    /// @param _batcher The account that may append batches.
+    /// @param _unsafeBlockSigner The signer of the feed of unsafe blocks.
+    /// @param _gasLimit The L2 block gas limit. This and what follows must equal the L2 genesis.
+    /// @param _baseFeeScalar Scalar of the L1 base fee, in millionths.
+    /// @param _blobBaseFeeScalar Scalar of the L1 blob base fee, in millionths.
+    /// @param _operatorFeeScalar Operator fee per gas, in millionths of a wei.
+    /// @param _operatorFeeConstant Operator fee per transaction, in wei.
+    constructor(
+        address _inbox,
+        address _owner,
+        address _batcher,
+        address _unsafeBlockSigner,
+        uint64 _gasLimit,
+        uint32 _baseFeeScalar,
+        uint32 _blobBaseFeeScalar,
+        uint32 _operatorFeeScalar,
+        uint64 _operatorFeeConstant
+    ) Ownable(_owner) {
+        inbox = _inbox;
+        _setBatcher(_batcher);
+        unsafeBlockSigner = _unsafeBlockSigner;
+        _checkGasLimit(_gasLimit);
+        gasLimit = _gasLimit;
+        baseFeeScalar = _baseFeeScalar;
+        blobBaseFeeScalar = _blobBaseFeeScalar;
+        operatorFeeScalar = _operatorFeeScalar;
+        operatorFeeConstant = _operatorFeeConstant;
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setBatcher(address _batcher) external onlyOwner {
+        _setBatcher(_batcher);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setUnsafeBlockSigner(address _signer) external onlyOwner {
+        unsafeBlockSigner = _signer;
+        emit UnsafeBlockSignerUpdated(_signer);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setGasLimit(uint64 _gasLimit) external onlyOwner {
+        _checkGasLimit(_gasLimit);
+        gasLimit = _gasLimit;
+        _enqueue(ConfigUpdates.GAS_LIMIT, _gasLimit);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setFeeScalars(uint32 _baseFeeScalar, uint32 _blobBaseFeeScalar) external onlyOwner {
+        baseFeeScalar = _baseFeeScalar;
+        blobBaseFeeScalar = _blobBaseFeeScalar;
+        _enqueue(ConfigUpdates.FEE_SCALARS, (uint256(_baseFeeScalar) << 32) | _blobBaseFeeScalar);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setOperatorFee(uint32 _operatorFeeScalar, uint64 _operatorFeeConstant) external onlyOwner {
+        operatorFeeScalar = _operatorFeeScalar;
+        operatorFeeConstant = _operatorFeeConstant;
+        _enqueue(ConfigUpdates.OPERATOR_FEE, (uint256(_operatorFeeScalar) << 64) | _operatorFeeConstant);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function transferOwnership(address _newOwner) public override(ISystemConfig, Ownable2Step) {
+        super.transferOwnership(_newOwner);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function acceptOwnership() public override(ISystemConfig, Ownable2Step) {
+        super.acceptOwnership();
+    }
+
+    /// @inheritdoc ISystemConfig
+    function owner() public view override(ISystemConfig, Ownable) returns (address) {
+        return super.owner();
+    }
+
+    /// @inheritdoc ISystemConfig
+    function pendingOwner() public view override(ISystemConfig, Ownable2Step) returns (address) {
+        return super.pendingOwner();
+    }
+
+    /// @notice Sets the batcher.
+    function _setBatcher(address _batcher) private {
+        // INVARIANT: there is a batcher. Without one only forced batches would be left.
+        if (_batcher == address(0)) revert ZeroBatcher();
+        batcher = _batcher;
+        emit BatcherUpdated(_batcher);
+    }
+
+    /// @notice Reverts unless the gas limit is within its bounds.
+    function _checkGasLimit(uint64 _gasLimit) private pure {
+        // INVARIANT: a block holds the deposit gas cap with room to spare, and the largest one can be proven within
+        // the step limit of the fraud-proof machine.
+        if (_gasLimit < MIN_GAS_LIMIT || _gasLimit > MAX_GAS_LIMIT) revert GasLimitOutOfBounds(_gasLimit);
+    }
+
+    /// @notice Tells L2 of a change.
+    function _enqueue(uint8 _updateType, uint256 _value) private {
+        IInbox(inbox).enqueue(MessageKinds.CONFIG_UPDATE, address(this), abi.encodePacked(_updateType, _value));
+        emit ConfigUpdated(_updateType, bytes32(_value));
+    }
+}
