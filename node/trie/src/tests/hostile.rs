@@ -169,7 +169,7 @@ struct Flaky<'a> {
 
 impl NodeSource for Flaky<'_> {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
-        if self.rng.borrow_mut().random_bool(0.5) {
+        if self.rng.borrow_mut().random_bool(0.2) {
             return Err(NodeError::Other("out of order".into()));
         }
         self.db.node(owner, path, hash)
@@ -199,7 +199,7 @@ fn failed_operations_change_nothing_and_can_be_repeated() {
                 if done.is_ok() {
                     break;
                 }
-                if rng.random_bool(0.5) {
+                if rng.random_bool(0.1) {
                     assert_eq!(trie.commit(None, &mut db), obvious_root(&model));
                     trie.evict(0);
                 }

@@ -161,8 +161,8 @@ fn proofs_verify_and_tampered_ones_do_not() {
             let key = some_key(&model, style, &mut rng);
             let proof = trie.proof(&db, None, &key).unwrap();
             assert_eq!(verify_proof(root, &key, &proof), Ok(model.get(&key).cloned()));
-            // The other implementation knows no values in branches.
-            if style.lengths.len() == 1 {
+            // The other implementation knows no values in branches, and no roots shorter than their hash.
+            if style.lengths.len() == 1 && proof[0].len() >= 32 {
                 let value = model.get(&key).cloned();
                 alloy_trie::proof::verify_proof(root, Nibbles::unpack(&key), value, &proof).unwrap();
             }
