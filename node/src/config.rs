@@ -70,11 +70,15 @@ pub struct GenesisAccount {
     #[serde(default)]
     pub nonce: u64,
     /// Runtime code.
-    #[serde(default, skip_serializing_if = "Bytes::is_empty")]
+    #[serde(default, skip_serializing_if = "no_code")]
     pub code: Bytes,
     /// Storage by slot.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub storage: BTreeMap<B256, U256>,
+}
+
+fn no_code(code: &Bytes) -> bool {
+    code.is_empty()
 }
 
 /// The genesis block, computed.

@@ -98,7 +98,7 @@ pub use error::{Error, Result};
 pub use nodes::NodeBuffer;
 pub use state::StateAt;
 pub use table::Table;
-pub use tx::{Kind, Reader, Records, Tx, Writer};
+pub use tx::{Kind, ReadOnly, ReadWrite, Reader, Records, Tx, Writer};
 pub use types::{
     BATCH_HEADER, BatchRecord, BlockRecord, DepositAlias, L1Block, L1Cursor, L1Fee, MESSAGE_HEADER,
     MessageRecord, StoredReceipt, StoredTransaction, TxLocation,

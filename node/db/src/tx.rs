@@ -23,6 +23,12 @@ pub struct Tx<K: Kind> {
     pub(crate) verify: bool,
 }
 
+/// The kind of a [`Reader`].
+pub type ReadOnly = Ro;
+
+/// The kind of a [`Writer`].
+pub type ReadWrite = Rw;
+
 /// A read-only transaction. It sees the database as it was when it began, and blocks nobody; but no space that
 /// later writes free is reused until it ends, so drop it soon. It may be sent to another thread.
 pub type Reader = Tx<Ro>;

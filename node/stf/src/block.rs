@@ -28,7 +28,7 @@ use crate::{
     derive::valid_deposit,
     inbox::{Message, MessageKind},
     message::ConfigUpdate,
-    overlay::Overlay,
+    overlay::{Overlay, Touched},
     predeploys::SEQUENCER_FEE_VAULT,
 };
 
@@ -182,7 +182,13 @@ impl<DB: Database> BlockBuilder<DB> {
 
     /// Ends the block. Returns what is left to do, and the state underneath.
     pub fn finish(self) -> (PendingBlock, DB) {
-        let (changes, state) = self.evm.0.ctx.journaled_state.database.into_changes();
+        self.finish_with(|_, _| {})
+    }
+
+    /// As [`finish`](Self::finish); `visit` is shown every account that the block changed, so that a cache in the state
+    /// underneath can keep up.
+    pub fn finish_with(self, visit: impl FnMut(&mut DB, Touched<'_>)) -> (PendingBlock, DB) {
+        let (changes, state) = self.evm.0.ctx.journaled_state.database.into_changes(visit);
         let pending = PendingBlock {
             header: self.header,
             transactions: self.transactions,

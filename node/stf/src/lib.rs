@@ -43,6 +43,6 @@ pub use config::ChainConfig;
 pub use derive::{BlockInputs, MessageSource};
 pub use inbox::{BatchHeader, Message, MessageHeader};
 pub use output::output_root;
-pub use overlay::Overlay;
+pub use overlay::{Overlay, Touched};
 pub use state::{StateTrie, TrieState};
 pub use transaction::{Skip, Transaction};

@@ -25,6 +25,18 @@ pub struct Overlay<DB> {
     new_codes: Vec<(B256, Bytes)>,
 }
 
+/// An account that a block changed, as it is now.
+pub struct Touched<'a> {
+    /// Its address.
+    pub address: Address,
+    /// `None` if it no longer exists.
+    pub account: Option<&'a AccountInfo>,
+    /// Slots that are not among `slots` are zero now.
+    pub wiped: bool,
+    /// The slots that were read or written, with their values now.
+    pub slots: &'a mut dyn Iterator<Item = (U256, U256)>,
+}
+
 #[derive(Debug, Default)]
 struct Entry {
     /// As the database has it; `None` if it does not exist.
@@ -64,8 +76,8 @@ impl<DB: Database> Overlay<DB> {
     }
 
     /// Everything that differs from the database underneath, sorted by hashed key; and that database.
-    /// Storage roots in it are still to be computed.
-    pub fn into_changes(self) -> (StateChanges, DB) {
+    /// Storage roots in it are still to be computed. `visit` is shown what the overlay knows now, by plain keys.
+    pub fn into_changes(mut self, mut visit: impl FnMut(&mut DB, Touched<'_>)) -> (StateChanges, DB) {
         let mut changes = StateChanges { codes: self.new_codes, ..StateChanges::default() };
         for (address, entry) in self.accounts {
             let mut slots: Vec<_> = entry
@@ -78,6 +90,16 @@ impl<DB: Database> Overlay<DB> {
             if !account_changed && slots.is_empty() && !entry.wiped {
                 continue;
             }
+            let changed_slots = entry.slots.iter().map(|(key, slot)| (*key, slot.current));
+            visit(
+                &mut self.inner,
+                Touched {
+                    address,
+                    account: entry.current.as_ref(),
+                    wiped: entry.wiped,
+                    slots: &mut changed_slots.into_iter(),
+                },
+            );
             let hashed = keccak256(address);
             slots.sort_unstable_by_key(|(key, _)| *key);
             if !slots.is_empty() || entry.wiped {

@@ -56,6 +56,12 @@ impl Transaction {
         Ok(Self { envelope: Self::decode(&encoded)?, sender, encoded })
     }
 
+    /// Decodes any transaction of a block, deposits too, with the sender that was stored with it.
+    pub fn stored(encoded: Bytes, sender: Address) -> Result<Self, Skip> {
+        let envelope = OpTxEnvelope::decode_2718_exact(&encoded).map_err(|_| Skip::Malformed)?;
+        Ok(Self { envelope, sender, encoded })
+    }
+
     /// A deposit transaction.
     pub fn deposit(deposit: TxDeposit) -> Self {
         use alloy_consensus::Sealable;

@@ -1,0 +1,285 @@
+//! Executing blocks at the head: for derivation, for the feed, for the sequencer.
+
+use std::sync::Arc;
+
+use alloy::{
+    consensus::Sealed,
+    primitives::{B256, Bytes},
+};
+use db::{BlockRecord, Database, Writer};
+use rayon::prelude::*;
+use stf::{
+    BlockBuilder, BlockInputs, Message, MessageHeader, MessageSource, Skip, Transaction,
+    derive::{consume, message_cursor},
+};
+
+use super::{
+    BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome, KEPT_TRIE_DEPTH,
+    MAX_TRIE_NODES,
+    state::HeadState,
+};
+
+/// A list of transactions shorter than this is not worth spreading over threads.
+const PARALLEL_RECOVERY: usize = 8;
+
+/// The block builder on the chain's head state.
+pub type HeadBuilder<'a> = BlockBuilder<HeadState<'a, db::ReadWrite>>;
+
+/// The message queue in the database.
+pub(super) struct Queue<'a>(pub(super) &'a Writer);
+
+impl MessageSource for Queue<'_> {
+    type Error = ChainError;
+
+    fn message(&mut self, index: u64) -> Result<Message, ChainError> {
+        let missing = ChainError::Missing { what: "message", number: index };
+        let record = self.0.message(index)?.ok_or(missing)?;
+        let header = MessageHeader::decode(&record.header)
+            .map_err(|_| ChainError::Missing { what: "readable message", number: index })?;
+        Ok(Message { header, data: record.data.to_vec(), acc: record.acc })
+    }
+}
+
+/// Recovers the senders of a list of transactions; those that do not recover are left out, as execution would.
+pub(super) fn recover(transactions: &[Bytes]) -> Vec<Option<Transaction>> {
+    let recover = |raw: &Bytes| Transaction::recover(raw.clone()).ok();
+    if transactions.len() < PARALLEL_RECOVERY {
+        transactions.iter().map(recover).collect()
+    } else {
+        transactions.par_iter().map(recover).collect()
+    }
+}
+
+impl Head {
+    /// The queue index after the head.
+    pub(super) fn cursor(&self) -> u64 {
+        message_cursor(&self.header).unwrap_or(0)
+    }
+
+    /// Executes the next block, whose transactions `fill` chooses, and writes it.
+    pub(super) fn append<R>(
+        &mut self,
+        config: &stf::ChainConfig,
+        writer: &mut Writer,
+        timestamp: u64,
+        messages: &[Message],
+        fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
+    ) -> Result<(ChainBlock, R), ChainError> {
+        let number = self.header.number + 1;
+        let failed = |error| ChainError::Execution { number, error };
+        let cursor = self.cursor();
+        self.hot.shrink();
+        if self.trie.node_count() > MAX_TRIE_NODES {
+            self.trie.evict(KEPT_TRIE_DEPTH);
+        }
+        let at = writer.state_at(self.header.number)?;
+        let timestamp = timestamp.max(self.header.timestamp);
+        let state = HeadState::new(at, &mut self.hot);
+        let mut builder =
+            BlockBuilder::begin(config, &self.header, self.hash, timestamp, cursor, messages, state)
+                .map_err(failed)?;
+        let filled = fill(&mut builder);
+        let (pending, _) = builder.finish_with(|state, touched| state.hot().update(touched));
+        self.nodes.clear();
+        let block = pending.seal(&mut self.trie, &at, &mut self.nodes)?;
+        let record = Encoded::new(&block);
+        writer.append_block(&BlockRecord {
+            header: &Sealed::new_unchecked(block.header.clone(), block.hash),
+            transactions: &record.transactions,
+            hashes: &record.hashes,
+            senders: &record.senders,
+            receipts: &record.receipts,
+            changes: &block.changes,
+            nodes: &self.nodes,
+        })?;
+        self.header = block.header.clone();
+        self.hash = block.hash;
+        Ok((ChainBlock::new(block), filled))
+    }
+
+    /// Executes the next block with a given list of transactions, and writes it.
+    pub(super) fn append_inputs(
+        &mut self,
+        config: &stf::ChainConfig,
+        writer: &mut Writer,
+        inputs: &BlockInputs,
+        transactions: &[Option<Transaction>],
+    ) -> Result<ChainBlock, ChainError> {
+        let number = self.header.number + 1;
+        let (block, outcome) =
+            self.append(config, writer, inputs.timestamp, &inputs.messages, |builder| {
+                for transaction in transactions.iter().flatten() {
+                    if let Err(skip) = builder.execute(transaction)? {
+                        tracing::debug!(target: "node::chain", number, tx = %transaction.hash(), %skip, "skipped");
+                    }
+                }
+                Ok(())
+            })?;
+        outcome.map_err(|error| ChainError::Execution { number, error })?;
+        Ok(block)
+    }
+}
+
+/// A block's lists, in the form that the database takes.
+struct Encoded {
+    transactions: Vec<Bytes>,
+    hashes: Vec<B256>,
+    senders: Vec<alloy::primitives::Address>,
+    receipts: Vec<db::StoredReceipt>,
+}
+
+impl Encoded {
+    fn new(block: &stf::ExecutedBlock) -> Self {
+        let mut before = 0;
+        let receipts = block.receipts.iter().map(|receipt| {
+            let cumulative = receipt.cumulative_gas_used();
+            let gas_used = cumulative.saturating_sub(before);
+            before = cumulative;
+            db::StoredReceipt { receipt: receipt.clone(), gas_used, l1_fee: None }
+        });
+        Self {
+            receipts: receipts.collect(),
+            transactions: block.transactions.iter().map(|tx| tx.encoded().clone()).collect(),
+            hashes: block.transactions.iter().map(Transaction::hash).collect(),
+            senders: block.transactions.iter().map(Transaction::sender).collect(),
+        }
+    }
+}
+
+impl Chain {
+    /// Builds the next unsafe block: deposits and messages as planned, then whatever `fill` executes. When this
+    /// returns, the block is in the database and announced.
+    pub fn build<R>(
+        &self,
+        plan: BuildPlan,
+        fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
+    ) -> Result<(Arc<ChainBlock>, R), ChainError> {
+        self.write(|head, events| {
+            let mut writer = self.0.db.write()?;
+            let cursor = head.cursor();
+            let limit = messages_up_to(&writer, cursor, plan)?;
+            let messages = consume(cursor, limit, &mut Queue(&writer))?;
+            let config = &self.0.config.chain;
+            let (block, filled) = head.append(config, &mut writer, plan.timestamp, &messages, fill)?;
+            writer.commit()?;
+            let block = Arc::new(block);
+            events.push(ChainEvent::Block(block.clone()));
+            Ok((block, filled))
+        })
+    }
+
+    /// Executes an unsafe block of the sequencer. A block that differs from an unsafe one here replaces it and all
+    /// after it; a safe block is never replaced.
+    pub fn import_unsafe(&self, feed: &FeedBlock) -> Result<ImportOutcome, ChainError> {
+        // Signatures are recovered before the lock is taken.
+        let transactions = recover(&feed.spec.transactions);
+        self.write(|head, events| {
+            if feed.number > head.header.number + 1 {
+                return Ok(ImportOutcome::Gap { next: head.header.number + 1 });
+            }
+            let mut writer = self.0.db.write()?;
+            if feed.number <= head.header.number {
+                let known = writer.block_hash(feed.number)? == Some(feed.hash);
+                if known || feed.number <= writer.safe()?.unwrap_or(0) {
+                    return Ok(ImportOutcome::Known);
+                }
+                self.truncate(head, &mut writer, feed.number - 1, events)?;
+            }
+            let (have, cursor) = (writer.message_count()?, head.cursor());
+            let need = cursor.saturating_add(feed.spec.messages);
+            if need > have {
+                return self.undone(head, events, ImportOutcome::NeedsMessages { have, need });
+            }
+            let inputs = BlockInputs {
+                timestamp: feed.spec.timestamp,
+                messages: consume(cursor, feed.spec.messages, &mut Queue(&writer))?,
+                transactions: Vec::new(),
+            };
+            let block = head.append_inputs(&self.0.config.chain, &mut writer, &inputs, &transactions)?;
+            if block.hash != feed.hash {
+                let outcome = ImportOutcome::Mismatch { expected: feed.hash, found: block.hash };
+                return self.undone(head, events, outcome);
+            }
+            writer.commit()?;
+            events.push(ChainEvent::Block(Arc::new(block)));
+            Ok(ImportOutcome::Appended)
+        })
+    }
+
+    /// Ends a change without effect: what was written is dropped, memory goes back to the database.
+    fn undone(
+        &self,
+        head: &mut Head,
+        events: &mut Vec<ChainEvent>,
+        outcome: ImportOutcome,
+    ) -> Result<ImportOutcome, ChainError> {
+        events.clear();
+        *head = Head::load(&self.0.db.read()?)?;
+        Ok(outcome)
+    }
+
+    /// Takes away all blocks above `number`.
+    pub(super) fn truncate(
+        &self,
+        head: &mut Head,
+        writer: &mut Writer,
+        number: u64,
+        events: &mut Vec<ChainEvent>,
+    ) -> Result<(), ChainError> {
+        let dropped = (number + 1..=head.header.number).map(|number| load_block(writer, number).map(Arc::new));
+        let dropped: Vec<_> = dropped.collect::<Result<_, _>>()?;
+        writer.truncate_above(number)?;
+        let header = writer.header(number)?.ok_or(ChainError::Missing { what: "header", number })?;
+        tracing::info!(target: "node::chain", to = number, dropped = dropped.len(), "unsafe blocks dropped");
+        head.hash = header.hash();
+        head.header = header.into_inner();
+        head.trie = stf::StateTrie::new(head.header.state_root);
+        head.hot.clear();
+        let to = super::BlockRef::new(&head.header, head.hash);
+        events.push(ChainEvent::Reorg { to, dropped: Arc::new(dropped) });
+        Ok(())
+    }
+
+    /// A block of the chain as it was executed.
+    pub fn block(&self, number: u64) -> Result<Option<ChainBlock>, ChainError> {
+        let reader = self.0.db.read()?;
+        if reader.block_hash(number)?.is_none() {
+            return Ok(None);
+        }
+        load_block(&reader, number).map(Some)
+    }
+
+    /// The database.
+    pub(super) fn database(&self) -> &Database {
+        &self.0.db
+    }
+}
+
+/// How many messages from `cursor` on a plan allows.
+fn messages_up_to(writer: &Writer, cursor: u64, plan: BuildPlan) -> Result<u64, ChainError> {
+    // A block takes no more than this many, whatever the plan.
+    let most = stf::config::DEPOSIT_GAS_CAP / stf::config::MIN_MESSAGE_GAS;
+    let mut count = 0;
+    while count < plan.max_messages.min(most) {
+        match writer.message(cursor + count)? {
+            Some(message) if message.l1_block <= plan.message_l1_limit => count += 1,
+            _ => break,
+        }
+    }
+    Ok(count)
+}
+
+fn load_block<K: db::Kind>(tx: &db::Tx<K>, number: u64) -> Result<ChainBlock, ChainError> {
+    let missing = |what| ChainError::Missing { what, number };
+    let header = tx.header(number)?.ok_or(missing("header"))?;
+    let stored = tx.transactions(number)?.ok_or(missing("body"))?;
+    let receipts = tx.receipts(number)?.ok_or(missing("receipts"))?;
+    let transactions: Result<Vec<_>, Skip> =
+        stored.into_iter().map(|tx| Transaction::stored(tx.raw, tx.sender)).collect();
+    Ok(ChainBlock {
+        hash: header.hash(),
+        header: header.into_inner(),
+        transactions: transactions.map_err(|_| missing("readable transaction"))?,
+        receipts: receipts.into_iter().map(|stored| stored.receipt).collect(),
+    })
+}

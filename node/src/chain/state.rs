@@ -1,0 +1,174 @@
+//! States to execute on.
+
+use std::collections::HashMap;
+
+use alloy::primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
+use db::{Kind, Reader, StateAt};
+use revm::{
+    Database,
+    database_interface::DBErrorMarker,
+    state::{AccountInfo, Bytecode},
+};
+use stf::{
+    Touched,
+    state::{account_info, bytecode},
+};
+
+/// Most accounts, and most slots, in the hot cache: some 100 MB at the very most. When it is full it starts afresh,
+/// which costs a database read per entry.
+const CACHE_ENTRIES: usize = 200_000;
+
+/// Most codes in the hot cache; analysed code takes up to twice its 24 KiB.
+const CACHE_CODES: usize = 512;
+
+/// A database error as revm wants it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StateError(#[from] pub db::Error);
+
+impl DBErrorMarker for StateError {}
+
+/// The state after a block, with its own snapshot of the database. Reads go straight to it.
+#[derive(Debug)]
+pub struct StateView {
+    reader: Reader,
+    height: u64,
+}
+
+impl StateView {
+    /// The state after block `height`, if the snapshot has it.
+    pub fn new(reader: Reader, height: u64) -> Result<Self, db::Error> {
+        reader.state_at(height)?;
+        Ok(Self { reader, height })
+    }
+
+    /// The height.
+    pub const fn height(&self) -> u64 {
+        self.height
+    }
+
+    /// The snapshot.
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The state for proofs and single reads.
+    pub fn at(&self) -> Result<StateAt<'_, db::ReadOnly>, db::Error> {
+        self.reader.state_at(self.height)
+    }
+}
+
+impl Database for StateView {
+    type Error = StateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        Ok(self.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+        Ok(bytecode(self.reader.code(&code_hash)?))
+    }
+
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StateError> {
+        let key = keccak256(key.to_be_bytes::<32>());
+        Ok(self.at()?.storage(&keccak256(address), &key)?)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        Ok(self.at()?.block_hash(number)?)
+    }
+}
+
+/// Accounts, slots and codes of the head state that were used lately.
+#[derive(Debug, Default)]
+pub(super) struct HotState {
+    accounts: HashMap<Address, Option<AccountInfo>, alloy::primitives::map::DefaultHashBuilder>,
+    storage: HashMap<(Address, U256), U256, alloy::primitives::map::DefaultHashBuilder>,
+    codes: HashMap<B256, Bytecode, alloy::primitives::map::DefaultHashBuilder>,
+}
+
+impl HotState {
+    /// Forgets everything that depends on the head.
+    pub(super) fn clear(&mut self) {
+        self.accounts.clear();
+        self.storage.clear();
+    }
+
+    /// Takes over what a block did to an account.
+    pub(super) fn update(&mut self, touched: Touched<'_>) {
+        let Touched { address, account, wiped, slots } = touched;
+        self.accounts.insert(address, account.cloned());
+        if wiped {
+            self.storage.retain(|(owner, _), _| *owner != address);
+        }
+        self.storage.extend(slots.map(|(key, value)| ((address, key), value)));
+    }
+
+    /// Starts afresh where there is too much.
+    pub(super) fn shrink(&mut self) {
+        if self.accounts.len() > CACHE_ENTRIES {
+            self.accounts.clear();
+        }
+        if self.storage.len() > CACHE_ENTRIES {
+            self.storage.clear();
+        }
+        if self.codes.len() > CACHE_CODES {
+            self.codes.clear();
+        }
+    }
+}
+
+/// The head state during a write, read through the hot cache.
+#[derive(Debug)]
+pub struct HeadState<'a, K: Kind> {
+    at: StateAt<'a, K>,
+    hot: &'a mut HotState,
+}
+
+impl<'a, K: Kind> HeadState<'a, K> {
+    pub(super) fn new(at: StateAt<'a, K>, hot: &'a mut HotState) -> Self {
+        Self { at, hot }
+    }
+
+    pub(super) fn hot(&mut self) -> &mut HotState {
+        self.hot
+    }
+}
+
+impl<K: Kind> Database for HeadState<'_, K> {
+    type Error = StateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        if let Some(account) = self.hot.accounts.get(&address) {
+            return Ok(account.clone());
+        }
+        let account = self.at.account(&keccak256(address))?.map(|account| account_info(&account));
+        self.hot.accounts.insert(address, account.clone());
+        Ok(account)
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+        if code_hash == KECCAK256_EMPTY {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.hot.codes.get(&code_hash) {
+            return Ok(code.clone());
+        }
+        let code = bytecode(self.at.code(&code_hash)?);
+        self.hot.codes.insert(code_hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StateError> {
+        if let Some(value) = self.hot.storage.get(&(address, key)) {
+            return Ok(*value);
+        }
+        let value = self.at.storage(&keccak256(address), &keccak256(key.to_be_bytes::<32>()))?;
+        self.hot.storage.insert((address, key), value);
+        Ok(value)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        Ok(self.at.block_hash(number)?)
+    }
+}
