@@ -25,9 +25,13 @@ contract GasPriceOracle is IGasPriceOracle {
     uint256 private constant GAS_PER_BYTE = 16;
     /// @notice Bytes that a signature adds to an unsigned transaction.
     uint256 private constant SIGNATURE_LENGTH = 68;
+    /// @notice First byte of a deposit transaction.
+    bytes1 private constant DEPOSIT_TYPE = 0x7e;
 
     /// @inheritdoc IGasPriceOracle
     function getL1Fee(bytes calldata _rawTx) external view returns (uint256) {
+        // Deposits paid for their data on L1.
+        if (_rawTx.length != 0 && _rawTx[0] == DEPOSIT_TYPE) return 0;
         return _fee(_compressedLength(_rawTx));
     }
 

@@ -12,8 +12,8 @@ library FastLz {
     /// @notice Longest literal run and longest match that one instruction can hold.
     uint256 private constant MAX_LITERALS = 32;
     uint256 private constant MAX_MATCH = 262;
-    /// @notice The last bytes of the data are never searched; the very last are never part of a match.
-    uint256 private constant SEARCH_MARGIN = 13;
+    /// @notice No match starts within the last bytes of the data, and none reaches the very last.
+    uint256 private constant SEARCH_MARGIN = 14;
     uint256 private constant MATCH_MARGIN = 4;
 
     /// @notice Length of `_data`, compressed.

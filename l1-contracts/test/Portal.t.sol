@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IInbox} from "../src/interfaces/IInbox.sol";
+import {IPortal} from "../src/interfaces/IPortal.sol";
+import {Vm} from "./Base.t.sol";
+import {System} from "./System.t.sol";
+
+/// @notice Deposits through a contract.
+contract Depositor {
+    function run(IPortal _portal) external payable {
+        _portal.depositTransaction{value: msg.value}(address(1), 2, 30_000, false, "x");
+    }
+}
+
+contract PortalTest is System {
+    function setUp() public {
+        deploy();
+    }
+
+    function packed(address _to, uint256 _mint, uint256 _value, uint64 _gas, bool _creation, bytes memory _data)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return bytes.concat(
+            bytes20(_to), bytes32(_mint), bytes32(_value), bytes8(_gas), bytes1(_creation ? 0x01 : 0x00), _data
+        );
+    }
+
+    function send(address _to, uint256 _mint, uint256 _value, uint64 _gas, bool _creation, bytes memory _data)
+        internal
+    {
+        vm.prank(alice, alice);
+        portal.depositTransaction{value: _mint}(_to, _value, _gas, _creation, _data);
+    }
+
+    /// @notice Expects the two logs of a deposit, one directly after the other.
+    function expectDeposit(address _from, address _to, bytes memory _message) internal {
+        messages.push(messageHeader(1, _from, _message));
+        vm.expectEmit(address(inbox));
+        emit IInbox.MessageEnqueued(
+            uint64(messages.length - 1), messageAccumulator(messages.length), messages[messages.length - 1], _message
+        );
+        vm.expectEmit(address(portal));
+        emit IPortal.TransactionDeposited(_from, _to, 0, slice(_message, 20, _message.length));
+    }
+
+    function test_constants() public view {
+        vm.assertEq(portal.version(), "5.0.0");
+        vm.assertEq(portal.inbox(), address(inbox));
+        vm.assertEq(portal.minimumGasLimit(0), 21_000);
+        vm.assertEq(portal.minimumGasLimit(100), 25_000);
+        vm.assertEq(portal.MAX_DEPOSIT_GAS(), 20_000_000);
+    }
+
+    function test_depositTransaction_enqueuesAndEmits() public {
+        bytes memory data = noise(300, 1);
+        expectDeposit(alice, guardian, packed(guardian, 3 ether, 1 ether, 100_000, false, data));
+        send(guardian, 3 ether, 1 ether, 100_000, false, data);
+        vm.assertEq(address(portal).balance, 3 ether);
+        assertSynced();
+    }
+
+    function test_depositTransaction_logsAreAdjacent() public {
+        vm.recordLogs();
+        send(alice, 0, 0, 21_000, false, "");
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        vm.assertEq(logs.length, 2);
+        vm.assertEq(logs[0].emitter, address(inbox));
+        vm.assertEq(logs[1].emitter, address(portal));
+        vm.assertEq(logs[1].topics[0], keccak256("TransactionDeposited(address,address,uint256,bytes)"));
+    }
+
+    function testFuzz_depositTransaction_format(
+        address _to,
+        uint96 _mint,
+        uint256 _value,
+        uint64 _gas,
+        bool _creation,
+        bytes memory _data
+    ) public {
+        if (_creation) _to = address(0);
+        _gas = uint64(bound(_gas, 21_000 + 40 * _data.length, 20_000_000));
+        vm.deal(alice, _mint);
+        expectDeposit(alice, _to, packed(_to, _mint, _value, _gas, _creation, _data));
+        send(_to, _mint, _value, _gas, _creation, _data);
+        assertSynced();
+    }
+
+    function test_depositTransaction_fromContract_aliases() public {
+        Depositor depositor = new Depositor();
+        address from = address(uint160(address(depositor)) + uint160(0x1111000000000000000000000000000000001111));
+        expectDeposit(from, address(1), packed(address(1), 5, 2, 30_000, false, "x"));
+        vm.prank(alice, alice);
+        depositor.run{value: 5}(IPortal(payable(address(portal))));
+        assertSynced();
+    }
+
+    function test_depositTransaction_aliasWrapsAround() public {
+        address high = address(type(uint160).max);
+        vm.deal(high, 1);
+        address from = address(uint160(0x1111000000000000000000000000000000001110));
+        expectDeposit(from, high, packed(high, 0, 0, 21_000, false, ""));
+        vm.prank(high, alice);
+        portal.depositTransaction(high, 0, 21_000, false, "");
+    }
+
+    function test_depositTransaction_fromDelegatedAccount_doesNotAlias() public {
+        vm.etch(guardian, bytes.concat(hex"ef0100", bytes20(address(portal))));
+        expectDeposit(guardian, alice, packed(alice, 0, 0, 21_000, false, ""));
+        vm.prank(guardian, alice);
+        portal.depositTransaction(alice, 0, 21_000, false, "");
+    }
+
+    function test_depositTransaction_fromCodeOfSameLength_aliases() public {
+        vm.etch(guardian, bytes.concat(hex"ef0001", bytes20(address(portal))));
+        address from = address(uint160(guardian) + uint160(0x1111000000000000000000000000000000001111));
+        expectDeposit(from, alice, packed(alice, 0, 0, 21_000, false, ""));
+        vm.prank(guardian, alice);
+        portal.depositTransaction(alice, 0, 21_000, false, "");
+    }
+
+    function test_depositTransaction_creationWithTarget_reverts() public {
+        vm.expectRevert(IPortal.OptimismPortal_BadTarget.selector);
+        send(alice, 0, 0, 100_000, true, "");
+        send(address(0), 0, 0, 100_000, true, "");
+        // The zero address is a lawful target of a call.
+        send(address(0), 0, 0, 100_000, false, "");
+    }
+
+    function test_depositTransaction_gasLimitOutOfBounds_reverts() public {
+        vm.expectRevert(IPortal.OptimismPortal_GasLimitTooLow.selector);
+        send(alice, 0, 0, 20_999, false, "");
+        vm.expectRevert(IPortal.OptimismPortal_GasLimitTooLow.selector);
+        send(alice, 0, 0, 21_399, false, "0123456789");
+        send(alice, 0, 0, 21_400, false, "0123456789");
+        vm.expectRevert(IPortal.OptimismPortal_GasLimitTooHigh.selector);
+        send(alice, 0, 0, 20_000_001, false, "");
+        send(alice, 0, 0, 20_000_000, false, "");
+    }
+
+    function test_depositTransaction_dataTooLarge_reverts() public {
+        vm.expectRevert(IPortal.OptimismPortal_CalldataTooLarge.selector);
+        send(alice, 0, 0, 20_000_000, false, new bytes(120_001));
+        send(alice, 0, 0, 20_000_000, false, new bytes(120_000));
+        vm.assertEq(inbox.messageCount(), 1);
+    }
+
+    function test_depositTransaction_burnsGas() public {
+        send(alice, 0, 0, 21_000, false, "");
+        uint256 cheap = gasOf(alice, 21_000);
+        vm.assertGe(gasOf(alice, 10_021_000), cheap + 200_000);
+        vm.assertLt(gasOf(alice, 10_021_000), cheap + 200_500);
+    }
+
+    /// @notice Wallets add no buffer to the estimate: an estimate must hold in any later block.
+    function testFuzz_depositTransaction_costIndependentOfBlock(uint32 _number, uint32 _time, uint32 _fee) public {
+        send(alice, 0, 0, 21_000, false, "");
+        uint256 gas = gasOf(alice, 1_000_000);
+        vm.roll(uint256(_number) + 1);
+        vm.warp(uint256(_time) + 1);
+        vm.fee(_fee);
+        vm.blobBaseFee(_fee / 2);
+        vm.assertEq(gasOf(alice, 1_000_000), gas);
+    }
+
+    function gasOf(address _to, uint64 _gasLimit) internal returns (uint256 gas_) {
+        vm.prank(alice, alice);
+        gas_ = gasleft();
+        portal.depositTransaction(_to, 0, _gasLimit, false, "");
+        gas_ -= gasleft();
+    }
+
+    function test_receive_depositsToSender() public {
+        expectDeposit(alice, alice, packed(alice, 7, 7, 100_000, false, ""));
+        vm.prank(alice, alice);
+        (bool success,) = address(portal).call{value: 7}("");
+        vm.assertTrue(success);
+        assertSynced();
+    }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AnchorStateRegistry} from "../src/AnchorStateRegistry.sol";
+import {DisputeGame} from "../src/DisputeGame.sol";
+import {DisputeGameFactory} from "../src/DisputeGameFactory.sol";
+import {Inbox} from "../src/Inbox.sol";
+import {Portal} from "../src/Portal.sol";
+import {SystemConfig} from "../src/SystemConfig.sol";
+import {IInbox} from "../src/interfaces/IInbox.sol";
+import {Base} from "./Base.t.sol";
+
+/// @title System
+/// @notice Deploys all L1 contracts, acts on them, and keeps what a node would know: every header. Accumulators and
+///         encodings are written here a second time, the obvious way, as a reference.
+abstract contract System is Base {
+    uint64 internal constant FORCE_DELAY = 1 hours;
+    uint64 internal constant SEQUENCER_TIMEOUT = 30 minutes;
+    uint64 internal constant FORCED_INTERVAL = 60;
+    uint64 internal constant CLOCK = 3 days;
+    uint64 internal constant FINALITY_DELAY = 1 days;
+    uint64 internal constant PAUSE = 7 days;
+    uint256 internal constant BOND = 1 ether;
+    uint64 internal constant START = 1_700_000_000;
+    bytes32 internal constant GENESIS_OUTPUT = keccak256("genesis output");
+
+    address internal owner = account("owner");
+    address internal batcher = account("batcher");
+    address internal signer = account("unsafe block signer");
+    address internal guardian = account("guardian");
+    address internal alice = account("alice");
+    address internal proposer = account("proposer");
+
+    Inbox internal inbox;
+    Portal internal portal;
+    SystemConfig internal config;
+    DisputeGame internal implementation;
+    DisputeGameFactory internal factory;
+    AnchorStateRegistry internal registry;
+
+    /// @notice Headers of all messages, in order.
+    bytes[] internal messages;
+    /// @notice Headers of all batches, in order.
+    bytes[] internal batches;
+
+    function deploy() internal {
+        vm.warp(START);
+        vm.roll(20_000_000);
+        vm.fee(7 gwei);
+        vm.blobBaseFee(3);
+        vm.prevrandao(keccak256("randao"));
+        vm.deal(alice, 1000 ether);
+        vm.deal(proposer, 1000 ether);
+
+        uint64 nonce = vm.getNonce(address(this));
+        address futurePortal = vm.computeCreateAddress(address(this), nonce + 1);
+        address futureConfig = vm.computeCreateAddress(address(this), nonce + 2);
+        address futureFactory = vm.computeCreateAddress(address(this), nonce + 5);
+        inbox = new Inbox(futurePortal, futureConfig, FORCE_DELAY, SEQUENCER_TIMEOUT);
+        portal = new Portal(address(inbox));
+        config = new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4);
+        implementation = new DisputeGame(CLOCK);
+        registry = new AnchorStateRegistry(futureFactory, guardian, FINALITY_DELAY, PAUSE, GENESIS_OUTPUT, 0);
+        factory = new DisputeGameFactory(address(implementation), address(registry), address(inbox), BOND);
+        vm.assertEq(address(factory), futureFactory);
+        vm.assertEq(address(config), futureConfig);
+    }
+
+    // Reference encodings.
+
+    /// @notice A message header in the current block.
+    function messageHeader(uint8 _kind, address _sender, bytes memory _data) internal view returns (bytes memory) {
+        bytes memory place = abi.encodePacked(uint64(block.number), uint64(block.timestamp));
+        bytes memory fees = abi.encodePacked(uint256(block.basefee), uint256(block.blobbasefee));
+        return
+            bytes.concat(bytes1(_kind), bytes20(_sender), place, fees, bytes32(block.prevrandao), chunkHash(_data));
+    }
+
+    /// @notice The L1-info header in the current block.
+    function infoHeader() internal view returns (bytes memory) {
+        return messageHeader(0, address(inbox), "");
+    }
+
+    /// @notice A batch header in the current block, over the messages known so far.
+    function batchHeader(bytes memory _payload, bool _forced, uint64 _first, uint64 _blocks, uint64 _end)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes memory range = abi.encodePacked(_first, _blocks, _end, messageAccumulator(_end));
+        bytes memory place = abi.encodePacked(uint64(block.number), uint64(block.timestamp));
+        return bytes.concat(
+            bytes1(uint8(_forced ? 0 : 1)), chunkHash(_payload), bytes8(uint64(_payload.length)), range, place
+        );
+    }
+
+    /// @notice Hash by chunks.
+    function chunkHash(bytes memory _data) internal pure returns (bytes32) {
+        bytes memory digests;
+        for (uint256 start = 0; start < _data.length; start += 4096) {
+            uint256 end = start + 4096 < _data.length ? start + 4096 : _data.length;
+            digests = bytes.concat(digests, keccak256(slice(_data, start, end)));
+        }
+        return keccak256(digests);
+    }
+
+    /// @notice Accumulator over the first `_count` known messages.
+    function messageAccumulator(uint256 _count) internal view returns (bytes32) {
+        return accumulate(messages, _count);
+    }
+
+    /// @notice Accumulator over the first `_count` known batches.
+    function batchAccumulator(uint256 _count) internal view returns (bytes32) {
+        return accumulate(batches, _count);
+    }
+
+    function accumulate(bytes[] storage _headers, uint256 _count) private view returns (bytes32 acc_) {
+        for (uint256 i = 0; i < _count; ++i) {
+            acc_ = keccak256(bytes.concat(acc_, keccak256(_headers[i])));
+        }
+    }
+
+    // Actions.
+
+    /// @notice Lets L1 go on.
+    function pass(uint256 _seconds) internal {
+        vm.warp(block.timestamp + _seconds);
+        vm.roll(block.number + 1 + _seconds / 12);
+    }
+
+    /// @notice Alice deposits a call with `_data`.
+    function deposit(bytes memory _data) internal {
+        bytes memory packed =
+            abi.encodePacked(alice, uint256(0), uint256(0), uint64(10_000_000), uint8(0), _data);
+        messages.push(messageHeader(1, alice, packed));
+        vm.prank(alice, alice);
+        portal.depositTransaction(alice, 0, 10_000_000, false, _data);
+    }
+
+    /// @notice The batcher appends `_blocks` blocks that may consume all messages.
+    function append(uint64 _blocks) internal {
+        append("payload", _blocks, uint64(messages.length), "");
+    }
+
+    /// @notice The batcher appends a batch after the last one.
+    function append(bytes memory _payload, uint64 _blocks, uint64 _end, bytes memory _young) internal {
+        uint64 first = inbox.lastBlock() + 1;
+        vm.prank(batcher, batcher);
+        inbox.appendBatch(_payload, first, _blocks, _end, bytes32(0), _young);
+        messages.push(infoHeader());
+        batches.push(batchHeader(_payload, false, first, _blocks, _end));
+    }
+
+    /// @notice Alice forces a batch.
+    function force(bytes memory _old) internal {
+        uint64 first = inbox.lastBlock() + 1;
+        vm.prank(alice);
+        inbox.forceBatch(_old);
+        messages.push(infoHeader());
+        batches.push(batchHeader("", true, first, 1, uint64(messages.length)));
+    }
+
+    /// @notice Reverts unless the Inbox's counters and newest accumulators are what a node would compute.
+    function assertSynced() internal view {
+        vm.assertEq(inbox.messageCount(), messages.length);
+        vm.assertEq(inbox.batchCount(), batches.length);
+        vm.assertEq(inbox.messageAcc(messages.length), messageAccumulator(messages.length), "messageAcc");
+        vm.assertEq(inbox.batchAcc(batches.length), batchAccumulator(batches.length), "batchAcc");
+        vm.assertEq(inbox.messageAcc(messages.length + 1), bytes32(0));
+        vm.assertEq(inbox.batchAcc(batches.length + 1), bytes32(0));
+    }
+
+    /// @notice A vector of the right length for a claim over `_n` blocks.
+    function vectorOver(uint64 _n) internal view returns (bytes32[] memory vector_) {
+        vector_ = new bytes32[](factory.parts(_n));
+        for (uint256 i = 0; i < vector_.length; ++i) {
+            vector_[i] = keccak256(abi.encode("output", _n, i));
+        }
+    }
+
+    /// @notice The proposer proposes `_l2Block`, pinning all batches.
+    function propose(uint64 _l2Block) internal returns (DisputeGame) {
+        (, uint256 anchor) = registry.anchors();
+        return propose(_l2Block, vectorOver(_l2Block - uint64(anchor)));
+    }
+
+    /// @notice The proposer proposes `_vector` for `_l2Block`, pinning all batches.
+    function propose(uint64 _l2Block, bytes32[] memory _vector) internal returns (DisputeGame) {
+        uint64 count = uint64(batches.length);
+        bytes32 acc = inbox.batchAcc(count);
+        bytes memory last = batches[count - 1];
+        vm.prank(proposer);
+        return DisputeGame(factory.propose{value: BOND}(_l2Block, _vector, count, acc, last));
+    }
+}
