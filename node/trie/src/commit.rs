@@ -1,183 +1,193 @@
 //! Hashing what has changed, from the leaves up.
+//!
+//! The changed nodes are lifted out of the trie into a list, level by level. Then each level, the lowest first, is
+//! hashed as one batch, and its nodes are put back below their parents. Nodes of a level don't depend on each other,
+//! which is what wide registers and threads need; walking node by node would leave them nothing to share.
 
 use crate::{
-    EMPTY_ROOT, NodeSink, Trie,
-    node::{Branch, INLINE_LIMIT, Node, Ref},
-    path::PathBuf,
+    EMPTY_ROOT, Nibbles, NodeSink, Trie,
+    keccak::keccak256_batch,
+    node::{INLINE_LIMIT, Node, Ref},
+    rlp::EMPTY_STRING,
 };
-use alloy_primitives::{B256, keccak256};
-
-/// From this many changes on, the root's subtrees are hashed in parallel. A change costs about a microsecond of
-/// hashing; handing work to the pool costs tens of microseconds, more when its threads sleep. So below a few hundred
-/// changes the pool's share would show.
-#[cfg(feature = "std")]
-const PARALLEL_CHANGES: usize = 512;
+use alloc::vec::Vec;
+use alloy_primitives::B256;
 
 impl Trie {
-    /// Hashes every node that has changed, bottom up, emits the new nodes to the sink, children before parents and
-    /// in order of their paths, and returns the root hash. The empty trie has no node to emit.
+    /// Hashes every node that has changed, emits the new nodes to the sink, and returns the root hash.
+    ///
+    /// Nodes come level by level, the lowest first and each in order of their paths, so children come before
+    /// parents. The empty trie has no node to emit.
     pub fn commit(&mut self, owner: Option<&B256>, sink: &mut impl NodeSink) -> B256 {
         if let Some(hash) = self.hash {
             return hash;
         }
-        let hash = match &mut self.root {
+        let hash = match self.root.take() {
             None => EMPTY_ROOT,
             Some(root) => {
-                #[cfg(feature = "std")]
-                if self.changes >= PARALLEL_CHANGES {
-                    commit_kids_in_parallel(root, owner, sink);
-                }
-                let mut path = PathBuf::new();
-                let reference = Walk {
-                    owner,
-                    path: &mut path,
-                    sink,
-                }
-                .commit(root);
-                match crate::node::hash_in(reference.as_slice()) {
-                    Some(hash) => hash,
-                    None => {
-                        // The root is referred to by hash however short it is.
-                        let hash = keccak256(root.rlp());
-                        sink.put(owner, &path.to_nibbles(), &hash, root.rlp());
-                        hash
-                    }
-                }
+                // Should the sink panic, the trie must not be taken for an empty one: no node has this hash.
+                self.hash = Some(B256::ZERO);
+                let (root, hash) = commit_nodes(root, owner, sink);
+                self.root = root;
+                hash
             }
         };
         self.hash = Some(hash);
-        self.changes = 0;
         hash
     }
 }
 
-/// A commit on its way through a trie.
-struct Walk<'a, S> {
+/// A changed node, lifted out of the trie.
+struct Lifted {
+    /// `None` once it is put back.
+    node: Option<Node>,
+    /// Where in the list the parent is; the root has none.
+    parent: usize,
+    /// Which child of a branch it is.
+    slot: u8,
+}
+
+/// The changed nodes of a trie, parents before children.
+struct Lift<'a, S> {
     owner: Option<&'a B256>,
-    path: &'a mut PathBuf,
     sink: &'a mut S,
+    list: Vec<Lifted>,
+    /// The nodes' paths, unless the sink discards them.
+    paths: Vec<Nibbles>,
+    /// Where in the list each level starts.
+    levels: Vec<usize>,
 }
 
-impl<S: NodeSink> Walk<'_, S> {
-    /// Commits a changed node and all that has changed below it; returns its reference.
-    fn commit(&mut self, node: &mut Node) -> Ref {
-        match node {
-            Node::Leaf(_) => {}
-            Node::Ext(ext) => {
-                if ext.stale
-                    && let Some(mut kid) = ext.kid.take()
-                {
-                    let above = self.path.len();
-                    self.path.extend(ext.path());
-                    let reference = self.commit(&mut kid);
-                    self.path.truncate(above);
-                    ext.kid = Some(kid);
-                    ext.set_reference(reference.as_slice());
-                }
-            }
-            Node::Branch(branch) => self.commit_kids(branch),
-        }
-        let rlp = node.rlp();
-        if rlp.len() < INLINE_LIMIT {
-            return Ref::inline(rlp);
-        }
-        let hash = keccak256(rlp);
-        if !self.sink.discards() {
-            self.sink.put(self.owner, &self.path.to_nibbles(), &hash, rlp);
-        }
-        Ref::hash(&hash)
+fn commit_nodes(root: Node, owner: Option<&B256>, sink: &mut impl NodeSink) -> (Option<Node>, B256) {
+    let mut lift = Lift {
+        owner,
+        sink,
+        list: Vec::with_capacity(64),
+        paths: Vec::new(),
+        levels: Vec::new(),
+    };
+    lift.list.push(Lifted {
+        node: Some(root),
+        parent: 0,
+        slot: 0,
+    });
+    if !lift.sink.discards() {
+        lift.paths.push(Nibbles::new());
     }
-
-    fn commit_kids(&mut self, branch: &mut Branch) {
-        if branch.stale == 0 {
-            return;
-        }
-        let mut left = branch.stale;
-        while left != 0 {
-            let i = left.trailing_zeros() as usize;
-            left &= left - 1;
-            match &mut branch.kids[i] {
-                Some(kid) => {
-                    let above = self.path.len();
-                    self.path.push(i as u8);
-                    let reference = self.commit(kid);
-                    self.path.truncate(above);
-                    branch.set_slot(i, reference.as_slice());
-                }
-                None => branch.set_slot(i, &[crate::rlp::EMPTY_STRING]),
-            }
-        }
-        branch.seal();
+    let mut start = 0;
+    while start < lift.list.len() {
+        lift.levels.push(start);
+        let end = lift.list.len();
+        (start..end).for_each(|parent| lift.children(parent));
+        start = end;
     }
+    let mut hash = B256::ZERO;
+    while let Some(start) = lift.levels.pop() {
+        hash = lift.put_back(start);
+    }
+    (lift.list.pop().and_then(|root| root.node), hash)
 }
 
-/// Commits the changed children of a branch at the root on the thread pool. Each writes its nodes to a log of its
-/// own; the logs are replayed in order, so the sink sees what it would see otherwise.
-#[cfg(feature = "std")]
-fn commit_kids_in_parallel(root: &mut Node, owner: Option<&B256>, sink: &mut impl NodeSink) {
-    use rayon::prelude::*;
+impl<S: NodeSink> Lift<'_, S> {
+    /// Lifts the changed children of a node in the list.
+    fn children(&mut self, parent: usize) {
+        let first = self.list.len();
+        // Out of the list for a moment, so that its children can be appended.
+        let mut node = self.list[parent].node.take();
+        match &mut node {
+            Some(Node::Branch(branch)) => {
+                let mut left = branch.stale;
+                while left != 0 {
+                    let slot = left.trailing_zeros() as u8;
+                    left &= left - 1;
+                    match branch.kids[usize::from(slot)].take() {
+                        None => branch.set_slot(slot.into(), &[EMPTY_STRING]),
+                        kid => self.list.push(Lifted {
+                            node: kid,
+                            parent,
+                            slot,
+                        }),
+                    }
+                }
+            }
+            Some(Node::Ext(ext)) if ext.stale => {
+                self.list.push(Lifted {
+                    node: ext.kid.take(),
+                    parent,
+                    slot: 0,
+                });
+            }
+            _ => {}
+        }
+        if let Some(path) = self.paths.get(parent).copied() {
+            for child in &self.list[first..] {
+                let mut path = path;
+                match &node {
+                    Some(Node::Ext(ext)) => {
+                        let run = ext.path();
+                        (0..run.len()).for_each(|i| path.push(run.at(i)));
+                    }
+                    _ => path.push(child.slot),
+                }
+                self.paths.push(path);
+            }
+        }
+        self.list[parent].node = node;
+    }
 
-    let Node::Branch(branch) = root else { return };
-    let (stale, logged) = (branch.stale, !sink.discards());
-    let done: alloc::vec::Vec<_> = branch
-        .kids
-        .par_iter_mut()
-        .enumerate()
-        .filter(|(i, _)| stale >> i & 1 == 1)
-        .filter_map(|(i, kid)| {
-            let kid = kid.as_mut()?;
-            let mut path = PathBuf::new();
-            path.push(i as u8);
-            let mut log = Log::default();
-            let reference = if logged {
-                Walk {
-                    owner,
-                    path: &mut path,
-                    sink: &mut log,
+    /// Hashes the level that starts at `start` and ends the list, emits its nodes, and puts them below their
+    /// parents. The root stays in the list. Returns the hash of the level's first node if it is the root.
+    fn put_back(&mut self, start: usize) -> B256 {
+        let (above, level) = self.list.split_at_mut(start);
+        for lifted in &mut *level {
+            if let Some(Node::Branch(branch)) = &mut lifted.node {
+                branch.seal();
+            }
+        }
+        // The root is hashed however short it is.
+        let hashed = |rlp: &[u8]| rlp.len() >= INLINE_LIMIT || start == 0;
+        let mut messages = Vec::with_capacity(level.len());
+        messages.extend(
+            level
+                .iter()
+                .flat_map(|lifted| &lifted.node)
+                .map(Node::rlp)
+                .filter(|rlp| hashed(rlp)),
+        );
+        let hashes = keccak256_batch(&messages);
+        let mut next_hash = hashes.iter();
+
+        for (i, lifted) in level.iter_mut().enumerate() {
+            let Some(node) = &lifted.node else { continue };
+            let rlp = node.rlp();
+            let reference = match if hashed(rlp) { next_hash.next() } else { None } {
+                Some(hash) => {
+                    if let Some(path) = self.paths.get(start + i) {
+                        self.sink.put(self.owner, path, hash, rlp);
+                    }
+                    Ref::hash(hash)
                 }
-                .commit(kid)
-            } else {
-                Walk {
-                    owner,
-                    path: &mut path,
-                    sink: &mut (),
-                }
-                .commit(kid)
+                None => Ref::inline(rlp),
             };
-            Some((i, reference, log))
-        })
-        .collect();
-    for (i, reference, log) in done {
-        log.replay(owner, sink);
-        branch.set_slot(i, reference.as_slice());
-    }
-    branch.seal();
-}
-
-/// Nodes put, to be put elsewhere.
-#[cfg(feature = "std")]
-#[derive(Default)]
-struct Log {
-    bytes: alloc::vec::Vec<u8>,
-    /// Path, hash, and where in `bytes` the node ends.
-    nodes: alloc::vec::Vec<(crate::Nibbles, B256, usize)>,
-}
-
-#[cfg(feature = "std")]
-impl Log {
-    fn replay(&self, owner: Option<&B256>, sink: &mut impl NodeSink) {
-        let mut start = 0;
-        for (path, hash, end) in &self.nodes {
-            sink.put(owner, path, hash, &self.bytes[start..*end]);
-            start = *end;
+            let Some(parent) = above.get_mut(lifted.parent) else {
+                continue;
+            };
+            match &mut parent.node {
+                Some(Node::Branch(branch)) => {
+                    let slot = usize::from(lifted.slot);
+                    branch.set_slot(slot, reference.as_slice());
+                    branch.kids[slot] = lifted.node.take();
+                }
+                Some(Node::Ext(ext)) => {
+                    ext.set_reference(reference.as_slice());
+                    ext.kid = lifted.node.take();
+                }
+                _ => {}
+            }
         }
-    }
-}
-
-#[cfg(feature = "std")]
-impl NodeSink for Log {
-    fn put(&mut self, _: Option<&B256>, path: &crate::Nibbles, hash: &B256, rlp: &[u8]) {
-        self.bytes.extend_from_slice(rlp);
-        self.nodes.push((*path, *hash, self.bytes.len()));
+        if start > 0 {
+            self.list.truncate(start);
+        }
+        hashes.first().copied().unwrap_or_default()
     }
 }

@@ -12,7 +12,7 @@
 //! - A [`Recorder`] around the node's database notes what it serves. Its [`Witness`] is a `NodeSource` too: the same
 //!   operations over it give the same results, and nothing else is needed.
 //! - [`Trie::proof`] and [`verify_proof`] are the two ends of `eth_getProof`. [`ordered_root`] hashes lists:
-//!   transactions, receipts. [`Account`] and the storage functions encode what the state tries map to.
+//!   transactions, receipts; [`keccak256_batch`] hashes many things fast. [`Account`] and the storage functions encode what the state tries map to.
 //!
 //! Nodes are stored without deletions. A node that a change makes obsolete needs no record: reads start from a root
 //! and go from a parent's hash to the child, so what no parent names is not read again.
@@ -74,6 +74,7 @@ extern crate alloc;
 mod commit;
 mod edit;
 mod error;
+mod keccak;
 mod node;
 mod ordered;
 mod path;
@@ -86,6 +87,7 @@ mod witness;
 
 pub use alloy_trie::Nibbles;
 pub use error::{NodeError, TrieError};
+pub use keccak::keccak256_batch;
 pub use ordered::ordered_root;
 pub use proof::verify_proof;
 pub use source::{NodeSink, NodeSource};

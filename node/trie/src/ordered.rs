@@ -1,5 +1,6 @@
 use crate::{
     EMPTY_ROOT,
+    keccak::keccak256_batch,
     node::{INLINE_LIMIT, Ref},
     path::Run,
     rlp::{self, EMPTY_STRING},
@@ -11,15 +12,17 @@ use alloy_primitives::{B256, keccak256};
 /// receipts root of its receipts. Items are encoded, and not empty.
 ///
 /// No trie is built: the keys are known to come in order, so each node is encoded once, from its children's
-/// references, in one buffer.
+/// references. Leaves, which are most of the work, are hashed many at a time.
 pub fn ordered_root<I: AsRef<[u8]>>(items: &[I]) -> B256 {
     if items.is_empty() {
         return EMPTY_ROOT;
     }
     let mut builder = Builder {
-        items,
-        buf: Vec::with_capacity(1024),
+        count: items.len(),
+        leaves: Vec::with_capacity(items.len()),
+        buf: Vec::new(),
     };
+    builder.hash_leaves(items);
     let reference = builder.subtree(0, items.len(), 0);
     match crate::node::hash_in(reference.as_slice()) {
         Some(hash) => hash,
@@ -27,20 +30,72 @@ pub fn ordered_root<I: AsRef<[u8]>>(items: &[I]) -> B256 {
     }
 }
 
-struct Builder<'a, I> {
-    items: &'a [I],
-    /// Node under construction.
+/// Leaves hashed at a time: enough to fill wide registers, few enough for their encodings to stay in the cache.
+const LEAVES_AT_ONCE: usize = 64;
+
+struct Builder {
+    /// How many items there are.
+    count: usize,
+    /// The leaves' references, in order of their keys.
+    leaves: Vec<Ref>,
+    /// Node under construction; leaves, one after the other.
     buf: Vec<u8>,
 }
 
-impl<I: AsRef<[u8]>> Builder<'_, I> {
+impl Builder {
     /// The index of the item whose key is the `rank`-th in order: 1 to 127 are single bytes, zero is 0x80, and the
     /// rest are longer strings.
     fn index(&self, rank: usize) -> usize {
         match rank {
             _ if rank >= 128 => rank,
-            _ if rank + 1 < self.items.len().min(128) => rank + 1,
+            _ if rank + 1 < self.count.min(128) => rank + 1,
             _ => 0,
+        }
+    }
+
+    /// Encodes and hashes all leaves.
+    fn hash_leaves<I: AsRef<[u8]>>(&mut self, items: &[I]) {
+        let mut ends = Vec::with_capacity(LEAVES_AT_ONCE);
+        // Nibbles that a key shares with the one before it.
+        let mut shared_before = None;
+        for rank in 0..self.count {
+            let key = self.key(rank);
+            let path = Run::of_key(key.as_slice(), 0);
+            let shared_after = (rank + 1 < self.count)
+                .then(|| path.common_prefix(&Run::of_key(self.key(rank + 1).as_slice(), 0)));
+            // A leaf hangs below the branch where its key parts from its neighbours': one nibble further down.
+            let depth = shared_before.max(shared_after).map_or(0, |shared| shared + 1);
+            shared_before = shared_after;
+
+            let value = items[self.index(rank)].as_ref();
+            self.put_short(path.skip(depth), true, rlp::string_len(value));
+            rlp::put_string(&mut self.buf, value);
+            ends.push(self.buf.len());
+            if ends.len() == LEAVES_AT_ONCE || rank + 1 == self.count {
+                self.hash_encoded(&ends);
+                ends.clear();
+                self.buf.clear();
+            }
+        }
+    }
+
+    /// Hashes the leaves in the buffer, which end at `ends`.
+    fn hash_encoded(&mut self, ends: &[usize]) {
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let encodings = starts.zip(ends).map(|(start, end)| &self.buf[start..*end]);
+        let long: Vec<&[u8]> = encodings
+            .clone()
+            .filter(|rlp| rlp.len() >= INLINE_LIMIT)
+            .collect();
+        let hashes = keccak256_batch(&long);
+        let mut hashes = hashes.iter();
+        for rlp in encodings {
+            let hash = if rlp.len() < INLINE_LIMIT {
+                None
+            } else {
+                hashes.next()
+            };
+            self.leaves.push(hash.map_or_else(|| Ref::inline(rlp), Ref::hash));
         }
     }
 
@@ -53,7 +108,7 @@ impl<I: AsRef<[u8]>> Builder<'_, I> {
         let first = self.key(from);
         let rest = Run::of_key(first.as_slice(), depth);
         if to - from == 1 {
-            return self.leaf(rest, self.index(from));
+            return self.leaves[from];
         }
         let last = self.key(to - 1);
         let shared = rest.common_prefix(&Run::of_key(last.as_slice(), depth));
@@ -92,24 +147,16 @@ impl<I: AsRef<[u8]>> Builder<'_, I> {
     }
 
     fn ext(&mut self, path: Run<'_>, child: &Ref) -> Ref {
-        self.start_short(path, false, child.as_slice().len());
+        self.buf.clear();
+        self.put_short(path, false, child.as_slice().len());
         self.buf.extend_from_slice(child.as_slice());
         self.finish()
     }
 
-    fn leaf(&mut self, path: Run<'_>, index: usize) -> Ref {
-        let items = self.items;
-        let value = items[index].as_ref();
-        self.start_short(path, true, rlp::string_len(value));
-        rlp::put_string(&mut self.buf, value);
-        self.finish()
-    }
-
-    /// Writes header and path of a leaf or an extension, of which `rest` bytes follow.
-    fn start_short(&mut self, path: Run<'_>, leaf: bool, rest: usize) {
+    /// Appends header and path of a leaf or an extension, of which `rest` bytes follow.
+    fn put_short(&mut self, path: Run<'_>, leaf: bool, rest: usize) {
         let hp_len = path.compact_len();
         let hp_item = if hp_len == 1 { 1 } else { 1 + hp_len };
-        self.buf.clear();
         rlp::put_list_header(&mut self.buf, hp_item + rest);
         if hp_len > 1 {
             self.buf.push(EMPTY_STRING + hp_len as u8);

@@ -147,8 +147,7 @@ pub(crate) fn key_prefix(key: &[u8], depth: usize) -> Nibbles {
     Nibbles::unpack(&key[..depth.div_ceil(2)]).slice(..depth)
 }
 
-/// A path under construction, one nibble a byte: cheap to extend and to cut back while a trie is walked.
-#[derive(Clone)]
+/// A path under construction, one nibble a byte.
 pub(crate) struct PathBuf {
     nibbles: [u8; MAX_NIBBLES],
     len: usize,
@@ -170,18 +169,6 @@ impl PathBuf {
 
     pub(crate) fn extend(&mut self, run: Run<'_>) {
         (0..run.len()).for_each(|i| self.push(run.at(i)));
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = len;
-    }
-
-    pub(crate) fn to_nibbles(&self) -> Nibbles {
-        Nibbles::from_nibbles_unchecked(&self.nibbles[..self.len])
     }
 
     /// Packs two nibbles a byte, ending on a byte boundary as node paths do.

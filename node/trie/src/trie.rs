@@ -21,8 +21,6 @@ pub struct Trie {
     pub(crate) hash: Option<B256>,
     /// Loaded nodes.
     pub(crate) nodes: usize,
-    /// Changes since the last commit, which bound the dirty leaves.
-    pub(crate) changes: usize,
 }
 
 impl Trie {
@@ -37,7 +35,6 @@ impl Trie {
             root: None,
             hash: Some(root),
             nodes: 0,
-            changes: 0,
         }
     }
 
@@ -106,7 +103,7 @@ impl Trie {
         };
         cx.load_root(&mut self.root, self.hash.as_ref())?;
         if cx.insert_root(&mut self.root, value)? {
-            self.mark_changed();
+            self.hash = None;
         }
         Ok(())
     }
@@ -128,7 +125,7 @@ impl Trie {
         cx.load_root(&mut self.root, self.hash.as_ref())?;
         let removed = cx.remove_root(&mut self.root)?;
         if removed {
-            self.mark_changed();
+            self.hash = None;
         }
         Ok(removed)
     }
@@ -176,11 +173,6 @@ impl Trie {
         if let Some(root) = &mut self.root {
             self.nodes -= evict_below(root, 0, keep_depth);
         }
-    }
-
-    fn mark_changed(&mut self) {
-        self.hash = None;
-        self.changes += 1;
     }
 }
 

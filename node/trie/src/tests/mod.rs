@@ -1,4 +1,5 @@
 //! What the tests share: the obvious trie, a database by path, and generators.
+#![allow(clippy::unwrap_used)]
 
 mod formats;
 mod hostile;
