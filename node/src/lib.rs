@@ -2,7 +2,9 @@
 
 pub mod chain;
 pub mod config;
+pub mod interval;
 pub mod l1;
+pub mod pool;
 pub mod shutdown;
 
 pub use config::RollupConfig;

@@ -1,0 +1,109 @@
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+
+use alloy::primitives::{Address, map::AddressSet};
+
+use super::{Pool, PoolTx, ranked::Position};
+
+/// The executable transactions, best first: by effective tip, among equals by arrival, of each sender in the order of
+/// nonces. Nothing is copied beforehand and the pool's lock is held for one step at a time, so that transactions can
+/// come meanwhile; those that rank below the current one are still found.
+///
+/// Transactions stay in the pool until the chain's next block shows that they are included.
+#[derive(Debug)]
+pub struct Best {
+    pool: Pool,
+    base_fee: u128,
+    position: Position,
+    /// Senders whose first transaction was handed out.
+    started: AddressSet,
+    skipped: AddressSet,
+    /// The next transaction of senders who had their turn.
+    following: BinaryHeap<Candidate>,
+    last: Option<(Address, u64)>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    tip: u128,
+    arrival: Reverse<u64>,
+    tx: Arc<PoolTx>,
+}
+
+impl Candidate {
+    const fn rank(&self) -> (u128, Reverse<u64>) {
+        (self.tip, self.arrival)
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl Best {
+    pub(super) fn new(pool: Pool) -> Self {
+        let base_fee = pool.next_block().base_fee.into();
+        Self {
+            pool,
+            base_fee,
+            position: Position::default(),
+            started: Default::default(),
+            skipped: Default::default(),
+            following: BinaryHeap::new(),
+            last: None,
+        }
+    }
+
+    /// Leaves out a sender from here on: one of its transactions did not make it into the block, so those behind it
+    /// can't, either.
+    pub fn skip(&mut self, sender: Address) {
+        self.skipped.insert(sender);
+    }
+}
+
+impl Iterator for Best {
+    type Item = Arc<PoolTx>;
+
+    fn next(&mut self) -> Option<Arc<PoolTx>> {
+        let inner = self.pool.lock();
+        if let Some((sender, nonce)) = self.last.take()
+            && !self.skipped.contains(&sender)
+            && let Some(tx) = inner.executable(&sender, nonce + 1)
+            && let Some(tip) = tx.bid().effective_tip(self.base_fee)
+        {
+            self.following.push(Candidate { tip, arrival: Reverse(tx.arrival()), tx: tx.clone() });
+        }
+        let head = loop {
+            match inner.head(&self.position) {
+                Some((step, _)) if self.started.contains(&step.sender) => self.position.pass(&step),
+                head => break head,
+            }
+        };
+        let following = self.following.peek().map(Candidate::rank);
+        let tx = match head {
+            Some((step, tx)) if following.is_none_or(|rank| (step.tip, Reverse(step.arrival)) > rank) => {
+                self.position.pass(&step);
+                self.started.insert(step.sender);
+                tx.clone()
+            }
+            _ => self.following.pop()?.tx,
+        };
+        self.last = Some((tx.sender(), tx.nonce()));
+        Some(tx)
+    }
+}
