@@ -1,1 +1,3 @@
-//! placeholder
+//! End-to-end tests, and what they share.
+
+pub mod conformance;

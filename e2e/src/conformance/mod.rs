@@ -1,0 +1,26 @@
+//! Runs the public `ethereum/tests` suite over this project's own state: overlay, trie and database.
+//!
+//! The EVM is revm; what the suite tests here is everything under it. Every state test runs three times, by Ethereum's
+//! own rules, and all three must come to the root that the test names:
+//!
+//! | run | state read from | root computed over |
+//! |---|---|---|
+//! | stored | the database's accounts, slots and codes | the database's trie nodes |
+//! | recorded | the database's trie nodes, noting what is read | the same |
+//! | witness | nothing but what the run before noted | the same |
+//!
+//! The stored run's changes are then written to the database as a block, read back, and taken away again. Trie tests
+//! run in memory and over a store of nodes that is left and entered again after every step.
+//!
+//! [`Suite::open`] takes a checkout or an archive, [`Suite::run`] gives a [`Report`].
+
+mod exclude;
+mod format;
+mod report;
+mod state;
+mod store;
+mod suite;
+mod trie;
+
+pub use report::{Failure, Report};
+pub use suite::Suite;

@@ -1,0 +1,111 @@
+//! The public `ethereum/tests` suite, run over the rollup's state, trie and database.
+
+use std::{env, fs, path::PathBuf, thread};
+
+use e2e::conformance::Suite;
+
+/// Names a checkout or an archive of the suite.
+const VARIABLE: &str = "ETHEREUM_TESTS";
+
+/// Where an archive of the suite is looked for otherwise, from this crate's folder on.
+const ARCHIVE: &str = "../../shared/fixtures/ethereum-tests.tar.xz";
+
+#[test]
+fn state_and_trie_tests_of_the_public_suite_pass() {
+    let named = env::var_os(VARIABLE).map(PathBuf::from);
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(ARCHIVE);
+    let Some(path) = named.or_else(|| beside.is_file().then_some(beside)) else {
+        eprintln!("SKIPPED: no copy of the ethereum/tests suite here.");
+        eprintln!(
+            "To run it: {VARIABLE}=<checkout or archive of ethereum/tests> cargo test --release -p e2e"
+        );
+        return;
+    };
+    let suite = Suite::open(&path).unwrap();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let report = suite.run(threads).unwrap();
+    println!("{report}");
+    assert!(
+        report.failures.is_empty(),
+        "{} cases failed",
+        report.failures.len()
+    );
+    assert!(report.passed > 0, "no case ran");
+}
+
+/// The runner itself: what does not hold, does not read or is not to be run shows in the report.
+#[test]
+fn failures_and_exclusions_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, json: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, json).unwrap();
+    };
+    // "doe", "dog" and "dogglesworth", whose root is known, and a wrong root.
+    let trie = |root: &str| {
+        let pairs = r#"[["doe", "reindeer"], ["cow", "x"], ["dog", "puppy"], ["dogglesworth", "cat"], ["cow", null]]"#;
+        format!(r#"{{"test": {{"in": {pairs}, "root": "{root}"}}}}"#)
+    };
+    let root = "0x8aad789dff2f538bca5d8ea56e8abe10f4c7ba3a5dea95fea4cd6e7c3a1168d3";
+    write("TrieTests/right.json", &trie(root));
+    write("TrieTests/wrong.json", &trie(&root.replace("8aad", "8aae")));
+    write("TrieTests/secureTrie.json", &trie(root));
+    write(
+        "TrieTests/trietestnextprev.json",
+        r#"{"basic": {"in": ["cat"], "tests": []}}"#,
+    );
+    write("GeneralStateTests/broken.json", "{");
+    write("GeneralStateTests/transfer.json", TRANSFER);
+
+    let report = Suite::open(folder.path()).unwrap().run(2).unwrap();
+    let failed: Vec<_> = report
+        .failures
+        .iter()
+        .map(|failure| failure.case.as_str())
+        .collect();
+    assert_eq!(
+        failed,
+        [
+            "GeneralStateTests/broken.json",
+            "GeneralStateTests/transfer.json transfer Cancun 0",
+            "TrieTests/secureTrie.json test",
+            "TrieTests/wrong.json test",
+        ]
+    );
+    assert!(
+        report.failures[1].reason.starts_with("state root 0x"),
+        "{}",
+        report.failures[1].reason
+    );
+    assert_eq!((report.passed, report.excluded.values().sum::<usize>()), (1, 2));
+    assert!(report.to_string().ends_with("\n1 passed, 4 failed"));
+}
+
+/// A transfer that comes to another root than this says, under Cancun; and a fork that is left out.
+const TRANSFER: &str = r#"{"transfer": {
+    "env": {
+        "currentCoinbase": "0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba", "currentNumber": "0x01",
+        "currentTimestamp": "0x03e8", "currentGasLimit": "0x1000000", "currentBaseFee": "0x01"
+    },
+    "pre": {"0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b": {
+        "balance": "0x3635c9adc5dea00000", "code": "0x", "nonce": "0x00", "storage": {}
+    }},
+    "transaction": {
+        "data": ["0x"], "gasLimit": ["0x5208"], "value": ["0x01"], "gasPrice": "0x0a", "nonce": "0x00",
+        "sender": "0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b",
+        "to": "0xa00000000000000000000000000000000000000a"
+    },
+    "post": {
+        "Cancun": [{
+            "hash": "0x0000000000000000000000000000000000000000000000000000000000000001",
+            "logs": "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347",
+            "indexes": {"data": 0, "gas": 0, "value": 0}
+        }],
+        "Homestead": [{
+            "hash": "0x0000000000000000000000000000000000000000000000000000000000000001",
+            "logs": "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347",
+            "indexes": {"data": 0, "gas": 0, "value": 0}
+        }]
+    }
+}}"#;
