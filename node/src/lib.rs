@@ -5,6 +5,7 @@ pub mod config;
 pub mod interval;
 pub mod l1;
 pub mod pool;
+pub mod rpc;
 pub mod shutdown;
 
 pub use config::RollupConfig;

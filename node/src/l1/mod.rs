@@ -1,7 +1,21 @@
 //! The node's view of L1: following the inbox, and sending transactions.
+//!
+//! - [`connect`] gives an [`L1Client`] whose chain is the right one.
+//! - [`Follower`] reads the inbox and tells the chain: [`L1Update`].
+//! - [`TxManager`] sends transactions from one key and sees them through.
 
 use alloy::primitives::B256;
 use stf::{BatchHeader, Message};
+
+mod client;
+mod follower;
+mod records;
+mod tx_manager;
+
+pub use client::{ConnectError, L1Client, L1Error, L1Header, L1Transaction, connect};
+pub use follower::{Follower, FollowerOptions, L1Status};
+pub use records::{Mismatch, Position};
+pub use tx_manager::{Fees, SendError, TxManager, TxOptions, TxRequest};
 
 /// An L1 block that the follower has read, with what it holds for the rollup, in log order.
 #[derive(Clone, Debug)]

@@ -1,0 +1,323 @@
+//! The connection to an L1 endpoint.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{
+    eips::BlockId,
+    network::TransactionBuilder,
+    primitives::{Address, B256, Bloom, BloomInput, Bytes, U64, U256},
+    providers::{Provider, RootProvider},
+    rpc::{
+        client::{BatchRequest, RpcClient},
+        json_rpc::{RpcError, RpcRecv, RpcSend},
+        types::{BlockNumberOrTag, Log, TransactionRequest},
+    },
+    sol_types::SolCall,
+    transports::{TransportError, TransportErrorKind, http::reqwest},
+};
+use serde::Deserialize;
+
+use crate::RollupConfig;
+
+/// Requests in one JSON-RPC batch: below what common endpoints allow.
+const BATCH_SIZE: usize = 16;
+/// An answer that takes longer is none.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Chain ids that development chains use by default.
+const DEVNETS: [u64; 3] = [31_337, 1_337, 900];
+
+/// A connection to an L1 endpoint whose chain is the expected one. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct L1Client {
+    provider: RootProvider,
+    chain_id: u64,
+    name: Arc<str>,
+}
+
+/// Why an L1 endpoint cannot be used for a rollup. Each says it in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Not the URL of an HTTP endpoint.
+    #[error("L1 endpoint {0:?} is not an http:// or https:// URL")]
+    Url(String),
+    /// It does not answer.
+    #[error("L1 endpoint {endpoint} does not answer: {error}")]
+    Unreachable {
+        /// Scheme, host and port.
+        endpoint: Arc<str>,
+        /// What went wrong.
+        error: L1Error,
+    },
+    /// It serves another chain.
+    #[error("L1 endpoint {endpoint} serves chain {found}, but the rollup lives on chain {expected}")]
+    WrongChain {
+        /// Scheme, host and port.
+        endpoint: Arc<str>,
+        /// As the rollup's configuration says.
+        expected: u64,
+        /// As the endpoint says.
+        found: u64,
+    },
+    /// The inbox is not there.
+    #[error("no contract at the inbox address {inbox} on chain {chain_id}: is this the right rollup.json?")]
+    NoContract {
+        /// Where the inbox should be.
+        inbox: Address,
+        /// The chain.
+        chain_id: u64,
+    },
+}
+
+/// Why a request to L1 had no usable answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum L1Error {
+    /// The endpoint answered with a JSON-RPC error.
+    #[error("{message} (code {code})")]
+    Refused {
+        /// JSON-RPC error code.
+        code: i64,
+        /// The endpoint's message.
+        message: String,
+        /// Data of a revert.
+        data: Option<Bytes>,
+    },
+    /// No answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// An answer that makes no sense.
+    #[error("unusable answer: {0}")]
+    Nonsense(String),
+}
+
+impl L1Error {
+    /// What a call reverted with, if this says that it reverted.
+    pub fn revert_data(&self) -> Option<Bytes> {
+        match self {
+            Self::Refused { code, message, data } if *code == 3 || message.contains("revert") => {
+                Some(data.clone().unwrap_or_default())
+            }
+            _ => None,
+        }
+    }
+
+    /// The endpoint's message, in lower case.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Refused { message, .. } => message.to_lowercase(),
+            Self::Unreachable(message) | Self::Nonsense(message) => message.to_lowercase(),
+        }
+    }
+}
+
+impl From<TransportError> for L1Error {
+    fn from(error: TransportError) -> Self {
+        match error {
+            RpcError::ErrorResp(payload) => {
+                let data = payload.as_revert_data();
+                Self::Refused { code: payload.code, message: shorten(&payload.message), data }
+            }
+            RpcError::Transport(TransportErrorKind::HttpError(error)) => {
+                Self::Unreachable(format!("HTTP status {}: {}", error.status, shorten(&error.body)))
+            }
+            // The innermost cause says it best, and without the URL, which may hold a secret.
+            RpcError::Transport(error) => {
+                let mut cause: &dyn std::error::Error = &error;
+                while let Some(source) = cause.source() {
+                    cause = source;
+                }
+                Self::Unreachable(shorten(&cause.to_string()))
+            }
+            RpcError::DeserError { err, .. } => Self::Nonsense(err.to_string()),
+            other => Self::Nonsense(shorten(&other.to_string())),
+        }
+    }
+}
+
+impl From<alloy::sol_types::Error> for L1Error {
+    fn from(error: alloy::sol_types::Error) -> Self {
+        Self::Nonsense(error.to_string())
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(200).collect::<String>().trim().to_owned()
+}
+
+/// What following L1 needs of a block. Unknown fields do not matter, so that forks of L1 do not, either.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct L1Header {
+    number: U64,
+    /// The block's hash.
+    pub hash: B256,
+    /// Hash of the block before.
+    pub parent_hash: B256,
+    timestamp: U64,
+    /// What the block's logs may be about.
+    pub logs_bloom: Bloom,
+    #[serde(default)]
+    base_fee_per_gas: Option<U256>,
+}
+
+impl L1Header {
+    /// Block number.
+    pub fn number(&self) -> u64 {
+        self.number.to()
+    }
+
+    /// Seconds since 1970.
+    pub fn timestamp(&self) -> u64 {
+        self.timestamp.to()
+    }
+
+    /// Base fee in wei; zero where there is none.
+    pub fn base_fee(&self) -> u128 {
+        self.base_fee_per_gas.unwrap_or_default().saturating_to()
+    }
+
+    /// Whether a contract may have logs in the block.
+    pub fn may_log(&self, address: Address) -> bool {
+        self.logs_bloom.contains_input(BloomInput::Raw(address.as_slice()))
+    }
+}
+
+/// What reading a payload needs of a transaction.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct L1Transaction {
+    /// What it calls.
+    #[serde(default)]
+    pub to: Option<Address>,
+    /// Calldata.
+    #[serde(default)]
+    pub input: Bytes,
+}
+
+/// Connects to an L1 endpoint and checks that the rollup is there.
+pub async fn connect(url: &str, config: &RollupConfig) -> Result<L1Client, ConnectError> {
+    let client = L1Client::dial(url).await?;
+    let (expected, found) = (config.l1_chain_id, client.chain_id);
+    let endpoint = client.name.clone();
+    if found != expected {
+        return Err(ConnectError::WrongChain { endpoint, expected, found });
+    }
+    let inbox = config.contracts.inbox;
+    match client.provider.get_code_at(inbox).await {
+        Ok(code) if code.is_empty() => Err(ConnectError::NoContract { inbox, chain_id: found }),
+        Ok(_) => Ok(client),
+        Err(error) => Err(ConnectError::Unreachable { endpoint, error: error.into() }),
+    }
+}
+
+impl L1Client {
+    /// Connects to any endpoint, whatever its chain.
+    pub async fn dial(url: &str) -> Result<Self, ConnectError> {
+        let bad = || ConnectError::Url(url.to_owned());
+        let url: reqwest::Url = url.parse().map_err(|_| bad())?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(bad());
+        }
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let name: Arc<str> =
+            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default()).into();
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .build()
+            .map_err(|error| ConnectError::Unreachable {
+                endpoint: name.clone(),
+                error: L1Error::Unreachable(error.to_string()),
+            })?;
+        let provider = RootProvider::new(RpcClient::new_http_with_client(http, url));
+        match provider.get_chain_id().await {
+            Ok(chain_id) => Ok(Self { provider, chain_id, name }),
+            Err(error) => Err(ConnectError::Unreachable { endpoint: name, error: error.into() }),
+        }
+    }
+
+    /// The plain provider.
+    pub const fn provider(&self) -> &RootProvider {
+        &self.provider
+    }
+
+    /// The chain's id.
+    pub const fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// Scheme, host and port: fit for a log.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How often to look for a new block: often on a development chain.
+    pub fn default_poll_interval(&self) -> Duration {
+        if DEVNETS.contains(&self.chain_id) { Duration::from_millis(250) } else { Duration::from_secs(3) }
+    }
+
+    /// Asks for the chain's id again.
+    pub async fn current_chain_id(&self) -> Result<u64, L1Error> {
+        Ok(self.provider.get_chain_id().await?)
+    }
+
+    /// The newest block.
+    pub async fn head(&self) -> Result<L1Header, L1Error> {
+        self.header(BlockNumberOrTag::Latest)
+            .await?
+            .ok_or_else(|| L1Error::Nonsense("no latest block".into()))
+    }
+
+    /// A block by number or tag.
+    pub async fn header(&self, block: BlockNumberOrTag) -> Result<Option<L1Header>, L1Error> {
+        Ok(self.provider.raw_request("eth_getBlockByNumber".into(), (block, false)).await?)
+    }
+
+    /// Many blocks by number, in the order asked for.
+    pub async fn headers(&self, numbers: &[u64]) -> Result<Vec<Option<L1Header>>, L1Error> {
+        let params: Vec<_> =
+            numbers.iter().map(|number| (BlockNumberOrTag::Number(*number), false)).collect();
+        self.many("eth_getBlockByNumber", &params).await
+    }
+
+    /// Many transactions by hash, in the order asked for.
+    pub async fn transactions(&self, hashes: &[B256]) -> Result<Vec<Option<L1Transaction>>, L1Error> {
+        let params: Vec<_> = hashes.iter().map(|hash| (*hash,)).collect();
+        self.many("eth_getTransactionByHash", &params).await
+    }
+
+    /// The logs that filters match, filter by filter.
+    pub async fn logs(&self, filters: &[alloy::rpc::types::Filter]) -> Result<Vec<Vec<Log>>, L1Error> {
+        let params: Vec<_> = filters.iter().map(|filter| (filter,)).collect();
+        self.many("eth_getLogs", &params).await
+    }
+
+    /// Reads from a contract at a block.
+    pub async fn view<C: SolCall>(&self, to: Address, call: &C, block: BlockId) -> Result<C::Return, L1Error> {
+        let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
+        let output = self.provider.call(request).block(block).await?;
+        Ok(C::abi_decode_returns(&output)?)
+    }
+
+    /// The same method many times, as JSON-RPC batches.
+    async fn many<P: RpcSend, R: RpcRecv>(&self, method: &'static str, params: &[P]) -> Result<Vec<R>, L1Error> {
+        let client = self.provider.client();
+        let mut answers = Vec::with_capacity(params.len());
+        for params in params.chunks(BATCH_SIZE) {
+            if let [one] = params {
+                answers.push(client.request(method, one.clone()).await?);
+                continue;
+            }
+            let mut batch = BatchRequest::new(client);
+            let mut waiters = Vec::with_capacity(params.len());
+            for one in params {
+                waiters.push(batch.add_call::<P, R>(method, one)?);
+            }
+            batch.send().await?;
+            for waiter in waiters {
+                answers.push(waiter.await?);
+            }
+        }
+        Ok(answers)
+    }
+}

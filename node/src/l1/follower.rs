@@ -1,0 +1,645 @@
+//! Following L1: from an endpoint to the chain.
+//!
+//! The follower stands at a cursor, the newest L1 block that the chain has been told of, and moves it. Far below L1's
+//! head it reads logs in ranges; near the head it reads every block's header, so that a reorg can be traced, and the
+//! logs of a block by its hash, so that they are of that very block. What it reads must continue the accumulators held
+//! so far, and give as many records as the inbox counts; what does not is never passed on. When the block at the
+//! cursor is no longer L1's, it walks back to the newest stored block that is, and rewinds the chain to it.
+//!
+//! An endpoint may fail, lag, or answer nonsense. Then the follower waits, longer each time, and says so once.
+
+use std::{
+    collections::HashMap,
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::B256,
+    rpc::types::{Filter, Log},
+    sol_types::SolEvent,
+};
+use bindings::{IInbox, IPortal};
+use db::L1Cursor;
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    L1Block, L1Client, L1Error, L1Header, L1Update,
+    records::{Entry, Mismatch, Position, entries, events},
+};
+use crate::{
+    chain::{Chain, ChainError},
+    shutdown::Shutdown,
+};
+
+const TARGET: &str = "node::l1";
+
+/// L1 blocks below the head whose headers are all read: as deep as a reorg may be traced.
+const RECENT: u64 = 256;
+/// Blocks of these that are read at once.
+const RECENT_STEP: u64 = 64;
+/// Batches and L2 blocks that are handed to the chain at once, in one database transaction.
+const UPDATE_BATCHES: usize = 16;
+const UPDATE_L2_BLOCKS: u64 = 4096;
+/// Stored L1 blocks that are compared at once when a reorg is traced.
+const TRACE_STEP: u64 = 64;
+/// Contradictions in a row from which on the records held are doubted, too.
+const DOUBT_AFTER: u32 = 5;
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How to follow L1.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowerOptions {
+    /// How often to look for a new block; by default what suits the chain.
+    pub poll_interval: Option<Duration>,
+    /// Most blocks in one request for logs. Halved by itself when the endpoint refuses.
+    pub range: u64,
+}
+
+impl Default for FollowerOptions {
+    fn default() -> Self {
+        Self { poll_interval: None, range: 1000 }
+    }
+}
+
+/// How far L1 is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct L1Status {
+    /// L1's head when last seen; 0 before that.
+    pub head: u64,
+    /// The newest L1 block that the chain knows of.
+    pub cursor: u64,
+    /// Whether the endpoint answers and makes sense.
+    pub healthy: bool,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Something was read or undone; there may be more.
+    Moved,
+    /// Records were given up, to be read again.
+    Doubted,
+    /// Nothing is new.
+    Idle,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error("{0}")]
+    Endpoint(#[from] L1Error),
+    #[error("the endpoint now serves chain {found} instead of {expected}")]
+    WrongChain { expected: u64, found: u64 },
+    #[error("the endpoint contradicts itself or what was read before: {0}")]
+    Mismatch(#[from] Mismatch),
+    #[error("{0}")]
+    Chain(#[from] ChainError),
+    #[error("the thread that applied an update is gone")]
+    Gone,
+}
+
+impl From<db::Error> for FollowError {
+    fn from(error: db::Error) -> Self {
+        Self::Chain(error.into())
+    }
+}
+
+/// The task that follows L1.
+#[derive(Debug)]
+pub struct Follower {
+    chain: Chain,
+    client: L1Client,
+    poll_interval: Duration,
+    max_range: u64,
+    range: u64,
+    /// Where reading stands: ahead of the database while an update is being applied. `None`: ask the database.
+    place: Option<Place>,
+    applying: Option<JoinHandle<Result<(), ChainError>>>,
+    /// Whether a block's bloom filter says where logs are. Not any more once it hid some.
+    trust_blooms: bool,
+    finalized: u64,
+    /// The cursor when the endpoint was last asked what is final.
+    finalized_asked: u64,
+    /// How often records were read again because the endpoint contradicted them, and the block to get past.
+    doubts: u32,
+    doubted: u64,
+    status: watch::Sender<L1Status>,
+    catching_up: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    cursor: Option<L1Cursor>,
+    position: Position,
+}
+
+impl Follower {
+    /// A follower that tells `chain` of the L1 behind `client`.
+    pub fn new(chain: Chain, client: L1Client, options: FollowerOptions) -> Self {
+        let range = options.range.max(1);
+        Self {
+            poll_interval: options.poll_interval.unwrap_or(client.default_poll_interval()),
+            chain,
+            client,
+            max_range: range,
+            range,
+            place: None,
+            applying: None,
+            trust_blooms: true,
+            finalized: 0,
+            finalized_asked: 0,
+            doubts: 0,
+            doubted: 0,
+            status: watch::channel(L1Status::default()).0,
+            catching_up: None,
+        }
+    }
+
+    /// Follows how far L1 is followed.
+    pub fn watch(&self) -> watch::Receiver<L1Status> {
+        self.status.subscribe()
+    }
+
+    /// Follows L1 until told to end.
+    pub async fn run(mut self, mut shutdown: Shutdown) {
+        let mut outage = Outage::default();
+        while !shutdown.is_set() {
+            let step = tokio::select! {
+                () = shutdown.wait() => break,
+                step = self.step(&outage) => step,
+            };
+            let pause = match step {
+                Ok(Step::Doubted) => {
+                    outage.contradictions = DOUBT_AFTER - 1;
+                    self.poll_interval
+                }
+                Ok(step) => {
+                    outage.end(&self.client);
+                    self.status.send_if_modified(|status| !std::mem::replace(&mut status.healthy, true));
+                    if step == Step::Moved { Duration::ZERO } else { self.poll_interval }
+                }
+                Err(error) => {
+                    // What was read ahead of the database may be wrong.
+                    self.place = None;
+                    let pause = outage.note(&error, self.poll_interval, &self.client);
+                    if outage.failures > 1 {
+                        let healthy = |status: &mut L1Status| std::mem::replace(&mut status.healthy, false);
+                        self.status.send_if_modified(healthy);
+                    }
+                    pause
+                }
+            };
+            tokio::select! {
+                () = shutdown.wait() => break,
+                () = sleep(pause) => {}
+            }
+        }
+        // An update that is being applied can't be taken back: let it end before the database closes.
+        if let Err(error) = self.settle().await {
+            warn!(target: TARGET, %error, "last L1 update failed");
+        }
+    }
+
+    async fn step(&mut self, outage: &Outage) -> Result<Step, FollowError> {
+        if outage.failures > 0 {
+            self.settle().await?;
+            let (expected, found) = (self.client.chain_id(), self.client.current_chain_id().await?);
+            if found != expected {
+                return Err(FollowError::WrongChain { expected, found });
+            }
+        }
+        if outage.contradictions >= DOUBT_AFTER {
+            return self.doubt().await;
+        }
+        let head = self.client.head().await?;
+        let Place { cursor, position } = self.place().await?;
+        self.report(&head, cursor);
+        let start = self.chain.config().l1_start_block;
+        let next = cursor.map_or(start, |cursor| cursor.number.saturating_add(1));
+        if next > self.doubted.saturating_add(1) {
+            self.doubts = 0;
+        }
+        let step = match cursor {
+            Some(cursor) if head.number() <= cursor.number => self.compare(head, cursor).await?,
+            _ if head.number() < next => Step::Idle,
+            _ if head.number() - next > RECENT => {
+                let last = (next + self.range - 1).min(head.number() - RECENT);
+                self.read_range(cursor, position, next..=last).await?
+            }
+            _ => {
+                let last = (next + RECENT_STEP - 1).min(head.number());
+                self.read_recent(cursor, position, next..=last, head).await?
+            }
+        };
+        if step == Step::Idle {
+            self.settle().await?;
+        }
+        self.finalize().await?;
+        Ok(step)
+    }
+
+    /// The endpoint's head is not past the cursor: is it the same chain?
+    async fn compare(&mut self, head: L1Header, cursor: L1Cursor) -> Result<Step, FollowError> {
+        let stored = match head.number() == cursor.number {
+            true => Some(cursor.hash),
+            false => {
+                self.settle().await?;
+                self.chain.db().read()?.l1_block(head.number())?.map(|block| block.hash)
+            }
+        };
+        match stored {
+            Some(hash) if hash != head.hash => self.rewind(cursor, head.number()).await,
+            // It lags: it will catch up, or show another chain.
+            _ => Ok(Step::Idle),
+        }
+    }
+
+    /// Reads blocks near the head, each by its hash.
+    async fn read_recent(
+        &mut self,
+        cursor: Option<L1Cursor>,
+        mut position: Position,
+        range: RangeInclusive<u64>,
+        head: L1Header,
+    ) -> Result<Step, FollowError> {
+        let headers = if range.start() == range.end() && head.number() == *range.end() {
+            vec![head.clone()]
+        } else {
+            let numbers: Vec<u64> = range.collect();
+            self.headers(&numbers).await?
+        };
+        let mut parent = cursor.map(|cursor| cursor.hash);
+        for (at, header) in headers.iter().enumerate() {
+            if let Some(parent) = parent.filter(|parent| *parent != header.parent_hash) {
+                match cursor {
+                    Some(cursor) if at == 0 => return self.rewind(cursor, head.number()).await,
+                    _ => return Err(Mismatch::NotChild { number: header.number(), parent }.into()),
+                }
+            }
+            parent = Some(header.hash);
+        }
+        let inbox = self.chain.config().contracts.inbox;
+        let wanted: Vec<&L1Header> =
+            headers.iter().filter(|header| !self.trust_blooms || header.may_log(inbox)).collect();
+        let filters: Vec<Filter> =
+            wanted.iter().map(|header| self.filter().at_block_hash(header.hash)).collect();
+        let logs: Vec<Log> = self.client.logs(&filters).await?.into_iter().flatten().collect();
+        self.read(&mut position, headers, &logs).await
+    }
+
+    /// Reads a range far below the head: only the blocks that hold something, and the last.
+    async fn read_range(
+        &mut self,
+        cursor: Option<L1Cursor>,
+        mut position: Position,
+        range: RangeInclusive<u64>,
+    ) -> Result<Step, FollowError> {
+        let (first, mut last) = range.into_inner();
+        let logs = loop {
+            let filter = self.filter().from_block(first).to_block(last);
+            match self.client.logs(&[filter]).await {
+                Ok(mut logs) => {
+                    self.range = (self.range + self.range.div_ceil(8)).min(self.max_range);
+                    break logs.pop().unwrap_or_default();
+                }
+                Err(error) => {
+                    // Endpoints say "too many" in many ways: whatever it is, ask for less.
+                    self.range = ((last - first).div_ceil(2)).max(1);
+                    if first == last || !matches!(error, L1Error::Refused { .. }) {
+                        return Err(error.into());
+                    }
+                    debug!(target: TARGET, %error, range = self.range, "endpoint refused a range of blocks");
+                    last = first + self.range - 1;
+                }
+            }
+        };
+        let mut numbers: Vec<u64> = logs.iter().filter_map(|log| log.block_number).collect();
+        numbers.retain(|number| (first..=last).contains(number));
+        numbers.push(last);
+        numbers.dedup();
+        if let Some(cursor) = cursor {
+            numbers.insert(0, cursor.number);
+        }
+        let mut headers = self.headers(&numbers).await?;
+        if let Some(cursor) = cursor
+            && headers.remove(0).hash != cursor.hash
+        {
+            return self.rewind(cursor, last).await;
+        }
+        self.read(&mut position, headers, &logs).await
+    }
+
+    /// Checks what was read of some blocks, and has it applied.
+    async fn read(
+        &mut self,
+        position: &mut Position,
+        headers: Vec<L1Header>,
+        logs: &[Log],
+    ) -> Result<Step, FollowError> {
+        let contracts = self.chain.config().contracts;
+        let entries = entries(logs, contracts.inbox, contracts.portal)?;
+        let mut rest = &entries[..];
+        let mut updates = Vec::new();
+        for header in &headers {
+            let count = rest.iter().take_while(|entry| entry.block == header.number()).count();
+            let (own, after) = rest.split_at(count);
+            rest = after;
+            updates.push((header, own));
+        }
+        if let Some(stray) = rest.first() {
+            return Err(Mismatch::Log { number: stray.block, index: 0 }.into());
+        }
+        let mut from = 0;
+        while from < updates.len() {
+            let to = from + group(&updates[from..]);
+            let payloads = self.payloads(&updates[from..to]).await?;
+            let mut blocks = Vec::with_capacity(to - from);
+            for (header, entries) in &updates[from..to] {
+                let payload = |hash| payloads.get(&hash).cloned();
+                let events = events(position, contracts.inbox, header.hash, entries, payload)?;
+                blocks.push(L1Block {
+                    number: header.number(),
+                    hash: header.hash,
+                    parent_hash: header.parent_hash,
+                    timestamp: header.timestamp(),
+                    events,
+                });
+            }
+            let last = updates[to - 1].0;
+            if to == updates.len() {
+                self.check_counts(position, last.hash).await?;
+            }
+            self.apply(L1Update::Blocks(blocks)).await?;
+            let cursor = Some(L1Cursor { number: last.number(), hash: last.hash });
+            self.place = Some(Place { cursor, position: *position });
+            from = to;
+        }
+        Ok(Step::Moved)
+    }
+
+    /// Fetches the transactions that hold the batches' payloads.
+    async fn payloads(
+        &self,
+        blocks: &[(&L1Header, &[Entry])],
+    ) -> Result<HashMap<B256, super::L1Transaction>, FollowError> {
+        let entries = blocks.iter().flat_map(|(_, entries)| *entries);
+        let hashes: Vec<B256> = entries.filter_map(Entry::payload_tx).collect();
+        let found = self.client.transactions(&hashes).await?;
+        let missing = || L1Error::Nonsense("a transaction with logs does not exist".into());
+        hashes.into_iter().zip(found).map(|(hash, tx)| Ok((hash, tx.ok_or_else(missing)?))).collect()
+    }
+
+    /// Asks the inbox how many records it has, so that logs that the endpoint left out are noticed at once.
+    async fn check_counts(&mut self, position: &Position, block: B256) -> Result<(), FollowError> {
+        let inbox = self.chain.config().contracts.inbox;
+        let at = BlockId::hash(block);
+        let (messages, batches) = tokio::join!(
+            self.client.view(inbox, &IInbox::messageCountCall {}, at),
+            self.client.view(inbox, &IInbox::batchCountCall {}, at),
+        );
+        // Endpoints without old states can't say; then the accumulators tell, with the next record.
+        let (Ok(messages), Ok(batches)) = (messages, batches) else {
+            return Ok(());
+        };
+        let checks =
+            [("messages", position.messages, messages), ("batches", position.batches, batches)];
+        for (what, expected, found) in checks {
+            if expected != found {
+                self.trust_blooms = false;
+                return Err(Mismatch::Count { what, expected, found }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The block at the cursor is no longer L1's: goes back to the newest stored one that is.
+    async fn rewind(&mut self, cursor: L1Cursor, head: u64) -> Result<Step, FollowError> {
+        self.settle().await?;
+        let start = self.chain.config().l1_start_block;
+        let mut top = cursor.number.min(head);
+        let to = loop {
+            if top < start {
+                break start.saturating_sub(1);
+            }
+            let bottom = top.saturating_sub(TRACE_STEP - 1).max(start);
+            let rows: Vec<(u64, db::L1Block)> =
+                self.chain.db().read()?.l1_blocks(bottom..=top)?.collect::<Result<_, _>>()?;
+            let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
+            let headers = self.headers(&numbers).await?;
+            let same = rows.iter().zip(&headers).rev().find(|((_, row), header)| row.hash == header.hash);
+            match same {
+                Some(((number, _), _)) => break *number,
+                None if bottom == 0 => break 0,
+                None => top = bottom - 1,
+            }
+        };
+        let depth = cursor.number - to.min(cursor.number);
+        if depth > RECENT {
+            warn!(target: TARGET, to, depth, "L1 was reorganised deeper than it is traced");
+        } else {
+            info!(target: TARGET, to, depth, "L1 was reorganised");
+        }
+        metrics::counter!("l1_reorgs").increment(1);
+        self.send_back(to).await
+    }
+
+    /// The endpoint keeps contradicting what was read before: reads the newest records again, and more of them each
+    /// time.
+    async fn doubt(&mut self) -> Result<Step, FollowError> {
+        self.settle().await?;
+        let reader = self.chain.db().read()?;
+        let Some(cursor) = reader.l1_cursor()? else {
+            return Err(L1Error::Nonsense("it contradicts itself".into()).into());
+        };
+        let back = 1u64 << self.doubts.min(32);
+        let newest = |l1_block: Option<u64>| l1_block.unwrap_or(cursor.number).min(cursor.number);
+        let message = reader.message_count()?.checked_sub(back).map(|index| reader.message(index));
+        let batch = reader.batch_count()?.checked_sub(back).map(|index| reader.batch(index));
+        let message = newest(message.transpose()?.flatten().map(|message| message.l1_block));
+        let batch = newest(batch.transpose()?.flatten().map(|batch| batch.l1_block));
+        drop(reader);
+        let start = self.chain.config().l1_start_block;
+        let to = message.min(batch).max(start).saturating_sub(1);
+        warn!(target: TARGET, to, from = cursor.number, "reading the newest L1 records again");
+        self.doubts += 1;
+        self.doubted = self.doubted.max(cursor.number);
+        self.send_back(to).await?;
+        Ok(Step::Doubted)
+    }
+
+    async fn send_back(&mut self, to: u64) -> Result<Step, FollowError> {
+        self.place = None;
+        self.finalized = self.finalized.min(to);
+        self.apply(L1Update::Rewind { to }).await?;
+        self.settle().await?;
+        self.place = None;
+        Ok(Step::Moved)
+    }
+
+    /// Tells the chain which L1 blocks are final.
+    async fn finalize(&mut self) -> Result<(), FollowError> {
+        let Some(cursor) = self.place().await?.cursor else {
+            return Ok(());
+        };
+        // Once for each new head is enough, and not while there is much to read.
+        if self.catching_up.is_some() || cursor.number == self.finalized_asked {
+            return Ok(());
+        }
+        self.finalized_asked = cursor.number;
+        // An endpoint that does not know the tag says so with an error: then nothing is final.
+        let Ok(Some(header)) = self.client.header(BlockNumberOrTag::Finalized).await else {
+            return Ok(());
+        };
+        let number = header.number();
+        if number <= self.finalized || number > cursor.number {
+            return Ok(());
+        }
+        self.settle().await?;
+        let stored = self.chain.db().read()?.l1_block(number)?;
+        if stored.is_some_and(|stored| stored.hash != header.hash) {
+            return Ok(());
+        }
+        self.apply(L1Update::Finalized(number)).await?;
+        self.finalized = number;
+        Ok(())
+    }
+
+    async fn headers(&self, numbers: &[u64]) -> Result<Vec<L1Header>, FollowError> {
+        let headers = self.client.headers(numbers).await?;
+        let missing = |number| L1Error::Nonsense(format!("block {number} is below the head but not there"));
+        let mut found = Vec::with_capacity(numbers.len());
+        for (number, header) in numbers.iter().zip(headers) {
+            let header = header.filter(|header| header.number() == *number);
+            found.push(header.ok_or_else(|| missing(*number))?);
+        }
+        Ok(found)
+    }
+
+    fn filter(&self) -> Filter {
+        let contracts = self.chain.config().contracts;
+        Filter::new().address(vec![contracts.inbox, contracts.portal]).event_signature(vec![
+            IInbox::MessageEnqueued::SIGNATURE_HASH,
+            IInbox::BatchAppended::SIGNATURE_HASH,
+            IPortal::TransactionDeposited::SIGNATURE_HASH,
+        ])
+    }
+
+    async fn place(&mut self) -> Result<Place, FollowError> {
+        if let Some(place) = self.place {
+            return Ok(place);
+        }
+        self.settle().await?;
+        let reader = self.chain.db().read()?;
+        let place = Place { cursor: reader.l1_cursor()?, position: Position::load(&reader)? };
+        self.place = Some(place);
+        Ok(place)
+    }
+
+    /// Has an update applied. Meanwhile the next can be read.
+    async fn apply(&mut self, update: L1Update) -> Result<(), FollowError> {
+        self.settle().await?;
+        let chain = self.chain.clone();
+        self.applying = Some(tokio::task::spawn_blocking(move || chain.apply_l1(update)));
+        Ok(())
+    }
+
+    /// Waits until everything is applied. May be abandoned and called again.
+    async fn settle(&mut self) -> Result<(), FollowError> {
+        let Some(applying) = &mut self.applying else {
+            return Ok(());
+        };
+        let result = applying.await;
+        self.applying = None;
+        let applied = result.map_err(|_| FollowError::Gone).and_then(|result| Ok(result?));
+        if applied.is_err() {
+            self.place = None;
+        }
+        applied
+    }
+
+    fn report(&mut self, head: &L1Header, cursor: Option<L1Cursor>) {
+        let cursor = cursor.map_or(0, |cursor| cursor.number);
+        metrics::gauge!("l1_head").set(head.number() as f64);
+        metrics::gauge!("l1_cursor").set(cursor as f64);
+        self.status.send_if_modified(|status| {
+            let changed = (status.head, status.cursor) != (head.number(), cursor);
+            (status.head, status.cursor) = (head.number(), cursor);
+            changed
+        });
+        let start = self.chain.config().l1_start_block;
+        let behind = head.number().saturating_sub(cursor.max(start));
+        match self.catching_up {
+            None if behind > RECENT => {
+                info!(target: TARGET, block = cursor, head = head.number(), "catching up with L1");
+                self.catching_up = Some(Instant::now());
+            }
+            Some(_) if behind <= RECENT_STEP => {
+                info!(target: TARGET, block = cursor, "caught up with L1");
+                self.catching_up = None;
+            }
+            Some(told) if told.elapsed() >= PROGRESS_INTERVAL => {
+                let l2 = self.chain.heads().safe.number;
+                info!(target: TARGET, block = cursor, head = head.number(), l2, "following L1");
+                self.catching_up = Some(Instant::now());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How many of these blocks go into one update.
+fn group(blocks: &[(&L1Header, &[Entry])]) -> usize {
+    let (mut batches, mut l2_blocks) = (0, 0u64);
+    let fits = |(_, entries): &&(&L1Header, &[Entry])| {
+        batches += entries.iter().filter(|entry| entry.payload_tx().is_some()).count();
+        l2_blocks += entries.iter().map(Entry::l2_blocks).sum::<u64>();
+        batches <= UPDATE_BATCHES && l2_blocks <= UPDATE_L2_BLOCKS
+    };
+    blocks.iter().take_while(fits).count().max(1)
+}
+
+/// A time of failures in a row.
+#[derive(Debug, Default)]
+struct Outage {
+    failures: u32,
+    /// Those that contradicted what was read before.
+    contradictions: u32,
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Outage {
+    fn note(&mut self, error: &FollowError, poll: Duration, client: &L1Client) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let since = *self.since.get_or_insert_with(Instant::now);
+        metrics::counter!("l1_follow_failures").increment(1);
+        if matches!(error, FollowError::Mismatch(_)) {
+            self.contradictions = self.contradictions.saturating_add(1);
+        }
+        // A single failure is nothing: a reorg between two requests looks like one.
+        if self.failures > 1 && !self.told {
+            self.told = true;
+            match error {
+                FollowError::Chain(_) | FollowError::Gone => {
+                    error!(target: TARGET, %error, "cannot apply what was read from L1; will keep trying");
+                }
+                _ => warn!(target: TARGET, endpoint = client.name(), %error, "cannot follow L1; will keep trying"),
+            }
+        } else {
+            let seconds = since.elapsed().as_secs();
+            debug!(target: TARGET, %error, failures = self.failures, seconds, "following L1 failed");
+        }
+        poll.saturating_mul(1 << (self.failures - 1).min(10)).min(MAX_BACKOFF)
+    }
+
+    fn end(&mut self, client: &L1Client) {
+        if let Some(since) = self.since.filter(|_| self.told) {
+            let seconds = since.elapsed().as_secs();
+            info!(target: TARGET, endpoint = client.name(), seconds, "following L1 again");
+        }
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,566 @@
+//! From L1 logs to inbox records: everything is checked against the accumulators before it is believed.
+
+use alloy::{
+    consensus::Sealable,
+    primitives::{Address, B256, U256, keccak256},
+    rpc::types::Log,
+    sol_types::{SolCall, SolEvent},
+};
+use bindings::{
+    IInbox::{BatchAppended, MessageEnqueued, appendBatchCall},
+    IPortal::TransactionDeposited,
+};
+use db::{Kind, Tx};
+use stf::{
+    BatchHeader, Message, MessageHeader,
+    inbox::{DaKind, InboxError, MAX_BLOCKS_PER_BATCH, MessageKind, accumulate, chunk_hash},
+    message::deposit_transaction,
+};
+
+use super::{InboxEvent, client::L1Transaction};
+
+/// How logs contradict what is known, or themselves. After an L1 reorg they do; otherwise the endpoint lies.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// A log without a block, or of a block that was reorganised away.
+    #[error("a log of no block")]
+    NotInBlock,
+    /// A log of another block than asked for.
+    #[error("block {number} has hash {expected}, but its log says {found}")]
+    BlockHash {
+        /// The L1 block.
+        number: u64,
+        /// As its header says.
+        expected: B256,
+        /// As the log says.
+        found: B256,
+    },
+    /// A header that does not follow on the one before.
+    #[error("block {number} does not follow on {parent}")]
+    NotChild {
+        /// The L1 block.
+        number: u64,
+        /// The hash of the block before.
+        parent: B256,
+    },
+    /// A log out of order, from another contract, or not to be decoded.
+    #[error("log {index} of block {number} is malformed")]
+    Log {
+        /// The L1 block.
+        number: u64,
+        /// Index of the log in the block.
+        index: u64,
+    },
+    /// A header that no contract writes.
+    #[error("{what} {index}: {error}")]
+    Header {
+        /// Message or batch.
+        what: &'static str,
+        /// Its index.
+        index: u64,
+        /// What is wrong.
+        error: InboxError,
+    },
+    /// Records are missing or given twice.
+    #[error("expected {what} {expected}, found {found}")]
+    Index {
+        /// Message, batch or first block of a batch.
+        what: &'static str,
+        /// What comes next.
+        expected: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// The accumulator does not come out.
+    #[error("{what} {index} leads to accumulator {expected}, but its log says {found}")]
+    Accumulator {
+        /// Message or batch.
+        what: &'static str,
+        /// Its index.
+        index: u64,
+        /// As computed.
+        expected: B256,
+        /// As the log says.
+        found: B256,
+    },
+    /// Data is not what the header commits to, or not there.
+    #[error("the data of {what} {index} is not what its header commits to")]
+    Data {
+        /// Message or batch.
+        what: &'static str,
+        /// Its index.
+        index: u64,
+    },
+    /// The inbox has more or other records than its logs.
+    #[error("the inbox counts {found} {what}, its logs give {expected}")]
+    Count {
+        /// Messages or batches.
+        what: &'static str,
+        /// By the logs.
+        expected: u64,
+        /// By the contract.
+        found: u64,
+    },
+}
+
+/// Where the inbox stands: what the next records must follow on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Number of messages.
+    pub messages: u64,
+    /// Accumulator over them.
+    pub message_acc: B256,
+    /// Number of batches.
+    pub batches: u64,
+    /// Accumulator over them.
+    pub batch_acc: B256,
+    /// Last L2 block in a batch.
+    pub last_block: u64,
+    /// Queue index up to which the batches may consume.
+    pub message_end: u64,
+}
+
+impl Position {
+    /// Where the records in the database end.
+    pub fn load<K: Kind>(reader: &Tx<K>) -> Result<Self, db::Error> {
+        let mut position =
+            Self { messages: reader.message_count()?, batches: reader.batch_count()?, ..Self::default() };
+        if let Some(last) = position.messages.checked_sub(1)
+            && let Some(message) = reader.message(last)?
+        {
+            position.message_acc = message.acc;
+        }
+        if let Some(last) = position.batches.checked_sub(1)
+            && let Some(batch) = reader.batch(last)?
+        {
+            position.batch_acc = batch.acc;
+            position.last_block = batch.last_block;
+            position.message_end = BatchHeader::decode(&batch.header).map_or(0, |header| header.message_end);
+        }
+        Ok(position)
+    }
+
+    fn message(
+        &mut self,
+        index: u64,
+        acc: Option<B256>,
+        header: &[u8],
+        data: Vec<u8>,
+    ) -> Result<Message, Mismatch> {
+        let what = "message";
+        if index != self.messages {
+            return Err(Mismatch::Index { what, expected: self.messages, found: index });
+        }
+        let expected = accumulate(self.message_acc, header);
+        if let Some(found) = acc.filter(|found| *found != expected) {
+            return Err(Mismatch::Accumulator { what, index, expected, found });
+        }
+        let header =
+            MessageHeader::decode(header).map_err(|error| Mismatch::Header { what, index, error })?;
+        if chunk_hash(&data) != header.data_hash {
+            return Err(Mismatch::Data { what, index });
+        }
+        self.messages += 1;
+        self.message_acc = expected;
+        Ok(Message { header, data, acc: expected })
+    }
+
+    fn batch(&mut self, index: u64, acc: B256, header: &[u8]) -> Result<BatchHeader, Mismatch> {
+        let what = "batch";
+        if index != self.batches {
+            return Err(Mismatch::Index { what, expected: self.batches, found: index });
+        }
+        let expected = accumulate(self.batch_acc, header);
+        if acc != expected {
+            return Err(Mismatch::Accumulator { what, index, expected, found: acc });
+        }
+        let header = BatchHeader::decode(header).map_err(|error| Mismatch::Header { what, index, error })?;
+        let next = self.last_block.saturating_add(1);
+        if header.first_block != next {
+            let what = "first block of a batch";
+            return Err(Mismatch::Index { what, expected: next, found: header.first_block });
+        }
+        let ends = self.message_end..=self.messages;
+        if !(1..=MAX_BLOCKS_PER_BATCH).contains(&header.block_count) || !ends.contains(&header.message_end) {
+            return Err(Mismatch::Data { what, index });
+        }
+        self.batches += 1;
+        self.batch_acc = expected;
+        self.last_block = header.last_block();
+        self.message_end = header.message_end;
+        Ok(header)
+    }
+}
+
+/// A log of the inbox or the portal.
+#[derive(Clone, Debug)]
+enum Record {
+    Message(MessageEnqueued),
+    Batch(BatchAppended),
+    Deposit,
+}
+
+/// A log that has a place in L1.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) block: u64,
+    block_hash: B256,
+    index: u64,
+    tx: B256,
+    record: Record,
+}
+
+impl Entry {
+    /// The transaction to fetch for a batch's payload.
+    pub(super) fn payload_tx(&self) -> Option<B256> {
+        match &self.record {
+            Record::Batch(event) if event.header.first() != Some(&(DaKind::None as u8)) => Some(self.tx),
+            _ => None,
+        }
+    }
+
+    /// How many L2 blocks it holds, as far as it can be believed yet.
+    pub(super) fn l2_blocks(&self) -> u64 {
+        match &self.record {
+            Record::Batch(event) => BatchHeader::decode(&event.header).map_or(0, |header| header.block_count),
+            _ => 0,
+        }
+    }
+}
+
+/// Decodes logs, which must be in order and from these contracts.
+pub(super) fn entries(logs: &[Log], inbox: Address, portal: Address) -> Result<Vec<Entry>, Mismatch> {
+    let mut entries: Vec<Entry> = Vec::with_capacity(logs.len());
+    for log in logs {
+        let (Some(block), Some(block_hash), Some(index), Some(tx), false) =
+            (log.block_number, log.block_hash, log.log_index, log.transaction_hash, log.removed)
+        else {
+            return Err(Mismatch::NotInBlock);
+        };
+        let malformed = Mismatch::Log { number: block, index };
+        if entries.last().is_some_and(|before| (before.block, before.index) >= (block, index)) {
+            return Err(malformed);
+        }
+        let topic = log.topic0().copied().unwrap_or_default();
+        let record = if log.address() == inbox && topic == MessageEnqueued::SIGNATURE_HASH {
+            MessageEnqueued::decode_log_data(log.data()).ok().map(Record::Message)
+        } else if log.address() == inbox && topic == BatchAppended::SIGNATURE_HASH {
+            BatchAppended::decode_log_data(log.data()).ok().map(Record::Batch)
+        } else if log.address() == portal && topic == TransactionDeposited::SIGNATURE_HASH {
+            Some(Record::Deposit)
+        } else {
+            None
+        };
+        let record = record.ok_or(malformed)?;
+        entries.push(Entry { block, block_hash, index, tx, record });
+    }
+    Ok(entries)
+}
+
+/// Turns the entries of one L1 block into inbox events. `payload_of` gives the transactions that were fetched.
+pub(super) fn events(
+    position: &mut Position,
+    inbox: Address,
+    block_hash: B256,
+    entries: &[Entry],
+    mut payload_of: impl FnMut(B256) -> Option<L1Transaction>,
+) -> Result<Vec<InboxEvent>, Mismatch> {
+    let mut events = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
+        let (number, index) = (entry.block, entry.index);
+        if entry.block_hash != block_hash {
+            return Err(Mismatch::BlockHash { number, expected: block_hash, found: entry.block_hash });
+        }
+        match &entry.record {
+            Record::Message(event) => {
+                let data = event.data.to_vec();
+                let message = position.message(event.index, Some(event.acc), &event.header, data)?;
+                let client_hash = match message.header.kind {
+                    MessageKind::Deposit => {
+                        let deposit = entries.get(at + 1).filter(|next| {
+                            matches!(next.record, Record::Deposit)
+                                && next.tx == entry.tx
+                                && next.index == index + 1
+                        });
+                        let deposit = deposit.ok_or(Mismatch::Log { number, index })?;
+                        client_hash(&message, block_hash, deposit.index)
+                    }
+                    _ => None,
+                };
+                events.push(InboxEvent::Message { index: event.index, message, client_hash });
+            }
+            Record::Batch(event) => {
+                let info = position.message(event.infoIndex, None, &event.infoHeader, Vec::new())?;
+                let header = position.batch(event.index, event.acc, &event.header)?;
+                let payload = match header.da_kind {
+                    DaKind::Calldata => payload_of(entry.tx).and_then(|tx| payload(tx, inbox)),
+                    DaKind::None => Some(Vec::new()),
+                    DaKind::Blobs => None,
+                };
+                let payload = payload
+                    .filter(|payload| payload.len() as u64 == header.payload_length)
+                    .filter(|payload| chunk_hash(payload) == header.data_hash)
+                    .ok_or(Mismatch::Data { what: "batch", index: event.index })?;
+                events.push(InboxEvent::Batch {
+                    index: event.index,
+                    header,
+                    acc: event.acc,
+                    info_index: event.infoIndex,
+                    info,
+                    payload,
+                    tx_hash: entry.tx,
+                });
+            }
+            // The message that it belongs to was looked at before.
+            Record::Deposit => {}
+        }
+    }
+    Ok(events)
+}
+
+/// The payload in a transaction that posted a batch.
+fn payload(tx: L1Transaction, inbox: Address) -> Option<Vec<u8>> {
+    if tx.to != Some(inbox) {
+        return None;
+    }
+    Some(appendBatchCall::abi_decode(&tx.input).ok()?.payload.to_vec())
+}
+
+/// The transaction hash that client libraries of the OP Stack compute for a deposit: it differs from the real one in
+/// the source hash, made from what a contract cannot know.
+fn client_hash(message: &Message, block_hash: B256, log_index: u64) -> Option<B256> {
+    let mut deposit = deposit_transaction(message).ok()?;
+    let id = keccak256([block_hash, U256::from(log_index).into()].concat());
+    deposit.source_hash = keccak256([B256::ZERO, id].concat());
+    Some(deposit.hash_slow())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{Bytes, LogData, address, b256, hex};
+    use stf::inbox::CHUNK_SIZE;
+
+    use super::*;
+
+    const INBOX: Address = Address::repeat_byte(1);
+    const PORTAL: Address = Address::repeat_byte(2);
+    const HASH: B256 = B256::repeat_byte(9);
+
+    fn log(address: Address, data: LogData, index: u64, tx: u8) -> Log {
+        Log {
+            inner: alloy::primitives::Log { address, data },
+            block_hash: Some(HASH),
+            block_number: Some(5),
+            transaction_hash: Some(B256::repeat_byte(tx)),
+            log_index: Some(index),
+            ..Log::default()
+        }
+    }
+
+    fn header(kind: MessageKind, data: &[u8]) -> MessageHeader {
+        MessageHeader {
+            kind,
+            sender: Address::repeat_byte(3),
+            l1_block_number: 5,
+            l1_timestamp: 50,
+            base_fee: U256::ZERO,
+            blob_base_fee: U256::ZERO,
+            prev_randao: B256::ZERO,
+            data_hash: chunk_hash(data),
+        }
+    }
+
+    /// An inbox that writes logs as the contract does.
+    #[derive(Default)]
+    struct Chain {
+        position: Position,
+        logs: Vec<Log>,
+        transactions: std::collections::HashMap<B256, L1Transaction>,
+    }
+
+    impl Chain {
+        fn message(&mut self, kind: MessageKind, data: &[u8]) {
+            let header = header(kind, data).encode();
+            let index = self.position.messages;
+            let message = self.position.message(index, None, &header, data.to_vec()).unwrap();
+            let event = MessageEnqueued {
+                index,
+                acc: message.acc,
+                header: header.to_vec().into(),
+                data: data.to_vec().into(),
+            };
+            let at = self.logs.len() as u64;
+            self.logs.push(log(INBOX, event.encode_log_data(), at, 7));
+            if kind == MessageKind::Deposit {
+                let event = TransactionDeposited {
+                    from: Address::ZERO,
+                    to: Address::ZERO,
+                    version: U256::ZERO,
+                    opaqueData: Bytes::new(),
+                };
+                self.logs.push(log(PORTAL, event.encode_log_data(), at + 1, 7));
+            }
+        }
+
+        fn batch(&mut self, payload: &[u8]) {
+            let info = header(MessageKind::L1Info, &[]).encode();
+            let info_index = self.position.messages;
+            let end = (self.position.messages, self.position.message_acc);
+            self.position.message(info_index, None, &info, Vec::new()).unwrap();
+            let header = BatchHeader {
+                da_kind: DaKind::Calldata,
+                data_hash: chunk_hash(payload),
+                payload_length: payload.len() as u64,
+                first_block: self.position.last_block + 1,
+                block_count: 3,
+                message_end: end.0,
+                message_acc: end.1,
+                l1_block_number: 5,
+                l1_timestamp: 50,
+            };
+            let index = self.position.batches;
+            let acc = accumulate(self.position.batch_acc, &header.encode());
+            self.position.batch(index, acc, &header.encode()).unwrap();
+            let event = BatchAppended {
+                index,
+                acc,
+                header: header.encode().to_vec().into(),
+                infoIndex: info_index,
+                infoHeader: info.to_vec().into(),
+            };
+            let tx = 100 + index as u8;
+            self.logs.push(log(INBOX, event.encode_log_data(), self.logs.len() as u64, tx));
+            let call = appendBatchCall {
+                payload: payload.to_vec().into(),
+                firstBlock: header.first_block,
+                blockCount: header.block_count,
+                messageEnd: header.message_end,
+                expectedMessageAcc: B256::ZERO,
+                youngMessageHeader: Bytes::new(),
+            };
+            let input = call.abi_encode().into();
+            self.transactions.insert(B256::repeat_byte(tx), L1Transaction { to: Some(INBOX), input });
+        }
+
+        fn read(&self, position: &mut Position) -> Result<Vec<InboxEvent>, Mismatch> {
+            let entries = entries(&self.logs, INBOX, PORTAL)?;
+            events(position, INBOX, HASH, &entries, |tx| self.transactions.get(&tx).cloned())
+        }
+    }
+
+    fn deposit_data() -> Vec<u8> {
+        let mut data = vec![0xaa; 20];
+        data.extend_from_slice(&U256::from(5).to_be_bytes::<32>());
+        data.extend_from_slice(&U256::from(6).to_be_bytes::<32>());
+        data.extend_from_slice(&100_000u64.to_be_bytes());
+        data.push(0);
+        data.extend_from_slice(b"call");
+        data
+    }
+
+    fn sample() -> Chain {
+        let mut chain = Chain::default();
+        chain.message(MessageKind::Config, &[1; 33]);
+        chain.batch(&vec![4; CHUNK_SIZE + 100]);
+        chain.message(MessageKind::Deposit, &deposit_data());
+        chain.batch(b"short");
+        chain
+    }
+
+    #[test]
+    fn what_the_inbox_wrote_is_read() {
+        let chain = sample();
+        let mut position = Position::default();
+        let events = chain.read(&mut position).unwrap();
+        assert_eq!(position, chain.position);
+        assert_eq!((position.messages, position.batches, position.last_block), (4, 2, 6));
+        let [_, _, InboxEvent::Message { client_hash: Some(_), .. }, InboxEvent::Batch { payload, .. }] =
+            &events[..]
+        else {
+            panic!("{events:?}");
+        };
+        assert_eq!(payload, b"short");
+    }
+
+    /// Whatever is changed, dropped or repeated is noticed.
+    #[test]
+    fn tampering_is_refused() {
+        let chain = sample();
+        for at in 0..chain.logs.len() {
+            let mut missing = sample();
+            missing.logs.remove(at);
+            // Without its last log a prefix of the records remains, which is for the count to notice.
+            if at + 1 < chain.logs.len() {
+                missing.read(&mut Position::default()).unwrap_err();
+            }
+            let mut twice = sample();
+            twice.logs.insert(at, chain.logs[at].clone());
+            twice.read(&mut Position::default()).unwrap_err();
+            let mut elsewhere = sample();
+            elsewhere.logs[at].block_hash = Some(B256::ZERO);
+            elsewhere.read(&mut Position::default()).unwrap_err();
+            let mut stranger = sample();
+            stranger.logs[at].inner.address = Address::ZERO;
+            stranger.read(&mut Position::default()).unwrap_err();
+            let mut removed = sample();
+            removed.logs[at].removed = true;
+            removed.read(&mut Position::default()).unwrap_err();
+            if chain.logs[at].address() == PORTAL {
+                continue;
+            }
+            let data = chain.logs[at].data().data.clone();
+            for byte in 0..data.len() {
+                let mut changed = sample();
+                let mut data = data.to_vec();
+                data[byte] ^= 1;
+                changed.logs[at].inner.data.data = data.into();
+                let mut position = Position::default();
+                // A byte of padding changes nothing, and neither the L1-info of the last batch: no later record
+                // builds on it.
+                if changed.read(&mut position).is_ok() && position != chain.position {
+                    assert_eq!(at + 1, chain.logs.len(), "byte {byte} of log {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_must_be_the_committed_one_and_sent_to_the_inbox() {
+        let change: [fn(&mut L1Transaction); 4] = [
+            |tx| tx.to = Some(PORTAL),
+            |tx| tx.to = None,
+            |tx| tx.input = Bytes::from_static(b"\x01\x02"),
+            |tx| {
+                let mut call = appendBatchCall::abi_decode(&tx.input).unwrap();
+                call.payload = Bytes::from_static(b"other");
+                tx.input = call.abi_encode().into();
+            },
+        ];
+        for change in change {
+            let mut chain = sample();
+            chain.transactions.values_mut().for_each(change);
+            let error = chain.read(&mut Position::default()).unwrap_err();
+            assert_eq!(error, Mismatch::Data { what: "batch", index: 0 });
+        }
+        let mut chain = sample();
+        chain.transactions.clear();
+        chain.read(&mut Position::default()).unwrap_err();
+    }
+
+    /// The example of a deposit whose hashes were computed with viem's OP Stack functions.
+    #[test]
+    fn client_hash_is_what_viem_computes() {
+        let mut data = address!("0x70997970c51812dc3a010c7d01b50e0d17dc79c8").to_vec();
+        data.extend_from_slice(&U256::from(1_000_000_000_000_000_000u64).to_be_bytes::<32>());
+        data.extend_from_slice(&U256::from(1_000_000_000_000_000_000u64).to_be_bytes::<32>());
+        data.extend_from_slice(&100_000u64.to_be_bytes());
+        data.push(0);
+        data.extend_from_slice(&hex!("1234"));
+        let mut header = header(MessageKind::Deposit, &data);
+        header.sender = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+        let message = Message { header, data, acc: B256::ZERO };
+        let block = b256!("0x1111111111111111111111111111111111111111111111111111111111111111");
+        let hash = client_hash(&message, block, 3).unwrap();
+        assert_eq!(hash, b256!("0x4ac2c731e1efa7087081ee6a4e80ea8edcf85cc4435119f23f91532d6813e9eb"));
+    }
+}
