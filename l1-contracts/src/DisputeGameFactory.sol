@@ -88,7 +88,11 @@ contract DisputeGameFactory is IDisputeGameFactory {
     }
 
     /// @inheritdoc IDisputeGameFactory
-    function gameAtIndex(uint256 _index) external view returns (uint32 gameType_, uint64 timestamp_, address game_) {
+    function gameAtIndex(uint256 _index)
+        external
+        view
+        returns (uint32 gameType_, uint64 timestamp_, address game_)
+    {
         bytes32 metadata = _games[_index];
         gameType_ = GAME_TYPE;
         (timestamp_, game_) = _unpack(metadata);
@@ -147,7 +151,10 @@ contract DisputeGameFactory is IDisputeGameFactory {
     }
 
     /// @notice Reverts unless the pinned batches are the Inbox's and hold the claimed block.
-    function _checkPin(uint64 _l2Block, uint64 _batchCount, bytes32 _batchAcc, bytes calldata _header) private view {
+    function _checkPin(uint64 _l2Block, uint64 _batchCount, bytes32 _batchAcc, bytes calldata _header)
+        private
+        view
+    {
         // INVARIANT: the claim is about the inputs that its proposer saw; on a reorged L1 it does not exist.
         bytes32 acc = IInbox(inbox).batchAcc(_batchCount);
         if (acc != _batchAcc) revert WrongBatchAcc(acc, _batchAcc);
@@ -169,9 +176,7 @@ contract DisputeGameFactory is IDisputeGameFactory {
 
         game_ = Clones.cloneDeterministicWithImmutableArgs(gameImplementation, _args.encode(), uuid, msg.value);
         gameByUuid[uuid] = game_;
-        _games.push(
-            bytes32((uint256(GAME_TYPE) << 224) | (uint256(_args.createdAt) << 160) | uint160(game_))
-        );
+        _games.push(bytes32((uint256(GAME_TYPE) << 224) | (uint256(_args.createdAt) << 160) | uint160(game_)));
     }
 
     /// @notice Reports a new game.

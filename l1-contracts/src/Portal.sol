@@ -57,7 +57,9 @@ contract Portal is IPortal {
     }
 
     /// @notice Checks and enqueues a deposit.
-    function _deposit(address _to, uint256 _value, uint64 _gasLimit, bool _isCreation, bytes memory _data) private {
+    function _deposit(address _to, uint256 _value, uint64 _gasLimit, bool _isCreation, bytes memory _data)
+        private
+    {
         // INVARIANT: a creation has no target; a deposit with both would be ambiguous.
         if (_isCreation && _to != address(0)) revert OptimismPortal_BadTarget();
         // INVARIANT: a deposit fits an L1 transaction of its own, and what one-step proofs can read.
@@ -77,19 +79,14 @@ contract Portal is IPortal {
         GasBurn.burn(_gasLimit / GAS_BURN_DIVISOR);
 
         uint8 isCreation = _isCreation ? 1 : 0;
-        IInbox(inbox).enqueue(
-            MessageKinds.DEPOSIT,
-            from,
-            abi.encodePacked(_to, msg.value, _value, _gasLimit, isCreation, _data)
-        );
-        emit TransactionDeposited(
-            from, _to, DEPOSIT_VERSION, abi.encodePacked(msg.value, _value, _gasLimit, isCreation, _data)
-        );
+        bytes memory opaqueData = abi.encodePacked(msg.value, _value, _gasLimit, isCreation, _data);
+        IInbox(inbox).enqueue(MessageKinds.DEPOSIT, from, abi.encodePacked(_to, opaqueData));
+        emit TransactionDeposited(from, _to, DEPOSIT_VERSION, opaqueData);
     }
 
     /// @notice Whether an account's code is only a delegation (EIP-7702).
     function _isDelegated(address _account) private view returns (bool delegated_) {
-        bytes memory code = _account.code;
-        delegated_ = code.length == 23 && bytes3(code) == 0xef0100;
+        // The length first: copying a large contract's code would cost its depositor gas.
+        delegated_ = _account.code.length == 23 && bytes3(_account.code) == 0xef0100;
     }
 }

@@ -12,10 +12,12 @@ contract Taker {
     DisputeGame public game;
     bool public refuse = true;
 
-    function propose(DisputeGameFactory _factory, uint64 _l2Block, bytes32[] calldata _vector, bytes calldata _last)
-        external
-        payable
-    {
+    function propose(
+        DisputeGameFactory _factory,
+        uint64 _l2Block,
+        bytes32[] calldata _vector,
+        bytes calldata _last
+    ) external payable {
         bytes32 acc = keccak256(bytes.concat(bytes32(0), keccak256(_last)));
         game = DisputeGame(_factory.propose{value: msg.value}(_l2Block, _vector, 1, acc, _last));
     }
@@ -65,8 +67,17 @@ contract DisputeGameTest is System {
         vm.assertEq(factory.gameCount(), 1);
 
         // The event as a client decodes it.
-        (uint64 l2Block, bytes32 root, uint64 anchor, bytes32 output, bytes32[] memory logged, uint64 count, bytes32 pin)
-        = abi.decode(vm.getRecordedLogs()[0].data, (uint64, bytes32, uint64, bytes32, bytes32[], uint64, bytes32));
+        (
+            uint64 l2Block,
+            bytes32 root,
+            uint64 anchor,
+            bytes32 output,
+            bytes32[] memory logged,
+            uint64 count,
+            bytes32 pin
+        ) = abi.decode(
+            vm.getRecordedLogs()[0].data, (uint64, bytes32, uint64, bytes32, bytes32[], uint64, bytes32)
+        );
         vm.assertEq(l2Block, 100);
         vm.assertEq(root, vector[6]);
         vm.assertEq(anchor, 0);
@@ -121,7 +132,9 @@ contract DisputeGameTest is System {
 
     function test_propose_notAfterAnchor_reverts() public {
         bytes32 acc = inbox.batchAcc(1);
-        vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.BlockNotAfterAnchor.selector, uint64(0), uint64(0)));
+        vm.expectRevert(
+            abi.encodeWithSelector(IDisputeGameFactory.BlockNotAfterAnchor.selector, uint64(0), uint64(0))
+        );
         proposeRaw(BOND, 0, new bytes32[](1), 1, acc);
     }
 

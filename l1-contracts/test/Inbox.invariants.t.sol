@@ -66,7 +66,8 @@ contract InboxHandler is System {
     }
 
     function forceSome(bool _show) external {
-        bool silent = block.timestamp > sequencerAt + SEQUENCER_TIMEOUT && block.timestamp > forcedAt + FORCED_INTERVAL;
+        bool silent =
+            block.timestamp > sequencerAt + SEQUENCER_TIMEOUT && block.timestamp > forcedAt + FORCED_INTERVAL;
         bool old = modelEnd < times.length && times[modelEnd] + FORCE_DELAY < block.timestamp;
         bytes memory shown = _show && modelEnd < messages.length ? messages[modelEnd] : bytes("");
         if (!silent && !(old && shown.length != 0)) {

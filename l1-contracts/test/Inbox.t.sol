@@ -22,7 +22,9 @@ contract InboxTest is System {
         deploy();
     }
 
-    function appendRaw(uint64 _first, uint64 _blocks, uint64 _end, bytes32 _expected, bytes memory _young) internal {
+    function appendRaw(uint64 _first, uint64 _blocks, uint64 _end, bytes32 _expected, bytes memory _young)
+        internal
+    {
         vm.prank(batcher, batcher);
         inbox.appendBatch("payload", _first, _blocks, _end, _expected, _young);
     }
@@ -94,9 +96,12 @@ contract InboxTest is System {
         assertSynced();
     }
 
-    function testFuzz_enqueue_matchesReference(bytes[] memory _data, address _sender, uint256 _fee, bytes32 _randao)
-        public
-    {
+    function testFuzz_enqueue_matchesReference(
+        bytes[] memory _data,
+        address _sender,
+        uint256 _fee,
+        bytes32 _randao
+    ) public {
         for (uint256 i = 0; i < _data.length && i < 8; ++i) {
             vm.fee(bound(_fee, 0, type(uint32).max) + i);
             vm.prevrandao(_randao);
@@ -200,9 +205,7 @@ contract InboxTest is System {
         // Its own L1-info message does not exist yet.
         expect(abi.encodeWithSelector(IInbox.MessageEndBeyondQueue.selector, uint64(0), uint64(1)));
         appendRaw(1, 1, 1, bytes32(0), "");
-        expect(
-            abi.encodeWithSelector(IInbox.MessageEndBeyondQueue.selector, uint64(0), type(uint64).max)
-        );
+        expect(abi.encodeWithSelector(IInbox.MessageEndBeyondQueue.selector, uint64(0), type(uint64).max));
         appendRaw(1, 1, type(uint64).max, bytes32(0), "");
     }
 

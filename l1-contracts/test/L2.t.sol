@@ -211,7 +211,9 @@ contract L2Test is Base {
         vm.assertEq(uint256(proven), 1);
     }
 
-    function testFuzz_initiateWithdrawal_equalOnesDiffer(address _target, uint256 _gas, bytes memory _data) public {
+    function testFuzz_initiateWithdrawal_equalOnesDiffer(address _target, uint256 _gas, bytes memory _data)
+        public
+    {
         uint256 nonce = passer.messageNonce();
         for (uint256 i = 0; i < 2; ++i) {
             passer.initiateWithdrawal(_target, _gas, _data);
@@ -223,7 +225,8 @@ contract L2Test is Base {
 
     function test_receive_withdrawsToSender() public {
         vm.deal(alice, 5);
-        bytes32 hash = keccak256(abi.encode(uint256(1) << 240, alice, alice, uint256(5), uint256(100_000), bytes("")));
+        bytes32 hash =
+            keccak256(abi.encode(uint256(1) << 240, alice, alice, uint256(5), uint256(100_000), bytes("")));
         vm.prank(alice);
         (bool success,) = address(passer).call{value: 5}("");
         vm.assertTrue(success && passer.sentMessages(hash));

@@ -40,7 +40,10 @@ contract PortalTest is System {
         messages.push(messageHeader(1, _from, _message));
         vm.expectEmit(address(inbox));
         emit IInbox.MessageEnqueued(
-            uint64(messages.length - 1), messageAccumulator(messages.length), messages[messages.length - 1], _message
+            uint64(messages.length - 1),
+            messageAccumulator(messages.length),
+            messages[messages.length - 1],
+            _message
         );
         vm.expectEmit(address(portal));
         emit IPortal.TransactionDeposited(_from, _to, 0, slice(_message, 20, _message.length));

@@ -130,8 +130,7 @@ abstract contract System is Base {
 
     /// @notice Alice deposits a call with `_data`.
     function deposit(bytes memory _data) internal {
-        bytes memory packed =
-            abi.encodePacked(alice, uint256(0), uint256(0), uint64(10_000_000), uint8(0), _data);
+        bytes memory packed = abi.encodePacked(alice, uint256(0), uint256(0), uint64(10_000_000), uint8(0), _data);
         messages.push(messageHeader(1, alice, packed));
         vm.prank(alice, alice);
         portal.depositTransaction(alice, 0, 10_000_000, false, _data);

@@ -55,7 +55,9 @@ contract SystemConfigTest is System {
 
     function testFuzz_setGasLimit_bounds(uint64 _gasLimit) public {
         bool allowed = _gasLimit >= 30_000_000 && _gasLimit <= 60_000_000;
-        if (!allowed) vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasLimitOutOfBounds.selector, _gasLimit));
+        if (!allowed) {
+            vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasLimitOutOfBounds.selector, _gasLimit));
+        }
         vm.prank(owner);
         config.setGasLimit(_gasLimit);
         vm.assertEq(inbox.messageCount(), allowed ? 1 : 0);

@@ -129,9 +129,9 @@ contract GasPriceOracle is IGasPriceOracle {
     /// @notice L1 data fee of data of this compressed length, in wei.
     function _fee(uint256 _length) private view returns (uint256 fee_) {
         IL1Block l1Block = _l1Block();
-        uint256 pricePerByte = GAS_PER_BYTE * l1Block.basefee() * l1Block.baseFeeScalar()
-            + l1Block.blobBaseFee() * l1Block.blobBaseFeeScalar();
-        fee_ = _estimatedSize(_length) * pricePerByte / (MILLION * MILLION);
+        uint256 calldataPrice = GAS_PER_BYTE * l1Block.basefee() * l1Block.baseFeeScalar();
+        uint256 blobPrice = l1Block.blobBaseFee() * l1Block.blobBaseFeeScalar();
+        fee_ = _estimatedSize(_length) * (calldataPrice + blobPrice) / (MILLION * MILLION);
     }
 
     /// @notice The contract that knows L1's fees.

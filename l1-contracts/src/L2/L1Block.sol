@@ -80,7 +80,7 @@ contract L1Block is IL1Block {
         uint32 newBlobBaseFeeScalar = uint32(bytes4(msg.data[8:12]));
         uint64 newSequenceNumber = uint64(bytes8(msg.data[12:20]));
         (sequenceNumber, blobBaseFeeScalar, baseFeeScalar) =
-            (newSequenceNumber, newBlobBaseFeeScalar, newBaseFeeScalar);
+        (newSequenceNumber, newBlobBaseFeeScalar, newBaseFeeScalar);
 
         uint32 newOperatorFeeScalar = uint32(bytes4(msg.data[164:168]));
         uint64 newOperatorFeeConstant = uint64(bytes8(msg.data[168:176]));

@@ -42,8 +42,7 @@ contract L2ToL1MessagePasser is IL2ToL1MessagePasser {
     /// @notice Records a withdrawal.
     function _initiate(address _target, uint256 _gasLimit, bytes memory _data) private {
         uint256 nonce = messageNonce();
-        bytes32 withdrawalHash =
-            keccak256(abi.encode(nonce, msg.sender, _target, msg.value, _gasLimit, _data));
+        bytes32 withdrawalHash = keccak256(abi.encode(nonce, msg.sender, _target, msg.value, _gasLimit, _data));
         // INVARIANT: the nonce makes every hash new, so that two equal withdrawals are two.
         sentMessages[withdrawalHash] = true;
         ++_nonce;

@@ -32,7 +32,10 @@ interface IMulticall3 {
     }
 
     /// @notice Makes calls that must all succeed.
-    function aggregate(Call[] calldata calls) external payable returns (uint256 blockNumber, bytes[] memory returnData);
+    function aggregate(Call[] calldata calls)
+        external
+        payable
+        returns (uint256 blockNumber, bytes[] memory returnData);
     /// @notice Makes calls that must all succeed if `requireSuccess` is set.
     function tryAggregate(bool requireSuccess, Call[] calldata calls)
         external

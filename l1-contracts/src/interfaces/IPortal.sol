@@ -10,7 +10,9 @@ interface IPortal {
     /// @param to Target on L2, zero for a creation.
     /// @param version Format of `opaqueData`, 0.
     /// @param opaqueData Packed `uint256 mint ‖ uint256 value ‖ uint64 gasLimit ‖ uint8 isCreation ‖ data`.
-    event TransactionDeposited(address indexed from, address indexed to, uint256 indexed version, bytes opaqueData);
+    event TransactionDeposited(
+        address indexed from, address indexed to, uint256 indexed version, bytes opaqueData
+    );
 
     /// @notice A contract creation must have the zero address as target.
     error OptimismPortal_BadTarget();

@@ -62,7 +62,11 @@ library FastLz {
 
     /// @notice Number of equal bytes from `_left` and `_right` on, up to the end of what may match, plus one if a
     ///         differing byte ends them.
-    function _matchLength(bytes calldata _data, uint256 _left, uint256 _right) private pure returns (uint256 length_) {
+    function _matchLength(bytes calldata _data, uint256 _left, uint256 _right)
+        private
+        pure
+        returns (uint256 length_)
+    {
         unchecked {
             uint256 most = _data.length - MATCH_MARGIN - _right;
             while (length_ < most) {
