@@ -1,0 +1,53 @@
+# Everything that is done with this project, by name. `make` alone lists it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup build contracts devnet test bench conformance lint guest clean
+
+# Where Cargo builds; the user may have moved it.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+CONTRACTS := l1-contracts
+FORGE := node_modules/.bin/forge
+# The platform of the fraud-proof machine.
+GUEST := riscv64imac-unknown-none-elf
+# Options for `testnet devnet`, as in `make devnet DEVNET="--l2-port 8547"`.
+DEVNET ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: npm packages, libclang, the guest's Rust target
+	@testnet/scripts/setup.sh
+
+contracts: setup
+	@cd $(CONTRACTS) && $(FORGE) build --quiet
+
+build: contracts ## Build contracts and binaries (target/release)
+	cargo build --release --workspace --bins
+
+devnet: build ## Start L1, contracts, sequencer and replica on this machine
+	@exec $(TARGET)/release/testnet devnet $(DEVNET)
+
+test: contracts ## Run all tests
+	cd $(CONTRACTS) && $(FORGE) test
+	cargo test --release --workspace
+
+bench: build ## Run the benchmarks; prints a table, writes target/bench.json
+	@exec $(TARGET)/release/bench --out target/bench.json
+
+conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR
+	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR" >&2; exit 2; }
+	cargo build --release --package e2e --bin conformance
+	@exec $(TARGET)/release/conformance "$(ETHEREUM_TESTS)"
+
+lint: contracts guest ## Check formatting, lints and the guest's platform
+	cargo fmt --all --check
+	cd $(CONTRACTS) && $(FORGE) fmt --check
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+
+guest: setup ## Check that trie and stf build for the fraud-proof machine, without std
+	@testnet/scripts/guest.sh $(GUEST)
+
+clean: ## Remove everything that was built
+	cargo clean
+	rm -rf $(CONTRACTS)/out $(CONTRACTS)/cache

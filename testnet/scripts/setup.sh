@@ -1,0 +1,72 @@
+#!/bin/sh
+# Installs what a build needs and this machine lacks. Does nothing where nothing is missing.
+set -eu
+cd "$(dirname "$0")/../.."
+
+guest=riscv64imac-unknown-none-elf
+
+have() { command -v "$1" >/dev/null 2>&1; }
+say() { echo "setup: $*"; }
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+can_apt() { [ "$(id -u)" = 0 ] && have apt-get; }
+
+apt_updated=
+# install PACKAGE... : Debian packages, as root.
+install() {
+    if [ -z "$apt_updated" ]; then
+        apt-get update -qq </dev/null >/dev/null
+        apt_updated=1
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
+    say "installed $*"
+}
+# need WHAT PACKAGE...: installs packages for what is missing, or says what to do.
+need() {
+    what=$1
+    shift
+    can_apt || fail "$what is missing: install it (Debian: apt-get install $*)"
+    install "$@"
+}
+
+have_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] || have_library libclang || ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 ||
+        ls /usr/lib*/libclang.so* /usr/local/lib/libclang.so* /opt/homebrew/opt/llvm/lib/libclang.dylib \
+            /Library/Developer/CommandLineTools/usr/lib/libclang.dylib >/dev/null 2>&1
+}
+have_library() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q "$1[-.0-9]*\.so"; }
+
+have cargo || fail "Rust is missing: install it with rustup"
+have cc || need "a C compiler" build-essential
+have_libclang || need libclang libclang-dev
+have node || need Node.js nodejs npm
+have npm || need npm npm
+
+major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+[ "$major" -ge 18 ] || fail "Node.js $(node --version) is too old: 18 or newer is needed"
+
+# The lock file is copied into the modules when they are complete, so that they are installed again when it changes.
+lock=l1-contracts/package-lock.json
+mark=l1-contracts/node_modules/.installed-lock.json
+if ! cmp -s "$lock" "$mark"; then
+    (cd l1-contracts && npm ci --loglevel=error --no-progress </dev/null)
+    cp "$lock" "$mark"
+    say "installed the npm packages of l1-contracts (Anvil, Forge, Cast, solc, OpenZeppelin)"
+fi
+
+# For the guest's platform: a Rust target, or the standard library's source to build it from.
+sysroot=$(rustc --print sysroot)
+if [ ! -d "$sysroot/lib/rustlib/$guest" ]; then
+    if have rustup && rustup --quiet target add "$guest" </dev/null >/dev/null 2>&1; then
+        say "added the Rust target $guest"
+    elif [ ! -d "$sysroot/lib/rustlib/src/rust/library" ]; then
+        say "note: no Rust target $guest and no rust-src: \`make guest\` and \`make lint\` will not work"
+    fi
+fi
+if [ ! -d "$sysroot/lib/rustlib/src/rust/library" ] && have rustup; then
+    if rustup --quiet component add rust-src </dev/null >/dev/null 2>&1; then
+        say "added the Rust component rust-src"
+    fi
+fi

@@ -1,0 +1,281 @@
+//! Deployment of the L1 contracts.
+
+use alloy::{
+    eips::{BlockNumberOrTag, eip2718::Encodable2718},
+    network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
+    primitives::{Address, Bytes, U256},
+    providers::Provider,
+    rpc::types::TransactionRequest,
+    sol_types::SolConstructor,
+};
+use anyhow::{Context, Result, ensure};
+use bindings::{
+    artifacts::{Contract, creation_code},
+    constructors,
+};
+use node::{RollupConfig, config::Contracts};
+use stf::ChainConfig;
+
+use crate::{
+    Anvil, Roles, accounts,
+    anvil::ensure_success,
+    genesis::{L1Origin, l2_genesis},
+};
+
+/// Gas for the deployment of one contract: about twice what the largest takes.
+const DEPLOY_GAS: u64 = 8_000_000;
+
+/// The parameters of a rollup.
+#[derive(Clone, Debug)]
+pub struct DeployConfig {
+    /// The constants of the state transition.
+    pub chain: ChainConfig,
+    /// L2 block gas limit.
+    pub gas_limit: u64,
+    /// Base fee of the L2 genesis block, in wei.
+    pub genesis_base_fee: u64,
+    /// Weight of the L1 base fee in the L1 data fee, in millionths.
+    pub base_fee_scalar: u32,
+    /// Weight of the L1 blob base fee in the L1 data fee, in millionths.
+    pub blob_base_fee_scalar: u32,
+    /// Operator fee per gas, in millionths of a wei.
+    pub operator_fee_scalar: u32,
+    /// Operator fee per transaction, in wei.
+    pub operator_fee_constant: u64,
+    /// Age in seconds past which every batch must cover a message.
+    pub force_delay: u64,
+    /// Seconds without a batch after which anyone may force batches.
+    pub sequencer_timeout: u64,
+    /// Each side's clock in a dispute, in seconds.
+    pub max_clock_duration: u64,
+    /// Seconds between a game's decision and its finality.
+    pub finality_delay: u64,
+    /// Length of a guardian's pause, in seconds.
+    pub pause_duration: u64,
+    /// Bond of a proposal, in wei.
+    pub bond: U256,
+    /// L1 account that the L2 fees are paid out to.
+    pub fee_recipient: Address,
+    /// Who runs the rollup.
+    pub roles: Roles,
+    /// L2 accounts that start with [`accounts::BALANCE`]: money that no deposit backs, for devnets.
+    pub funded: Vec<Address>,
+}
+
+impl DeployConfig {
+    /// What a rollup on a main network would use.
+    pub fn mainnet(chain_id: u64, roles: Roles) -> Self {
+        Self {
+            chain: ChainConfig {
+                chain_id,
+                max_drift: 600,
+                base_fee_elasticity: 6,
+                base_fee_denominator: 250,
+            },
+            gas_limit: 60_000_000,
+            genesis_base_fee: 1_000_000,
+            // Batches are calldata, whose bytes cost 40 gas (EIP-7623), not the 16 that the fee formula counts with;
+            // our transfers take 85 % of the 100 bytes that it counts at least.
+            base_fee_scalar: 2_125_000,
+            blob_base_fee_scalar: 0,
+            operator_fee_scalar: 0,
+            operator_fee_constant: 0,
+            force_delay: 12 * 3600,
+            sequencer_timeout: 6 * 3600,
+            max_clock_duration: 84 * 3600,
+            finality_delay: 84 * 3600,
+            pause_duration: 7 * 24 * 3600,
+            bond: U256::from(1_000_000_000_000_000_000_u64),
+            fee_recipient: roles.owner.address(),
+            roles,
+            funded: Vec::new(),
+        }
+    }
+
+    /// What a devnet uses: short times, a low bond, development accounts.
+    pub fn devnet() -> Result<Self> {
+        let users = accounts::users()?;
+        Ok(Self {
+            force_delay: 60,
+            sequencer_timeout: 60,
+            max_clock_duration: 60,
+            finality_delay: 10,
+            pause_duration: 60,
+            bond: U256::from(100_000_000_000_000_000_u64),
+            funded: users.iter().map(|user| user.address()).collect(),
+            ..Self::mainnet(42_069, Roles::development()?)
+        })
+    }
+}
+
+/// Deploys the contracts in one new block of an [`Anvil`] that mines on demand, after funding the roles.
+pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
+    for address in config.roles.senders() {
+        l1.set_balance(address, accounts::BALANCE).await?;
+    }
+    let deployer = config.roles.deployer.address();
+    let nonce = l1.provider().get_transaction_count(deployer).await?;
+    let address = |index| deployer.create(nonce + index);
+    let game_implementation = address(6);
+    let contracts = Contracts {
+        inbox: address(0),
+        portal: address(1),
+        system_config: address(2),
+        dispute_game_factory: address(3),
+        anchor_state_registry: address(4),
+        multicall3: address(5),
+    };
+
+    let origin = l1.latest().await?.header;
+    let genesis = l2_genesis(
+        config,
+        L1Origin {
+            number: origin.number,
+            timestamp: origin.timestamp,
+            base_fee: origin.base_fee_per_gas.unwrap_or_default(),
+            blob_base_fee: origin.blob_fee().unwrap_or(1),
+        },
+    )?;
+    let genesis_block = genesis.block(&mut ());
+
+    let codes = [
+        (Contract::Inbox, inbox_arguments(config, &contracts)),
+        (
+            Contract::Portal,
+            constructors::Portal::constructorCall {
+                inbox: contracts.inbox,
+            }
+            .abi_encode(),
+        ),
+        (
+            Contract::SystemConfig,
+            system_config_arguments(config, &contracts),
+        ),
+        (
+            Contract::DisputeGameFactory,
+            factory_arguments(config, &contracts, game_implementation),
+        ),
+        (
+            Contract::AnchorStateRegistry,
+            registry_arguments(config, &contracts, genesis_block.output_root),
+        ),
+        (Contract::Multicall3, Vec::new()),
+        (Contract::DisputeGame, game_arguments(config)),
+    ];
+    let chain_id = l1.provider().get_chain_id().await?;
+    let wallet = EthereumWallet::from(config.roles.deployer.clone());
+    let mut hashes = Vec::new();
+    for (nonce, (contract, arguments)) in (nonce..).zip(codes) {
+        let code: Bytes = [creation_code(contract).as_ref(), &arguments].concat().into();
+        let request = TransactionRequest::default()
+            .with_deploy_code(code)
+            .with_chain_id(chain_id)
+            .with_nonce(nonce)
+            .with_gas_limit(DEPLOY_GAS)
+            .with_max_fee_per_gas(100_000_000_000)
+            .with_max_priority_fee_per_gas(1_000_000_000);
+        let envelope = request.build(&wallet).await.context("cannot sign a deployment")?;
+        let pending = l1.provider().send_raw_transaction(&envelope.encoded_2718()).await;
+        hashes.push((
+            contract,
+            *pending
+                .with_context(|| format!("deployment of {contract:?}"))?
+                .tx_hash(),
+        ));
+    }
+    l1.mine(1).await?;
+    let mut start_block = None;
+    for (contract, hash) in hashes {
+        let receipt = l1.receipt(hash).await?;
+        ensure_success(&receipt, &format!("deployment of {contract:?}"))?;
+        start_block = start_block.or(receipt.block_number);
+    }
+    check(l1, &contracts).await?;
+    Ok(RollupConfig {
+        l1_chain_id: chain_id,
+        l1_start_block: start_block.context("the deployment is in no block")?,
+        chain: config.chain,
+        contracts,
+        genesis_hash: genesis_block.hash,
+        genesis_output_root: genesis_block.output_root,
+        genesis,
+    })
+}
+
+/// Checks that the contracts stand where they were expected: they know each other by these addresses.
+async fn check(l1: &Anvil, contracts: &Contracts) -> Result<()> {
+    for address in [
+        contracts.inbox,
+        contracts.portal,
+        contracts.system_config,
+        contracts.dispute_game_factory,
+        contracts.anchor_state_registry,
+        contracts.multicall3,
+    ] {
+        let code = l1
+            .provider()
+            .get_code_at(address)
+            .block_id(BlockNumberOrTag::Latest.into())
+            .await?;
+        ensure!(!code.is_empty(), "no contract at {address} after the deployment");
+    }
+    Ok(())
+}
+
+fn inbox_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<u8> {
+    constructors::Inbox::constructorCall {
+        portal: contracts.portal,
+        systemConfig: contracts.system_config,
+        forceDelay: config.force_delay,
+        sequencerTimeout: config.sequencer_timeout,
+    }
+    .abi_encode()
+}
+
+fn system_config_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<u8> {
+    constructors::SystemConfig::constructorCall {
+        inbox: contracts.inbox,
+        owner: config.roles.owner.address(),
+        batcher: config.roles.batcher.address(),
+        unsafeBlockSigner: config.roles.signer.address(),
+        gasLimit: config.gas_limit,
+        baseFeeScalar: config.base_fee_scalar,
+        blobBaseFeeScalar: config.blob_base_fee_scalar,
+        operatorFeeScalar: config.operator_fee_scalar,
+        operatorFeeConstant: config.operator_fee_constant,
+    }
+    .abi_encode()
+}
+
+fn factory_arguments(config: &DeployConfig, contracts: &Contracts, game: Address) -> Vec<u8> {
+    constructors::DisputeGameFactory::constructorCall {
+        gameImplementation: game,
+        anchorStateRegistry: contracts.anchor_state_registry,
+        inbox: contracts.inbox,
+        bond: config.bond,
+    }
+    .abi_encode()
+}
+
+fn registry_arguments(
+    config: &DeployConfig,
+    contracts: &Contracts,
+    genesis_output: alloy::primitives::B256,
+) -> Vec<u8> {
+    constructors::AnchorStateRegistry::constructorCall {
+        factory: contracts.dispute_game_factory,
+        guardian: config.roles.owner.address(),
+        finalityDelay: config.finality_delay,
+        pauseDuration: config.pause_duration,
+        genesisOutput: genesis_output,
+        genesisBlock: 0,
+    }
+    .abi_encode()
+}
+
+fn game_arguments(config: &DeployConfig) -> Vec<u8> {
+    constructors::DisputeGame::constructorCall {
+        maxClockDuration: config.max_clock_duration,
+    }
+    .abi_encode()
+}

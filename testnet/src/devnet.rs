@@ -1,0 +1,277 @@
+//! Everything together.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use node::RollupConfig;
+
+use crate::{
+    Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, Summary, deploy,
+    ports,
+};
+
+/// Name of the file that a running devnet keeps locked.
+const LOCK: &str = "lock";
+
+/// How to set up a devnet.
+#[derive(Clone, Debug)]
+pub struct DevnetOptions {
+    /// Folder for everything it writes. What an earlier devnet left there is removed.
+    pub dir: PathBuf,
+    /// The rollup's parameters.
+    pub deploy: DeployConfig,
+    /// When L1 blocks are made, once the contracts are deployed.
+    pub mining: Mining,
+    /// Blocks between L1's `latest` and `safe`, and between `safe` and `finalized`.
+    pub slots_in_an_epoch: u64,
+    /// Port of L1; a free one if not given.
+    pub l1_port: Option<u16>,
+    /// Port of the sequencer; a free one if not given.
+    pub l2_port: Option<u16>,
+    /// Port of the replica; a free one if not given.
+    pub replica_port: Option<u16>,
+    /// Whether to start a sequencer.
+    pub sequencer: bool,
+    /// Whether the sequencer posts batches.
+    pub batcher: bool,
+    /// Whether the sequencer proposes outputs.
+    pub proposer: bool,
+    /// Whether to start a replica that follows L1 and the sequencer's feed.
+    pub replica: bool,
+    /// Further arguments for the sequencer.
+    pub sequencer_arguments: Vec<String>,
+    /// Further arguments for the replica.
+    pub replica_arguments: Vec<String>,
+}
+
+impl DevnetOptions {
+    /// A devnet with everything in it, on free ports, with an L1 block each second.
+    pub fn new(dir: &Path) -> Result<Self> {
+        Ok(Self {
+            dir: dir.into(),
+            deploy: DeployConfig::devnet()?,
+            mining: Mining::Every(1),
+            slots_in_an_epoch: 4,
+            l1_port: None,
+            l2_port: None,
+            replica_port: None,
+            sequencer: true,
+            batcher: true,
+            proposer: true,
+            replica: true,
+            sequencer_arguments: Vec::new(),
+            replica_arguments: Vec::new(),
+        })
+    }
+}
+
+/// What a devnet that starts is doing now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Starting Anvil.
+    L1,
+    /// Deploying the contracts.
+    Contracts,
+    /// Starting the sequencer.
+    Sequencer,
+    /// Starting the replica.
+    Replica,
+}
+
+/// A running rollup. Dropping it kills its processes.
+#[derive(Debug)]
+pub struct Devnet {
+    /// The folder with its files.
+    pub dir: PathBuf,
+    /// What it was started with.
+    pub options: DevnetOptions,
+    /// L1.
+    pub anvil: Anvil,
+    /// What the nodes read from `rollup.json`.
+    pub rollup: RollupConfig,
+    sequencer: Option<Node>,
+    replica: Option<Node>,
+    _lock: File,
+}
+
+impl Devnet {
+    /// Starts one, telling `progress` of each stage that begins.
+    pub async fn start(options: DevnetOptions, mut progress: impl FnMut(Stage)) -> Result<Self> {
+        let (dir, lock) = prepare(&options.dir)?;
+        progress(Stage::L1);
+        let anvil = Anvil::start(&AnvilOptions {
+            port: options.l1_port,
+            slots_in_an_epoch: options.slots_in_an_epoch,
+            ..AnvilOptions::new(&dir.join("logs/l1.log"))
+        })
+        .await?;
+        progress(Stage::Contracts);
+        let rollup = deploy(&anvil, &options.deploy).await?;
+        fs::write(dir.join("rollup.json"), serde_json::to_vec_pretty(&rollup)?)?;
+        anvil.set_mining(options.mining).await?;
+
+        let mut devnet = Self {
+            dir,
+            options,
+            anvil,
+            rollup,
+            sequencer: None,
+            replica: None,
+            _lock: lock,
+        };
+        if devnet.options.sequencer {
+            progress(Stage::Sequencer);
+            devnet.start_sequencer().await?;
+        }
+        if devnet.options.replica {
+            progress(Stage::Replica);
+            devnet.start_replica().await?;
+        }
+        Ok(devnet)
+    }
+
+    /// Path of `rollup.json`.
+    pub fn rollup_path(&self) -> PathBuf {
+        self.dir.join("rollup.json")
+    }
+
+    /// The sequencer.
+    pub fn sequencer(&self) -> Result<&Node> {
+        self.sequencer.as_ref().context("this devnet has no sequencer")
+    }
+
+    /// The sequencer, to start and stop it.
+    pub fn sequencer_mut(&mut self) -> Result<&mut Node> {
+        self.sequencer.as_mut().context("this devnet has no sequencer")
+    }
+
+    /// The replica.
+    pub fn replica(&self) -> Result<&Node> {
+        self.replica.as_ref().context("this devnet has no replica")
+    }
+
+    /// The replica, to start and stop it.
+    pub fn replica_mut(&mut self) -> Result<&mut Node> {
+        self.replica.as_mut().context("this devnet has no replica")
+    }
+
+    /// Options for one more node with an empty database, on a free port.
+    pub fn node_options(&self, name: &str, role: Role) -> Result<NodeOptions> {
+        Ok(NodeOptions {
+            name: name.into(),
+            role,
+            rollup: self.rollup_path(),
+            data_dir: self.dir.join("data").join(name),
+            l1_rpc: self.anvil.url().into(),
+            port: ports::free()?,
+            metrics: None,
+            log: self.dir.join("logs").join(format!("{name}.log")),
+            extra: Vec::new(),
+        })
+    }
+
+    /// The sequencer's role, with the tasks that the options name.
+    pub fn sequencer_role(&self) -> Result<Role> {
+        let roles = &self.options.deploy.roles;
+        let key = |name: &str, signer| Key::write(&self.dir.join("keys").join(name), signer);
+        Ok(Role::Sequencer {
+            signer: key("signer.key", &roles.signer)?,
+            batcher: self
+                .options
+                .batcher
+                .then(|| key("batcher.key", &roles.batcher))
+                .transpose()?,
+            proposer: self
+                .options
+                .proposer
+                .then(|| key("proposer.key", &roles.proposer))
+                .transpose()?,
+        })
+    }
+
+    async fn start_sequencer(&mut self) -> Result<()> {
+        let mut options = self.node_options("sequencer", self.sequencer_role()?)?;
+        options.port = self.options.l2_port.unwrap_or(options.port);
+        options.extra.clone_from(&self.options.sequencer_arguments);
+        self.sequencer.insert(Node::spawn(options)?).wait_ready().await
+    }
+
+    async fn start_replica(&mut self) -> Result<()> {
+        let feed = self.sequencer.as_ref().map(Node::ws_url);
+        let mut options = self.node_options("replica", Role::Replica { feed })?;
+        options.port = self.options.replica_port.unwrap_or(options.port);
+        options.extra.clone_from(&self.options.replica_arguments);
+        self.replica.insert(Node::spawn(options)?).wait_ready().await
+    }
+
+    /// What a user needs to know of it.
+    pub fn summary(&self) -> Result<Summary> {
+        Summary::new(self)
+    }
+
+    /// An error, with the tail of the log, if one of its processes has ended.
+    pub fn check_alive(&mut self) -> Result<()> {
+        self.anvil.process().check_alive()?;
+        for node in [&mut self.sequencer, &mut self.replica].into_iter().flatten() {
+            if node.is_started() {
+                node.check_alive()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all processes, nodes before L1. Returns those that had to be killed.
+    pub async fn stop(&mut self) -> Result<Vec<String>> {
+        let mut killed = Vec::new();
+        for node in [&mut self.replica, &mut self.sequencer].into_iter().flatten() {
+            if node.stop().await? == Some(ProcessExit::Killed) {
+                killed.push(node.options.name.clone());
+            }
+        }
+        if self.anvil.stop().await? == ProcessExit::Killed {
+            killed.push("anvil".into());
+        }
+        Ok(killed)
+    }
+}
+
+/// Locks the folder and empties it.
+fn prepare(dir: &Path) -> Result<(PathBuf, File)> {
+    let shown = dir.display();
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {shown}"))?;
+    let dir = dir.canonicalize()?;
+    let is_ours = dir.join(LOCK).exists();
+    let is_empty = fs::read_dir(&dir)?.next().is_none();
+    if !is_ours && !is_empty {
+        bail!("{shown} holds something else than a devnet: give another folder with --dir");
+    }
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            bail!("a devnet runs in {shown} already: stop it first, or give another folder with --dir")
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock {shown}")),
+    }
+    for entry in fs::read_dir(&dir)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK {
+            continue;
+        }
+        let path = entry.path();
+        let removed = if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok((dir, lock))
+}

@@ -1,0 +1,128 @@
+//! What a user needs to know of a devnet.
+
+use std::{fmt, path::PathBuf};
+
+use alloy::primitives::{Address, B256};
+use anyhow::Result;
+use node::config::Contracts;
+use serde::{Deserialize, Serialize};
+
+use crate::{Devnet, accounts, tools};
+
+/// Endpoints, accounts and addresses of a devnet: the content of `devnet.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// L1, HTTP.
+    pub l1_rpc: String,
+    /// The sequencer, HTTP.
+    pub l2_rpc: String,
+    /// The sequencer, WebSocket.
+    pub l2_ws: String,
+    /// The replica, HTTP.
+    pub replica_rpc: Option<String>,
+    /// Path of `rollup.json`.
+    pub rollup: PathBuf,
+    /// Accounts with 10,000 ETH on either layer.
+    pub accounts: Vec<Account>,
+    /// The L1 contracts.
+    pub contracts: Contracts,
+    /// Chain id of the L2.
+    pub l2_chain_id: u64,
+}
+
+/// A funded account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Its address.
+    pub address: Address,
+    /// Its private key, which everybody knows.
+    pub private_key: B256,
+}
+
+impl Summary {
+    pub(crate) fn new(devnet: &Devnet) -> Result<Self> {
+        let sequencer = devnet.sequencer()?;
+        let account = |user: alloy::signers::local::PrivateKeySigner| Account {
+            address: user.address(),
+            private_key: user.to_bytes(),
+        };
+        Ok(Self {
+            l1_rpc: devnet.anvil.url().into(),
+            l2_rpc: sequencer.http_url(),
+            l2_ws: sequencer.ws_url(),
+            replica_rpc: devnet.replica().ok().map(|replica| replica.http_url()),
+            rollup: devnet.rollup_path(),
+            accounts: accounts::users()?.into_iter().map(account).collect(),
+            contracts: devnet.rollup.contracts,
+            l2_chain_id: devnet.rollup.chain.chain_id,
+        })
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nEndpoints")?;
+        writeln!(f, "  L1          {}", self.l1_rpc)?;
+        writeln!(
+            f,
+            "  L2          {}  {}  (chain id {})",
+            self.l2_rpc, self.l2_ws, self.l2_chain_id
+        )?;
+        if let Some(replica) = &self.replica_rpc {
+            writeln!(f, "  L2 replica  {replica}")?;
+        }
+        writeln!(
+            f,
+            "\nAccounts, 10,000 ETH each on L1 and L2 (everybody knows these keys)"
+        )?;
+        for account in &self.accounts {
+            writeln!(f, "  {}  {}", account.address, account.private_key)?;
+        }
+        writeln!(f, "\nContracts on L1")?;
+        for (name, address) in [
+            ("Portal", self.contracts.portal),
+            ("Inbox", self.contracts.inbox),
+            ("SystemConfig", self.contracts.system_config),
+            ("DisputeGameFactory", self.contracts.dispute_game_factory),
+            ("AnchorStateRegistry", self.contracts.anchor_state_registry),
+            ("Multicall3", self.contracts.multicall3),
+        ] {
+            writeln!(f, "  {name:<20}{address}")?;
+        }
+        writeln!(f, "\nRollup configuration\n  {}", self.rollup.display())?;
+        self.write_commands(f)
+    }
+}
+
+impl Summary {
+    fn write_commands(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [from, to, ..] = self.accounts.as_slice() else {
+            return Ok(());
+        };
+        // As short as it works: the name alone where the search path has it.
+        let cast = match (tools::in_path("cast"), tools::cast()) {
+            (None, Ok(path)) => path.display().to_string(),
+            _ => "cast".into(),
+        };
+        let (key, l1, l2, portal) = (
+            from.private_key,
+            &self.l1_rpc,
+            &self.l2_rpc,
+            self.contracts.portal,
+        );
+        let to = to.address;
+        writeln!(f, "\nTry\n  # a balance on L2")?;
+        writeln!(f, "  {cast} balance --ether {to} --rpc-url {l2}")?;
+        writeln!(f, "  # send 1 ETH on L2")?;
+        writeln!(
+            f,
+            "  {cast} send {to} --value 1ether --private-key {key} --rpc-url {l2}"
+        )?;
+        writeln!(f, "  # deposit 1 ETH from L1 to L2")?;
+        let call = "'depositTransaction(address,uint256,uint64,bool,bytes)'";
+        writeln!(
+            f,
+            "  {cast} send {portal} {call} {to} 1ether 100000 false 0x --value 1ether --private-key {key} --rpc-url {l1}"
+        )
+    }
+}
