@@ -1,0 +1,161 @@
+//! Accounts: balance, nonce, code, storage, and proofs of them.
+
+use std::sync::Arc;
+
+use alloy::{
+    consensus::TrieAccount,
+    eips::BlockId,
+    primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, keccak256},
+    rpc::types::{AccountInfo, EIP1186AccountProofResponse, EIP1186StorageProof},
+    serde::JsonStorageKey,
+};
+use trie::{Account, EMPTY_ROOT, Trie};
+
+use super::{RpcError, context::Rpc};
+
+/// Most slots in one proof request.
+const MAX_PROOF_KEYS: usize = 1024;
+
+impl Rpc {
+    pub(crate) async fn balance(
+        self: Arc<Self>,
+        address: Address,
+        block: Option<BlockId>,
+    ) -> Result<U256, RpcError> {
+        Ok(self.account_at(address, block)?.map_or(U256::ZERO, |account| account.balance))
+    }
+
+    pub(crate) async fn transaction_count(
+        self: Arc<Self>,
+        address: Address,
+        block: Option<BlockId>,
+    ) -> Result<U64, RpcError> {
+        if block.is_some_and(|block| block.is_pending()) {
+            if let Some(nonce) = self.pool.as_ref().and_then(|pool| pool.pending_nonce(&address)) {
+                return Ok(U64::from(nonce));
+            }
+            if let Some(forward) = &self.forward {
+                let asked = forward.request("eth_getTransactionCount", &(address, "pending")).await;
+                // Without the sequencer, what is in blocks is all there is to count.
+                if let Ok(nonce) = asked {
+                    return Ok(nonce);
+                }
+            }
+        }
+        Ok(U64::from(self.account_at(address, block)?.map_or(0, |account| account.nonce)))
+    }
+
+    pub(crate) async fn code(
+        self: Arc<Self>,
+        address: Address,
+        block: Option<BlockId>,
+    ) -> Result<Bytes, RpcError> {
+        let view = self.state(block)?;
+        let state = view.at()?;
+        match state.account(&keccak256(address))? {
+            Some(account) => Ok(state.code(&account.code_hash)?),
+            None => Ok(Bytes::new()),
+        }
+    }
+
+    pub(crate) async fn storage_at(
+        self: Arc<Self>,
+        address: Address,
+        slot: JsonStorageKey,
+        block: Option<BlockId>,
+    ) -> Result<B256, RpcError> {
+        let view = self.state(block)?;
+        let value = view.at()?.storage(&keccak256(address), &keccak256(slot.as_b256()))?;
+        Ok(value.into())
+    }
+
+    pub(crate) async fn account(
+        self: Arc<Self>,
+        address: Address,
+        block: Option<BlockId>,
+    ) -> Result<TrieAccount, RpcError> {
+        let account = self.account_at(address, block)?.unwrap_or(EMPTY);
+        Ok(TrieAccount {
+            nonce: account.nonce,
+            balance: account.balance,
+            storage_root: account.storage_root,
+            code_hash: account.code_hash,
+        })
+    }
+
+    pub(crate) async fn account_info(
+        self: Arc<Self>,
+        address: Address,
+        block: Option<BlockId>,
+    ) -> Result<AccountInfo, RpcError> {
+        let view = self.state(block)?;
+        let state = view.at()?;
+        let account = state.account(&keccak256(address))?.unwrap_or(EMPTY);
+        Ok(AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code: state.code(&account.code_hash)?,
+        })
+    }
+
+    pub(crate) async fn proof(
+        self: Arc<Self>,
+        address: Address,
+        keys: Vec<JsonStorageKey>,
+        block: Option<BlockId>,
+    ) -> Result<EIP1186AccountProofResponse, RpcError> {
+        if keys.len() > MAX_PROOF_KEYS {
+            return Err(RpcError::invalid(format!(
+                "{} storage keys asked for, at most {MAX_PROOF_KEYS} are allowed",
+                keys.len()
+            )));
+        }
+        let height = self.height(block)?;
+        self.heavy(move |rpc| rpc.prove(address, keys, height)).await
+    }
+
+    fn prove(
+        &self,
+        address: Address,
+        keys: Vec<JsonStorageKey>,
+        height: u64,
+    ) -> Result<EIP1186AccountProofResponse, RpcError> {
+        let view = self.state_at(height)?;
+        let state = view.at()?;
+        let header = view.reader().header(height)?.ok_or(RpcError::HeaderNotFound)?;
+        let hashed = keccak256(address);
+        let account_proof =
+            Trie::from_root(header.state_root).proof(&state, None, hashed.as_slice())?;
+        let account = state.account(&hashed)?.unwrap_or(EMPTY);
+        // One trie for all keys, so that the nodes they share are read once.
+        let mut storage = Trie::from_root(account.storage_root);
+        let storage_proof = keys
+            .into_iter()
+            .map(|key| {
+                let slot = keccak256(key.as_b256());
+                let proof = match account.storage_root {
+                    EMPTY_ROOT => Vec::new(),
+                    _ => storage.proof(&state, Some(&hashed), slot.as_slice())?,
+                };
+                Ok(EIP1186StorageProof { key, value: state.storage(&hashed, &slot)?, proof })
+            })
+            .collect::<Result<_, RpcError>>()?;
+        Ok(EIP1186AccountProofResponse {
+            address,
+            balance: account.balance,
+            code_hash: account.code_hash,
+            nonce: account.nonce,
+            storage_hash: account.storage_root,
+            account_proof,
+            storage_proof,
+        })
+    }
+
+    fn account_at(&self, address: Address, block: Option<BlockId>) -> Result<Option<Account>, RpcError> {
+        Ok(self.state(block)?.at()?.account(&keccak256(address))?)
+    }
+}
+
+/// What an account is that does not exist.
+const EMPTY: Account =
+    Account { nonce: 0, balance: U256::ZERO, storage_root: EMPTY_ROOT, code_hash: KECCAK256_EMPTY };

@@ -1,0 +1,229 @@
+//! Calls, gas estimates and access lists.
+
+use std::sync::Arc;
+
+use alloy::{
+    consensus::TxType,
+    eips::BlockId,
+    primitives::{Bytes, U64, U256},
+    rpc::types::{AccessListResult, BlockOverrides, TransactionRequest, state::StateOverride},
+};
+use revm::{
+    DatabaseRef, ExecuteEvm, InspectEvm,
+    context::{ContextTr, result::ExecutionResult},
+    primitives::KECCAK_EMPTY,
+};
+use revm_inspectors::access_list::AccessListInspector;
+
+use super::{
+    RpcError,
+    context::Rpc,
+    evm::{CallEvm, CallSite, GAS_CAP, Overrides, call_tx, halt_text, is_free, output, refusal},
+};
+
+/// Gas of a transfer of ether to an account without code.
+const TRANSFER_GAS: u64 = 21_000;
+
+/// Gas that a call with value gives on top of what it was given (EIP-150 keeps a 64th back, so more is needed).
+const CALL_STIPEND: u64 = 2_300;
+
+/// An estimate is good enough when what is left to search is this small a part of it, in thousandths: geth's ratio.
+const ESTIMATE_ERROR_THOUSANDTHS: u64 = 15;
+
+/// Rounds in which an access list settles; more would mean that the call depends on its own list.
+const ACCESS_LIST_ROUNDS: usize = 8;
+
+impl Rpc {
+    pub(crate) async fn call(
+        self: Arc<Self>,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state: Option<StateOverride>,
+        overrides: Option<BlockOverrides>,
+    ) -> Result<Bytes, RpcError> {
+        let height = self.height(block)?;
+        let overrides = Overrides { state, block: overrides };
+        self.heavy(move |rpc| {
+            let site = rpc.call_site(height, overrides)?;
+            let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
+            let tx = call_tx(&request, &site.state, site.chain_id, gas)?;
+            let result = site.evm((), is_free(&request)).transact(tx).map_err(refusal)?;
+            output(result.result)
+        })
+        .await
+    }
+
+    pub(crate) async fn estimate_gas(
+        self: Arc<Self>,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state: Option<StateOverride>,
+        overrides: Option<BlockOverrides>,
+    ) -> Result<U64, RpcError> {
+        let height = self.height(block)?;
+        let overrides = Overrides { state, block: overrides };
+        self.heavy(move |rpc| Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?))).await
+    }
+
+    pub(crate) async fn create_access_list(
+        self: Arc<Self>,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state: Option<StateOverride>,
+    ) -> Result<AccessListResult, RpcError> {
+        let height = self.height(block)?;
+        self.heavy(move |rpc| {
+            let site = rpc.call_site(height, Overrides { state, block: None })?;
+            access_list(site, request)
+        })
+        .await
+    }
+
+    /// Where calls after block `height` run.
+    pub(crate) fn call_site(&self, height: u64, overrides: Overrides) -> Result<CallSite, RpcError> {
+        let view = self.state_at(height)?;
+        let header = view.reader().header(height)?.ok_or(RpcError::HeaderNotFound)?;
+        CallSite::new(view, &header, self.chain.config().chain.chain_id, overrides)
+    }
+}
+
+/// The least gas limit with which a call succeeds, as geth searches for it.
+pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u64, RpcError> {
+    let most = site.block.gas_limit.min(GAS_CAP);
+    let wanted = request.gas.filter(|gas| *gas >= TRANSFER_GAS).unwrap_or(most).min(most);
+    let high = affordable(&site, &request, wanted)?;
+    let is_transfer = is_plain_transfer(&site, &request)?;
+    let tx = call_tx(&request, &site.state, site.chain_id, high)?;
+    let mut search = Search { evm: site.evm((), is_free(&request)), tx };
+    if is_transfer && let Ok(Some(_)) = search.try_with(TRANSFER_GAS.min(high)) {
+        return Ok(TRANSFER_GAS);
+    }
+    // With all gas there is: if this fails, nothing helps.
+    let result = search.run(high)?;
+    let (used, refunded) = match result {
+        ExecutionResult::Success { gas, .. } => (gas.tx_gas_used(), gas.final_refunded()),
+        ExecutionResult::Revert { output, .. } => return Err(RpcError::Reverted(output)),
+        ExecutionResult::Halt { reason, .. } => {
+            return Err(RpcError::Refused(match halt_text(&reason).as_str() {
+                "out of gas" => format!("gas required exceeds allowance ({high})"),
+                other => other.into(),
+            }));
+        }
+    };
+    let (mut low, mut high) = (used.saturating_sub(1), high);
+    // Most calls need what they used, refunds aside, and the 64th part that inner calls leave.
+    let guess = (used + refunded + CALL_STIPEND).saturating_mul(64) / 63;
+    if guess < high {
+        match search.try_with(guess)? {
+            Some(()) => high = guess,
+            None => low = guess,
+        }
+    }
+    while low + 1 < high {
+        if (high - low).saturating_mul(1000) < high.saturating_mul(ESTIMATE_ERROR_THOUSANDTHS) {
+            break;
+        }
+        // Most calls need little more than they use, so lean to the lower end.
+        let middle = (low + (high - low) / 2).min(low.saturating_mul(2));
+        match search.try_with(middle)? {
+            Some(()) => high = middle,
+            None => low = middle,
+        }
+    }
+    Ok(high)
+}
+
+/// As much of `wanted` as the sender can pay for at the price that the request offers.
+fn affordable(site: &CallSite, request: &TransactionRequest, wanted: u64) -> Result<u64, RpcError> {
+    let price = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default();
+    if price == 0 {
+        return Ok(wanted);
+    }
+    let sender = request.from.unwrap_or_default();
+    let balance = site.state.basic_ref(sender).map_err(RpcError::internal)?.unwrap_or_default().balance;
+    let value = request.value.unwrap_or_default();
+    let left = balance.checked_sub(value).ok_or_else(|| {
+        RpcError::refused(format!("insufficient funds for transfer: address {sender}"))
+    })?;
+    let allowance: u64 = (left / U256::from(price)).saturating_to();
+    if allowance < TRANSFER_GAS {
+        let want = value.saturating_add(U256::from(price).saturating_mul(U256::from(TRANSFER_GAS)));
+        return Err(RpcError::refused(format!(
+            "insufficient funds for gas * price + value: address {sender} have {balance} want {want}"
+        )));
+    }
+    Ok(wanted.min(allowance))
+}
+
+/// Whether a request only moves ether to an account without code.
+fn is_plain_transfer(site: &CallSite, request: &TransactionRequest) -> Result<bool, RpcError> {
+    let Some(to) = request.to.and_then(|to| to.into_to()) else { return Ok(false) };
+    let plain = request.input.input().is_none_or(|input| input.is_empty())
+        && request.access_list.is_none()
+        && request.authorization_list.is_none();
+    if !plain {
+        return Ok(false);
+    }
+    let account = site.state.basic_ref(to).map_err(RpcError::internal)?;
+    Ok(account.is_none_or(|account| account.code_hash == KECCAK_EMPTY))
+}
+
+/// Runs the same call with different gas limits.
+struct Search {
+    evm: CallEvm,
+    tx: op_revm::OpTransaction<revm::context::TxEnv>,
+}
+
+impl Search {
+    fn run(&mut self, gas: u64) -> Result<ExecutionResult<op_revm::OpHaltReason>, RpcError> {
+        let mut tx = self.tx.clone();
+        tx.base.gas_limit = gas;
+        Ok(self.evm.transact(tx).map_err(refusal)?.result)
+    }
+
+    /// Whether the call succeeds with this gas limit.
+    fn try_with(&mut self, gas: u64) -> Result<Option<()>, RpcError> {
+        match self.run(gas) {
+            Ok(result) => Ok(result.is_success().then_some(())),
+            // Less than the call takes even to begin.
+            Err(RpcError::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The accounts and slots that a call uses, and what it costs with them listed.
+fn access_list(site: CallSite, mut request: TransactionRequest) -> Result<AccessListResult, RpcError> {
+    let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
+    let free = is_free(&request);
+    let chain_id = site.chain_id;
+    let mut list = request.access_list.take().unwrap_or_default();
+    let mut evm = site.evm(AccessListInspector::new(list.clone()), free);
+    let mut result = None;
+    for _ in 0..ACCESS_LIST_ROUNDS {
+        request.access_list = Some(list.clone());
+        request.transaction_type = Some(TxType::Eip2930.into());
+        let tx = call_tx(&request, evm.0.ctx.db(), chain_id, gas)?;
+        evm.0.inspector = AccessListInspector::new(list.clone());
+        let run = evm.inspect_tx(tx).map_err(refusal)?;
+        let mut found = evm.0.inspector.access_list();
+        found.0.sort_by_key(|item| item.address);
+        for item in &mut found.0 {
+            item.storage_keys.sort_unstable();
+        }
+        result = Some(run.result);
+        if found == list {
+            break;
+        }
+        list = found;
+    }
+    let (gas_used, error) = match result {
+        Some(ExecutionResult::Revert { output, gas, .. }) => {
+            (gas.tx_gas_used(), Some(super::error::revert_message(&output)))
+        }
+        Some(ExecutionResult::Halt { reason, gas, .. }) => (gas.tx_gas_used(), Some(halt_text(&reason))),
+        Some(ExecutionResult::Success { gas, .. }) => (gas.tx_gas_used(), None),
+        None => (0, None),
+    };
+    Ok(AccessListResult { access_list: list, gas_used: U256::from(gas_used), error })
+}

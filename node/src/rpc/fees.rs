@@ -1,0 +1,161 @@
+//! What to pay.
+
+use std::sync::Arc;
+
+use alloy::{
+    consensus::{Header, Transaction as _},
+    eips::BlockNumberOrTag,
+    primitives::U256,
+    rpc::types::FeeHistory,
+};
+
+use super::{RpcError, block::Block, context::Rpc};
+
+/// The tip that is suggested while blocks have room, in wei per gas: the OP Stack's least.
+const LEAST_TIP: u128 = 1_000_000;
+
+/// Most blocks in one fee history.
+const MAX_FEE_HISTORY: u64 = 1024;
+
+/// Most blocks in one fee history with rewards, for which all transactions are read.
+const MAX_REWARD_HISTORY: u64 = 128;
+
+/// Most percentiles in one request.
+const MAX_PERCENTILES: usize = 100;
+
+impl Rpc {
+    /// A tip that gets into the next block.
+    pub(crate) fn suggested_tip(&self) -> u128 {
+        // The median of a crowded block, and a tenth more to be ahead of it.
+        self.recent.crowded_tip().map_or(LEAST_TIP, |tip| (tip + tip / 10).max(LEAST_TIP))
+    }
+
+    pub(crate) async fn max_priority_fee(self: Arc<Self>) -> Result<U256, RpcError> {
+        Ok(U256::from(self.suggested_tip()))
+    }
+
+    pub(crate) async fn gas_price(self: Arc<Self>) -> Result<U256, RpcError> {
+        let head = self.chain.heads().unsafe_head.number;
+        let base_fee = match self.recent.block(head) {
+            Some(block) => self.next_base_fee(&block.header),
+            None => {
+                let header = self.reader()?.header(head)?.ok_or(RpcError::HeaderNotFound)?;
+                self.next_base_fee(&header)
+            }
+        };
+        Ok(U256::from(u128::from(base_fee) + self.suggested_tip()))
+    }
+
+    /// There are no blobs on L2; their price stands at its least.
+    pub(crate) async fn blob_base_fee(self: Arc<Self>) -> Result<U256, RpcError> {
+        Ok(U256::from(1))
+    }
+
+    /// The base fee of the block after the one with this header.
+    pub(crate) fn next_base_fee(&self, header: &Header) -> u64 {
+        let base_fee = header.base_fee_per_gas.unwrap_or_default();
+        self.chain.config().chain.next_base_fee(base_fee, header.gas_used, header.gas_limit)
+    }
+
+    pub(crate) async fn fee_history(
+        self: Arc<Self>,
+        count: alloy::primitives::U64,
+        newest: BlockNumberOrTag,
+        percentiles: Option<Vec<f64>>,
+    ) -> Result<FeeHistory, RpcError> {
+        let percentiles = percentiles.unwrap_or_default();
+        check_percentiles(&percentiles)?;
+        let most = if percentiles.is_empty() { MAX_FEE_HISTORY } else { MAX_REWARD_HISTORY };
+        let count = count.saturating_to::<u64>().min(most);
+        let newest = self.existing(newest.into())?.ok_or(RpcError::HeaderNotFound)?;
+        if count == 0 {
+            return Ok(FeeHistory::default());
+        }
+        let oldest = (newest + 1).saturating_sub(count);
+        self.heavy(move |rpc| rpc.history(oldest, newest, &percentiles)).await
+    }
+
+    fn history(&self, oldest: u64, newest: u64, percentiles: &[f64]) -> Result<FeeHistory, RpcError> {
+        let reader = self.reader()?;
+        let mut history = FeeHistory { oldest_block: oldest, ..FeeHistory::default() };
+        let mut next = 0;
+        for header in reader.headers(oldest..=newest)? {
+            let (_, header) = header?;
+            history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
+            history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
+            history.base_fee_per_blob_gas.push(1);
+            history.blob_gas_used_ratio.push(0.0);
+            next = self.next_base_fee(&header);
+        }
+        history.base_fee_per_gas.push(next.into());
+        history.base_fee_per_blob_gas.push(1);
+        if !percentiles.is_empty() {
+            let rewards = (oldest..=newest).map(|number| {
+                let block = match self.recent.block(number) {
+                    Some(block) => Some(block),
+                    None => Block::read(&reader, number)?,
+                };
+                Ok(block.map_or_else(|| vec![0; percentiles.len()], |block| rewards(&block, percentiles)))
+            });
+            history.reward = Some(rewards.collect::<Result<_, RpcError>>()?);
+        }
+        Ok(history)
+    }
+}
+
+fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
+    if percentiles.len() > MAX_PERCENTILES {
+        return Err(RpcError::invalid(format!("more than {MAX_PERCENTILES} reward percentiles")));
+    }
+    let valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile));
+    if !valid || !percentiles.is_sorted() {
+        return Err(RpcError::invalid("reward percentiles must be between 0 and 100, in ascending order"));
+    }
+    Ok(())
+}
+
+/// The tips at these percentiles of a block's gas. Deposits pay none and are left out.
+fn rewards(block: &Block, percentiles: &[f64]) -> Vec<u128> {
+    let mut paid: Vec<(u128, u64)> = block
+        .transactions
+        .iter()
+        .enumerate()
+        .filter(|(_, tx)| !tx.envelope().is_deposit())
+        .map(|(index, tx)| {
+            let tip = tx.envelope().effective_tip_per_gas(block.base_fee()).unwrap_or_default();
+            (tip, block.gas_used(index))
+        })
+        .collect();
+    paid.sort_unstable();
+    let total: u64 = paid.iter().map(|(_, gas)| gas).sum();
+    let mut paid = paid.into_iter();
+    let (mut tip, mut gas) = (0, 0);
+    percentiles
+        .iter()
+        .map(|percentile| {
+            let threshold = (total as f64 * percentile / 100.0) as u64;
+            // The first transaction counts even at the zeroth percentile.
+            while gas < threshold || (gas == 0 && total > 0) {
+                let Some((next, used)) = paid.next() else { break };
+                (tip, gas) = (next, gas + used);
+            }
+            tip
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_checked() {
+        assert!(check_percentiles(&[]).is_ok());
+        assert!(check_percentiles(&[0.0, 50.0, 50.0, 100.0]).is_ok());
+        assert!(check_percentiles(&[50.0, 10.0]).is_err());
+        assert!(check_percentiles(&[101.0]).is_err());
+        assert!(check_percentiles(&[-1.0]).is_err());
+        assert!(check_percentiles(&[f64::NAN]).is_err());
+        assert!(check_percentiles(&[1.0; MAX_PERCENTILES + 1]).is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! Subscriptions over WebSocket.
+
+use std::sync::Arc;
+
+use alloy::rpc::types::{Filter, Log};
+use jsonrpsee::{
+    PendingSubscriptionSink, SubscriptionSink,
+    core::{SubscriptionResult, server::SubscriptionMessage},
+    types::Params,
+};
+use serde::Serialize;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{
+    RpcError,
+    args::Args,
+    block::pending_transaction,
+    context::Rpc,
+    follow::{Change, Follower},
+    logs::{block_logs, check_filter},
+};
+
+/// What can be subscribed to.
+enum Topic {
+    NewHeads,
+    Logs(Box<Filter>),
+    /// Whole transactions, or their hashes.
+    PendingTransactions(bool),
+    Syncing,
+}
+
+impl Topic {
+    fn parse(params: &Params<'_>) -> Result<Self, RpcError> {
+        let mut args = Args::new(params)?;
+        let name: String = args.required()?;
+        match name.as_str() {
+            "newHeads" => Ok(Self::NewHeads),
+            "logs" => {
+                let filter: Filter = args.optional()?.unwrap_or_default();
+                check_filter(&filter)?;
+                Ok(Self::Logs(Box::new(filter)))
+            }
+            "newPendingTransactions" => {
+                Ok(Self::PendingTransactions(args.optional()?.unwrap_or_default()))
+            }
+            "syncing" => Ok(Self::Syncing),
+            other => Err(RpcError::invalid(format!("no \"{other}\" subscription in eth namespace"))),
+        }
+    }
+}
+
+/// Serves one subscription until either side ends it. A client that does not read is slowed down to, not buffered for:
+/// the follower then reads from the database what it missed.
+pub(crate) async fn subscribe(
+    params: Params<'static>,
+    pending: PendingSubscriptionSink,
+    rpc: Arc<Rpc>,
+) -> SubscriptionResult {
+    let topic = match Topic::parse(&params) {
+        Ok(topic) => topic,
+        Err(error) => {
+            pending.reject(error).await;
+            return Ok(());
+        }
+    };
+    // Follows from before the client learns that it is subscribed.
+    let follower = Follower::new(&rpc);
+    let sink = pending.accept().await?;
+    match topic {
+        Topic::NewHeads => {
+            blocks(&rpc, &sink, follower, |change| match change {
+                Change::New(block) => vec![block.rpc_header()],
+                Change::Gone(_) => Vec::new(),
+            })
+            .await
+        }
+        Topic::Logs(filter) => {
+            blocks(&rpc, &sink, follower, |change| -> Vec<Log> {
+                match change {
+                    Change::New(block) => block_logs(block, &filter, false),
+                    Change::Gone(block) => block_logs(block, &filter, true),
+                }
+            })
+            .await
+        }
+        Topic::PendingTransactions(full) => transactions(&rpc, &sink, full).await,
+        Topic::Syncing => {
+            send(&sink, &false).await?;
+            sink.closed().await;
+            Ok(())
+        }
+    }
+}
+
+/// Sends what `items` makes of each change.
+async fn blocks<T: Serialize>(
+    rpc: &Rpc,
+    sink: &SubscriptionSink,
+    mut follower: Follower,
+    items: impl Fn(&Change) -> Vec<T>,
+) -> SubscriptionResult {
+    loop {
+        let changes = tokio::select! {
+            changes = follower.next(rpc) => changes,
+            () = sink.closed() => return Ok(()),
+        };
+        let Some(changes) = changes else { return Ok(()) };
+        for change in changes.map_err(|error| error.to_string())? {
+            for item in items(&change) {
+                send(sink, &item).await?;
+            }
+        }
+    }
+}
+
+async fn transactions(rpc: &Rpc, sink: &SubscriptionSink, full: bool) -> SubscriptionResult {
+    let Some(pool) = &rpc.pool else {
+        // Nothing waits at a replica.
+        sink.closed().await;
+        return Ok(());
+    };
+    let mut pending = pool.subscribe();
+    loop {
+        let next = tokio::select! {
+            next = pending.recv() => next,
+            () = sink.closed() => return Ok(()),
+        };
+        match next {
+            Ok(tx) if full => send(sink, &pending_transaction(tx.transaction())).await?,
+            Ok(tx) => send(sink, &tx.hash()).await?,
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return Ok(()),
+        }
+    }
+}
+
+async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
+    let message = SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), item)?;
+    Ok(sink.send(message).await?)
+}

@@ -1,0 +1,115 @@
+//! Transactions and receipts, and the way of new transactions to the pool.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{
+    eips::BlockId,
+    primitives::{B256, Bytes},
+    rpc::types::Index,
+};
+use op_alloy_rpc_types::{OpTransactionReceipt, Transaction as RpcTransaction};
+
+use super::{RpcError, block::pending_transaction, context::Rpc};
+
+/// How long [`Rpc::send_raw_transaction_sync`] waits if the client does not say.
+const SYNC_WAIT: Duration = Duration::from_secs(2);
+/// The longest that it waits.
+const MAX_SYNC_WAIT: Duration = Duration::from_secs(60);
+
+impl Rpc {
+    pub(crate) async fn send_raw_transaction(self: Arc<Self>, raw: Bytes) -> Result<B256, RpcError> {
+        self.submit(raw).await
+    }
+
+    /// EIP-7966: sends, and answers with the receipt.
+    pub(crate) async fn send_raw_transaction_sync(
+        self: Arc<Self>,
+        raw: Bytes,
+        timeout: Option<u64>,
+    ) -> Result<OpTransactionReceipt, RpcError> {
+        let wait = timeout.map_or(SYNC_WAIT, Duration::from_millis).min(MAX_SYNC_WAIT);
+        let deadline = tokio::time::Instant::now() + wait;
+        // Registered before it is sent: no block can slip through in between.
+        let expected = alloy::primitives::keccak256(&raw);
+        let mut included = self.recent.wait(expected);
+        let sent = self.submit(raw).await;
+        let hash = match sent {
+            Ok(hash) => hash,
+            Err(error) => {
+                drop(included);
+                self.recent.stop_waiting(&expected);
+                return Err(error);
+            }
+        };
+        loop {
+            if let Some((block, index)) = self.find_transaction(&hash)?
+                && let Some(receipt) = block.receipt(index)
+            {
+                drop(included);
+                self.recent.stop_waiting(&hash);
+                return Ok(receipt);
+            }
+            if tokio::time::timeout_at(deadline, &mut included).await.is_err() {
+                drop(included);
+                self.recent.stop_waiting(&hash);
+                return Err(RpcError::SyncTimeout { hash, milliseconds: wait.as_millis() as u64 });
+            }
+            included = self.recent.wait(hash);
+        }
+    }
+
+    async fn submit(&self, raw: Bytes) -> Result<B256, RpcError> {
+        if let Some(pool) = &self.pool {
+            return Ok(pool.submit(raw)?);
+        }
+        match &self.forward {
+            Some(forward) => forward.request("eth_sendRawTransaction", &(raw,)).await,
+            None => Err(RpcError::refused(
+                "this node does not take transactions: it is a replica without --sequencer-rpc",
+            )),
+        }
+    }
+
+    pub(crate) async fn transaction_by_hash(
+        self: Arc<Self>,
+        hash: B256,
+    ) -> Result<Option<RpcTransaction>, RpcError> {
+        if let Some((block, index)) = self.find_transaction(&hash)? {
+            return Ok(block.transaction(index));
+        }
+        let waiting = self.pool.as_ref().and_then(|pool| pool.get(&hash));
+        Ok(waiting.map(|tx| pending_transaction(tx.transaction())))
+    }
+
+    pub(crate) async fn transaction_receipt(
+        self: Arc<Self>,
+        hash: B256,
+    ) -> Result<Option<OpTransactionReceipt>, RpcError> {
+        Ok(self.find_transaction(&hash)?.and_then(|(block, index)| block.receipt(index)))
+    }
+
+    pub(crate) async fn raw_transaction(self: Arc<Self>, hash: B256) -> Result<Option<Bytes>, RpcError> {
+        if let Some((block, index)) = self.find_transaction(&hash)? {
+            return Ok(block.transactions.get(index).map(|tx| tx.encoded().clone()));
+        }
+        let waiting = self.pool.as_ref().and_then(|pool| pool.get(&hash));
+        Ok(waiting.map(|tx| tx.transaction().encoded().clone()))
+    }
+
+    pub(crate) async fn transaction_by_block_and_index(
+        self: Arc<Self>,
+        block: BlockId,
+        index: Index,
+    ) -> Result<Option<RpcTransaction>, RpcError> {
+        Ok(self.block_by_id(block)?.and_then(|block| block.transaction(index.into())))
+    }
+
+    pub(crate) async fn raw_transaction_by_block_and_index(
+        self: Arc<Self>,
+        block: BlockId,
+        index: Index,
+    ) -> Result<Option<Bytes>, RpcError> {
+        let block = self.block_by_id(block)?;
+        Ok(block.and_then(|block| block.transactions.get(index.0).map(|tx| tx.encoded().clone())))
+    }
+}
