@@ -293,7 +293,7 @@ impl L1Client {
     }
 
     /// Reads from a contract at a block.
-    pub async fn view<C: SolCall>(&self, to: Address, call: &C, block: BlockId) -> Result<C::Return, L1Error> {
+    pub async fn view<C: SolCall>(&self, to: Address, call: C, block: BlockId) -> Result<C::Return, L1Error> {
         let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
         let output = self.provider.call(request).block(block).await?;
         Ok(C::abi_decode_returns(&output)?)

@@ -397,8 +397,8 @@ impl Follower {
         let inbox = self.chain.config().contracts.inbox;
         let at = BlockId::hash(block);
         let (messages, batches) = tokio::join!(
-            self.client.view(inbox, &IInbox::messageCountCall {}, at),
-            self.client.view(inbox, &IInbox::batchCountCall {}, at),
+            self.client.view(inbox, IInbox::messageCountCall {}, at),
+            self.client.view(inbox, IInbox::batchCountCall {}, at),
         );
         // Endpoints without old states can't say; then the accumulators tell, with the next record.
         let (Ok(messages), Ok(batches)) = (messages, batches) else {
