@@ -1,13 +1,15 @@
 //! Adding L2 blocks and taking them away.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use alloy_rlp::Encodable;
 use signet_libmdbx::WriteFlags;
+use stf::StorageChanges;
 
 use crate::{
     BlockRecord, Error, Result, Table, Writer, codec,
-    key_list::{KeyLists, LISTED, each_key},
-    table::{Key, VERSION},
+    table::Key,
+    tx::Raw,
+    version::{replaced, split, written},
 };
 
 impl Writer {
@@ -27,9 +29,7 @@ impl Writer {
                 found,
             });
         }
-        let mut lists = KeyLists::default();
-        self.put_state(number, block, &mut lists)?;
-        self.append(Table::Changes, number, lists.as_slice())?;
+        self.put_state(number, block)?;
         self.put_chain(number, block)
     }
 
@@ -40,8 +40,7 @@ impl Writer {
         if next != 0 || number != 0 {
             return Err(not_next(next, number));
         }
-        // Genesis is never taken away, and hides nothing: nobody needs to know which keys it wrote.
-        self.put_state(0, block, &mut KeyLists::default())?;
+        self.put_state(0, block)?;
         self.put_chain(0, block)
     }
 
@@ -63,13 +62,99 @@ impl Writer {
             });
         }
         for block in (number + 1..=newest).rev() {
-            self.remove_block(block)?;
+            self.remove_state(block)?;
+            self.remove_chain(block)?;
         }
         if self.safe()?.is_some_and(|safe| safe > number) {
             self.set_safe(number)?;
         }
         tracing::debug!(target: "db", from = newest, to = number, "blocks truncated");
         Ok(())
+    }
+
+    /// Everything that the block changed, in the order of `History`: by table, then by key.
+    fn put_state(&mut self, number: u64, block: &BlockRecord<'_>) -> Result<()> {
+        let changes = block.changes;
+        let mut value = Vec::new();
+
+        let mut versions = self.versions(Table::Accounts, number)?;
+        for (address, account) in &changes.accounts {
+            value.clear();
+            if let Some(account) = account {
+                codec::put_account(&mut value, account);
+            }
+            versions.put(address.as_slice(), &value)?;
+        }
+
+        let mut versions = self.versions(Table::Storage, number)?;
+        for storage in &changes.storage {
+            let wiped = if storage.wiped {
+                self.wiped_slots(storage)?
+            } else {
+                Vec::new()
+            };
+            let slots = if storage.wiped { &wiped } else { &storage.slots };
+            for (slot, new) in slots {
+                value.clear();
+                codec::put_uint(&mut value, *new);
+                versions.put(Key::slot(&storage.address, slot).as_slice(), &value)?;
+            }
+        }
+
+        for table in [Table::AccountNodes, Table::StorageNodes] {
+            let mut versions = self.versions(table, number)?;
+            for (key, rlp) in block.nodes.sorted(table) {
+                versions.put(key, rlp)?;
+            }
+        }
+
+        let mut codes: Vec<_> = changes.codes.iter().collect();
+        codes.sort_unstable();
+        let mut versions = self.versions(Table::Codes, number)?;
+        for (hash, code) in codes {
+            versions.put_once(hash.as_slice(), code)?;
+        }
+        Ok(())
+    }
+
+    /// The slots that a wiped account sets, and zero for all others that it has.
+    fn wiped_slots(&self, storage: &StorageChanges) -> Result<Vec<(B256, U256)>> {
+        let mut slots = storage.slots.clone();
+        let mut cursor = self.cursor(Table::Storage)?;
+        let mut next = cursor.set_range::<Raw<'_>, Raw<'_>>(storage.address.as_slice())?;
+        while let Some((key, record)) = next.filter(|(key, _)| key.starts_with(storage.address.as_slice())) {
+            let corrupt = || Error::corrupt(Table::Storage, &key);
+            let slot = key.get(32..).and_then(codec::only_b256).ok_or_else(corrupt)?;
+            let (_, value) = split(&record).ok_or_else(corrupt)?;
+            if !value.is_empty()
+                && storage
+                    .slots
+                    .binary_search_by_key(&slot, |(slot, _)| *slot)
+                    .is_err()
+            {
+                slots.push((slot, U256::ZERO));
+            }
+            next = cursor.next()?;
+        }
+        slots.sort_unstable();
+        Ok(slots)
+    }
+
+    /// Puts back what the newest block replaced.
+    fn remove_state(&mut self, number: u64) -> Result<()> {
+        loop {
+            let last = self.cursor(Table::History)?.last::<Vec<u8>, Vec<u8>>()?;
+            let Some((at, record)) = last.filter(|(at, _)| at.starts_with(&number.to_be_bytes())) else {
+                return Ok(());
+            };
+            let corrupt = || Error::corrupt(Table::History, &at);
+            let (table, key) = written(&at).ok_or_else(corrupt)?;
+            match replaced(&record).ok_or_else(corrupt)? {
+                (_, []) => self.delete(table, key)?,
+                (_, before) => self.put(table, key, before)?,
+            }
+            self.delete(Table::History, &at)?;
+        }
     }
 
     /// Header, body, receipts and lookups.
@@ -99,106 +184,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Versions of everything that the block changed, table by table in the order of `LISTED`.
-    fn put_state(&mut self, number: u64, block: &BlockRecord<'_>, lists: &mut KeyLists) -> Result<()> {
-        let changes = block.changes;
-        let mut value = Vec::new();
-
-        let mut versions = self.versions(Table::Accounts, number, lists)?;
-        for (address, account) in &changes.accounts {
-            value.clear();
-            if let Some(account) = account {
-                codec::put_account(&mut value, account);
-            }
-            versions.put(address.as_slice(), &value)?;
-        }
-        versions.end();
-
-        let mut gone = Vec::new();
-        for storage in changes.storage.iter().filter(|storage| storage.wiped) {
-            gone.push((storage.address, self.live_slots(&storage.address)?));
-        }
-        let mut versions = self.versions(Table::Storage, number, lists)?;
-        for storage in &changes.storage {
-            let wiped = gone.iter().find(|(address, _)| *address == storage.address);
-            let mut wiped = wiped.map_or(&[][..], |(_, slots)| slots).iter().peekable();
-            for (slot, new) in &storage.slots {
-                while let Some(wiped) = wiped.next_if(|wiped| *wiped < slot) {
-                    versions.put(Key::slot(&storage.address, wiped).as_slice(), &[])?;
-                }
-                wiped.next_if_eq(&slot);
-                value.clear();
-                codec::put_uint(&mut value, *new);
-                versions.put(Key::slot(&storage.address, slot).as_slice(), &value)?;
-            }
-            for wiped in wiped {
-                versions.put(Key::slot(&storage.address, wiped).as_slice(), &[])?;
-            }
-        }
-        versions.end();
-
-        for table in [Table::AccountNodes, Table::StorageNodes] {
-            let mut versions = self.versions(table, number, lists)?;
-            for (key, rlp) in block.nodes.sorted(table) {
-                versions.put(key, rlp)?;
-            }
-            versions.end();
-        }
-
-        lists.begin();
-        for (hash, code) in &changes.codes {
-            if self.get_raw(Table::Codes, hash.as_slice())?.is_none() {
-                self.put(Table::Codes, hash.as_slice(), code)?;
-                lists.push(hash.as_slice());
-            }
-        }
-        lists.end();
-        Ok(())
-    }
-
-    fn versions<'a>(&'a self, table: Table, number: u64, lists: &'a mut KeyLists) -> Result<Versions<'a>> {
-        lists.begin();
-        Ok(Versions {
-            cursor: self.cursor(table)?,
-            version: (!number).to_be_bytes(),
-            lists,
-        })
-    }
-
-    /// The slots of an account that are not zero.
-    fn live_slots(&self, address: &B256) -> Result<Vec<B256>> {
-        let mut live = Vec::new();
-        let mut cursor = self.cursor(Table::Storage)?;
-        let mut record = cursor.set_range::<Vec<u8>, Vec<u8>>(address.as_slice())?;
-        let mut last = None;
-        while let Some((key, value)) = record.take_if(|(key, _)| key.starts_with(address.as_slice())) {
-            let slot = key
-                .get(32..64)
-                .ok_or_else(|| Error::corrupt(Table::Storage, &key))?;
-            let slot = B256::from_slice(slot);
-            // The first version of a slot is the newest; older ones do not matter.
-            if last.replace(slot) != Some(slot) && !value.is_empty() {
-                live.push(slot);
-            }
-            record = cursor.next()?;
-        }
-        Ok(live)
-    }
-
-    /// Undoes [`append_block`](Self::append_block).
-    fn remove_block(&mut self, number: u64) -> Result<()> {
+    fn remove_chain(&mut self, number: u64) -> Result<()> {
         let key = number.to_be_bytes();
-        let changes = self
-            .get_raw(Table::Changes, &key)?
-            .ok_or(Error::NoBlock(number))?
-            .into_owned();
-        each_key(number, &changes, |table, key| {
-            if table == Table::Codes {
-                return self.delete(table, key);
-            }
-            self.delete(table, &[key, &(!number).to_be_bytes()].concat())
-        })?;
         let hash = self.block_hash(number)?.ok_or(Error::NoBlock(number))?;
+        self.delete(Table::HeaderNumbers, hash.as_slice())?;
         let mut hashes = Vec::new();
         self.get(Table::Bodies, &key, |body| {
             codec::each_transaction(body, |_, _, raw| hashes.push(keccak256(raw)))
@@ -206,8 +195,7 @@ impl Writer {
         for hash in hashes {
             self.delete(Table::TxLookup, hash.as_slice())?;
         }
-        self.delete(Table::HeaderNumbers, hash.as_slice())?;
-        for table in [Table::Headers, Table::Bodies, Table::Receipts, Table::Changes] {
+        for table in [Table::Headers, Table::Bodies, Table::Receipts] {
             self.delete(table, &key)?;
         }
         Ok(())
@@ -221,25 +209,3 @@ fn not_next(expected: u64, found: u64) -> Error {
         found,
     }
 }
-
-/// Puts the versions of one block into one table, and lists their keys.
-struct Versions<'a> {
-    cursor: signet_libmdbx::Cursor<'a, signet_libmdbx::Rw>,
-    version: [u8; VERSION],
-    lists: &'a mut KeyLists,
-}
-
-impl Versions<'_> {
-    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.lists.push(key);
-        let mut versioned = Key::new(&[key]);
-        versioned.push(&self.version);
-        Ok(self.cursor.put(versioned.as_slice(), value, WriteFlags::UPSERT)?)
-    }
-
-    fn end(self) {
-        self.lists.end();
-    }
-}
-
-const _: () = assert!(LISTED.len() == 5, "put_state writes five lists");

@@ -34,6 +34,19 @@ impl<'a> Fields<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
+    /// A number as [`put_varint`] writes it.
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     pub(crate) fn b256(&mut self) -> Option<B256> {
         self.array().map(B256::from)
     }
@@ -64,6 +77,15 @@ pub(crate) fn only_b256(bytes: &[u8]) -> Option<B256> {
 /// Four bytes of length or count. What is counted here is part of a block, which is far below 4 GiB.
 pub(crate) fn put_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&(len as u32).to_be_bytes());
+}
+
+/// A number in groups of seven bits, the lowest first; the high bit says that more follow.
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
 
 /// A number in big-endian without leading zeros.

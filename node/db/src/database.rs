@@ -29,6 +29,16 @@ const MIN_SIZE: usize = 4 << 20;
 /// Steps in which the file grows.
 const GROWTH: usize = 64 << 20;
 
+/// Size of a page. Larger ones make blocks that write here and there slower, smaller ones make the trees deeper.
+const PAGE_SIZE: usize = 4096;
+
+/// Written pages kept as memory for the next transaction: 32 MiB, a large block's.
+const RESERVED_PAGES: u64 = 8192;
+
+/// Unsynced bytes from which a commit syncs by itself. Without such a limit the engine would sync whenever it could
+/// use the space of what is not synced yet, which is at almost every commit.
+const SYNC_BYTES: usize = 1 << 30;
+
 /// Read transactions at a time.
 const MAX_READERS: u64 = 1024;
 
@@ -247,11 +257,13 @@ fn open_environment(path: &Path, options: &Options) -> Result<Environment> {
     Environment::builder()
         .set_max_dbs(Table::ALL.len())
         .set_max_readers(MAX_READERS)
+        .set_sync_bytes(SYNC_BYTES)
+        .set_dp_reserve_limit(RESERVED_PAGES)
         .set_geometry(Geometry {
             size: Some(0..options.max_size),
             growth_step: Some(GROWTH as isize),
             shrink_threshold: Some(0),
-            page_size: Some(PageSize::Set(std::env::var("PAGE").ok().and_then(|v| v.parse().ok()).unwrap_or(4096))),
+            page_size: Some(PageSize::Set(PAGE_SIZE)),
         })
         .set_flags(EnvironmentFlags {
             mode: Mode::ReadWrite { sync_mode },
@@ -263,7 +275,6 @@ fn open_environment(path: &Path, options: &Options) -> Result<Environment> {
             no_meminit: true,
             ..Default::default()
         })
-        .set_kind(if std::env::var("WRITEMAP").is_ok() { signet_libmdbx::sys::EnvironmentKind::WriteMap } else { signet_libmdbx::sys::EnvironmentKind::Default })
         .open(path)
         .map_err(|error| open_error(error, path))
 }
@@ -326,5 +337,6 @@ fn open_tables(env: &Environment, path: &Path, identity: &Identity) -> Result<Ha
         )?;
     }
     tx.commit()?;
+    env.sync(true)?;
     Ok(handles)
 }

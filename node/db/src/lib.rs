@@ -30,27 +30,35 @@
 //!
 //! # Versions
 //!
-//! Accounts, slots and trie nodes are stored as `key ‖ !block → value`, with the block number big-endian and
-//! inverted, so that newer versions come first and "the newest version at or below a height" is one seek. History
-//! needs no second layout and no replay; a reorg deletes the versions above a height; pruning deletes the versions that
-//! a newer one hides.
+//! Accounts, slots and trie nodes are stored by place, and each table of them holds the newest version of every key
+//! only. So the tables stay dense, reading the newest state is one look-up, and a block dirties few pages. When a
+//! block replaces a version, the old one moves to `History`, under the block that replaced it: each block appends its
+//! own run of records there. That one table serves
+//!
+//! - old state: a version names the blocks of the write that made it and of a few earlier ones, chosen so that the
+//!   version at any height is found in about log2 of the key's versions steps,
+//! - reorgs: the last block's run, put back, undoes the block,
+//! - pruning: the first runs are dropped, nothing else is touched.
 //!
 //! A trie node is read only where its parent, at the same height, names it. So a node that is no longer part of the
-//! trie needs no deletion mark: nobody asks for it.
+//! trie needs no deletion mark: nobody asks for it. It stays where it is until another node takes its place.
 //!
 //! # Tables
 //!
-//! Numbers are big-endian, u64 where nothing else is said; `len` and `count` take four bytes; `!n` is the version.
+//! Numbers are big-endian, u64 where nothing else is said; `len` and `count` take four bytes; `varint` has seven bits a
+//! byte, the lowest first. A `version` is index (varint: versions of the key before) ‖ block (varint) ‖ for each one
+//! bit of the index: how many blocks before the last named the write was (varint) whose index comes from clearing
+//! the lowest bit.
 //!
 //! | table | key | value |
 //! |---|---|---|
 //! | Meta | name | `schema` u32 · `identity` l1 chain id ‖ l2 chain id ‖ genesis hash ‖ config hash · `safe`, `finalized`, `oldest-state` number · `l1-cursor` number ‖ hash |
-//! | Accounts | address hash ‖ !n | flags(1: nonce length, 0x10 has code, 0x20 has storage) ‖ nonce ‖ \[code hash\] ‖ \[storage root\] ‖ balance, numbers without leading zeros; empty: deleted |
-//! | Storage | address hash ‖ slot hash ‖ !n | value without leading zeros; empty: zero |
-//! | AccountNodes | path, a byte per nibble ‖ 0x10 ‖ !n | RLP |
-//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 ‖ !n | RLP |
+//! | Accounts | address hash | version ‖ flags(1: nonce length, 0x10 has code, 0x20 has storage) ‖ nonce ‖ \[code hash\] ‖ \[storage root\] ‖ balance, numbers without leading zeros; nothing after the version: deleted |
+//! | Storage | address hash ‖ slot hash | version ‖ value without leading zeros |
+//! | AccountNodes | path, a byte per nibble ‖ 0x10 | version ‖ RLP |
+//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 | version ‖ RLP |
 //! | Codes | code hash | code |
-//! | Changes | number | for each of Accounts, Storage, AccountNodes, StorageNodes, Codes: count ‖ keys without version, each as bytes shared with the one before(1) ‖ length of the rest(1) ‖ rest |
+//! | History | number ‖ table(1: 1 to 5 for those above) ‖ key | was it a deletion(1) ‖ the record replaced; nothing if there was none |
 //! | Headers | number | hash ‖ header RLP |
 //! | HeaderNumbers | hash | number |
 //! | Bodies | number | count ‖ each: sender(20) ‖ len ‖ EIP-2718 transaction |
@@ -62,8 +70,7 @@
 //! | Batches | index | acc after ‖ header(113) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ payload |
 //! | BatchByBlock | last block | index ‖ first block |
 //!
-//! The unsafe head is the last header. A block's changes list exactly what to delete when the block goes; the genesis
-//! block has none, because it never goes.
+//! The unsafe head is the last header. Genesis writes no history: it replaces nothing and never goes.
 //!
 //! # What a kill leaves
 //!
@@ -84,7 +91,6 @@ mod codec;
 mod database;
 mod error;
 mod inbox;
-mod key_list;
 mod meta;
 mod nodes;
 mod prune;
@@ -92,6 +98,7 @@ mod state;
 mod table;
 mod tx;
 mod types;
+mod version;
 
 pub use database::{Database, Durability, Identity, Options};
 pub use error::{Error, Result};

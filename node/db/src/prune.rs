@@ -1,55 +1,49 @@
 //! Dropping old state.
 
-use crate::{Error, Result, Table, Writer, key_list::each_key, table::is_version_of};
+use crate::{
+    Error, Result, Table, Writer,
+    codec::Fields,
+    version::{replaced, split, written},
+};
 
 impl Writer {
-    /// Drops the versions that no state at or above block `below` sees, and with them the states before it. Goes
-    /// block by block until about `budget` keys are looked at, so that it can be done in small transactions between
-    /// others; returns whether it is finished. Blocks, receipts and lookups stay.
+    /// Drops the state before block `below`, and all that only such state needs. The oldest state moves to `below` at
+    /// once; records go `budget` at a time, so that it can be done in small transactions between others. Returns
+    /// whether none is left to drop. Blocks, receipts and lookups stay.
     pub fn prune(&mut self, below: u64, budget: usize) -> Result<bool> {
         if self.head()?.is_none_or(|(newest, _)| below > newest) {
             return Err(Error::NoBlock(below));
         }
-        let oldest = self.oldest_state()?;
-        let mut left = budget;
-        for block in oldest + 1..=below {
-            if left == 0 {
-                return Ok(false);
+        let below = below.max(self.oldest_state()?);
+        self.set_oldest_state(below)?;
+        for _ in 0..budget {
+            let first = self.cursor(Table::History)?.first::<Vec<u8>, Vec<u8>>()?;
+            let Some((at, record)) = first else {
+                return Ok(true);
+            };
+            let corrupt = || Error::corrupt(Table::History, &at);
+            let block = Fields(&at).u64().ok_or_else(corrupt)?;
+            if block > below {
+                return Ok(true);
             }
-            left = left.saturating_sub(self.prune_block(block)?);
-            self.set_oldest_state(block)?;
+            let (deleted, _) = replaced(&record).ok_or_else(corrupt)?;
+            if deleted {
+                let (table, key) = written(&at).ok_or_else(corrupt)?;
+                self.drop_deleted(table, key, block)?;
+            }
+            self.delete(Table::History, &at)?;
         }
-        Ok(true)
+        Ok(false)
     }
 
-    /// Drops what this block's versions hide. The blocks before are pruned, so that is at most one version a key.
-    fn prune_block(&mut self, block: u64) -> Result<usize> {
-        let number = block.to_be_bytes();
-        let changes = self
-            .get_raw(Table::Changes, &number)?
-            .ok_or(Error::NoBlock(block))?
-            .into_owned();
-        let mut keys = 0;
-        each_key(block, &changes, |table, key| {
-            keys += 1;
-            if table == Table::Codes {
-                return Ok(());
-            }
-            let versioned = [key, &(!block).to_be_bytes()].concat();
-            let mut cursor = self.cursor(table)?;
-            let value = cursor.set::<Vec<u8>>(&versioned)?;
-            let value = value.ok_or_else(|| Error::corrupt(Table::Changes, &number))?;
-            let before = cursor.next::<Vec<u8>, ()>()?;
-            if before.is_some_and(|(before, ())| is_version_of(key, &before)) {
-                cursor.del()?;
-            }
-            // With nothing before it, a deletion says no more than no record at all.
-            if value.is_empty() && cursor.set::<()>(&versioned)?.is_some() {
-                cursor.del()?;
-            }
-            Ok(())
+    /// Drops the newest version of a key if it is the deletion that `block` made: nothing is left to be hidden by it.
+    fn drop_deleted(&mut self, table: Table, key: &[u8], block: u64) -> Result<()> {
+        let still = self.get(table, key, |record| {
+            split(record).map(|(version, value)| version.block() == block && value.is_empty())
         })?;
-        self.delete(Table::Changes, &number)?;
-        Ok(keys)
+        if still == Some(true) {
+            self.delete(table, key)?;
+        }
+        Ok(())
     }
 }

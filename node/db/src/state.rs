@@ -60,19 +60,17 @@ impl<'a, K: Kind> StateAt<'a, K> {
 
     /// The account whose address has this hash.
     pub fn account(&self, address: &B256) -> Result<Option<Account>> {
-        let mut key = Key::new(&[address.as_slice()]);
+        let key = Key::new(&[address.as_slice()]);
         let account = self
             .tx
-            .version(Table::Accounts, &mut key, self.height, codec::account)?;
+            .version(Table::Accounts, &key, self.height, codec::account)?;
         Ok(account.flatten())
     }
 
     /// A storage slot, by the hashes of the address and of the slot; zero if it was never set.
     pub fn storage(&self, address: &B256, slot: &B256) -> Result<U256> {
-        let mut key = Key::slot(address, slot);
-        let value = self
-            .tx
-            .version(Table::Storage, &mut key, self.height, codec::uint)?;
+        let key = Key::slot(address, slot);
+        let value = self.tx.version(Table::Storage, &key, self.height, codec::uint)?;
         Ok(value.unwrap_or_default())
     }
 
@@ -97,10 +95,10 @@ impl<K: Kind> NodeSource for StateAt<'_, K> {
         path: &Nibbles,
         hash: &B256,
     ) -> std::result::Result<Bytes, NodeError> {
-        let mut key = Key::node(owner, path);
+        let key = Key::node(owner, path);
         let rlp = self
             .tx
-            .version(node_table(owner), &mut key, self.height, |rlp| {
+            .version(node_table(owner), &key, self.height, |rlp| {
                 Some(Bytes::copy_from_slice(rlp))
             })
             .map_err(|error| NodeError::Other(error.to_string()))?;

@@ -10,6 +10,11 @@ macro_rules! tables {
         }
 
         impl Table {
+            /// The table with this number: its place in `ALL`.
+            pub(crate) fn from_number(number: u8) -> Option<Self> {
+                Self::ALL.get(usize::from(number)).copied()
+            }
+
             pub(crate) const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
 
             pub(crate) fn name(self) -> &'static str {
@@ -24,18 +29,18 @@ macro_rules! tables {
 tables! {
     /// Schema version, chain identity, heads, cursors.
     Meta,
-    /// Versioned accounts.
+    /// Accounts.
     Accounts,
-    /// Versioned storage slots.
+    /// Storage slots.
     Storage,
-    /// Versioned nodes of the account trie.
+    /// Nodes of the account trie.
     AccountNodes,
-    /// Versioned nodes of the storage tries.
+    /// Nodes of the storage tries.
     StorageNodes,
     /// Contract codes.
     Codes,
-    /// The keys that each block wrote.
-    Changes,
+    /// What each block replaced in the tables above, for reading old state and for taking blocks away.
+    History,
     /// Headers by number.
     Headers,
     /// Numbers of headers by hash.
@@ -58,17 +63,14 @@ tables! {
     BatchByBlock,
 }
 
-/// Bytes of the version at the end of a versioned key.
-pub(crate) const VERSION: usize = 8;
-
-/// Longest versioned key: owner, a path of 64 nibbles with its end mark, version.
-const MAX_KEY: usize = 32 + 65 + VERSION;
+/// Longest key: that of a node of a storage trie in `History`.
+const MAX_KEY: usize = 9 + 32 + 65;
 
 /// Ends the path in a node's key, one byte a nibble. No path's key is then a prefix of another's, and a node stands
 /// right after the nodes below it: the order in which a trie commits.
 const PATH_END: u8 = 0x10;
 
-/// A key with room for its version, built on the stack.
+/// A key, built on the stack.
 #[derive(Clone, Copy)]
 pub(crate) struct Key {
     bytes: [u8; MAX_KEY],
@@ -108,17 +110,6 @@ impl Key {
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
-
-    /// The key of the newest version at or below `height` sorts at or after this: later versions come first.
-    pub(crate) fn at(&mut self, height: u64) -> &[u8] {
-        self.bytes[self.len..self.len + VERSION].copy_from_slice(&(!height).to_be_bytes());
-        &self.bytes[..self.len + VERSION]
-    }
-}
-
-/// Whether `versioned` is some version of `key`.
-pub(crate) fn is_version_of(key: &[u8], versioned: &[u8]) -> bool {
-    versioned.len() == key.len() + VERSION && versioned.starts_with(key)
 }
 
 /// The table that holds the nodes of the account trie (no owner) or of an account's storage trie.

@@ -2,11 +2,7 @@ use std::{borrow::Cow, marker::PhantomData, ops::RangeInclusive};
 
 use signet_libmdbx::{Cursor, Ro, Rw, TransactionKind, WriteFlags};
 
-use crate::{
-    Error, Result, Table,
-    database::Handles,
-    table::{Key, is_version_of},
-};
+use crate::{Error, Result, Table, database::Handles};
 
 /// What a transaction may do: [`Reader`] or [`Writer`].
 pub trait Kind: TransactionKind {}
@@ -64,25 +60,6 @@ impl<K: Kind> Tx<K> {
     /// The first record at or after `key`.
     pub(crate) fn seek(&self, table: Table, key: &[u8]) -> Result<Option<(Raw<'_>, Raw<'_>)>> {
         Ok(self.cursor(table)?.set_range(key)?)
-    }
-
-    /// The newest version at or below `height`.
-    pub(crate) fn version<T>(
-        &self,
-        table: Table,
-        key: &mut Key,
-        height: u64,
-        decode: impl FnOnce(&[u8]) -> Option<T>,
-    ) -> Result<Option<T>> {
-        let Some((found, value)) = self.seek(table, key.at(height))? else {
-            return Ok(None);
-        };
-        if !is_version_of(key.as_slice(), &found) {
-            return Ok(None);
-        }
-        decode(&value)
-            .map(Some)
-            .ok_or_else(|| Error::corrupt(table, &found))
     }
 
     /// The last record of a table with numbers for keys.

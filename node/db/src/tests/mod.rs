@@ -1,4 +1,21 @@
 #![allow(clippy::unwrap_used)]
 
+mod chain;
+mod damage;
+mod inbox;
+mod kill;
+mod model;
 mod open;
-mod speed;
+
+use crate::{Kind, Table, Tx};
+
+/// All records of all tables.
+fn dump<K: Kind>(tx: &Tx<K>) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+    let mut records = Vec::new();
+    for table in Table::ALL {
+        let mut cursor = tx.cursor(table).unwrap();
+        let all = cursor.iter_start::<Vec<u8>, Vec<u8>>().unwrap();
+        records.extend(all.map(Result::unwrap).map(|(key, value)| (table, key, value)));
+    }
+    records
+}

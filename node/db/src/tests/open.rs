@@ -9,7 +9,7 @@ pub(super) const IDENTITY: Identity = Identity {
     config_hash: B256::repeat_byte(4),
 };
 
-fn open(path: &std::path::Path) -> Result<Database, Error> {
+pub(super) fn open(path: &std::path::Path) -> Result<Database, Error> {
     Database::open(path, &IDENTITY, &Options::default())
 }
 
@@ -28,6 +28,7 @@ fn commits_stay_and_dropped_writers_leave_nothing() {
         let database = open(&path).unwrap();
         let mut writer = database.write().unwrap();
         writer.set_l1_cursor(cursor(1)).unwrap();
+        assert!(database.write().is_err(), "one writer at a time");
         let before = database.read().unwrap();
         writer.commit().unwrap();
         assert_eq!(before.l1_cursor().unwrap(), None, "a reader keeps its snapshot");

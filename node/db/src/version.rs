@@ -1,0 +1,241 @@
+//! Versioned records: the newest version of each key, and the way back to the older ones.
+//!
+//! A table of state holds the newest version of each key only, so it stays dense and a block writes few pages. When a
+//! block replaces a version, the old one moves to `History` under the block that replaced it: every block appends its
+//! own run of records there, in order. A version names the block that wrote it and the blocks of some earlier writes
+//! of its key: version `i` (counting from zero) those that come from clearing the lowest set bits of `i` one after the
+//! other. From there, finding the version at a height takes at most about log2(versions) steps, each halving the rest.
+
+use signet_libmdbx::{Cursor, Rw, WriteFlags};
+
+use crate::{
+    Error, Kind, Result, Table, Tx, Writer,
+    codec::{Fields, put_varint},
+    table::Key,
+};
+
+/// The header of a versioned record: index ‖ block ‖ for each earlier write: how many blocks before the last.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// How many versions there were before.
+    index: u64,
+    /// The blocks of writes: this version's, then earlier ones, falling.
+    blocks: Vec<u64>,
+}
+
+impl Version {
+    fn decode(fields: &mut Fields<'_>) -> Option<Self> {
+        let index = fields.varint()?;
+        let mut blocks = Vec::with_capacity(1 + index.count_ones() as usize);
+        let mut block = fields.varint()?;
+        blocks.push(block);
+        for _ in 0..index.count_ones() {
+            block = block.checked_sub(fields.varint()?)?;
+            blocks.push(block);
+        }
+        Some(Self { index, blocks })
+    }
+
+    /// The version after `before` (or the first).
+    fn after(before: Option<Self>, block: u64) -> Self {
+        let Some(Self { index, mut blocks }) = before else {
+            return Self {
+                index: 0,
+                blocks: vec![block],
+            };
+        };
+        // What clearing bits of `index + 1` leads to is what clearing those of `index` leads to, but for the
+        // trailing ones, which the carry clears together.
+        blocks.splice(..index.trailing_ones() as usize, [block]);
+        Self {
+            index: index + 1,
+            blocks,
+        }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.index);
+        put_varint(out, self.blocks[0]);
+        for pair in self.blocks.windows(2) {
+            put_varint(out, pair[0] - pair[1]);
+        }
+    }
+
+    /// The block that wrote it.
+    pub(crate) fn block(&self) -> u64 {
+        self.blocks[0]
+    }
+
+    /// The earliest write above `height` that this version knows, if the version itself is above.
+    fn above(&self, height: u64) -> Option<u64> {
+        self.blocks
+            .iter()
+            .copied()
+            .take_while(|block| *block > height)
+            .last()
+    }
+}
+
+/// Splits a versioned record.
+pub(crate) fn split(record: &[u8]) -> Option<(Version, &[u8])> {
+    let mut fields = Fields(record);
+    Some((Version::decode(&mut fields)?, fields.rest()))
+}
+
+/// A key of `History`: the block that wrote, the table, the key.
+pub(crate) fn history_key(block: u64, table: Table, key: &[u8]) -> Key {
+    Key::new(&[&block.to_be_bytes(), &[table as u8], key])
+}
+
+/// The table and key of a key of `History`.
+pub(crate) fn written(at: &[u8]) -> Option<(Table, &[u8])> {
+    let mut fields = Fields(at);
+    fields.u64()?;
+    Some((Table::from_number(fields.u8()?)?, fields.rest()))
+}
+
+/// First byte of a record of `History`: what the write did.
+const SET: u8 = 0;
+/// The write deleted.
+const DELETED: u8 = 1;
+
+/// A record of `History`: whether the write deleted, and the record that it replaced; empty if there was none.
+pub(crate) fn replaced(record: &[u8]) -> Option<(bool, &[u8])> {
+    match record.split_first()? {
+        (&SET, before) => Some((false, before)),
+        (&DELETED, before) => Some((true, before)),
+        _ => None,
+    }
+}
+
+impl<K: Kind> Tx<K> {
+    /// The value at a height: that of the newest version at or below it.
+    pub(crate) fn version<T>(
+        &self,
+        table: Table,
+        key: &Key,
+        height: u64,
+        decode: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let key = key.as_slice();
+        let corrupt = || Error::corrupt(table, key);
+        let Some(mut record) = self.get_raw(table, key)? else {
+            return Ok(None);
+        };
+        loop {
+            let (version, value) = split(&record).ok_or_else(corrupt)?;
+            let Some(above) = version.above(height) else {
+                return decode(value).map(Some).ok_or_else(corrupt);
+            };
+            let at = history_key(above, table, key);
+            let missing = || Error::corrupt(Table::History, at.as_slice());
+            let step = self.get_raw(Table::History, at.as_slice())?.ok_or_else(missing)?;
+            let (_, before) = replaced(&step).ok_or_else(missing)?;
+            if before.is_empty() {
+                return Ok(None);
+            }
+            record = before.to_vec().into();
+        }
+    }
+}
+
+/// Puts the versions that one block makes into one table, in the order of keys.
+pub(crate) struct Versions<'a> {
+    table: Table,
+    block: u64,
+    /// Where the newest versions are.
+    cursor: Cursor<'a, Rw>,
+    /// Where the replaced ones go; nowhere for genesis, which replaces none and never goes.
+    history: Option<Cursor<'a, Rw>>,
+    record: Vec<u8>,
+    before: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn versions(&self, table: Table, block: u64) -> Result<Versions<'_>> {
+        let history = if block == 0 {
+            None
+        } else {
+            Some(self.cursor(Table::History)?)
+        };
+        Ok(Versions {
+            table,
+            block,
+            cursor: self.cursor(table)?,
+            history,
+            record: Vec::new(),
+            before: Vec::new(),
+        })
+    }
+}
+
+impl Versions<'_> {
+    /// Puts a version; an empty value deletes.
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.before.clear();
+        self.before.push(if value.is_empty() { DELETED } else { SET });
+        let mut version = None;
+        if self.history.is_some()
+            && let Some(before) = self.cursor.set::<crate::tx::Raw<'_>>(key)?
+        {
+            let (found, _) = split(&before).ok_or_else(|| Error::corrupt(self.table, key))?;
+            version = Some(found);
+            self.before.extend_from_slice(&before);
+        }
+        self.record.clear();
+        Version::after(version, self.block).encode(&mut self.record);
+        self.record.extend_from_slice(value);
+        self.cursor.put(key, &self.record, WriteFlags::UPSERT)?;
+        self.keep(key)
+    }
+
+    /// Puts a record that never changes, unless it is there already.
+    pub(crate) fn put_once(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if self.cursor.set::<()>(key)?.is_some() {
+            return Ok(());
+        }
+        self.cursor.put(key, value, WriteFlags::UPSERT)?;
+        self.before.clear();
+        self.before.push(SET);
+        self.keep(key)
+    }
+
+    fn keep(&mut self, key: &[u8]) -> Result<()> {
+        if let Some(history) = &mut self.history {
+            let at = history_key(self.block, self.table, key);
+            history.put(at.as_slice(), &self.before, WriteFlags::APPEND)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_know_the_writes_of_their_index_with_low_bits_cleared() {
+        let mut version = None;
+        for index in 0..1000u64 {
+            let next = Version::after(version, 10 + 3 * index);
+            let mut expected = vec![index];
+            let mut left = index;
+            while left != 0 {
+                left &= left - 1;
+                expected.push(left);
+            }
+            assert_eq!(next.index, index);
+            assert_eq!(
+                next.blocks,
+                expected.iter().map(|index| 10 + 3 * index).collect::<Vec<_>>()
+            );
+            let mut record = Vec::new();
+            next.encode(&mut record);
+            record.extend_from_slice(b"value");
+            let (decoded, value) = split(&record).unwrap();
+            assert_eq!((&decoded, value), (&next, &b"value"[..]));
+            version = Some(next);
+        }
+    }
+}
