@@ -8,6 +8,7 @@ use super::{
     BlockSpec, Columns, FLAG_CREATE, FLAG_PARITY, KIND_EIP1559, KIND_MASK, KIND_RAW, MAX_DECOMPRESSED_SIZE,
     VALUE_IN_FULL, VERSION, inflate::inflate,
 };
+use crate::inbox::MAX_BLOCKS_PER_BATCH;
 
 /// Why a payload does not decode. Every error means the same to consensus: a batch of default blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,13 +40,21 @@ pub fn decode(payload: &[u8], chain_id: u64, wanted: Range<usize>) -> Result<Vec
     decode_plain(&plain, chain_id, wanted)
 }
 
-fn decode_plain(plain: &[u8], chain_id: u64, wanted: Range<usize>) -> Result<Vec<BlockSpec>, DecodeError> {
+/// Decodes what a payload decompresses to.
+pub(super) fn decode_plain(
+    plain: &[u8],
+    chain_id: u64,
+    wanted: Range<usize>,
+) -> Result<Vec<BlockSpec>, DecodeError> {
     let mut cursor = Cursor(plain);
     match cursor.byte()? {
         VERSION => {}
         found => return Err(DecodeError::Version(found)),
     }
     let blocks = cursor.count()?;
+    if blocks as u64 > MAX_BLOCKS_PER_BATCH {
+        return Err(DecodeError::Range("block count"));
+    }
     let mut specs = Vec::with_capacity(blocks);
     let mut timestamp = 0u64;
     for _ in 0..blocks {
@@ -274,9 +283,4 @@ impl<'a> Cursor<'a> {
             }
         }
     }
-}
-
-#[cfg(all(test, feature = "std"))]
-pub(super) fn decode_uncompressed(plain: &[u8], chain_id: u64) -> Result<Vec<BlockSpec>, DecodeError> {
-    decode_plain(plain, chain_id, 0..usize::MAX)
 }

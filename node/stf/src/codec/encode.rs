@@ -11,6 +11,7 @@ use super::{
     BlockSpec, Columns, FLAG_CREATE, FLAG_PARITY, KIND_EIP1559, KIND_LEGACY, KIND_LEGACY_UNPROTECTED,
     KIND_RAW, MAX_DECOMPRESSED_SIZE, VALUE_IN_FULL, VERSION,
 };
+use crate::inbox::MAX_BLOCKS_PER_BATCH;
 
 /// Brotli's window: 4 MiB, as much as a payload decompresses to at most.
 const WINDOW_BITS: i32 = 22;
@@ -18,6 +19,9 @@ const WINDOW_BITS: i32 = 22;
 /// Why block specs do not make a payload.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
+    /// More blocks than a batch may have.
+    #[error("{0} blocks, at most {MAX_BLOCKS_PER_BATCH} allowed")]
+    TooManyBlocks(usize),
     /// They would decompress to more than [`MAX_DECOMPRESSED_SIZE`].
     #[error("payload of {0} bytes before compression, at most {MAX_DECOMPRESSED_SIZE} allowed")]
     TooLarge(usize),
@@ -28,6 +32,9 @@ pub enum EncodeError {
 
 /// Encodes block specs. `quality` is Brotli's, 0 to 11: what is left to compress is small, 9 is a good choice.
 pub fn encode(specs: &[BlockSpec], chain_id: u64, quality: u8) -> Result<Vec<u8>, EncodeError> {
+    if specs.len() as u64 > MAX_BLOCKS_PER_BATCH {
+        return Err(EncodeError::TooManyBlocks(specs.len()));
+    }
     let plain = encode_plain(specs, chain_id);
     if plain.len() > MAX_DECOMPRESSED_SIZE {
         return Err(EncodeError::TooLarge(plain.len()));

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! version: u8 = 1
-//! blocks: varint
+//! blocks: varint, at most 4,096 (MAX_BLOCKS_PER_BATCH)
 //! timestamp[blocks]: zigzag varint, difference to the spec before (the first: to 0), modulo 2^64
 //! messages[blocks]: varint
 //! transactions[blocks]: varint                              n = their sum
