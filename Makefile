@@ -33,7 +33,7 @@ test: contracts ## Run all tests
 	cargo test --release --workspace
 
 bench: build ## Run the benchmarks; prints a table, writes target/bench.json
-	@exec $(TARGET)/release/bench --out target/bench.json
+	@exec $(TARGET)/release/bench
 
 conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR
 	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR" >&2; exit 2; }

@@ -30,7 +30,7 @@ pub enum Mining {
     /// Every so many seconds, also without transactions.
     Every(u64),
     /// A block for each transaction, at once.
-    Instant,
+    OnDemand,
 }
 
 /// How to start Anvil.
@@ -148,7 +148,7 @@ impl Anvil {
         let (instant, interval) = match mining {
             Mining::Manual => (false, 0),
             Mining::Every(seconds) => (false, seconds),
-            Mining::Instant => (true, 0),
+            Mining::OnDemand => (true, 0),
         };
         let _: serde_json::Value = self.call("evm_setIntervalMining", [interval]).await?;
         let _: serde_json::Value = self.call("evm_setAutomine", [instant]).await?;

@@ -62,7 +62,9 @@ impl DevnetOptions {
             batcher: true,
             proposer: true,
             replica: true,
-            sequencer_arguments: Vec::new(),
+            sequencer_arguments: ["--batch-interval", "2s", "--propose-interval", "30s"]
+                .map(Into::into)
+                .into(),
             replica_arguments: Vec::new(),
         })
     }
@@ -200,8 +202,11 @@ impl Devnet {
     }
 
     async fn start_replica(&mut self) -> Result<()> {
-        let feed = self.sequencer.as_ref().map(Node::ws_url);
-        let mut options = self.node_options("replica", Role::Replica { feed })?;
+        let role = Role::Replica {
+            feed: self.sequencer.as_ref().map(Node::ws_url),
+            sequencer_rpc: self.sequencer.as_ref().map(Node::http_url),
+        };
+        let mut options = self.node_options("replica", role)?;
         options.port = self.options.replica_port.unwrap_or(options.port);
         options.extra.clone_from(&self.options.replica_arguments);
         self.replica.insert(Node::spawn(options)?).wait_ready().await

@@ -39,6 +39,8 @@ pub enum Role {
     Replica {
         /// WebSocket endpoint of a sequencer, for blocks that are not on L1 yet.
         feed: Option<String>,
+        /// HTTP endpoint of a sequencer, to pass transactions on to.
+        sequencer_rpc: Option<String>,
     },
     /// Posts batches for a sequencer elsewhere.
     Batcher {
@@ -49,8 +51,6 @@ pub enum Role {
     },
     /// Proposes outputs.
     Proposer {
-        /// WebSocket endpoint of the sequencer.
-        feed: String,
         /// Proposes outputs.
         key: Key,
     },
@@ -126,36 +126,37 @@ impl NodeOptions {
         if let Some(port) = self.metrics {
             command.args(["--metrics", &format!("127.0.0.1:{port}")]);
         }
-        let mut key = |flag, key: &Key| {
-            command.arg(flag).arg(key.path());
-        };
-        let feed = match &self.role {
+        match &self.role {
             Role::Sequencer {
                 signer,
                 batcher,
                 proposer,
             } => {
-                key("--signer-key", signer);
+                command.arg("--signer-key").arg(signer.path());
                 if let Some(batcher) = batcher {
-                    key("--batcher-key", batcher);
+                    command.arg("--batcher-key").arg(batcher.path());
                 }
                 if let Some(proposer) = proposer {
-                    key("--proposer-key", proposer);
+                    command.arg("--proposer-key").arg(proposer.path());
                 }
-                None
             }
-            Role::Replica { feed } => feed.as_ref(),
-            Role::Batcher { feed, key: batcher } => {
-                key("--batcher-key", batcher);
-                Some(feed)
+            Role::Replica { feed, sequencer_rpc } => {
+                if let Some(feed) = feed {
+                    command.args(["--feed", feed]);
+                }
+                if let Some(url) = sequencer_rpc {
+                    command.args(["--sequencer-rpc", url]);
+                }
             }
-            Role::Proposer { feed, key: proposer } => {
-                key("--proposer-key", proposer);
-                Some(feed)
+            Role::Batcher { feed, key } => {
+                command
+                    .args(["--feed", feed])
+                    .arg("--batcher-key")
+                    .arg(key.path());
             }
-        };
-        if let Some(feed) = feed {
-            command.args(["--feed", feed]);
+            Role::Proposer { key } => {
+                command.arg("--proposer-key").arg(key.path());
+            }
         }
         command.args(&self.extra);
         Ok(command)

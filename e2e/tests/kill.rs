@@ -1,0 +1,142 @@
+//! kill -9 at random moments, under load.
+
+use std::{collections::HashSet, time::Duration};
+
+use alloy::{
+    consensus::Transaction as _,
+    primitives::{Address, U256},
+    providers::Provider,
+};
+use anyhow::{Context, Result, ensure};
+use e2e::net::{Deposit, Included, Load, Net, Status, batches, receipt, seeded, status, user};
+use rand::{Rng, rngs::StdRng};
+use testnet::{Devnet, Node};
+
+/// How often something is killed.
+const KILLS: usize = 50;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
+    let mut random = seeded("kill")?;
+    let mut net = Net::start(Net::options("kill")?).await?;
+    let miner = net.miner();
+    let chain_id = net.devnet.rollup.chain.chain_id;
+    let accounts = (0..4).map(user).collect::<Result<_>>()?;
+    let load = Load::start(net.devnet.sequencer()?.provider(), chain_id, accounts);
+
+    for round in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(random.random_range(20..500))).await;
+        if round % 5 == 0 {
+            Deposit::ether(Address::random(), U256::from(1))
+                .send(&net.devnet, &user(6)?)
+                .await?;
+        }
+        kill(&mut net.devnet, &mut random)
+            .await
+            .with_context(|| format!("round {round}"))?;
+    }
+    net.devnet.sequencer_mut()?.wait_ready().await?;
+    net.devnet.replica_mut()?.wait_ready().await?;
+    // Some more after the last kill, so that it is seen to go on.
+    let count = load.count();
+    e2e::net::soon("transfers after the last kill", async || {
+        Ok((load.count() >= count + 20).then_some(()))
+    })
+    .await?;
+    let included = load.stop().await?;
+    eprintln!("kill: {} transactions included", included.len());
+    ensure!(
+        included.len() > 200,
+        "only {} transactions were included",
+        included.len()
+    );
+
+    let sequencer = net.devnet.sequencer()?;
+    let replica = net.devnet.replica()?;
+    let head = status(sequencer).await?.latest;
+    let posted = Status::wait_safe(sequencer, head.number()).await?.safe;
+    Status::wait_safe(replica, posted.number()).await?;
+    let mut fresh = net.replica_from_l1("fresh").await?;
+    Status::wait_safe(&fresh, posted.number()).await?;
+    for node in [sequencer, replica, &fresh] {
+        head.check_on(node).await?;
+        posted.check_on(node).await?;
+        check_included(node, &included).await?;
+    }
+    let all = batches(net.devnet.anvil.provider(), &net.devnet).await?;
+    let distinct: HashSet<_> = all.iter().map(|batch| batch.tx_hash).collect();
+    assert_eq!(distinct.len(), all.len());
+    let refused = refused_batches(&net.devnet).await?;
+    eprintln!("kill: {} batches, {refused} refused", all.len());
+    assert_eq!(refused, 0, "no batch is posted twice");
+
+    fresh.stop().await?;
+    drop(miner);
+    net.finish().await
+}
+
+/// Kills one or both, and starts them again; sometimes kills once more while they start.
+async fn kill(devnet: &mut Devnet, random: &mut StdRng) -> Result<()> {
+    let which = random.random_range(0..5);
+    if which <= 2 {
+        kill_one(devnet.sequencer_mut()?, random).await?;
+    }
+    if which >= 2 {
+        kill_one(devnet.replica_mut()?, random).await?;
+    }
+    Ok(())
+}
+
+async fn kill_one(node: &mut Node, random: &mut StdRng) -> Result<()> {
+    // A node that ended by itself is what this test is about.
+    node.check_alive()?;
+    node.kill9()?;
+    node.start()?;
+    if random.random_ratio(1, 5) {
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..150))).await;
+        node.check_alive()?;
+        node.kill9()?;
+        node.start()?;
+    }
+    if random.random_ratio(4, 5) {
+        node.wait_ready().await?;
+    }
+    Ok(())
+}
+
+async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
+    for tx in included {
+        let name = &node.options.name;
+        let found = receipt(node, tx.hash)
+            .await?
+            .with_context(|| format!("{name} lost {}", tx.hash))?;
+        ensure!(
+            found["blockHash"] == tx.block_hash.to_string(),
+            "{name} has {} in another block than {}",
+            tx.hash,
+            tx.block
+        );
+    }
+    Ok(())
+}
+
+/// How many transactions of the batcher to the inbox failed.
+async fn refused_batches(devnet: &Devnet) -> Result<usize> {
+    let l1 = devnet.anvil.provider();
+    let batcher = devnet.options.deploy.roles.batcher.address();
+    let mut refused = 0;
+    for number in devnet.rollup.l1_start_block..=l1.get_block_number().await? {
+        let block = l1
+            .get_block_by_number(number.into())
+            .full()
+            .await?
+            .context("no such block")?;
+        for tx in block.transactions.txns() {
+            let is_batch = tx.to() == Some(devnet.rollup.contracts.inbox) && tx.inner.signer() == batcher;
+            if is_batch && !devnet.anvil.receipt(*tx.inner.hash()).await?.status() {
+                refused += 1;
+            }
+        }
+    }
+    Ok(refused)
+}

@@ -1,0 +1,195 @@
+//! L1 reorganisations.
+
+use std::time::Duration;
+
+use alloy::{
+    consensus::{Transaction as _, Typed2718},
+    eips::eip2718::Encodable2718,
+    primitives::{Address, B256, Bytes, U256},
+    providers::Provider,
+    rpc::types::Transaction,
+    sol_types::SolCall,
+};
+use anyhow::{Context, Result, ensure};
+use bindings::IInbox;
+use e2e::net::{Deposit, Deposited, Load, Net, Status, receipt, seeded, soon, status, user};
+use rand::Rng;
+use testnet::{Devnet, Node};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
+    let mut random = seeded("reorg")?;
+    let net = Net::start(Net::options("reorg")?).await?;
+    let devnet = &net.devnet;
+    let mut from_l1 = net.replica_from_l1("from-l1").await?;
+    let miner = net.miner();
+    let accounts = vec![user(0)?, user(1)?];
+    let load = Load::start(
+        devnet.sequencer()?.provider(),
+        devnet.rollup.chain.chain_id,
+        accounts,
+    );
+
+    for depth in 1..=10 {
+        // Some L1 blocks with deposits and batches in them, then they go. Some of the deposits come again.
+        let mut raw = Vec::new();
+        let l1 = devnet.anvil.provider();
+        let begin = l1.get_block_number().await?;
+        let deposits = random.random_range(1..4);
+        for _ in 0..deposits {
+            let nonce = l1.get_transaction_count(user(4)?.address()).pending().await?;
+            let tx = Deposit::ether(Address::random(), U256::from(depth))
+                .sign(devnet, &user(4)?, nonce)
+                .await?;
+            let _ = l1.send_raw_transaction(&tx).await?;
+            raw.push(tx);
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..200))).await;
+        }
+        soon("blocks to reorganise", async || {
+            Ok((l1.get_block_number().await? >= begin + depth).then_some(()))
+        })
+        .await?;
+        let pause = miner.pause().await;
+        raw.truncate(random.random_range(0..=raw.len()));
+        reorg(devnet, depth, &raw).await?;
+        drop(pause);
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
+    }
+    let included = load.stop().await?;
+    ensure!(
+        included.len() > 50,
+        "only {} transactions were included",
+        included.len()
+    );
+
+    converge(&[devnet.sequencer()?, devnet.replica()?, &from_l1]).await?;
+    let mut fresh = net.replica_from_l1("fresh").await?;
+    converge(&[devnet.sequencer()?, devnet.replica()?, &from_l1, &fresh]).await?;
+    // No deposit brings a user's transaction to fall: all that were included once are so at the end.
+    for tx in &included {
+        receipt(devnet.sequencer()?, tx.hash)
+            .await?
+            .with_context(|| format!("{} is gone", tx.hash))?;
+    }
+    fresh.stop().await?;
+    from_l1.stop().await?;
+    drop(miner);
+    net.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_built_on_a_reorganised_queue_is_refused_and_posted_again() -> Result<()> {
+    let mut options = Net::options("reorg-batch")?;
+    options.proposer = false;
+    let net = Net::start(options).await?;
+    let devnet = &net.devnet;
+    for replaced in [false, true] {
+        let depositor = user(4)?;
+        let l1 = devnet.anvil.provider();
+        let nonce = l1.get_transaction_count(depositor.address()).await?;
+        let first = Deposit::ether(Address::random(), U256::from(111))
+            .sign(devnet, &depositor, nonce)
+            .await?;
+        let second = Deposit::ether(Address::random(), U256::from(222))
+            .sign(devnet, &depositor, nonce)
+            .await?;
+        // The batcher's transactions wait in L1's pool, as nobody mines. What is there already may not know the deposit.
+        devnet.anvil.drop_pending().await?;
+        let hash = *l1.send_raw_transaction(&first).await?.tx_hash();
+        devnet.anvil.mine(2).await?;
+        let deposited = Deposited::from_receipt(&devnet.anvil.receipt(hash).await?)?;
+        soon("the deposit on L2", async || {
+            receipt(devnet.sequencer()?, deposited.client_hash).await
+        })
+        .await?;
+        let covered = IInbox::IInboxInstance::new(devnet.rollup.contracts.inbox, l1)
+            .messageCount()
+            .call()
+            .await?;
+        let batch = soon("a batch with the deposit", async || {
+            let waiting = pending_batch(devnet).await?;
+            Ok(waiting.filter(|(_, call)| call.messageEnd >= covered))
+        })
+        .await?;
+
+        let again: &[Bytes] = if replaced {
+            std::slice::from_ref(&second)
+        } else {
+            &[]
+        };
+        reorg(devnet, 2, again).await?;
+        // The pool may have dropped it with the blocks.
+        let _ = l1.send_raw_transaction(&batch.0).await;
+        devnet.anvil.mine(1).await?;
+        let refused = devnet
+            .anvil
+            .receipt(alloy::primitives::keccak256(&batch.0))
+            .await?;
+        assert!(
+            !refused.status(),
+            "a batch that covers a deposit that is gone must be refused"
+        );
+
+        let miner = net.miner();
+        let head = converge(&[devnet.sequencer()?, devnet.replica()?]).await?;
+        assert!(head > 0);
+        for node in [devnet.sequencer()?, devnet.replica()?] {
+            assert!(
+                receipt(node, deposited.client_hash).await?.is_none(),
+                "the dropped deposit is on L2"
+            );
+        }
+        drop(miner);
+    }
+    net.finish().await
+}
+
+/// Replaces the newest L1 blocks; these transactions are in the first of the new ones.
+async fn reorg(devnet: &Devnet, depth: u64, transactions: &[Bytes]) -> Result<()> {
+    let pairs: Vec<_> = transactions.iter().map(|tx| (tx.clone(), 0)).collect();
+    // A deposit from before the replaced blocks cannot come again: then without.
+    if devnet.anvil.reorg_with(depth, &pairs).await.is_err() {
+        devnet.anvil.reorg(depth).await?;
+    }
+    Ok(())
+}
+
+/// The raw transaction and the call of a batch that waits for an L1 block.
+async fn pending_batch(devnet: &Devnet) -> Result<Option<(Bytes, IInbox::appendBatchCall)>> {
+    let batcher = devnet.options.deploy.roles.batcher.address();
+    let content: serde_json::Value = devnet.anvil.call("txpool_content", serde_json::json!([])).await?;
+    let Some(senders) = content["pending"].as_object() else {
+        return Ok(None);
+    };
+    for (sender, transactions) in senders {
+        if sender.parse::<Address>()? != batcher {
+            continue;
+        }
+        for tx in transactions.as_object().into_iter().flat_map(|map| map.values()) {
+            let tx: Transaction = serde_json::from_value(tx.clone())?;
+            ensure!(tx.ty() != 3, "batches are calldata");
+            if let Ok(call) = IInbox::appendBatchCall::abi_decode(tx.input()) {
+                return Ok(Some((tx.inner.encoded_2718().into(), call)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Waits until all nodes have followed L1 and agree on the blocks that stand on it, up to the sequencer's head as of now.
+async fn converge(nodes: &[&Node]) -> Result<u64> {
+    let sequencer = nodes.first().context("no nodes")?;
+    let mut last: B256 = B256::ZERO;
+    soon("the same chain on all nodes", async || {
+        let head = status(sequencer).await?.latest;
+        let posted = Status::wait_safe(sequencer, head.number()).await?.safe;
+        last = posted.hash;
+        for node in nodes {
+            Status::wait_safe(node, posted.number()).await?;
+            posted.check_on(node).await?;
+            head.check_on(node).await?;
+        }
+        Ok(Some(posted.number()))
+    })
+    .await
+}
