@@ -16,7 +16,7 @@ pub struct Best {
     position: Position,
     /// Senders whose first transaction was handed out.
     started: AddressSet,
-    skipped: AddressSet,
+    excluded: AddressSet,
     /// The next transaction of senders who had their turn.
     following: BinaryHeap<Candidate>,
     last: Option<(Address, u64)>,
@@ -63,7 +63,7 @@ impl Best {
             base_fee,
             position: Position::default(),
             started: Default::default(),
-            skipped: Default::default(),
+            excluded: Default::default(),
             following: BinaryHeap::new(),
             last: None,
         }
@@ -71,8 +71,8 @@ impl Best {
 
     /// Leaves out a sender from here on: one of its transactions did not make it into the block, so those behind it
     /// can't, either.
-    pub fn skip(&mut self, sender: Address) {
-        self.skipped.insert(sender);
+    pub fn exclude(&mut self, sender: Address) {
+        self.excluded.insert(sender);
     }
 }
 
@@ -82,7 +82,7 @@ impl Iterator for Best {
     fn next(&mut self) -> Option<Arc<PoolTx>> {
         let inner = self.pool.lock();
         if let Some((sender, nonce)) = self.last.take()
-            && !self.skipped.contains(&sender)
+            && !self.excluded.contains(&sender)
             && let Some(tx) = inner.executable(&sender, nonce + 1)
             && let Some(tip) = tx.bid().effective_tip(self.base_fee)
         {

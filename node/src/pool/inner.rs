@@ -205,7 +205,7 @@ impl Inner {
     }
 
     /// Evicts what pays least until everything fits; queued transactions first. Returns whether it had to.
-    fn make_room(&mut self, options: &PoolOptions) -> bool {
+    pub(super) fn make_room(&mut self, options: &PoolOptions) -> bool {
         let mut evicted = false;
         loop {
             let full = self.len() > options.max_transactions || self.bytes > options.max_bytes;

@@ -317,6 +317,8 @@ impl Pool {
                 inner.set_account(sender, account);
             }
             inner.expire(Instant::now(), self.0.options.queued_lifetime);
+            // What lost its predecessor is queued now.
+            inner.make_room(&self.0.options);
             status(&inner)
         };
         metrics::gauge!("recourse_pool_transactions", "kind" => "executable").set(status.executable as f64);
@@ -326,7 +328,10 @@ impl Pool {
 
     /// Drops a transaction that can't be executed; those of its sender behind it are queued.
     pub fn discard(&self, hash: &B256) -> bool {
-        self.lock().remove(hash).is_some()
+        let mut inner = self.lock();
+        let found = inner.remove(hash).is_some();
+        inner.make_room(&self.0.options);
+        found
     }
 
     /// The executable transactions for the next block, best first.
