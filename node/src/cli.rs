@@ -122,8 +122,8 @@ pub struct Sequencer {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
     pub heartbeat: Duration,
 
-    /// Least time from one block to the next. 0: as soon as there is a transaction.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0ms")]
+    /// Least time from one block to the next. A lone transaction does not wait for it.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2ms")]
     pub min_block_time: Duration,
 
     /// Messages are consumed when their L1 block has this many on top.

@@ -1,0 +1,268 @@
+//! Putting a node together, and taking it apart again.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use alloy::eips::BlockId;
+use anyhow::{Context, Result, anyhow, bail};
+use bindings::ISystemConfig;
+use tokio::task::JoinSet;
+
+use crate::{
+    RollupConfig, batcher,
+    chain::{Chain, ChainOptions},
+    cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer},
+    feed, keys,
+    l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager, TxOptions},
+    maintenance,
+    pool::{Pool, PoolOptions},
+    proposer,
+    rpc::{self, RpcConfig, RpcContext},
+    sequencer::{self, SequencerOptions},
+    shutdown::{self, Shutdown},
+};
+
+/// How long tasks may take to end before the process ends without them. What they leave undone is redone at the next
+/// start: nothing but the database outlives them.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// Runs a node until it is asked to stop (SIGINT, SIGTERM) or a part of it fails.
+pub async fn run(command: Command) -> Result<()> {
+    let (stop, shutdown) = shutdown::channel();
+    tokio::spawn(async move {
+        stop_signal().await;
+        tracing::info!(target: "node", "stopping");
+        stop.stop();
+        // A second signal does not wait.
+        stop_signal().await;
+        std::process::exit(130);
+    });
+    match command {
+        Command::Sequencer(args) => run_sequencer(args, shutdown).await,
+        Command::Replica(args) => run_replica(args, shutdown).await,
+        Command::Batcher(args) => run_batcher(args, shutdown).await,
+        Command::Proposer(args) => run_proposer(args, shutdown).await,
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// The parts that every node has.
+struct Base {
+    chain: Chain,
+    client: L1Client,
+    l1: tokio::sync::watch::Receiver<L1Status>,
+    tasks: JoinSet<(&'static str, Result<()>)>,
+    shutdown: Shutdown,
+    http: std::net::SocketAddr,
+}
+
+impl Base {
+    async fn start(common: &Common, shutdown: Shutdown) -> Result<Self> {
+        let config = Arc::new(RollupConfig::load(&common.rollup)?);
+        if let Some(address) = common.metrics {
+            metrics_exporter_prometheus::PrometheusBuilder::new()
+                .with_http_listener(address)
+                .install()
+                .with_context(|| format!("cannot serve metrics on {address}"))?;
+        }
+        let client = l1::connect(&common.l1_rpc, &config).await?;
+        let chain = open_chain(&common.data_dir, config, common.max_db_size).await?;
+        let options = FollowerOptions { poll_interval: common.l1_poll, ..FollowerOptions::default() };
+        let follower = Follower::new(chain.clone(), client.clone(), options);
+        let mut base = Self {
+            l1: follower.watch(),
+            chain: chain.clone(),
+            client,
+            tasks: JoinSet::new(),
+            shutdown: shutdown.clone(),
+            http: common.http,
+        };
+        let (retain, stop) = (common.retain, shutdown.clone());
+        base.spawn("maintenance", async move { Ok(maintenance::run(chain, retain, stop).await?) });
+        base.spawn("L1 follower", async move {
+            follower.run(shutdown).await;
+            Ok(())
+        });
+        Ok(base)
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, task.await) });
+    }
+
+    /// Serves JSON-RPC.
+    async fn serve(
+        &mut self,
+        pool: Option<Pool>,
+        forward: Option<String>,
+        feed: Option<jsonrpsee::Methods>,
+    ) -> Result<()> {
+        let context = RpcContext { chain: self.chain.clone(), pool, forward, feed };
+        let config = RpcConfig { address: self.http };
+        let handle = rpc::serve(config, context, self.shutdown.clone()).await?;
+        let address = handle.local_addr();
+        let head = self.chain.heads().unsafe_head.number;
+        tracing::info!(target: "node", %address, head, "serving JSON-RPC over HTTP and WebSocket");
+        self.spawn("JSON-RPC", async move {
+            handle.stopped().await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Takes unsafe blocks from the sequencer's feed.
+    async fn follow_feed(&mut self, url: String) -> Result<()> {
+        let system_config = self.chain.config().contracts.system_config;
+        let call = ISystemConfig::unsafeBlockSignerCall {};
+        let signer = self.client.view(system_config, call, BlockId::latest()).await?;
+        let client = feed::Client::new(self.chain.clone(), url, signer);
+        let shutdown = self.shutdown.clone();
+        self.spawn("feed", async move {
+            client.run(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    fn post_batches(&mut self, key: &Path, batching: &Batching) -> Result<()> {
+        let options =
+            batcher::BatcherOptions { interval: batching.batch_interval, ..batcher::BatcherOptions::default() };
+        let sender = TxManager::new(self.client.clone(), keys::read(key)?, TxOptions::default());
+        let batcher = batcher::Batcher::new(self.chain.clone(), sender, options);
+        let shutdown = self.shutdown.clone();
+        self.spawn("batcher", async move {
+            batcher.run(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    fn propose(&mut self, key: &Path, proposing: &Proposing) -> Result<()> {
+        let options = proposer::ProposerOptions {
+            interval: proposing.propose_interval,
+            ..proposer::ProposerOptions::default()
+        };
+        let sender = TxManager::new(self.client.clone(), keys::read(key)?, TxOptions::default());
+        let proposer = proposer::Proposer::new(self.chain.clone(), sender, options);
+        let shutdown = self.shutdown.clone();
+        self.spawn("proposer", async move {
+            proposer.run(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Waits for the end. A task that ends before it was asked to takes the node with it.
+    async fn finish(mut self) -> Result<()> {
+        let failure = loop {
+            match self.tasks.join_next().await {
+                None => break None,
+                Some(Ok((_, Ok(())))) if self.shutdown.is_set() => break None,
+                Some(Ok((name, Ok(())))) => break Some(anyhow!("{name} ended unexpectedly")),
+                Some(Ok((name, Err(error)))) => break Some(error.context(format!("{name} failed"))),
+                Some(Err(error)) => break Some(anyhow!("a task failed: {error}")),
+            }
+        };
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let ended = tokio::time::timeout(SHUTDOWN_GRACE, async {
+            while self.tasks.join_next().await.is_some() {}
+        });
+        if ended.await.is_err() {
+            tracing::warn!(target: "node", "some tasks did not end in time");
+        }
+        tracing::info!(target: "node", "stopped");
+        Ok(())
+    }
+}
+
+async fn open_chain(path: &Path, config: Arc<RollupConfig>, max_gigabytes: usize) -> Result<Chain> {
+    let path = path.to_owned();
+    let Some(max_size) = max_gigabytes.checked_mul(1 << 30).filter(|size| *size > 0) else {
+        bail!("a database of {max_gigabytes} GB is not possible");
+    };
+    let options = ChainOptions { database: db::Options { max_size, ..db::Options::default() } };
+    tokio::task::spawn_blocking(move || Ok(Chain::open(&path, config, options)?)).await?
+}
+
+async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
+    // Keys first: a wrong path is found before anything starts.
+    let signer = args.signer_key.as_deref().map(keys::read).transpose()?;
+    for key in args.batcher_key.iter().chain(&args.proposer_key) {
+        keys::read(key)?;
+    }
+    let mut base = Base::start(&args.common, shutdown.clone()).await?;
+    let pool = Pool::new(&base.chain, PoolOptions::default())?;
+    let feed = signer.map(|signer| feed::module(base.chain.clone(), signer)).transpose()?;
+    base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
+    if let Some(key) = &args.batcher_key {
+        base.post_batches(key, &args.batching)?;
+    }
+    if let Some(key) = &args.proposer_key {
+        base.propose(key, &args.proposing)?;
+    }
+    let options = SequencerOptions {
+        heartbeat: args.heartbeat,
+        min_block_time: args.min_block_time,
+        l1_confirmations: args.l1_confirmations,
+        ..SequencerOptions::default()
+    };
+    let (chain, l1) = (base.chain.clone(), base.l1.clone());
+    base.spawn("sequencer", async move {
+        // Blocks must build on all that is on L1 already.
+        if caught_up(l1, shutdown.clone()).await {
+            let thread = sequencer::Sequencer::new(chain, pool, options).spawn(shutdown)?;
+            let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
+            ended.map_err(|_| anyhow!("its thread panicked"))?;
+        }
+        Ok(())
+    });
+    base.finish().await
+}
+
+/// Waits until L1 has been followed to its head. False: shutdown came first.
+async fn caught_up(mut l1: tokio::sync::watch::Receiver<L1Status>, mut shutdown: Shutdown) -> bool {
+    tokio::select! {
+        () = shutdown.wait() => false,
+        status = l1.wait_for(|status| status.healthy && status.head > 0 && status.cursor >= status.head) => {
+            status.is_ok()
+        }
+    }
+}
+
+async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
+    let mut base = Base::start(&args.common, shutdown).await?;
+    if let Some(url) = args.feed.feed {
+        base.follow_feed(url).await?;
+    }
+    base.serve(None, args.sequencer_rpc, None).await?;
+    base.finish().await
+}
+
+async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
+    keys::read(&args.batcher_key)?;
+    let mut base = Base::start(&args.common, shutdown).await?;
+    base.follow_feed(args.feed).await?;
+    base.serve(None, None, None).await?;
+    base.post_batches(&args.batcher_key, &args.batching)?;
+    base.finish().await
+}
+
+async fn run_proposer(args: Proposer, shutdown: Shutdown) -> Result<()> {
+    keys::read(&args.proposer_key)?;
+    let mut base = Base::start(&args.common, shutdown).await?;
+    base.serve(None, None, None).await?;
+    base.propose(&args.proposer_key, &args.proposing)?;
+    base.finish().await
+}
