@@ -1,0 +1,185 @@
+//! Rebuilding a long chain of small blocks from L1 alone, by real node processes over a real L1.
+
+use std::time::{Duration, Instant};
+
+use alloy::primitives::{B256, Bytes};
+use anyhow::{Context, Result, ensure};
+use bindings::IInbox;
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::Value;
+use stf::{BlockSpec, codec};
+use testnet::{DeployConfig, Devnet, DevnetOptions, Mining, Node, Role};
+
+use super::{
+    Row, Target,
+    workload::{Population, Workload},
+};
+
+/// Blocks of the chain.
+const BLOCKS: usize = 12_000;
+/// Transfers in each.
+const TRANSFERS: usize = 1;
+/// Blocks in a batch.
+const BATCH: usize = 1_000;
+/// Accounts that send.
+const POPULATION: usize = 500;
+/// How long a node may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Posts the batches, then starts a replica and a sequencer on empty folders and waits until they have the chain.
+pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
+    progress("derivation: posting the chain");
+    let dir = tempfile::tempdir()?;
+    let deploy = DeployConfig::devnet()?;
+    let mut population = Population::new(POPULATION, deploy.chain.chain_id);
+    let funded = population.signers.iter().map(|signer| signer.address()).collect();
+    let mut devnet = Devnet::start(
+        DevnetOptions {
+            deploy: DeployConfig { funded, ..deploy },
+            sequencer: false,
+            replica: false,
+            mining: Mining::OnDemand,
+            ..DevnetOptions::new(dir.path())?
+        },
+        |_| {},
+    )
+    .await?;
+    post(&devnet, &mut population).await?;
+
+    progress("derivation: a replica");
+    let replica = devnet.node_options(
+        "replica",
+        Role::Replica {
+            feed: None,
+            sequencer_rpc: None,
+        },
+    )?;
+    let replica = derive(replica).await?;
+    progress("derivation: a sequencer");
+    let role = devnet.sequencer_role()?;
+    let sequencer = derive(devnet.node_options("sequencer", role)?).await?;
+    devnet.stop().await?;
+    let limit = 300.0;
+    Ok(vec![
+        Row::new(
+            format!("re-deriving {BLOCKS} blocks from L1"),
+            replica.rate,
+            "blocks/s",
+            "limit",
+            1_000.0,
+            Target::AtLeastPeer,
+        ),
+        Row::new(
+            "memory of a replica there, peak",
+            replica.memory,
+            "MB",
+            "limit",
+            limit,
+            Target::AtMostPeer,
+        ),
+        Row::new(
+            "memory of a sequencer there, peak",
+            sequencer.memory,
+            "MB",
+            "limit",
+            limit,
+            Target::AtMostPeer,
+        ),
+    ])
+}
+
+async fn post(devnet: &Devnet, population: &mut Population) -> Result<()> {
+    let mut rng = StdRng::seed_from_u64(4);
+    let chain_id = devnet.rollup.chain.chain_id;
+    let provider = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
+    let inbox = IInbox::new(devnet.rollup.contracts.inbox, provider);
+    for first in (0..BLOCKS).step_by(BATCH) {
+        let count = BATCH.min(BLOCKS - first);
+        let transactions = population.transactions(Workload::Transfers, count * TRANSFERS, &mut rng);
+        let specs: Vec<BlockSpec> = transactions
+            .chunks(TRANSFERS)
+            .map(|chunk| BlockSpec {
+                timestamp: devnet.rollup.genesis.timestamp + first as u64 / 100,
+                messages: 0,
+                transactions: chunk.to_vec(),
+            })
+            .collect();
+        let payload: Bytes = codec::encode(&specs, chain_id, 9)?.into();
+        let first_block = first as u64 + 1;
+        let call = inbox.appendBatch(
+            payload,
+            first_block,
+            count as u64,
+            0,
+            B256::ZERO,
+            header(devnet).await?,
+        );
+        let pending = call.send().await.context("a batch was refused")?;
+        devnet.anvil.mine(1).await?;
+        let receipt = devnet.anvil.receipt(*pending.tx_hash()).await?;
+        ensure!(receipt.status(), "a batch reverted");
+    }
+    Ok(())
+}
+
+/// The header of the first message of the queue, which none of the batches consumes: proof that it is young. Empty while
+/// there is none.
+async fn header(devnet: &Devnet) -> Result<Bytes> {
+    use alloy::{providers::Provider, rpc::types::Filter, sol_types::SolEvent};
+    let filter = Filter::new()
+        .address(devnet.rollup.contracts.inbox)
+        .event_signature(IInbox::BatchAppended::SIGNATURE_HASH)
+        .from_block(devnet.rollup.l1_start_block);
+    let logs = devnet.anvil.provider().get_logs(&filter).await?;
+    let Some(first) = logs.first() else {
+        return Ok(Bytes::new());
+    };
+    Ok(first.log_decode::<IInbox::BatchAppended>()?.inner.data.infoHeader)
+}
+
+struct Figures {
+    rate: f64,
+    memory: f64,
+}
+
+async fn derive(options: testnet::NodeOptions) -> Result<Figures> {
+    let mut node = Node::spawn(options)?;
+    node.wait_ready().await?;
+    let mut begun: Option<(Instant, u64)> = None;
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let safe = safe_head(&node).await?;
+        let now = Instant::now();
+        if safe >= BLOCKS as u64 {
+            // From when the node was first seen, so starting a process does not count; nor does what it did before.
+            let (start, before) = begun.unwrap_or((now, safe));
+            let memory = peak_memory(node.process()?.id())?;
+            node.stop().await?;
+            let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
+            return Ok(Figures {
+                rate: (safe - before) as f64 / seconds,
+                memory,
+            });
+        }
+        begun.get_or_insert((now, safe));
+        ensure!(now < deadline, "at block {safe} of {BLOCKS} after {LIMIT:?}");
+        node.check_alive()?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn safe_head(node: &Node) -> Result<u64> {
+    let block: Value = node.call("eth_getBlockByNumber", ("safe", false)).await?;
+    super::wire::quantity(&block["number"])
+}
+
+/// Peak resident memory of a process, in MB, the database's mapped pages included.
+fn peak_memory(id: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .context("no VmHWM")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("no VmHWM")?.parse()?;
+    Ok(kilobytes / 1024.0)
+}

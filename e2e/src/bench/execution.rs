@@ -1,0 +1,192 @@
+//! Executing and committing blocks: what a node does with every block, beside what no node can do without.
+
+use std::time::{Duration, Instant};
+
+use alloy::primitives::{Bytes, U256, keccak256};
+use anyhow::{Context, Result, ensure};
+use node::chain::{BuildPlan, Chain, ChainOptions, FeedBlock, ImportOutcome};
+use op_revm::{DefaultOp, L1BlockInfo, OpBuilder, OpContext};
+use rand::{SeedableRng, rngs::StdRng};
+use rayon::prelude::*;
+use revm::{
+    Context as EvmContext, ExecuteCommitEvm,
+    database::{CacheDB, EmptyDB},
+    state::{AccountInfo, Bytecode},
+};
+use stf::{
+    Transaction,
+    block::{block_env, evm_config},
+};
+
+use super::{
+    Row, Target,
+    workload::{Population, Workload, rollup},
+};
+
+/// Accounts in the state.
+const POPULATION: usize = 10_000;
+/// Blocks recorded of each kind.
+const BLOCKS: usize = 20;
+/// Runs of each side, alternating; the best of each counts, as the one least disturbed.
+const RUNS: usize = 3;
+
+/// Recorded blocks: what a feed carries, and the transactions with their senders.
+struct Recorded {
+    feed: FeedBlock,
+    header: alloy::consensus::Header,
+    transactions: Vec<Transaction>,
+}
+
+/// Measures all workloads. `progress` is told what runs.
+pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for workload in Workload::ALL {
+        progress(&format!("execution: {}", workload.name()));
+        rows.extend(measure(workload)?);
+    }
+    Ok(rows)
+}
+
+fn measure(workload: Workload) -> Result<Vec<Row>> {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut population = Population::new(POPULATION, 42_069);
+    let config = rollup(&population)?;
+    let open = || -> Result<(tempfile::TempDir, Chain)> {
+        let dir = tempfile::tempdir()?;
+        let chain = Chain::open(dir.path(), config.clone(), ChainOptions::default())?;
+        Ok((dir, chain))
+    };
+    let (_dir, source) = open()?;
+    let mut blocks = Vec::new();
+    for number in 0..BLOCKS {
+        let raw = population.transactions(workload, workload.per_block(), &mut rng);
+        let timestamp = config.genesis.timestamp + 1 + number as u64;
+        blocks.push(record(&source, timestamp, raw)?);
+    }
+    let gas: u64 = blocks.iter().map(|block| block.header.gas_used).sum();
+    let count: usize = blocks.iter().map(|block| block.transactions.len()).sum();
+
+    let mut best = [Duration::MAX; 4];
+    for _ in 0..RUNS {
+        let (_dir, chain) = open()?;
+        let start = Instant::now();
+        for block in &blocks {
+            let outcome = chain.import_unsafe(&block.feed)?;
+            ensure!(
+                outcome == ImportOutcome::Appended,
+                "block not imported: {outcome:?}"
+            );
+        }
+        best[0] = best[0].min(start.elapsed());
+        best[1] = best[1].min(bare(&config, &blocks, true)?);
+
+        let (_dir, chain) = open()?;
+        let start = Instant::now();
+        for block in &blocks {
+            build(&chain, block.header.timestamp, &block.transactions)?;
+        }
+        best[2] = best[2].min(start.elapsed());
+        best[3] = best[3].min(bare(&config, &blocks, false)?);
+    }
+    let rate = |time: Duration| gas as f64 / time.as_secs_f64() / 1e6;
+    let name = workload.name();
+    let per_transaction = best[2].as_secs_f64() * 1e6 / count as f64;
+    Ok(vec![
+        Row::new(
+            format!("execute + commit, {name}"),
+            rate(best[0]),
+            "Mgas/s",
+            "bare revm in memory, signatures too",
+            rate(best[1]),
+            Target::RatioAtLeast(0.5),
+        ),
+        Row::new(
+            format!("… {name}, senders known"),
+            rate(best[2]),
+            "Mgas/s",
+            format!("bare revm, senders known ({per_transaction:.1} µs/tx here)"),
+            rate(best[3]),
+            Target::Shown,
+        ),
+    ])
+}
+
+fn record(chain: &Chain, timestamp: u64, raw: Vec<Bytes>) -> Result<Recorded> {
+    let transactions: Vec<Transaction> = raw
+        .into_par_iter()
+        .map(|raw| Transaction::recover(raw).context("a benchmark transaction is malformed"))
+        .collect::<Result<_>>()?;
+    let block = build(chain, timestamp, &transactions)?;
+    Ok(Recorded {
+        feed: block.to_feed(0),
+        header: block.header.clone(),
+        transactions,
+    })
+}
+
+fn build(
+    chain: &Chain,
+    timestamp: u64,
+    transactions: &[Transaction],
+) -> Result<std::sync::Arc<node::chain::ChainBlock>> {
+    let plan = BuildPlan {
+        timestamp,
+        max_messages: 0,
+        message_l1_limit: 0,
+    };
+    let (block, outcome) = chain.build(plan, |builder| -> Result<()> {
+        for transaction in transactions {
+            builder
+                .execute(transaction)?
+                .context("a benchmark transaction was skipped")?;
+        }
+        Ok(())
+    })?;
+    outcome?;
+    Ok(block)
+}
+
+/// The same blocks on op-revm over a hash map: no root, no receipts, no database. Signatures are recovered as the node
+/// does it, on all cores.
+fn bare(config: &node::RollupConfig, blocks: &[Recorded], recover: bool) -> Result<Duration> {
+    let mut state = CacheDB::new(EmptyDB::default());
+    for (address, account) in &config.genesis.alloc {
+        let code = Bytecode::new_raw(account.code.clone());
+        let info = AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: keccak256(&account.code),
+            code: Some(code),
+            ..AccountInfo::default()
+        };
+        state.insert_account_info(*address, info);
+        for (slot, value) in &account.storage {
+            state.insert_account_storage(*address, U256::from_be_bytes(slot.0), *value)?;
+        }
+    }
+    let start = Instant::now();
+    for block in blocks {
+        let recovered: Vec<Transaction>;
+        let transactions = if recover {
+            let raw = &block.feed.spec.transactions;
+            recovered = raw
+                .par_iter()
+                .map(|raw| Transaction::recover(raw.clone()))
+                .collect::<Result<_, _>>()?;
+            &recovered
+        } else {
+            &block.transactions
+        };
+        let context: OpContext<_> = EvmContext::op()
+            .with_db(&mut state)
+            .with_cfg(evm_config(config.chain.chain_id))
+            .with_block(block_env(&block.header))
+            .with_chain(L1BlockInfo::default());
+        let mut evm = context.build_op();
+        for transaction in transactions {
+            let result = evm.transact_commit(transaction.to_evm())?;
+            ensure!(result.is_success(), "a benchmark transaction failed");
+        }
+    }
+    Ok(start.elapsed())
+}

@@ -1,0 +1,142 @@
+//! Benchmarks. Every figure stands beside a peer or a limit that was measured in the same run, so that a slow machine
+//! does not look like slow software.
+//!
+//! - [`execution`]: executing and committing recorded blocks, beside bare revm in memory.
+//! - [`batches`]: what a transfer costs on L1.
+//! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
+//! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
+
+use serde::Serialize;
+
+pub mod batches;
+pub mod derivation;
+pub mod execution;
+pub mod sequencing;
+mod wire;
+mod workload;
+
+/// One figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What was measured.
+    pub name: String,
+    /// The figure.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it is compared with.
+    pub peer: String,
+    /// The peer's figure in the same unit.
+    pub peer_value: f64,
+    /// `value / peer_value`.
+    pub ratio: f64,
+    /// The target, as a person would say it.
+    pub target: String,
+    /// Whether the target is met. Figures without a target meet it.
+    pub met: bool,
+}
+
+/// What counts as good.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// The ratio to the peer must be at least this.
+    RatioAtLeast(f64),
+    /// The peer is a limit that the value must reach.
+    AtLeastPeer,
+    /// The peer is a limit that the value must not exceed.
+    AtMostPeer,
+    /// None: shown for information.
+    Shown,
+}
+
+impl Row {
+    /// A figure beside its peer.
+    pub fn new(
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        peer: impl Into<String>,
+        peer_value: f64,
+        target: Target,
+    ) -> Self {
+        let ratio = value / peer_value;
+        let (target, met) = match target {
+            Target::RatioAtLeast(least) => (format!("≥ {least}×"), ratio >= least),
+            Target::AtLeastPeer => (format!("≥ {peer_value}"), value >= peer_value),
+            Target::AtMostPeer => (format!("≤ {peer_value}"), value <= peer_value),
+            Target::Shown => (String::new(), true),
+        };
+        Self {
+            name: name.into(),
+            value,
+            unit,
+            peer: peer.into(),
+            peer_value,
+            ratio,
+            target,
+            met,
+        }
+    }
+}
+
+/// The figures as a table.
+pub fn table(rows: &[Row]) -> String {
+    let number = |value: f64| match value.abs() {
+        0.0..10.0 => format!("{value:.2}"),
+        10.0..1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    };
+    let mut lines = vec![
+        [
+            "benchmark",
+            "value",
+            "unit",
+            "beside",
+            "its value",
+            "ratio",
+            "target",
+            "met",
+        ]
+        .map(String::from),
+    ];
+    for row in rows {
+        let met = match (row.target.is_empty(), row.met) {
+            (true, _) => "",
+            (false, true) => "yes",
+            (false, false) => "NO",
+        };
+        lines.push([
+            row.name.clone(),
+            number(row.value),
+            row.unit.into(),
+            row.peer.clone(),
+            number(row.peer_value),
+            format!("{:.2}", row.ratio),
+            row.target.clone(),
+            met.into(),
+        ]);
+    }
+    let mut widths = [0; 8];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    for line in lines {
+        for (index, (cell, width)) in line.iter().zip(widths).enumerate() {
+            let pad = " ".repeat(width - cell.chars().count());
+            // Text to the left, numbers to the right.
+            let cell = if matches!(index, 1 | 4 | 5) {
+                pad + cell
+            } else {
+                format!("{cell}{pad}")
+            };
+            out.push_str(&cell);
+            out.push_str("  ");
+        }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+    }
+    out
+}

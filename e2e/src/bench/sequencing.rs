@@ -1,0 +1,249 @@
+//! Transfers through JSON-RPC into sealed blocks, and how long one waits, beside Anvil with the same client.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::Bytes;
+use anyhow::{Context, Result, bail, ensure};
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::json;
+use testnet::{Anvil, AnvilOptions, DeployConfig, Devnet, DevnetOptions, Mining, accounts};
+
+use super::{
+    Row, Target,
+    wire::{Connection, quantity},
+    workload::{Population, Workload},
+};
+
+/// Accounts that send.
+const POPULATION: usize = 500;
+/// Transfers sent to the rollup node; to Anvil, which is slower, a part of them.
+const TRANSFERS: usize = 40_000;
+const ANVIL_TRANSFERS: usize = 6_000;
+/// Connections that send at a time.
+const CONNECTIONS: usize = 16;
+/// Transfers sent one by one, each waited for.
+const SINGLES: usize = 500;
+/// How long anything may take before the benchmark gives up.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs the node, then Anvil, with the same client and the same kind of transfers.
+pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
+    progress("sequencing: the node");
+    let ours = rollup().await?;
+    progress("sequencing: Anvil, a block per transaction");
+    let each = anvil(Mining::OnDemand).await?;
+    progress("sequencing: Anvil, a block per second");
+    let timed = anvil(Mining::Every(1)).await?;
+    let (peer, rate) = if each.rate >= timed.rate {
+        ("Anvil, a block per transaction", each.rate)
+    } else {
+        ("Anvil, a block per second", timed.rate)
+    };
+    Ok(vec![
+        Row::new(
+            "transfers into sealed blocks",
+            ours.rate,
+            "tx/s",
+            peer,
+            rate,
+            Target::RatioAtLeast(5.0),
+        ),
+        Row::new(
+            "send to receipt, median",
+            ours.median,
+            "ms",
+            "limit",
+            10.0,
+            Target::AtMostPeer,
+        ),
+        Row::new(
+            "… beside Anvil",
+            ours.median,
+            "ms",
+            "Anvil, a block per transaction",
+            each.median,
+            Target::Shown,
+        ),
+        Row::new(
+            "send to receipt, p99",
+            ours.p99,
+            "ms",
+            "Anvil, a block per transaction",
+            each.p99,
+            Target::Shown,
+        ),
+    ])
+}
+
+struct Figures {
+    rate: f64,
+    median: f64,
+    p99: f64,
+}
+
+async fn rollup() -> Result<Figures> {
+    let dir = tempfile::tempdir()?;
+    let mut population = Population::new(POPULATION, DeployConfig::devnet()?.chain.chain_id);
+    let funded = population.signers.iter().map(|signer| signer.address());
+    let mut devnet = Devnet::start(
+        DevnetOptions {
+            deploy: DeployConfig {
+                funded: funded.collect(),
+                ..DeployConfig::devnet()?
+            },
+            replica: false,
+            proposer: false,
+            ..DevnetOptions::new(dir.path())?
+        },
+        |_| {},
+    )
+    .await?;
+    let url = devnet.sequencer()?.http_url();
+    let figures = measure(&url, &mut population, TRANSFERS).await;
+    devnet.stop().await?;
+    figures
+}
+
+async fn anvil(mining: Mining) -> Result<Figures> {
+    let dir = tempfile::tempdir()?;
+    let mut anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("anvil.log"))).await?;
+    anvil
+        .call::<serde_json::Value>("evm_setBlockGasLimit", json!(["0x3b9aca00"]))
+        .await?;
+    let mut population = Population::new(POPULATION, 31_337);
+    for signer in &population.signers {
+        anvil.set_balance(signer.address(), accounts::BALANCE).await?;
+    }
+    match mining {
+        // Anvil's own default: every transaction in a block of its own, at once.
+        Mining::OnDemand => drop(
+            anvil
+                .call::<serde_json::Value>("evm_setAutomine", json!([true]))
+                .await?,
+        ),
+        other => anvil.set_mining(other).await?,
+    }
+    // One by one only where a block does not have to be waited for.
+    let singles = matches!(mining, Mining::OnDemand);
+    let figures = measure_with(anvil.url(), &mut population, ANVIL_TRANSFERS, singles).await;
+    anvil.stop().await?;
+    figures
+}
+
+async fn measure(url: &str, population: &mut Population, transfers: usize) -> Result<Figures> {
+    measure_with(url, population, transfers, true).await
+}
+
+async fn measure_with(
+    url: &str,
+    population: &mut Population,
+    transfers: usize,
+    singles: bool,
+) -> Result<Figures> {
+    let address: SocketAddr = url.trim_start_matches("http://").trim_end_matches('/').parse()?;
+    let mut rng = StdRng::seed_from_u64(3);
+    let latencies = if singles {
+        let raw = population.transactions(Workload::Transfers, SINGLES, &mut rng);
+        one_by_one(address, raw).await?
+    } else {
+        vec![f64::NAN]
+    };
+    let raw = population.transactions(Workload::Transfers, transfers, &mut rng);
+    let rate = throughput(address, population, raw).await?;
+    Ok(Figures {
+        rate,
+        median: latencies[latencies.len() / 2],
+        p99: latencies[latencies.len() * 99 / 100],
+    })
+}
+
+/// Milliseconds from sending each transfer to having its receipt, sorted.
+async fn one_by_one(address: SocketAddr, transactions: Vec<Bytes>) -> Result<Vec<f64>> {
+    let mut connection = Connection::open(address).await?;
+    let mut latencies = Vec::new();
+    for raw in transactions {
+        let start = Instant::now();
+        let hash = connection.call("eth_sendRawTransaction", json!([raw])).await?;
+        loop {
+            let receipt = connection
+                .call("eth_getTransactionReceipt", json!([hash]))
+                .await?;
+            if !receipt.is_null() {
+                ensure!(receipt["status"] == "0x1", "a transfer failed: {receipt}");
+                break;
+            }
+            ensure!(start.elapsed() < LIMIT, "no receipt for {hash}");
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        latencies.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    latencies.sort_unstable_by(f64::total_cmp);
+    Ok(latencies)
+}
+
+/// Transfers per second from the first request until all are in blocks. A sender's transfers go over one connection,
+/// in order.
+async fn throughput(address: SocketAddr, population: &Population, transactions: Vec<Bytes>) -> Result<f64> {
+    use alloy::consensus::{Transaction as _, transaction::SignerRecoverable};
+    use alloy::eips::eip2718::Decodable2718;
+    let mut lanes: Vec<Vec<Vec<u8>>> = vec![Vec::new(); CONNECTIONS];
+    let mut last_nonce = std::collections::HashMap::new();
+    for raw in &transactions {
+        let envelope = alloy::consensus::TxEnvelope::decode_2718(&mut raw.as_ref())?;
+        let sender = envelope.recover_signer()?;
+        last_nonce.insert(sender, envelope.nonce());
+        let lane = sender.0[19] as usize % CONNECTIONS;
+        lanes[lane].push(Connection::request("eth_sendRawTransaction", &json!([raw])));
+    }
+    ensure!(last_nonce.len() <= population.signers.len(), "unknown senders");
+    let refused = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    let tasks: Vec<_> = lanes
+        .into_iter()
+        .map(|lane| {
+            let refused = refused.clone();
+            tokio::spawn(async move {
+                let mut connection = Connection::open(address).await?;
+                for request in lane {
+                    let body = connection.send(&request).await?;
+                    if body.windows(7).any(|window| window == b"\"error\"") {
+                        if refused.fetch_add(1, Ordering::Relaxed) == 0 {
+                            eprintln!("refused: {}", String::from_utf8_lossy(body));
+                        }
+                    }
+                }
+                anyhow::Ok(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    let refused = refused.load(Ordering::Relaxed);
+    ensure!(refused == 0, "{refused} transfers were refused");
+    // All are in when every sender's nonce is past its last.
+    let mut connection = Connection::open(address).await?;
+    for (sender, nonce) in last_nonce {
+        loop {
+            let count = connection
+                .call("eth_getTransactionCount", json!([sender, "latest"]))
+                .await?;
+            if quantity(&count)? > nonce {
+                break;
+            }
+            if start.elapsed() > LIMIT {
+                bail!("transfers of {sender} are not in a block after {LIMIT:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    Ok(transactions.len() as f64 / start.elapsed().as_secs_f64())
+        .and_then(|rate: f64| rate.is_finite().then_some(rate).context("no time passed"))
+}
