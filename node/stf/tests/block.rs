@@ -1,0 +1,723 @@
+//! Blocks, executed over nothing but trie nodes.
+
+mod common;
+
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
+use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, TxKind, U256, keccak256};
+use common::{
+    BASE_FEE, CONFIG, COUNTER_CODE, Chain, Deposit, ETHER, GAS_LIMIT, Queue, REVERTING_CODE, address_of,
+    encode, sign, transfer,
+};
+use op_alloy_consensus::TxDeposit;
+use stf::{
+    BlockError, Skip, Transaction,
+    config::{MAX_BLOCK_GAS_LIMIT, MIN_BLOCK_GAS_LIMIT},
+    inbox::MessageKind,
+    message::l1_attributes_source_hash,
+    output_root,
+    predeploys::{
+        BASE_FEE_VAULT, L1_ATTRIBUTES_DEPOSITOR, L1_FEE_VAULT, L2_TO_L1_MESSAGE_PASSER, OPERATOR_FEE_VAULT,
+        SEQUENCER_FEE_VAULT,
+    },
+};
+
+const COUNTER: Address = Address::repeat_byte(0xc0);
+const REVERTING: Address = Address::repeat_byte(0xfd);
+const ALICE: Address = Address::repeat_byte(0xa1);
+
+fn chain() -> Chain {
+    Chain::new(&[(COUNTER, COUNTER_CODE), (REVERTING, REVERTING_CODE)])
+}
+
+#[test]
+fn the_first_transaction_brings_the_newest_l1_report() {
+    let mut chain = chain();
+    let mut queue = Queue::default();
+    queue.info();
+    queue.info();
+    let built = chain.advance(&queue.messages, &[]);
+    let report = &queue.messages[1].header;
+    let attributes = chain.attributes();
+    assert_eq!(
+        (attributes.number, attributes.timestamp),
+        (report.l1_block_number, report.l1_timestamp)
+    );
+    assert_eq!(
+        (attributes.base_fee, attributes.blob_base_fee),
+        (report.base_fee, report.blob_base_fee)
+    );
+    assert_eq!((attributes.sequence_number, attributes.base_fee_scalar), (0, 1));
+    let [tx] = &built.block.transactions[..] else {
+        panic!("{:?}", built.block.transactions)
+    };
+    let deposit = tx.envelope().as_deposit().unwrap();
+    assert_eq!(
+        (deposit.from, deposit.source_hash),
+        (L1_ATTRIBUTES_DEPOSITOR, l1_attributes_source_hash(1))
+    );
+
+    chain.advance(&[], &[]);
+    chain.advance(&[], &[]);
+    assert_eq!(chain.attributes().sequence_number, 2, "blocks since the report");
+    assert_eq!(chain.attributes().number, report.l1_block_number);
+}
+
+#[test]
+fn header_fields_follow_the_rules() {
+    let mut chain = chain();
+    let genesis = chain.header.clone();
+    let mut queue = Queue::default();
+    queue.info();
+    queue.deposit(ALICE, Deposit::default());
+    let block = chain.advance(&queue.messages, &[]).block;
+    let header = &block.header;
+    assert_eq!(
+        (header.number, header.parent_hash, header.timestamp),
+        (1, genesis.hash_slow(), genesis.timestamp + 1)
+    );
+    assert_eq!(
+        header.extra_data.as_ref(),
+        2u64.to_be_bytes(),
+        "the queue index after the block"
+    );
+    assert_eq!(header.mix_hash, queue.messages[0].header.prev_randao);
+    assert_eq!(header.beneficiary, SEQUENCER_FEE_VAULT);
+    assert_eq!(header.withdrawals_root, genesis.withdrawals_root);
+    assert_eq!(
+        header.base_fee_per_gas,
+        Some(CONFIG.next_base_fee(BASE_FEE, 0, GAS_LIMIT))
+    );
+    assert_eq!(header.parent_beacon_block_root, Some(B256::ZERO));
+    let used = block.receipts.last().map(|receipt| receipt.cumulative_gas_used());
+    assert_eq!(Some(header.gas_used), used);
+    assert_eq!(block.hash, header.hash_slow());
+    let slot = U256::from(0);
+    assert_eq!(
+        chain.slot(HISTORY_STORAGE_ADDRESS, slot),
+        U256::from_be_bytes(genesis.hash_slow().0),
+        "EIP-2935"
+    );
+
+    // The passer's stand-in counts calls, so a call moves its storage root.
+    let call = TxEip1559 {
+        to: TxKind::Call(L2_TO_L1_MESSAGE_PASSER),
+        value: U256::ZERO,
+        gas_limit: 100_000,
+        ..transfer(0)
+    };
+    let next = chain.advance(&[], &[sign(1, call)]).block;
+    assert_ne!(next.header.withdrawals_root, header.withdrawals_root);
+    assert_eq!(next.header.extra_data, header.extra_data);
+    assert_eq!(
+        next.header.mix_hash, header.mix_hash,
+        "as long as no report comes"
+    );
+    assert_eq!(
+        chain.slot(HISTORY_STORAGE_ADDRESS, U256::from(1)),
+        U256::from_be_bytes(block.hash.0)
+    );
+    let outputs = [
+        output_root(header, block.hash),
+        output_root(&next.header, next.hash),
+    ];
+    assert_ne!(outputs[0], outputs[1]);
+}
+
+#[test]
+fn gas_limit_messages_are_clamped_and_the_last_one_counts() {
+    for (limits, expected) in [
+        (&[40_000_000u64][..], 40_000_000),
+        (&[40_000_000, 50_000_000], 50_000_000),
+        (&[0], MIN_BLOCK_GAS_LIMIT),
+        (&[MIN_BLOCK_GAS_LIMIT - 1], MIN_BLOCK_GAS_LIMIT),
+        (&[u64::MAX], MAX_BLOCK_GAS_LIMIT),
+    ] {
+        let mut chain = chain();
+        let mut queue = Queue::default();
+        limits
+            .iter()
+            .for_each(|limit| queue.config(0, U256::from(*limit)));
+        assert_eq!(
+            chain.advance(&queue.messages, &[]).block.header.gas_limit,
+            expected,
+            "{limits:?}"
+        );
+        assert_eq!(
+            chain.advance(&[], &[]).block.header.gas_limit,
+            expected,
+            "and stays"
+        );
+    }
+}
+
+#[test]
+fn deposits_mint_whether_they_succeed_or_not() {
+    let one = ETHER;
+    for (name, deposit, succeeds) in [
+        (
+            "transfer",
+            Deposit {
+                value: one,
+                ..Deposit::default()
+            },
+            true,
+        ),
+        (
+            "revert",
+            Deposit {
+                to: Some(REVERTING),
+                value: one,
+                ..Deposit::default()
+            },
+            false,
+        ),
+        (
+            "value over balance",
+            Deposit {
+                value: one * U256::from(9),
+                ..Deposit::default()
+            },
+            false,
+        ),
+        (
+            "greatest value",
+            Deposit {
+                value: U256::MAX,
+                ..Deposit::default()
+            },
+            false,
+        ),
+        (
+            "no gas",
+            Deposit {
+                gas_limit: 0,
+                ..Deposit::default()
+            },
+            false,
+        ),
+        (
+            "too little gas",
+            Deposit {
+                gas_limit: 20_999,
+                ..Deposit::default()
+            },
+            false,
+        ),
+        (
+            "creation that fails",
+            Deposit {
+                to: None,
+                input: vec![0xfe],
+                ..Deposit::default()
+            },
+            false,
+        ),
+        (
+            "creation",
+            Deposit {
+                to: None,
+                input: vec![0x00],
+                ..Deposit::default()
+            },
+            true,
+        ),
+    ] {
+        let mut chain = chain();
+        let mut queue = Queue::default();
+        queue.deposit(
+            ALICE,
+            Deposit {
+                mint: one * U256::from(2),
+                ..deposit.clone()
+            },
+        );
+        let built = chain.advance(&queue.messages, &[]);
+        assert_eq!(built.block.receipts.len(), 2, "{name}");
+        let receipt = built.block.receipts[1].as_deposit_receipt().unwrap();
+        assert_eq!(receipt.inner.status.coerce_status(), succeeds, "{name}");
+        assert_eq!(
+            (receipt.deposit_nonce, receipt.deposit_receipt_version),
+            (Some(0), Some(1)),
+            "{name}"
+        );
+        let moved = if succeeds { deposit.value } else { U256::ZERO };
+        assert_eq!(chain.balance(ALICE), one * U256::from(2) - moved, "{name}");
+        assert_eq!(chain.account(ALICE).nonce, 1, "{name}");
+    }
+}
+
+#[test]
+fn the_greatest_mint_is_what_a_deposit_transaction_can_carry() {
+    let mut chain = chain();
+    let mut queue = Queue::default();
+    for _ in 0..3 {
+        queue.deposit(
+            ALICE,
+            Deposit {
+                mint: U256::MAX,
+                ..Deposit::default()
+            },
+        );
+    }
+    chain.advance(&queue.messages, &[]);
+    assert_eq!(chain.balance(ALICE), U256::from(u128::MAX) * U256::from(3));
+}
+
+#[test]
+fn hostile_messages_mean_nothing_and_fail_nothing() {
+    let mut chain = chain();
+    let plain = chain.build(&[], &[]).block;
+    let mut queue = Queue::default();
+    let good = Deposit {
+        mint: ETHER,
+        ..Deposit::default()
+    };
+    for data in [vec![], vec![0; 92], vec![0xff; 93], vec![2; 200]] {
+        queue.push(MessageKind::Deposit, ALICE, data);
+    }
+    queue.deposit(
+        ALICE,
+        Deposit {
+            gas_limit: 20_000_001,
+            ..good.clone()
+        },
+    );
+    queue.deposit(
+        ALICE,
+        Deposit {
+            gas_limit: u64::MAX,
+            ..good.clone()
+        },
+    );
+    for data in [
+        vec![],
+        vec![0; 32],
+        vec![0; 34],
+        vec![3; 33],
+        vec![0xff; 33],
+        vec![0; 5_000],
+    ] {
+        queue.push(MessageKind::Config, ALICE, data);
+    }
+    let built = chain.build(&queue.messages, &[]);
+    assert_eq!(built.block.transactions.len(), 1, "none of them is a transaction");
+    assert_eq!(built.block.header.state_root, plain.header.state_root);
+    assert_eq!(built.block.header.gas_limit, plain.header.gas_limit);
+    assert_eq!(
+        built.block.header.extra_data.as_ref(),
+        (queue.messages.len() as u64).to_be_bytes()
+    );
+
+    // Data behind a report's header, and a good deposit after all that.
+    queue.push(MessageKind::L1Info, ALICE, vec![0xff; 100]);
+    queue.deposit(ALICE, good);
+    let built = chain.advance(&queue.messages, &[]);
+    assert_eq!(built.block.transactions.len(), 2);
+    assert_eq!(chain.balance(ALICE), ETHER);
+}
+
+#[test]
+fn extreme_reports_and_fees_fail_nothing() {
+    let mut chain = chain();
+    let mut queue = Queue::default();
+    queue.config(1, U256::MAX);
+    queue.config(2, U256::MAX);
+    queue.info();
+    let header = &mut queue.messages[2].header;
+    (header.l1_block_number, header.l1_timestamp) = (u64::MAX, u64::MAX);
+    (header.base_fee, header.blob_base_fee) = (U256::MAX, U256::MAX);
+    let built = chain.advance(&queue.messages, &[sign(1, transfer(0))]);
+    assert!(built.outcomes[0].is_err(), "nobody can pay this");
+    assert_eq!(chain.attributes().base_fee, U256::MAX);
+    let built = chain.advance(&[], &[sign(1, transfer(0))]);
+    assert!(built.outcomes[0].is_err());
+}
+
+#[test]
+fn deposits_create_contracts_and_call_them() {
+    let mut chain = chain();
+    let mut queue = Queue::default();
+    // Returns the counter's code.
+    let mut init = vec![
+        0x60,
+        COUNTER_CODE.len() as u8,
+        0x60,
+        12,
+        0x60,
+        0,
+        0x39,
+        0x60,
+        COUNTER_CODE.len() as u8,
+        0x60,
+        0,
+        0xf3,
+    ];
+    init.extend_from_slice(COUNTER_CODE);
+    queue.deposit(
+        ALICE,
+        Deposit {
+            to: None,
+            input: init,
+            gas_limit: 1_000_000,
+            ..Deposit::default()
+        },
+    );
+    let created = ALICE.create(0);
+    queue.deposit(
+        ALICE,
+        Deposit {
+            to: Some(created),
+            input: vec![7; 40],
+            ..Deposit::default()
+        },
+    );
+    let built = chain.advance(&queue.messages, &[]);
+    assert!(chain.has_code(created));
+    assert_eq!(chain.slot(created, U256::ZERO), U256::from(1));
+    let logs = built.block.receipts[2].logs();
+    assert_eq!(
+        (logs.len(), logs[0].address, &logs[0].data.data[..]),
+        (1, created, &[7; 40][..])
+    );
+    assert_ne!(built.block.header.logs_bloom, Bloom::ZERO);
+}
+
+/// Candidates that cannot be in a block, whatever their content.
+fn unfit() -> Vec<(&'static str, Result<Transaction, Skip>)> {
+    let recover = |bytes: Vec<u8>| Transaction::recover(bytes.into());
+    let good = encode(1, transfer(0)).to_vec();
+    let mut deposit = Vec::new();
+    let minting = TxDeposit {
+        from: ALICE,
+        mint: u128::MAX,
+        gas_limit: 100_000,
+        ..TxDeposit::default()
+    };
+    minting.encode_2718(&mut deposit);
+    let signature = |r: U256, s: U256| {
+        let tx = transfer(0).into_signed(Signature::new(r, s, false));
+        recover(tx.encoded_2718())
+    };
+    let half = U256::from_be_slice(&alloy_primitives::hex!(
+        "7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0"
+    ));
+    vec![
+        ("nothing", recover(vec![])),
+        ("noise", recover(vec![0xc0, 1, 2, 3])),
+        ("cut", recover(good[..good.len() - 1].to_vec())),
+        ("byte behind", recover([&good[..], &[0]].concat())),
+        ("unknown type", recover([&[5], &good[1..]].concat())),
+        ("blob", recover([&[3], &good[1..]].concat())),
+        ("deposit", recover(deposit)),
+        ("zero r", signature(U256::ZERO, U256::from(1))),
+        ("great s", signature(U256::from(1), half + U256::from(1))),
+        ("great r", signature(U256::MAX, U256::from(1))),
+    ]
+}
+
+#[test]
+fn skipped_transactions_leave_no_trace() {
+    for (name, result) in unfit() {
+        assert!(result.is_err(), "{name}");
+    }
+    let chain = chain();
+    let poor = 77;
+    let skipped = [
+        ("nonce too high", sign(1, transfer(2))),
+        ("nonce too low", sign(1, transfer(0))),
+        ("no balance", sign(poor, transfer(0))),
+        (
+            "value over balance",
+            sign(
+                2,
+                TxEip1559 {
+                    value: U256::MAX,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "fee below base fee",
+            sign(
+                2,
+                TxEip1559 {
+                    max_fee_per_gas: 5,
+                    max_priority_fee_per_gas: 5,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "tip over fee",
+            sign(
+                2,
+                TxEip1559 {
+                    max_priority_fee_per_gas: u128::MAX,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "another chain",
+            sign(
+                2,
+                TxEip1559 {
+                    chain_id: 1,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "intrinsic gas",
+            sign(
+                2,
+                TxEip1559 {
+                    gas_limit: 20_999,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "floor gas",
+            sign(
+                2,
+                TxEip1559 {
+                    gas_limit: 23_000,
+                    input: vec![1; 100].into(),
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "over the block's gas",
+            sign(
+                2,
+                TxEip1559 {
+                    gas_limit: GAS_LIMIT,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "greatest gas",
+            sign(
+                2,
+                TxEip1559 {
+                    gas_limit: u64::MAX,
+                    max_fee_per_gas: u128::MAX,
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "init code too long",
+            sign(
+                2,
+                TxEip1559 {
+                    to: TxKind::Create,
+                    gas_limit: 10_000_000,
+                    input: vec![0; 49_153].into(),
+                    ..transfer(0)
+                },
+            ),
+        ),
+        (
+            "deposit",
+            Transaction::deposit(TxDeposit {
+                mint: u128::MAX,
+                gas_limit: 50_000,
+                ..TxDeposit::default()
+            }),
+        ),
+    ];
+    let good = [
+        sign(1, transfer(0)),
+        sign(
+            2,
+            TxEip1559 {
+                to: TxKind::Call(COUNTER),
+                gas_limit: 60_000,
+                ..transfer(0)
+            },
+        ),
+    ];
+    let mut queue = Queue::default();
+    queue.info();
+    queue.deposit(
+        ALICE,
+        Deposit {
+            mint: ETHER,
+            ..Deposit::default()
+        },
+    );
+    let expected = chain.build(&queue.messages, &good);
+    assert!(
+        expected.outcomes.iter().all(Result::is_ok),
+        "{:?}",
+        expected.outcomes
+    );
+
+    for (name, tx) in &skipped {
+        let built = chain.build(&queue.messages, &[good[0].clone(), tx.clone(), good[1].clone()]);
+        assert!(built.outcomes[1].is_err(), "{name}");
+        assert_eq!(built.block.hash, expected.block.hash, "{name}");
+    }
+    let mut all = vec![good[0].clone()];
+    all.extend(skipped.iter().map(|(_, tx)| tx.clone()));
+    all.push(good[1].clone());
+    all.extend(skipped.iter().map(|(_, tx)| tx.clone()));
+    let built = chain.build(&queue.messages, &all);
+    assert_eq!(built.block.hash, expected.block.hash);
+    assert_eq!(built.block.transactions.len(), 4);
+}
+
+#[test]
+fn fees_go_to_the_vaults_and_changed_parameters_count_at_once() {
+    let mut chain = chain();
+    let mut queue = Queue::default();
+    queue.config(1, (U256::from(5_000_000) << 32) | U256::from(1_000_000));
+    queue.config(2, (U256::from(3_000_000) << 64) | U256::from(12_345));
+    queue.info();
+    let sender = address_of(1);
+    let before = chain.balance(sender);
+    let built = chain.advance(&queue.messages, &[sign(1, transfer(0))]);
+    assert_eq!(built.outcomes, [Ok(())]);
+    let base_fee = U256::from(built.block.header.base_fee_per_gas.unwrap());
+    let gas = U256::from(21_000);
+    let tip = chain.balance(SEQUENCER_FEE_VAULT);
+    assert_eq!(tip, gas * U256::from(1_000));
+    assert_eq!(chain.balance(BASE_FEE_VAULT), gas * base_fee);
+    // Isthmus: gas × scalar ÷ 10^6 + constant.
+    let operator = gas * U256::from(3) + U256::from(12_345);
+    assert_eq!(chain.balance(OPERATOR_FEE_VAULT), operator);
+    // Fjord: the smallest transaction counts 100 bytes; scalars in millionths, sizes too.
+    let report = &queue.messages[2].header;
+    let price = U256::from(16) * U256::from(5_000_000) * report.base_fee
+        + U256::from(1_000_000) * report.blob_base_fee;
+    let l1 = U256::from(100_000_000) * price / U256::from(10).pow(U256::from(12));
+    assert_eq!(chain.balance(L1_FEE_VAULT), l1);
+    let paid = before - chain.balance(sender);
+    assert_eq!(paid, U256::from(5) + tip + gas * base_fee + operator + l1);
+}
+
+#[test]
+fn the_gas_of_the_block_is_what_user_transactions_get() {
+    let chain = chain();
+    // 32 bytes that burn all they are given.
+    let burner = Address::repeat_byte(0xbe);
+    let chain_with = Chain::new(&[
+        (burner, &[0xfe]),
+        (COUNTER, COUNTER_CODE),
+        (REVERTING, REVERTING_CODE),
+    ]);
+    let used = chain.build(&[], &[]).block.header.gas_used;
+    let burn = |gas_limit: u64| TxEip1559 {
+        to: TxKind::Call(burner),
+        value: U256::ZERO,
+        gas_limit,
+        ..transfer(0)
+    };
+    let fits = chain_with.build(&[], &[sign(1, burn(GAS_LIMIT - used)), sign(2, transfer(0))]);
+    assert_eq!(fits.outcomes[0], Ok(()));
+    assert!(
+        matches!(
+            fits.outcomes[1],
+            Err(Skip::BlockGas {
+                limit: 21_000,
+                left: 0
+            })
+        ),
+        "{:?}",
+        fits.outcomes
+    );
+    assert_eq!(fits.block.header.gas_used, GAS_LIMIT);
+    let over = chain_with.build(&[], &[sign(1, burn(GAS_LIMIT - used + 1)), sign(2, transfer(0))]);
+    assert!(over.outcomes[0].is_err());
+    assert_eq!(over.outcomes[1], Ok(()));
+}
+
+/// Some blocks with something of everything.
+fn busy(chain: &mut Chain, mut each: impl FnMut(&Chain, &[stf::Message], &[Transaction])) {
+    let mut queue = Queue::default();
+    for round in 0..8u64 {
+        let start = queue.messages.len();
+        queue.info();
+        queue.deposit(
+            ALICE,
+            Deposit {
+                mint: ETHER,
+                value: U256::from(round),
+                ..Deposit::default()
+            },
+        );
+        queue.deposit(
+            ALICE,
+            Deposit {
+                to: Some(REVERTING),
+                mint: U256::from(1),
+                ..Deposit::default()
+            },
+        );
+        queue.push(MessageKind::Deposit, ALICE, vec![1, 2, 3]);
+        let to = Address::from_word(keccak256(round.to_be_bytes()));
+        let transactions = [
+            sign(
+                1,
+                TxEip1559 {
+                    to: TxKind::Call(to),
+                    ..transfer(2 * round)
+                },
+            ),
+            sign(
+                1,
+                TxEip1559 {
+                    to: TxKind::Call(COUNTER),
+                    gas_limit: 80_000,
+                    ..transfer(2 * round + 1)
+                },
+            ),
+            sign(1, transfer(round)),
+            // Creates an account that destroys itself in its creation: SELFDESTRUCT(caller).
+            sign(
+                2,
+                TxEip1559 {
+                    to: TxKind::Create,
+                    gas_limit: 200_000,
+                    input: Bytes::from_static(&[0x33, 0xff]),
+                    ..transfer(round)
+                },
+            ),
+        ];
+        each(chain, &queue.messages[start..], &transactions);
+        chain.advance(&queue.messages[start..], &transactions);
+    }
+    assert_eq!(chain.header.number, 8);
+    assert_eq!(chain.cursor(), queue.messages.len() as u64);
+    assert_eq!(chain.slot(COUNTER, U256::ZERO), U256::from(8));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_block_over_the_state_and_over_its_witness() {
+    busy(&mut chain(), |chain, messages, transactions| {
+        let first = chain.build(messages, transactions);
+        let again = chain.build(messages, transactions);
+        assert_eq!(first.block.hash, again.block.hash);
+        let over_witness = chain.build_on(&first.read, messages, transactions).unwrap();
+        assert_eq!(over_witness.block.header, first.block.header);
+        assert_eq!(over_witness.block.changes, first.block.changes);
+    });
+}
+
+/// A witness that lacks a node gives no block, as opposed to another one; and none of its nodes is there for nothing.
+#[test]
+fn a_lacking_witness_gives_no_block() {
+    busy(&mut chain(), |chain, messages, transactions| {
+        let read = chain.build(messages, transactions).read;
+        for lacking in read.without_each() {
+            let result = chain.build_on(&lacking, messages, transactions);
+            assert!(matches!(result, Err(BlockError::Database(_))));
+        }
+    });
+}
