@@ -20,22 +20,49 @@ use crate::l1::{InboxEvent, L1Block, L1Update};
 /// can still be matched.
 const KEPT_L1_BLOCKS: u64 = 256;
 
+/// L2 blocks after which a commit is due. What a transaction writes is in memory until it commits; fewer commits
+/// write upper tree pages less often.
+const DERIVED_PER_COMMIT: u64 = 500;
+
+/// How many L2 blocks the batches in an L1 block hold.
+fn derived_blocks(block: &L1Block) -> u64 {
+    let count = |event: &InboxEvent| match event {
+        InboxEvent::Batch { header, .. } => header.block_count,
+        InboxEvent::Message { .. } => 0,
+    };
+    block.events.iter().map(count).sum()
+}
+
 impl Chain {
-    /// Applies what the follower has read from L1. All of it, or nothing.
+    /// Applies what the follower has read from L1: of each L1 block everything, or nothing. If it fails, the cursor
+    /// tells how far it came.
     pub fn apply_l1(&self, update: L1Update) -> Result<(), ChainError> {
-        self.write(|head, events| {
-            let mut writer = self.database().write()?;
-            match update {
-                L1Update::Blocks(blocks) => {
-                    for block in blocks {
-                        self.apply_block(head, &mut writer, block, events)?;
-                    }
+        let L1Update::Blocks(blocks) = update else {
+            return self.write(|head, events| {
+                let mut writer = self.database().write()?;
+                match update {
+                    L1Update::Rewind { to } => self.rewind(head, &mut writer, to, events)?,
+                    L1Update::Finalized(l1_number) => finalize(&mut writer, l1_number)?,
+                    L1Update::Blocks(_) => {}
                 }
-                L1Update::Rewind { to } => self.rewind(head, &mut writer, to, events)?,
-                L1Update::Finalized(l1_number) => finalize(&mut writer, l1_number)?,
-            }
-            Ok(writer.commit()?)
-        })
+                Ok(writer.commit()?)
+            });
+        };
+        let mut blocks = blocks.into_iter().peekable();
+        while blocks.peek().is_some() {
+            self.write(|head, events| {
+                let mut writer = self.database().write()?;
+                let mut derived = 0;
+                while derived < DERIVED_PER_COMMIT
+                    && let Some(block) = blocks.next()
+                {
+                    derived += derived_blocks(&block);
+                    self.apply_block(head, &mut writer, block, events)?;
+                }
+                Ok(writer.commit()?)
+            })?;
+        }
+        Ok(())
     }
 
     fn apply_block(
