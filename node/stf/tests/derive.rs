@@ -1,4 +1,5 @@
 //! From batches and the queue to the inputs of blocks.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -49,6 +49,8 @@ pub const MAX_DECOMPRESSED_SIZE: usize = 4 << 20;
 /// The payload version this code reads and writes.
 const VERSION: u8 = 1;
 
+/// The decoder takes what is no other kind for this.
+#[cfg(feature = "std")]
 const KIND_LEGACY_UNPROTECTED: u8 = 0;
 const KIND_LEGACY: u8 = 1;
 const KIND_EIP1559: u8 = 2;

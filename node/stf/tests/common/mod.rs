@@ -1,5 +1,5 @@
 //! A chain in memory: blocks executed over nothing but trie nodes and codes.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 use std::collections::BTreeMap;
 
@@ -174,7 +174,8 @@ impl World {
             nodes: nodes
                 .iter()
                 .enumerate()
-                .filter_map(|(index, (_, rlp))| (index != lacking).then(|| rlp.clone()))
+                .filter(|(index, _)| *index != lacking)
+                .map(|(_, (_, rlp))| rlp.clone())
                 .collect(),
             codes: self.codes.clone(),
             hashes: self.hashes.clone(),
@@ -257,6 +258,7 @@ impl Chain {
         let mut contract = |address: Address, code: &[u8], changes: &mut StateChanges| {
             let code_hash = keccak256(code);
             world.codes.insert(code_hash, Bytes::copy_from_slice(code));
+            changes.codes.push((code_hash, Bytes::copy_from_slice(code)));
             changes.accounts.push((
                 keccak256(address),
                 Some(Account {
