@@ -18,6 +18,9 @@ use crate::{
 /// How long heavy work waits for its turn.
 const HEAVY_WAIT: Duration = Duration::from_secs(10);
 
+/// Turns on the smallest machines: more than one, so that a long trace does not hold up every call.
+const LEAST_TURNS: usize = 4;
+
 /// Everything that methods need.
 pub(crate) struct Rpc {
     pub(crate) chain: Chain,
@@ -27,13 +30,15 @@ pub(crate) struct Rpc {
     pub(crate) forward: Option<Forward>,
     pub(crate) recent: Recent,
     pub(crate) filters: Filters,
-    /// Turns for heavy work, one for each processor.
+    /// Turns for heavy work, about one for each processor.
     heavy: Arc<Semaphore>,
 }
 
 impl Rpc {
     pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>) -> Self {
-        let turns = std::thread::available_parallelism().map_or(2, usize::from);
+        let turns = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .max(LEAST_TURNS);
         Self {
             chain,
             pool,
@@ -101,7 +106,8 @@ impl Rpc {
 
     /// The height at which a state is asked for; the latest if nothing is said.
     pub(crate) fn height(&self, block: Option<BlockId>) -> Result<u64, RpcError> {
-        self.existing(block.unwrap_or_default())?.ok_or(RpcError::HeaderNotFound)
+        self.existing(block.unwrap_or_default())?
+            .ok_or(RpcError::HeaderNotFound)
     }
 
     /// The state that is asked for; the latest if nothing is said.
@@ -137,7 +143,9 @@ impl Rpc {
             return Ok(Some(found));
         }
         let reader = self.reader()?;
-        let Some(location) = reader.find_transaction(hash)? else { return Ok(None) };
+        let Some(location) = reader.find_transaction(hash)? else {
+            return Ok(None);
+        };
         let block = match self.recent.block(location.block) {
             Some(block) => Some(block),
             None => Block::read(&reader, location.block)?,

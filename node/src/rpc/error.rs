@@ -112,7 +112,9 @@ impl From<RpcError> for ErrorObjectOwned {
         match error {
             RpcError::Remote(error) => error,
             RpcError::InvalidParams(_) => ErrorObject::owned(INVALID_PARAMS, message, None::<()>),
-            RpcError::Reverted(data) => ErrorObject::owned(REVERTED, message, Some(hex::encode_prefixed(data))),
+            RpcError::Reverted(data) => {
+                ErrorObject::owned(REVERTED, message, Some(hex::encode_prefixed(data)))
+            }
             RpcError::SyncTimeout { hash, .. } => ErrorObject::owned(SYNC_TIMEOUT, message, Some(hash)),
             RpcError::Limit(_) => ErrorObject::owned(LIMIT_EXCEEDED, message, None::<()>),
             RpcError::Internal => ErrorObject::owned(INTERNAL, message, None::<()>),
@@ -141,7 +143,11 @@ mod tests {
 
     fn object(error: RpcError) -> (i32, String, Option<String>) {
         let object = ErrorObjectOwned::from(error);
-        (object.code(), object.message().into(), object.data().map(|data| data.get().into()))
+        (
+            object.code(),
+            object.message().into(),
+            object.data().map(|data| data.get().into()),
+        )
     }
 
     #[test]
@@ -170,19 +176,34 @@ mod tests {
 
     #[test]
     fn pruned_and_future_states_differ() {
-        let pruned = db::Error::NoState { height: 3, oldest: 10, newest: 20 };
+        let pruned = db::Error::NoState {
+            height: 3,
+            oldest: 10,
+            newest: 20,
+        };
         assert_eq!(
             object(pruned.into()),
-            (-32000, "state of block 3 is pruned: state is kept from block 10 on".into(), None)
+            (
+                -32000,
+                "state of block 3 is pruned: state is kept from block 10 on".into(),
+                None
+            )
         );
-        let future = db::Error::NoState { height: 30, oldest: 10, newest: 20 };
+        let future = db::Error::NoState {
+            height: 30,
+            oldest: 10,
+            newest: 20,
+        };
         assert_eq!(object(future.into()).1, "header not found");
     }
 
     #[test]
     fn a_sync_timeout_names_the_transaction() {
         let hash = B256::repeat_byte(7);
-        let (code, _, data) = object(RpcError::SyncTimeout { hash, milliseconds: 5 });
+        let (code, _, data) = object(RpcError::SyncTimeout {
+            hash,
+            milliseconds: 5,
+        });
         assert_eq!((code, data), (4, Some(format!("\"{hash}\""))));
     }
 }

@@ -2,7 +2,6 @@
 
 use alloy::{
     consensus::Header,
-    eips::eip2930::AccessList,
     primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
     rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
 };
@@ -12,7 +11,10 @@ use op_revm::{
 };
 use revm::{
     Context, DatabaseRef,
-    context::{BlockEnv, TxEnv, result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction}},
+    context::{
+        BlockEnv, TxEnv,
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+    },
     context_interface::either::Either,
     database::CacheDB,
     state::{AccountInfo, Bytecode},
@@ -36,7 +38,11 @@ impl DatabaseRef for StoredState {
     type Error = StateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
-        Ok(self.0.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
+        Ok(self
+            .0
+            .at()?
+            .account(&keccak256(address))?
+            .map(|account| account_info(&account)))
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StateError> {
@@ -84,8 +90,11 @@ impl CallSite {
         chain_id: u64,
         overrides: Overrides,
     ) -> Result<Self, RpcError> {
-        let mut site =
-            Self { state: CacheDB::new(StoredState(view)), block: block_env(header), chain_id };
+        let mut site = Self {
+            state: CacheDB::new(StoredState(view)),
+            block: block_env(header),
+            chain_id,
+        };
         site.apply(overrides)?;
         Ok(site)
     }
@@ -117,7 +126,16 @@ impl CallSite {
 }
 
 fn override_block(env: &mut BlockEnv, state: &mut CallState, overrides: BlockOverrides) {
-    let BlockOverrides { number, time, gas_limit, coinbase, random, base_fee, block_hash, .. } = overrides;
+    let BlockOverrides {
+        number,
+        time,
+        gas_limit,
+        coinbase,
+        random,
+        base_fee,
+        block_hash,
+        ..
+    } = overrides;
     env.number = number.unwrap_or(env.number);
     env.timestamp = time.map_or(env.timestamp, U256::from);
     env.gas_limit = gas_limit.unwrap_or(env.gas_limit);
@@ -134,7 +152,10 @@ fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(),
         if change.move_precompile_to.is_some() {
             return Err(RpcError::invalid("movePrecompileToAddress is not supported"));
         }
-        let mut info = state.basic_ref(address).map_err(RpcError::internal)?.unwrap_or_default();
+        let mut info = state
+            .basic_ref(address)
+            .map_err(RpcError::internal)?
+            .unwrap_or_default();
         info.balance = change.balance.unwrap_or(info.balance);
         info.nonce = change.nonce.unwrap_or(info.nonce);
         if let Some(code) = change.code {
@@ -147,14 +168,18 @@ fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(),
         };
         match (change.state, change.state_diff) {
             (Some(_), Some(_)) => {
-                return Err(RpcError::invalid(format!("account {address} has both 'state' and 'stateDiff'")));
+                return Err(RpcError::invalid(format!(
+                    "account {address} has both 'state' and 'stateDiff'"
+                )));
             }
             (Some(all), None) => state
                 .replace_account_storage(address, slots(all).collect())
                 .map_err(RpcError::internal)?,
             (None, Some(some)) => {
                 for (key, value) in slots(some) {
-                    state.insert_account_storage(address, key, value).map_err(RpcError::internal)?;
+                    state
+                        .insert_account_storage(address, key, value)
+                        .map_err(RpcError::internal)?;
                 }
             }
             (None, None) => {}
@@ -183,7 +208,9 @@ pub(crate) fn call_tx(
         ));
     }
     if let Some(found) = request.chain_id.filter(|found| *found != chain_id) {
-        return Err(RpcError::invalid(format!("chainId does not match node's (have={found}, want={chain_id})")));
+        return Err(RpcError::invalid(format!(
+            "chainId does not match node's (have={found}, want={chain_id})"
+        )));
     }
     if request.has_eip4844_fields() {
         return Err(RpcError::invalid("blob transactions are not supported"));
@@ -195,7 +222,10 @@ pub(crate) fn call_tx(
     let caller = request.from.unwrap_or_default();
     let nonce = match request.nonce {
         Some(nonce) => nonce,
-        None => state.basic_ref(caller).map_err(RpcError::internal)?.map_or(0, |info| info.nonce),
+        None => state
+            .basic_ref(caller)
+            .map_err(RpcError::internal)?
+            .map_or(0, |info| info.nonce),
     };
     let authorizations = request.authorization_list.clone().unwrap_or_default();
     let tx_type = match () {
@@ -214,13 +244,17 @@ pub(crate) fn call_tx(
         data: input.cloned().unwrap_or_default(),
         nonce,
         chain_id: Some(chain_id),
-        access_list: request.access_list.clone().unwrap_or(AccessList::default()),
+        access_list: request.access_list.clone().unwrap_or_default(),
         gas_priority_fee: dynamic.then(|| request.max_priority_fee_per_gas.unwrap_or_default()),
         authorization_list: authorizations.into_iter().map(Either::Left).collect(),
         ..TxEnv::default()
     };
     // A call has no encoding. An empty one costs nothing on L1.
-    Ok(OpTransaction { base, enveloped_tx: Some(Bytes::new()), deposit: Default::default() })
+    Ok(OpTransaction {
+        base,
+        enveloped_tx: Some(Bytes::new()),
+        deposit: Default::default(),
+    })
 }
 
 /// Why the EVM refuses a call, in geth's words.
@@ -233,9 +267,12 @@ pub(crate) fn refusal(error: CallError) -> RpcError {
             InvalidTransaction::GasPriceLessThanBasefee => {
                 RpcError::refused("max fee per gas less than block base fee")
             }
-            InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
-                RpcError::refused(format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}"))
-            }
+            InvalidTransaction::CallGasCostMoreThanGasLimit {
+                initial_gas,
+                gas_limit,
+            } => RpcError::refused(format!(
+                "intrinsic gas too low: have {gas_limit}, want {initial_gas}"
+            )),
             invalid => RpcError::refused(invalid),
         },
         EVMError::Transaction(error) => RpcError::refused(error),

@@ -12,12 +12,7 @@ use op_alloy_consensus::OpTxEnvelope;
 use op_alloy_rpc_types::OpTransactionRequest;
 use serde::Serialize;
 
-use super::{
-    RpcError,
-    calls::estimate,
-    context::Rpc,
-    evm::Overrides,
-};
+use super::{RpcError, calls::estimate, context::Rpc, evm::Overrides};
 
 /// A complete transaction without its signature (in the place of which there are zeros).
 #[derive(Clone, Debug, Serialize)]
@@ -35,12 +30,17 @@ impl Rpc {
         request.chain_id.get_or_insert(chain_id);
         if request.nonce.is_none() {
             let sender = request.from.unwrap_or_default();
-            let nonce = self.clone().transaction_count(sender, Some(BlockId::pending())).await?;
+            let nonce = self
+                .clone()
+                .transaction_count(sender, Some(BlockId::pending()))
+                .await?;
             request.nonce = Some(nonce.saturating_to());
         }
         request.input.normalize_input();
         if request.gas_price.is_none() {
-            let tip = *request.max_priority_fee_per_gas.get_or_insert_with(|| self.suggested_tip());
+            let tip = *request
+                .max_priority_fee_per_gas
+                .get_or_insert_with(|| self.suggested_tip());
             if request.max_fee_per_gas.is_none() {
                 let head = self.chain.heads().unsafe_head.number;
                 let block = self.block(head)?.ok_or(RpcError::HeaderNotFound)?;
@@ -65,6 +65,9 @@ impl Rpc {
             .map_err(|_| RpcError::invalid("fields of different transaction types are given together"))?;
         let unsigned = Signature::new(U256::ZERO, U256::ZERO, false);
         let tx: OpTxEnvelope = tx.into_signed(unsigned).into();
-        Ok(Filled { raw: tx.encoded_2718().into(), tx })
+        Ok(Filled {
+            raw: tx.encoded_2718().into(),
+            tx,
+        })
     }
 }

@@ -40,7 +40,10 @@ struct Entry {
 
 #[derive(Debug)]
 enum Kind {
-    Logs { filter: Box<Filter>, follower: Follower },
+    Logs {
+        filter: Box<Filter>,
+        follower: Follower,
+    },
     Blocks(Follower),
     /// Of a replica, which has no pool, there is nothing to tell.
     Transactions(Option<Receiver<Arc<PoolTx>>>),
@@ -54,17 +57,29 @@ impl Filters {
         let mut filters = self.0.lock();
         filters.retain(|_, entry| entry.polled.elapsed() < EXPIRY);
         if filters.len() >= MAX_FILTERS {
-            return Err(RpcError::Limit(format!("too many filters: {MAX_FILTERS} are in use")));
+            return Err(RpcError::Limit(format!(
+                "too many filters: {MAX_FILTERS} are in use"
+            )));
         }
         // Not to be guessed: a filter can be polled and removed by everybody who knows its id.
-        let id = U128::from(u128::from_be_bytes(B256::random()[..16].try_into().unwrap_or_default()));
-        filters.insert(id, Entry { polled: Instant::now(), kind: Arc::new(Mutex::new(kind)) });
+        let id = U128::from(u128::from_be_bytes(
+            B256::random()[..16].try_into().unwrap_or_default(),
+        ));
+        filters.insert(
+            id,
+            Entry {
+                polled: Instant::now(),
+                kind: Arc::new(Mutex::new(kind)),
+            },
+        );
         Ok(id)
     }
 
     fn get(&self, id: &U128) -> Result<Arc<Mutex<Kind>>, RpcError> {
         let mut filters = self.0.lock();
-        let entry = filters.get_mut(id).filter(|entry| entry.polled.elapsed() < EXPIRY);
+        let entry = filters
+            .get_mut(id)
+            .filter(|entry| entry.polled.elapsed() < EXPIRY);
         let entry = entry.ok_or_else(|| RpcError::refused("filter not found"))?;
         entry.polled = Instant::now();
         Ok(entry.kind.clone())
@@ -79,10 +94,16 @@ impl Rpc {
     pub(crate) async fn new_filter(self: Arc<Self>, filter: Filter) -> Result<U128, RpcError> {
         check_filter(&filter)?;
         if filter.block_option.as_block_hash().is_none() {
-            filter.block_option.ensure_valid_block_range().map_err(|error| RpcError::invalid(error.to_string()))?;
+            filter
+                .block_option
+                .ensure_valid_block_range()
+                .map_err(|error| RpcError::invalid(error.to_string()))?;
         }
         let follower = Follower::new(&self);
-        self.filters.add(Kind::Logs { filter: Box::new(filter), follower })
+        self.filters.add(Kind::Logs {
+            filter: Box::new(filter),
+            follower,
+        })
     }
 
     pub(crate) async fn new_block_filter(self: Arc<Self>) -> Result<U128, RpcError> {
@@ -102,9 +123,8 @@ impl Rpc {
         let kind = self.filters.get(&id)?;
         self.heavy(move |rpc| match &mut *kind.lock() {
             Kind::Logs { filter, follower } => {
-                let changes = follower.drain(rpc)?;
                 let mut logs = Vec::new();
-                for change in changes {
+                follower.drain(rpc, |change| {
                     let (block, removed) = match change {
                         Change::New(block) => (block, false),
                         Change::Gone(block) => (block, true),
@@ -112,15 +132,21 @@ impl Rpc {
                     if in_range(rpc, filter, block.number()) {
                         logs.extend(block_logs(&block, filter, removed));
                     }
-                }
-                Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs) })
+                })?;
+                Ok(if logs.is_empty() {
+                    Changes::Empty
+                } else {
+                    Changes::Logs(logs)
+                })
             }
             Kind::Blocks(follower) => {
-                let new = follower.drain(rpc)?.into_iter().filter_map(|change| match change {
-                    Change::New(block) => Some(block.hash),
-                    Change::Gone(_) => None,
-                });
-                Ok(hashes(new.collect()))
+                let mut new = Vec::new();
+                follower.drain(rpc, |change| {
+                    if let Change::New(block) = change {
+                        new.push(block.hash);
+                    }
+                })?;
+                Ok(hashes(new))
             }
             Kind::Transactions(pending) => {
                 let mut new = Vec::new();
@@ -161,5 +187,9 @@ fn in_range(rpc: &Rpc, filter: &Filter, number: u64) -> bool {
 }
 
 fn hashes(hashes: Vec<B256>) -> Changes {
-    if hashes.is_empty() { Changes::Empty } else { Changes::Hashes(hashes) }
+    if hashes.is_empty() {
+        Changes::Empty
+    } else {
+        Changes::Hashes(hashes)
+    }
 }

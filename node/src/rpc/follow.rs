@@ -10,9 +10,8 @@ use tokio::sync::broadcast::{
 use super::{RpcError, block::Block, context::Rpc};
 use crate::chain::ChainEvent;
 
-/// Blocks read from the database for a follower that is too far behind; one that is even further behind misses what
-/// came before these.
-const MAX_CATCH_UP: u64 = 4096;
+/// Blocks that are read from the database at a time for a follower that is too far behind.
+const CATCH_UP: u64 = 32;
 
 /// A change of the chain.
 #[derive(Clone, Debug)]
@@ -29,6 +28,8 @@ pub(crate) struct Follower {
     events: Receiver<ChainEvent>,
     /// The newest block that was told of.
     last: u64,
+    /// Blocks have to be read before events are of use again.
+    is_behind: bool,
 }
 
 impl Follower {
@@ -36,26 +37,39 @@ impl Follower {
     pub(crate) fn new(rpc: &Rpc) -> Self {
         // In this order, so that a block in between is not missed; it is told of only once, by its number.
         let events = rpc.chain.subscribe();
-        Self { events, last: rpc.chain.heads().unsafe_head.number }
-    }
-
-    /// Waits for the next changes. `None` if the chain has closed.
-    pub(crate) async fn next(&mut self, rpc: &Rpc) -> Option<Result<Vec<Change>, RpcError>> {
-        match self.events.recv().await {
-            Ok(event) => Some(Ok(self.changes(rpc, event))),
-            Err(RecvError::Lagged(_)) => Some(self.catch_up(rpc)),
-            Err(RecvError::Closed) => None,
+        Self {
+            events,
+            last: rpc.chain.heads().unsafe_head.number,
+            is_behind: false,
         }
     }
 
-    /// All changes since the last time.
-    pub(crate) fn drain(&mut self, rpc: &Rpc) -> Result<Vec<Change>, RpcError> {
-        let mut changes = Vec::new();
+    /// Waits for the next changes. `None` if the chain has closed.
+    pub(crate) async fn next(&mut self, rpc: &Arc<Rpc>) -> Option<Result<Vec<Change>, RpcError>> {
+        if !self.is_behind {
+            match self.events.recv().await {
+                Ok(event) => return Some(Ok(self.changes(rpc, event))),
+                Err(RecvError::Lagged(_)) => self.fall_behind(),
+                Err(RecvError::Closed) => return None,
+            }
+        }
+        let (first, last) = self.next_range(rpc);
+        let read = rpc.clone().heavy(move |rpc| read(rpc, first, last));
+        Some(read.await.inspect(|_| self.last = last))
+    }
+
+    /// Tells of all changes since the last time.
+    pub(crate) fn drain(&mut self, rpc: &Rpc, mut tell: impl FnMut(Change)) -> Result<(), RpcError> {
         loop {
+            while self.is_behind {
+                let (first, last) = self.next_range(rpc);
+                read(rpc, first, last)?.into_iter().for_each(&mut tell);
+                self.last = last;
+            }
             match self.events.try_recv() {
-                Ok(event) => changes.extend(self.changes(rpc, event)),
-                Err(TryRecvError::Lagged(_)) => changes.extend(self.catch_up(rpc)?),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(changes),
+                Ok(event) => self.changes(rpc, event).into_iter().for_each(&mut tell),
+                Err(TryRecvError::Lagged(_)) => self.fall_behind(),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
         }
     }
@@ -72,27 +86,45 @@ impl Follower {
             }
             ChainEvent::Reorg { to, dropped } => {
                 // Newest first, as they are undone.
-                let told = dropped.iter().rev().filter(|block| block.header.number <= self.last);
-                let changes = told.map(|block| Change::Gone(Arc::new(Block::new(block.clone())))).collect();
+                let told = dropped
+                    .iter()
+                    .rev()
+                    .filter(|block| block.header.number <= self.last);
+                let changes = told
+                    .map(|block| Change::Gone(Arc::new(Block::new(block.clone()))))
+                    .collect();
                 self.last = self.last.min(to.number);
                 changes
             }
         }
     }
 
-    /// Reads the blocks up to the head, and skips the events that tell of them.
-    fn catch_up(&mut self, rpc: &Rpc) -> Result<Vec<Change>, RpcError> {
+    /// Gives up on old events. Those from here on tell of blocks that will have been read, and then of newer ones.
+    fn fall_behind(&mut self) {
         self.events = self.events.resubscribe();
-        let head = rpc.chain.heads().unsafe_head.number;
-        // A reorg below what was told of is not to be made up for; what replaces it from here on is told.
-        let first = self.last.saturating_add(1).max((head + 1).saturating_sub(MAX_CATCH_UP));
-        let reader = rpc.reader()?;
-        let mut changes = Vec::new();
-        for number in first..=head {
-            let Some(block) = Block::read(&reader, number)? else { break };
-            changes.push(Change::New(block));
-        }
-        self.last = head;
-        Ok(changes)
+        self.is_behind = true;
     }
+
+    /// The next blocks to read; an empty range if there are none.
+    fn next_range(&mut self, rpc: &Rpc) -> (u64, u64) {
+        let head = rpc.chain.heads().unsafe_head.number;
+        // A reorg below what was told of can't be made up for; what replaces it from here on is told.
+        let first = self.last.saturating_add(1);
+        let last = head.min(self.last.saturating_add(CATCH_UP));
+        self.is_behind = last < head;
+        (first, last)
+    }
+}
+
+/// Reads blocks.
+fn read(rpc: &Rpc, first: u64, last: u64) -> Result<Vec<Change>, RpcError> {
+    let reader = rpc.reader()?;
+    let mut changes = Vec::new();
+    for number in first..=last {
+        let Some(block) = Block::read(&reader, number)? else {
+            break;
+        };
+        changes.push(Change::New(block));
+    }
+    Ok(changes)
 }

@@ -11,7 +11,7 @@ use super::{RpcError, args::Args, context::Rpc, subscriptions};
 macro_rules! methods {
     ($module:ident: $($name:literal => $method:ident($($required:ident),*; $($optional:ident),*),)*) => {$(
         $module.register_async_method($name, |params, rpc, _| async move {
-            #[allow(unused_variables, unused_mut)]
+            #[allow(unused_variables, unused_mut, clippy::unused_unit, clippy::let_unit_value)]
             let ($($required,)* $($optional,)*) = {
                 let mut args = Args::new(&params)?;
                 $(let $required = args.required()?;)*
@@ -138,7 +138,11 @@ impl Rpc {
     }
 
     async fn client_version(self: Arc<Self>) -> Result<String, RpcError> {
-        let (version, os, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
+        let (version, os, arch) = (
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+        );
         Ok(format!("recourse-node/v{version}/{os}-{arch}"))
     }
 
@@ -155,7 +159,9 @@ impl Rpc {
     }
 
     async fn modules(self: Arc<Self>) -> Result<BTreeMap<&'static str, &'static str>, RpcError> {
-        let names = ["eth", "net", "web3", "txpool", "debug", "recourse", "optimism", "rpc"];
+        let names = [
+            "eth", "net", "web3", "txpool", "debug", "recourse", "optimism", "rpc",
+        ];
         Ok(names.map(|name| (name, "1.0")).into())
     }
 }

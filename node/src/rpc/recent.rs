@@ -1,22 +1,19 @@
 //! The newest blocks in memory, so that the requests that follow a transaction do not touch the database.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy::{
     consensus::Transaction as _,
     primitives::{B256, map::B256Map},
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{broadcast::error::RecvError, oneshot};
+use tokio::sync::{
+    broadcast::{Receiver, error::RecvError},
+    oneshot,
+};
 
 use super::block::Block;
-use crate::{
-    chain::{Chain, ChainEvent},
-    shutdown::Shutdown,
-};
+use crate::{chain::ChainEvent, shutdown::Shutdown};
 
 /// Blocks kept.
 const BLOCKS: usize = 64;
@@ -44,8 +41,7 @@ struct Blocks {
 
 impl Recent {
     /// Follows the chain until shutdown.
-    pub(crate) async fn follow(&self, chain: Chain, mut shutdown: Shutdown) {
-        let mut events = chain.subscribe();
+    pub(crate) async fn follow(&self, mut events: Receiver<ChainEvent>, mut shutdown: Shutdown) {
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
@@ -72,7 +68,9 @@ impl Recent {
         while blocks.by_number.len() > 1
             && (blocks.by_number.len() > BLOCKS || blocks.transactions.len() > TRANSACTIONS)
         {
-            let Some((_, oldest)) = blocks.by_number.pop_first() else { break };
+            let Some((_, oldest)) = blocks.by_number.pop_first() else {
+                break;
+            };
             blocks.forget(&oldest);
         }
         drop(blocks);
@@ -100,7 +98,11 @@ impl Recent {
 
     pub(crate) fn block_by_hash(&self, hash: &B256) -> Option<Arc<Block>> {
         let blocks = self.blocks.read();
-        blocks.by_hash.get(hash).and_then(|number| blocks.by_number.get(number)).cloned()
+        blocks
+            .by_hash
+            .get(hash)
+            .and_then(|number| blocks.by_number.get(number))
+            .cloned()
     }
 
     /// The block of a transaction, and its index there.
@@ -137,12 +139,14 @@ impl Recent {
         let (_, block) = blocks.by_number.last_key_value()?;
         let block = block.clone();
         drop(blocks);
-        if block.header.gas_used.saturating_mul(100) < block.header.gas_limit.saturating_mul(CROWDED_PERCENT) {
+        if block.header.gas_used.saturating_mul(100) < block.header.gas_limit.saturating_mul(CROWDED_PERCENT)
+        {
             return None;
         }
         let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
-        let mut tips: Vec<u128> =
-            users.filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee())).collect();
+        let mut tips: Vec<u128> = users
+            .filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee()))
+            .collect();
         if tips.is_empty() {
             return None;
         }
@@ -154,7 +158,9 @@ impl Recent {
 impl Blocks {
     /// Forgets the blocks above `number`.
     fn truncate(&mut self, number: u64) {
-        let Some(above) = number.checked_add(1) else { return };
+        let Some(above) = number.checked_add(1) else {
+            return;
+        };
         for block in self.by_number.split_off(&above).into_values() {
             self.forget(&block);
         }
@@ -164,7 +170,11 @@ impl Blocks {
         self.by_hash.remove(&block.hash);
         for tx in &block.transactions {
             let hash = tx.hash();
-            if self.transactions.get(&hash).is_some_and(|(number, _)| *number == block.number()) {
+            if self
+                .transactions
+                .get(&hash)
+                .is_some_and(|(number, _)| *number == block.number())
+            {
                 self.transactions.remove(&hash);
             }
         }

@@ -139,7 +139,9 @@ impl Rpc {
     ) -> Result<Option<Batch>, RpcError> {
         let number = self.number(block);
         let reader = self.reader()?;
-        let Some(index) = reader.batch_of_block(number)? else { return Ok(None) };
+        let Some(index) = reader.batch_of_block(number)? else {
+            return Ok(None);
+        };
         let batch = reader.batch(index)?;
         Ok(batch.map(|batch| Batch {
             index: U64::from(index),

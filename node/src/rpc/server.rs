@@ -3,6 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    time::Instant,
 };
 
 use futures::{StreamExt, future::join_all, stream};
@@ -15,7 +16,7 @@ use jsonrpsee::{
         traits::IdProvider,
     },
     server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle},
-    types::{Request, SubscriptionId},
+    types::{Request, SubscriptionId, error::METHOD_NOT_FOUND_CODE},
 };
 use tower_http::cors::CorsLayer;
 
@@ -88,10 +89,18 @@ pub async fn serve(
     context: RpcContext,
     mut shutdown: Shutdown,
 ) -> Result<RpcHandle, ServeError> {
-    let RpcContext { chain, pool, forward, feed } = context;
+    let RpcContext {
+        chain,
+        pool,
+        forward,
+        feed,
+    } = context;
     let forward = forward
         .map(|url| {
-            Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() })
+            Forward::new(&url).map_err(|error| ServeError::Forward {
+                url,
+                error: error.to_string(),
+            })
         })
         .transpose()?;
     let rpc = Arc::new(Rpc::new(chain.clone(), pool, forward));
@@ -100,7 +109,10 @@ pub async fn serve(
         module.merge(feed)?;
     }
 
-    let bind = |error| ServeError::Bind { address: config.address, error };
+    let bind = |error| ServeError::Bind {
+        address: config.address,
+        error,
+    };
     let listener = TcpListener::bind(config.address).map_err(bind)?;
     listener.set_nonblocking(true).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
@@ -124,8 +136,8 @@ pub async fn serve(
         .start(module);
 
     tokio::spawn({
-        let (rpc, shutdown) = (rpc.clone(), shutdown.clone());
-        async move { rpc.recent.follow(chain, shutdown).await }
+        let (events, shutdown) = (chain.subscribe(), shutdown.clone());
+        async move { rpc.recent.follow(events, shutdown).await }
     });
     tokio::spawn({
         let server = server.clone();
@@ -135,7 +147,6 @@ pub async fn serve(
             let _ = server.stop();
         }
     });
-    tracing::info!(target: "node::rpc", %address, "serving JSON-RPC over HTTP and WebSocket");
     Ok(RpcHandle { address, server })
 }
 
@@ -170,7 +181,7 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        self.0.call(request)
+        measured(self.0.clone(), request)
     }
 
     fn notification<'a>(
@@ -223,7 +234,10 @@ async fn answer<S>(service: S, entries: Vec<Entry>) -> Vec<MethodResponse>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync,
 {
-    let answers: Vec<_> = entries.into_iter().map(|entry| answer_one(service.clone(), entry)).collect();
+    let answers: Vec<_> = entries
+        .into_iter()
+        .map(|entry| answer_one(service.clone(), entry))
+        .collect();
     stream::iter(answers).buffered(BATCH_CONCURRENCY).collect().await
 }
 
@@ -232,7 +246,7 @@ where
     S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
 {
     match entry {
-        Ok(request) => service.call(request).await,
+        Ok(request) => measured(service, request).await,
         Err(response) => response,
     }
 }
@@ -247,9 +261,36 @@ where
     let mut spawned = Vec::with_capacity(tasks);
     while !entries.is_empty() {
         let rest = entries.split_off(share.min(entries.len()));
-        spawned.push(tokio::spawn(answer(service.clone(), std::mem::replace(&mut entries, rest))));
+        spawned.push(tokio::spawn(answer(
+            service.clone(),
+            std::mem::replace(&mut entries, rest),
+        )));
     }
     join_all(spawned).await.into_iter().flatten().flatten().collect()
+}
+
+/// Answers one request, and counts it.
+async fn measured<S>(service: S, request: Request<'_>) -> MethodResponse
+where
+    S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
+{
+    let start = Instant::now();
+    let method = request.method.clone().into_owned();
+    let response = service.call(request).await;
+    let code = response.as_error_code();
+    // Whatever clients make up goes under one name.
+    let method = if code == Some(METHOD_NOT_FOUND_CODE) {
+        "unknown".into()
+    } else {
+        method
+    };
+    metrics::histogram!("recourse_rpc_request_seconds", "method" => method.clone())
+        .record(start.elapsed().as_secs_f64());
+    if let Some(code) = code {
+        metrics::counter!("recourse_rpc_errors_total", "method" => method, "code" => code.to_string())
+            .increment(1);
+    }
+    response
 }
 
 fn owned(request: Request<'_>) -> Request<'static> {
@@ -257,7 +298,9 @@ fn owned(request: Request<'_>) -> Request<'static> {
         jsonrpc: request.jsonrpc,
         id: request.id.into_owned(),
         method: request.method.into_owned().into(),
-        params: request.params.map(|params| std::borrow::Cow::Owned(params.into_owned())),
+        params: request
+            .params
+            .map(|params| std::borrow::Cow::Owned(params.into_owned())),
         extensions: request.extensions,
     }
 }

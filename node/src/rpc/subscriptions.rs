@@ -40,11 +40,11 @@ impl Topic {
                 check_filter(&filter)?;
                 Ok(Self::Logs(Box::new(filter)))
             }
-            "newPendingTransactions" => {
-                Ok(Self::PendingTransactions(args.optional()?.unwrap_or_default()))
-            }
+            "newPendingTransactions" => Ok(Self::PendingTransactions(args.optional()?.unwrap_or_default())),
             "syncing" => Ok(Self::Syncing),
-            other => Err(RpcError::invalid(format!("no \"{other}\" subscription in eth namespace"))),
+            other => Err(RpcError::invalid(format!(
+                "no \"{other}\" subscription in eth namespace"
+            ))),
         }
     }
 }
@@ -94,7 +94,7 @@ pub(crate) async fn subscribe(
 
 /// Sends what `items` makes of each change.
 async fn blocks<T: Serialize>(
-    rpc: &Rpc,
+    rpc: &Arc<Rpc>,
     sink: &SubscriptionSink,
     mut follower: Follower,
     items: impl Fn(&Change) -> Vec<T>,
