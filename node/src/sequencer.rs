@@ -213,11 +213,7 @@ impl Sequencer {
 
     fn build(&mut self, timestamp: u64) -> Result<(), ChainError> {
         let start = Instant::now();
-        let plan = BuildPlan {
-            timestamp,
-            max_messages: u64::MAX,
-            message_l1_limit: self.message_limit(),
-        };
+        let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: self.message_limit() };
         self.last_block = Some(start);
         let (pool, budget) = (&self.pool, self.options.build_budget);
         let (block, filled) = self.chain.build(plan, |builder| fill(builder, pool, budget))?;

@@ -102,7 +102,9 @@ fn open(chain_id: u64, signer: Address, message: &Bytes) -> Result<FeedBlock, Fe
     let digest = digest(chain_id, &hash, payload);
     // Other writings of v would make several messages of one.
     let found = match signature.last() {
-        Some(27 | 28) => Signature::from_raw(signature).and_then(|s| s.recover_address_from_prehash(&digest)).ok(),
+        Some(27 | 28) => {
+            Signature::from_raw(signature).and_then(|s| s.recover_address_from_prehash(&digest)).ok()
+        }
         _ => None,
     };
     if found != Some(signer) {

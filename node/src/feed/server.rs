@@ -49,7 +49,10 @@ struct Progress {
 
 /// The feed's methods, to be merged into the node's: `recourse_feedBlocks(from, count)` and the subscription
 /// `recourse_subscribeFeed(from)`.
-pub fn module(chain: Chain, key: PrivateKeySigner) -> Result<RpcModule<Arc<FeedServer>>, RegisterMethodError> {
+pub fn module(
+    chain: Chain,
+    key: PrivateKeySigner,
+) -> Result<RpcModule<Arc<FeedServer>>, RegisterMethodError> {
     let server = FeedServer { chain, key, cache: Mutex::new(LruCache::new(CACHE)) };
     let mut module = RpcModule::new(Arc::new(server));
     module.register_blocking_method("recourse_feedBlocks", |params, server, _| {

@@ -291,7 +291,9 @@ impl Inner {
         assert_eq!(queued, self.queued.keys().copied().collect::<Vec<_>>());
         assert_eq!(transactions, self.by_hash.len());
         assert_eq!(bytes, self.bytes);
-        let indexed = |of: fn(&super::sender::Indexed) -> bool| self.senders.values().filter(|s| of(&s.indexed)).count();
+        let indexed = |of: fn(&super::sender::Indexed) -> bool| {
+            self.senders.values().filter(|s| of(&s.indexed)).count()
+        };
         assert_eq!(self.heads.len(), indexed(|i| i.head.is_some()));
         assert_eq!(self.queued_tails.len(), indexed(|i| i.tail.is_some_and(|tail| tail.queued)));
         assert_eq!(self.executable_tails.len(), indexed(|i| i.tail.is_some_and(|tail| !tail.queued)));

@@ -94,8 +94,10 @@ fn a_transaction_is_in_a_block_at_once_and_leaves_the_pool() {
 
 #[test]
 fn without_transactions_there_is_a_block_per_heartbeat() {
-    let mut node =
-        Running::start(SequencerOptions { heartbeat: Duration::from_millis(50), ..SequencerOptions::default() });
+    let mut node = Running::start(SequencerOptions {
+        heartbeat: Duration::from_millis(50),
+        ..SequencerOptions::default()
+    });
     thread::sleep(Duration::from_millis(520));
     node.stop();
     assert!((5..=12).contains(&node.head()), "{} blocks", node.head());

@@ -197,8 +197,7 @@ fn run(seed: u64, outcomes: &mut HashMap<&'static str, usize>) {
                 let sender = user(rng.random_range(0..USERS));
                 let offset = rng.random_range(0..12);
                 let around = if rng.random_bool(0.7) { model.next_nonce(&sender) } else { offset };
-                let nonce =
-                    if rng.random_bool(0.2) { model.nonce(&sender) + offset } else { around };
+                let nonce = if rng.random_bool(0.2) { model.nonce(&sender) + offset } else { around };
                 let mut fee = u128::from(BASE_FEE) * rng.random_range(70..200) / 100;
                 let mut tip = fee * rng.random_range(0..=10) / 10;
                 let there = model.senders.get(&sender).and_then(|transactions| transactions.get(&nonce));

@@ -465,10 +465,8 @@ fn queued_transactions_expire_and_executable_ones_do_not() {
 fn a_set_code_transaction_needs_an_authorization() {
     let (pool, state) = pool();
     state.set(user(0), 0, 1);
-    let authorization =
-        Authorization { chain_id: U256::from(CHAIN_ID), address: user(1), nonce: 0 }.into_signed(
-            Signature::new(U256::from(1), U256::from(1), false),
-        );
+    let authorization = Authorization { chain_id: U256::from(CHAIN_ID), address: user(1), nonce: 0 }
+        .into_signed(Signature::new(U256::from(1), U256::from(1), false));
     let tx = |authorization_list| {
         let tx = alloy::consensus::TxEip7702 {
             chain_id: CHAIN_ID,
