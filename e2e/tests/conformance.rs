@@ -1,4 +1,5 @@
 //! The public `ethereum/tests` suite, run over the rollup's state, trie and database.
+#![allow(clippy::unwrap_used)]
 
 use std::{env, fs, path::PathBuf, thread};
 
