@@ -8,31 +8,29 @@
 //!
 //! An endpoint may fail, lag, or answer nonsense. Then the follower waits, longer each time, and says so once.
 
-use std::{
-    collections::HashMap,
-    ops::RangeInclusive,
-    time::{Duration, Instant},
-};
+mod outage;
+mod read;
+
+use std::time::{Duration, Instant};
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    primitives::B256,
-    rpc::types::{Filter, Log},
-    sol_types::SolEvent,
+    primitives::{B256, U256},
 };
-use bindings::{IInbox, IPortal};
+use bindings::IInbox;
 use db::L1Cursor;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
-    L1Block, L1Client, L1Error, L1Header, L1Update,
-    records::{Entry, Mismatch, Position, entries, events},
+    L1Client, L1Error, L1Header, L1Update,
+    records::{Mismatch, Position},
 };
 use crate::{
     chain::{Chain, ChainError},
     shutdown::Shutdown,
 };
+use outage::Outage;
 
 const TARGET: &str = "node::l1";
 
@@ -40,14 +38,10 @@ const TARGET: &str = "node::l1";
 const RECENT: u64 = 256;
 /// Blocks of these that are read at once.
 const RECENT_STEP: u64 = 64;
-/// Batches and L2 blocks that are handed to the chain at once, in one database transaction.
-const UPDATE_BATCHES: usize = 16;
-const UPDATE_L2_BLOCKS: u64 = 4096;
 /// Stored L1 blocks that are compared at once when a reorg is traced.
 const TRACE_STEP: u64 = 64;
 /// Contradictions in a row from which on the records held are doubted, too.
 const DOUBT_AFTER: u32 = 5;
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How to follow L1.
@@ -81,7 +75,7 @@ pub struct L1Status {
 enum Step {
     /// Something was read or undone; there may be more.
     Moved,
-    /// Records were given up, to be read again.
+    /// The records held were checked; those that could be wrong were given up, to be read again.
     Doubted,
     /// Nothing is new.
     Idle,
@@ -95,6 +89,8 @@ enum FollowError {
     WrongChain { expected: u64, found: u64 },
     #[error("the endpoint contradicts itself or what was read before: {0}")]
     Mismatch(#[from] Mismatch),
+    #[error("L1 goes on from block {to}, but block {finalized} was final: this database holds another L1's chain")]
+    Final { to: u64, finalized: u64 },
     #[error("{0}")]
     Chain(#[from] ChainError),
     #[error("the thread that applied an update is gone")]
@@ -234,7 +230,8 @@ impl Follower {
                 self.read_recent(cursor, position, next..=last, head).await?
             }
         };
-        if step == Step::Idle {
+        // An outage is over only when what was read is applied.
+        if step == Step::Idle || outage.failures > 0 {
             self.settle().await?;
         }
         self.finalize().await?;
@@ -255,164 +252,6 @@ impl Follower {
             // It lags: it will catch up, or show another chain.
             _ => Ok(Step::Idle),
         }
-    }
-
-    /// Reads blocks near the head, each by its hash.
-    async fn read_recent(
-        &mut self,
-        cursor: Option<L1Cursor>,
-        mut position: Position,
-        range: RangeInclusive<u64>,
-        head: L1Header,
-    ) -> Result<Step, FollowError> {
-        let headers = if range.start() == range.end() && head.number() == *range.end() {
-            vec![head.clone()]
-        } else {
-            let numbers: Vec<u64> = range.collect();
-            self.headers(&numbers).await?
-        };
-        let mut parent = cursor.map(|cursor| cursor.hash);
-        for (at, header) in headers.iter().enumerate() {
-            if let Some(parent) = parent.filter(|parent| *parent != header.parent_hash) {
-                match cursor {
-                    Some(cursor) if at == 0 => return self.rewind(cursor, head.number()).await,
-                    _ => return Err(Mismatch::NotChild { number: header.number(), parent }.into()),
-                }
-            }
-            parent = Some(header.hash);
-        }
-        let inbox = self.chain.config().contracts.inbox;
-        let wanted: Vec<&L1Header> =
-            headers.iter().filter(|header| !self.trust_blooms || header.may_log(inbox)).collect();
-        let filters: Vec<Filter> =
-            wanted.iter().map(|header| self.filter().at_block_hash(header.hash)).collect();
-        let logs: Vec<Log> = self.client.logs(&filters).await?.into_iter().flatten().collect();
-        self.read(&mut position, headers, &logs).await
-    }
-
-    /// Reads a range far below the head: only the blocks that hold something, and the last.
-    async fn read_range(
-        &mut self,
-        cursor: Option<L1Cursor>,
-        mut position: Position,
-        range: RangeInclusive<u64>,
-    ) -> Result<Step, FollowError> {
-        let (first, mut last) = range.into_inner();
-        let logs = loop {
-            let filter = self.filter().from_block(first).to_block(last);
-            match self.client.logs(&[filter]).await {
-                Ok(mut logs) => {
-                    self.range = (self.range + self.range.div_ceil(8)).min(self.max_range);
-                    break logs.pop().unwrap_or_default();
-                }
-                Err(error) => {
-                    // Endpoints say "too many" in many ways: whatever it is, ask for less.
-                    self.range = ((last - first).div_ceil(2)).max(1);
-                    if first == last || !matches!(error, L1Error::Refused { .. }) {
-                        return Err(error.into());
-                    }
-                    debug!(target: TARGET, %error, range = self.range, "endpoint refused a range of blocks");
-                    last = first + self.range - 1;
-                }
-            }
-        };
-        let mut numbers: Vec<u64> = logs.iter().filter_map(|log| log.block_number).collect();
-        numbers.retain(|number| (first..=last).contains(number));
-        numbers.push(last);
-        numbers.dedup();
-        if let Some(cursor) = cursor {
-            numbers.insert(0, cursor.number);
-        }
-        let mut headers = self.headers(&numbers).await?;
-        if let Some(cursor) = cursor
-            && headers.remove(0).hash != cursor.hash
-        {
-            return self.rewind(cursor, last).await;
-        }
-        self.read(&mut position, headers, &logs).await
-    }
-
-    /// Checks what was read of some blocks, and has it applied.
-    async fn read(
-        &mut self,
-        position: &mut Position,
-        headers: Vec<L1Header>,
-        logs: &[Log],
-    ) -> Result<Step, FollowError> {
-        let contracts = self.chain.config().contracts;
-        let entries = entries(logs, contracts.inbox, contracts.portal)?;
-        let mut rest = &entries[..];
-        let mut updates = Vec::new();
-        for header in &headers {
-            let count = rest.iter().take_while(|entry| entry.block == header.number()).count();
-            let (own, after) = rest.split_at(count);
-            rest = after;
-            updates.push((header, own));
-        }
-        if let Some(stray) = rest.first() {
-            return Err(Mismatch::Log { number: stray.block, index: 0 }.into());
-        }
-        let mut from = 0;
-        while from < updates.len() {
-            let to = from + group(&updates[from..]);
-            let payloads = self.payloads(&updates[from..to]).await?;
-            let mut blocks = Vec::with_capacity(to - from);
-            for (header, entries) in &updates[from..to] {
-                let payload = |hash| payloads.get(&hash).cloned();
-                let events = events(position, contracts.inbox, header.hash, entries, payload)?;
-                blocks.push(L1Block {
-                    number: header.number(),
-                    hash: header.hash,
-                    parent_hash: header.parent_hash,
-                    timestamp: header.timestamp(),
-                    events,
-                });
-            }
-            let last = updates[to - 1].0;
-            if to == updates.len() {
-                self.check_counts(position, last.hash).await?;
-            }
-            self.apply(L1Update::Blocks(blocks)).await?;
-            let cursor = Some(L1Cursor { number: last.number(), hash: last.hash });
-            self.place = Some(Place { cursor, position: *position });
-            from = to;
-        }
-        Ok(Step::Moved)
-    }
-
-    /// Fetches the transactions that hold the batches' payloads.
-    async fn payloads(
-        &self,
-        blocks: &[(&L1Header, &[Entry])],
-    ) -> Result<HashMap<B256, super::L1Transaction>, FollowError> {
-        let entries = blocks.iter().flat_map(|(_, entries)| *entries);
-        let hashes: Vec<B256> = entries.filter_map(Entry::payload_tx).collect();
-        let found = self.client.transactions(&hashes).await?;
-        let missing = || L1Error::Nonsense("a transaction with logs does not exist".into());
-        hashes.into_iter().zip(found).map(|(hash, tx)| Ok((hash, tx.ok_or_else(missing)?))).collect()
-    }
-
-    /// Asks the inbox how many records it has, so that logs that the endpoint left out are noticed at once.
-    async fn check_counts(&mut self, position: &Position, block: B256) -> Result<(), FollowError> {
-        let inbox = self.chain.config().contracts.inbox;
-        let at = BlockId::hash(block);
-        let (messages, batches) = tokio::join!(
-            self.client.view(inbox, IInbox::messageCountCall {}, at),
-            self.client.view(inbox, IInbox::batchCountCall {}, at),
-        );
-        // Endpoints without old states can't say; then the accumulators tell, with the next record.
-        let (Ok(messages), Ok(batches)) = (messages, batches) else {
-            return Ok(());
-        };
-        let checks =
-            [("messages", position.messages, messages), ("batches", position.batches, batches)];
-        for (what, expected, found) in checks {
-            if expected != found {
-                self.trust_blooms = false;
-                return Err(Mismatch::Count { what, expected, found }.into());
-            }
-        }
-        Ok(())
     }
 
     /// The block at the cursor is no longer L1's: goes back to the newest stored one that is.
@@ -436,6 +275,10 @@ impl Follower {
                 None => top = bottom - 1,
             }
         };
+        let finalized = self.final_block()?;
+        if to < finalized {
+            return Err(FollowError::Final { to, finalized });
+        }
         let depth = cursor.number - to.min(cursor.number);
         if depth > RECENT {
             warn!(target: TARGET, to, depth, "L1 was reorganised deeper than it is traced");
@@ -446,14 +289,19 @@ impl Follower {
         self.send_back(to).await
     }
 
-    /// The endpoint keeps contradicting what was read before: reads the newest records again, and more of them each
-    /// time.
+    /// The endpoint keeps contradicting what was read before. Unless the inbox itself confirms that: reads the newest
+    /// records again, and more of them each time.
     async fn doubt(&mut self) -> Result<Step, FollowError> {
         self.settle().await?;
-        let reader = self.chain.db().read()?;
-        let Some(cursor) = reader.l1_cursor()? else {
-            return Err(L1Error::Nonsense("it contradicts itself".into()).into());
+        let place = self.place().await?;
+        let Some(cursor) = place.cursor else {
+            return Ok(Step::Doubted);
         };
+        if self.confirms(&place.position, cursor.hash).await == Some(true) {
+            debug!(target: TARGET, cursor = cursor.number, "the inbox confirms what was read: the endpoint lies");
+            return Ok(Step::Doubted);
+        }
+        let reader = self.chain.db().read()?;
         let back = 1u64 << self.doubts.min(32);
         let newest = |l1_block: Option<u64>| l1_block.unwrap_or(cursor.number).min(cursor.number);
         let message = reader.message_count()?.checked_sub(back).map(|index| reader.message(index));
@@ -462,7 +310,7 @@ impl Follower {
         let batch = newest(batch.transpose()?.flatten().map(|batch| batch.l1_block));
         drop(reader);
         let start = self.chain.config().l1_start_block;
-        let to = message.min(batch).max(start).saturating_sub(1);
+        let to = message.min(batch).max(start).saturating_sub(1).max(self.final_block()?);
         warn!(target: TARGET, to, from = cursor.number, "reading the newest L1 records again");
         self.doubts += 1;
         self.doubted = self.doubted.max(cursor.number);
@@ -470,9 +318,35 @@ impl Follower {
         Ok(Step::Doubted)
     }
 
+    /// The newest L1 block that is known to be final; 0 if none is.
+    fn final_block(&self) -> Result<u64, FollowError> {
+        let reader = self.chain.db().read()?;
+        let batch = match self.chain.heads().finalized.number {
+            0 => None,
+            block => reader.batch_of_block(block)?,
+        };
+        let batch = batch.map(|index| reader.batch(index)).transpose()?.flatten();
+        Ok(self.finalized.max(batch.map_or(0, |batch| batch.l1_block)))
+    }
+
+    /// Whether the inbox itself, as of a block, has the records that are held. `None`: the endpoint can't say.
+    async fn confirms(&self, position: &Position, block: B256) -> Option<bool> {
+        let inbox = self.chain.config().contracts.inbox;
+        let at = BlockId::hash(block);
+        let messages = U256::from(position.messages);
+        let batches = U256::from(position.batches);
+        let answers = tokio::try_join!(
+            self.client.view(inbox, IInbox::messageCountCall {}, at),
+            self.client.view(inbox, IInbox::batchCountCall {}, at),
+            self.client.view(inbox, IInbox::messageAccCall { count: messages }, at),
+            self.client.view(inbox, IInbox::batchAccCall { count: batches }, at),
+        );
+        let held = (position.messages, position.batches, position.message_acc, position.batch_acc);
+        answers.ok().map(|answers| answers == held)
+    }
+
     async fn send_back(&mut self, to: u64) -> Result<Step, FollowError> {
         self.place = None;
-        self.finalized = self.finalized.min(to);
         self.apply(L1Update::Rewind { to }).await?;
         self.settle().await?;
         self.place = None;
@@ -505,26 +379,6 @@ impl Follower {
         self.apply(L1Update::Finalized(number)).await?;
         self.finalized = number;
         Ok(())
-    }
-
-    async fn headers(&self, numbers: &[u64]) -> Result<Vec<L1Header>, FollowError> {
-        let headers = self.client.headers(numbers).await?;
-        let missing = |number| L1Error::Nonsense(format!("block {number} is below the head but not there"));
-        let mut found = Vec::with_capacity(numbers.len());
-        for (number, header) in numbers.iter().zip(headers) {
-            let header = header.filter(|header| header.number() == *number);
-            found.push(header.ok_or_else(|| missing(*number))?);
-        }
-        Ok(found)
-    }
-
-    fn filter(&self) -> Filter {
-        let contracts = self.chain.config().contracts;
-        Filter::new().address(vec![contracts.inbox, contracts.portal]).event_signature(vec![
-            IInbox::MessageEnqueued::SIGNATURE_HASH,
-            IInbox::BatchAppended::SIGNATURE_HASH,
-            IPortal::TransactionDeposited::SIGNATURE_HASH,
-        ])
     }
 
     async fn place(&mut self) -> Result<Place, FollowError> {
@@ -587,59 +441,5 @@ impl Follower {
             }
             _ => {}
         }
-    }
-}
-
-/// How many of these blocks go into one update.
-fn group(blocks: &[(&L1Header, &[Entry])]) -> usize {
-    let (mut batches, mut l2_blocks) = (0, 0u64);
-    let fits = |(_, entries): &&(&L1Header, &[Entry])| {
-        batches += entries.iter().filter(|entry| entry.payload_tx().is_some()).count();
-        l2_blocks += entries.iter().map(Entry::l2_blocks).sum::<u64>();
-        batches <= UPDATE_BATCHES && l2_blocks <= UPDATE_L2_BLOCKS
-    };
-    blocks.iter().take_while(fits).count().max(1)
-}
-
-/// A time of failures in a row.
-#[derive(Debug, Default)]
-struct Outage {
-    failures: u32,
-    /// Those that contradicted what was read before.
-    contradictions: u32,
-    since: Option<Instant>,
-    told: bool,
-}
-
-impl Outage {
-    fn note(&mut self, error: &FollowError, poll: Duration, client: &L1Client) -> Duration {
-        self.failures = self.failures.saturating_add(1);
-        let since = *self.since.get_or_insert_with(Instant::now);
-        metrics::counter!("l1_follow_failures").increment(1);
-        if matches!(error, FollowError::Mismatch(_)) {
-            self.contradictions = self.contradictions.saturating_add(1);
-        }
-        // A single failure is nothing: a reorg between two requests looks like one.
-        if self.failures > 1 && !self.told {
-            self.told = true;
-            match error {
-                FollowError::Chain(_) | FollowError::Gone => {
-                    error!(target: TARGET, %error, "cannot apply what was read from L1; will keep trying");
-                }
-                _ => warn!(target: TARGET, endpoint = client.name(), %error, "cannot follow L1; will keep trying"),
-            }
-        } else {
-            let seconds = since.elapsed().as_secs();
-            debug!(target: TARGET, %error, failures = self.failures, seconds, "following L1 failed");
-        }
-        poll.saturating_mul(1 << (self.failures - 1).min(10)).min(MAX_BACKOFF)
-    }
-
-    fn end(&mut self, client: &L1Client) {
-        if let Some(since) = self.since.filter(|_| self.told) {
-            let seconds = since.elapsed().as_secs();
-            info!(target: TARGET, endpoint = client.name(), seconds, "following L1 again");
-        }
-        *self = Self::default();
     }
 }

@@ -5,6 +5,8 @@
 //! therefore be able to look at the chain and decide anew, which is what every error asks for. A call to
 //! [`TxManager::send`] may be dropped at any time; the transaction may then still be mined.
 
+mod types;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -24,144 +26,16 @@ use tracing::{debug, info, warn};
 
 use super::{L1Client, L1Error};
 
+pub use types::{Fees, SendError, TxOptions, TxRequest};
+
 const TARGET: &str = "node::tx";
 
 /// Most gas that L1 allows a transaction (EIP-7825).
 const MAX_TX_GAS: u64 = 1 << 24;
-/// What a replacement must pay more, in per cent. Nodes ask for 10.
-const BUMP_PERCENT: u128 = 13;
+/// Looks in a row that must find an earlier nonce free: an endpoint may be behind.
+const GAP_AFTER: u32 = 5;
 /// Tip where the endpoint does not suggest one.
 const DEFAULT_TIP: u128 = 1_000_000_000;
-
-/// What to send.
-#[derive(Clone, Debug, Default)]
-pub struct TxRequest {
-    /// The contract to call.
-    pub to: Address,
-    /// Calldata.
-    pub data: Bytes,
-    /// Wei.
-    pub value: U256,
-    /// Gas limit; estimated, with a margin, if not given. Without an estimate a revert shows on chain only.
-    pub gas_limit: Option<u64>,
-}
-
-/// How to send.
-#[derive(Clone, Copy, Debug)]
-pub struct TxOptions {
-    /// How often to look for the receipt; by default what suits the chain.
-    pub poll_interval: Option<Duration>,
-    /// Blocks that must hold or follow the transaction; 1: it is in a block.
-    pub confirmations: u64,
-    /// When to send again with a higher fee.
-    pub resend_after: Duration,
-    /// When to give up waiting for a block to take it.
-    pub timeout: Duration,
-    /// Added to the estimate of gas, in per cent.
-    pub gas_margin_percent: u64,
-    /// Most to pay for a unit of gas, in wei. A transaction that would need more waits.
-    pub max_fee_per_gas: u128,
-    /// Least tip, in wei.
-    pub min_tip: u128,
-}
-
-impl Default for TxOptions {
-    fn default() -> Self {
-        Self {
-            poll_interval: None,
-            confirmations: 1,
-            resend_after: Duration::from_secs(45),
-            timeout: Duration::from_secs(600),
-            gas_margin_percent: 20,
-            max_fee_per_gas: 500_000_000_000,
-            min_tip: 1,
-        }
-    }
-}
-
-/// Why a transaction did not do what it should have.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SendError {
-    /// It would revert: nothing was sent.
-    #[error("would revert: {reason}")]
-    WouldRevert {
-        /// The endpoint's words.
-        reason: String,
-        /// What the contract reverted with.
-        data: Bytes,
-    },
-    /// It is in a block, and failed there.
-    #[error("transaction {} failed in block {:?}", .0.transaction_hash, .0.block_number)]
-    Reverted(Box<TransactionReceipt>),
-    /// Another transaction took its nonce.
-    #[error("another transaction took nonce {nonce}")]
-    Replaced {
-        /// The nonce.
-        nonce: u64,
-    },
-    /// It was in a block that a reorg took away, and would revert now.
-    #[error("transaction {hash} was dropped by an L1 reorg, and would revert now: {reason}")]
-    Dropped {
-        /// Its hash.
-        hash: B256,
-        /// The endpoint's words.
-        reason: String,
-    },
-    /// No block took it in time. It may still be mined.
-    #[error("no block took transaction {hash} in {seconds} s")]
-    Stuck {
-        /// The hash as last sent.
-        hash: B256,
-        /// How long it was waited for.
-        seconds: u64,
-    },
-    /// The account can't pay.
-    #[error("{account} can't pay for it: {reason}")]
-    Funds {
-        /// The sender.
-        account: Address,
-        /// The endpoint's words.
-        reason: String,
-    },
-    /// The endpoint failed or refused before anything was sent.
-    #[error(transparent)]
-    Endpoint(#[from] L1Error),
-    /// The key did not sign.
-    #[error("signing failed: {0}")]
-    Signer(String),
-}
-
-impl SendError {
-    /// What the contract reverted with, if the transaction would revert.
-    pub const fn revert_data(&self) -> Option<&Bytes> {
-        match self {
-            Self::WouldRevert { data, .. } => Some(data),
-            _ => None,
-        }
-    }
-}
-
-/// Fees of an EIP-1559 transaction, in wei per gas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fees {
-    /// Most to pay in total.
-    pub max_fee: u128,
-    /// Tip for the block's producer.
-    pub tip: u128,
-}
-
-impl Fees {
-    /// Enough to replace a transaction with these fees, and no less than the market's.
-    fn bumped(self, market: Self) -> Self {
-        let bump = |fee: u128| fee.saturating_add((fee.saturating_mul(BUMP_PERCENT)).div_ceil(100)).max(fee.saturating_add(1));
-        Self { max_fee: bump(self.max_fee).max(market.max_fee), tip: bump(self.tip).max(market.tip) }
-    }
-
-    fn capped(self, cap: u128) -> Self {
-        let max_fee = self.max_fee.min(cap);
-        Self { max_fee, tip: self.tip.min(max_fee) }
-    }
-}
 
 /// Sends transactions from one key. Share it in an `Arc`.
 #[derive(Debug)]
@@ -235,7 +109,7 @@ impl TxManager {
             sent_at: Instant::now(),
         };
         let result = self.see_through(&mut flight, &mut left).await;
-        if matches!(result, Ok(_) | Err(SendError::Reverted(_) | SendError::Replaced { .. })) {
+        if matches!(result, Ok(_) | Err(SendError::Reverted(_) | SendError::Replaced { .. } | SendError::Gap { .. })) {
             *left = None;
         }
         result
@@ -310,6 +184,7 @@ impl TxManager {
         let started = Instant::now();
         let mut included = None;
         let mut told = false;
+        let mut gaps = 0;
         self.broadcast(flight, left).await?;
         loop {
             sleep(self.poll_interval).await;
@@ -327,8 +202,16 @@ impl TxManager {
                     }
                     continue;
                 }
+                Ok(Outcome::Gap { missing }) => {
+                    gaps += 1;
+                    if gaps >= GAP_AFTER {
+                        return Err(SendError::Gap { nonce: flight.nonce, missing });
+                    }
+                    continue;
+                }
                 Ok(Outcome::NonceTaken) => return Err(SendError::Replaced { nonce: flight.nonce }),
                 Ok(Outcome::Waiting) => {
+                    gaps = 0;
                     if let Some(hash) = included.take() {
                         info!(target: TARGET, %hash, "an L1 reorg took a transaction away");
                         self.check_again(flight, hash).await?;
@@ -356,6 +239,11 @@ impl TxManager {
     async fn look(&self, flight: &Flight) -> Result<Outcome, L1Error> {
         // Asked before the receipts: if the nonce is taken and no receipt is there afterwards, it is another's.
         let next = self.nonce(BlockNumberOrTag::Latest).await?;
+        if next < flight.nonce {
+            // Usually the earlier ones wait for a block again, like this one.
+            let missing = self.nonce(BlockNumberOrTag::Pending).await?;
+            return Ok(if missing < flight.nonce { Outcome::Gap { missing } } else { Outcome::Waiting });
+        }
         for (hash, _) in flight.sent.iter().rev() {
             let Some(receipt) = self.client.provider().get_transaction_receipt(*hash).await? else {
                 continue;
@@ -491,23 +379,9 @@ enum Outcome {
     Waiting,
     /// In no block, and can't be any more.
     NonceTaken,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bump_is_enough_to_replace() {
-        for fee in [0, 1, 7, 99, 1_000_000_000, 1_000_000_007] {
-            let fees = Fees { max_fee: fee, tip: fee };
-            let bumped = fees.bumped(Fees::default());
-            assert!(bumped.max_fee * 8 >= fee * 9 && bumped.max_fee > fee, "{fee}");
-            assert!(bumped.tip * 8 >= fee * 9 && bumped.tip > fee, "{fee}");
-        }
-        let market = Fees { max_fee: 1000, tip: 10 };
-        assert_eq!(Fees { max_fee: 1, tip: 1 }.bumped(market), market);
-        let huge = Fees { max_fee: u128::MAX - 1, tip: 1 };
-        assert_eq!(huge.bumped(market).capped(500), Fees { max_fee: 500, tip: 10 });
-    }
+    /// In no block, and can't be before an earlier nonce is used.
+    Gap {
+        /// That nonce.
+        missing: u64,
+    },
 }
