@@ -4,7 +4,7 @@ use alloy::primitives::{B256, Bytes};
 use db::{Reader, StoredTransaction};
 use stf::{
     BlockSpec, MessageHeader,
-    codec::{EncodeError, MAX_DECOMPRESSED_SIZE, encode},
+    codec::{EncodeError, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, encode},
     derive::message_cursor,
 };
 
@@ -217,9 +217,12 @@ fn fit(blocks: &Blocks, limits: &Limits, chain_id: u64) -> Result<Option<(Vec<u8
         let limit = if count == 1 { limits.max_payload } else { limits.payload_size };
         match encode(&blocks.specs[..count], chain_id, limits.quality) {
             Ok(payload) if payload.len() <= limit => return Ok(Some((payload, count))),
-            Ok(_) | Err(EncodeError::TooLarge(_)) if count == 1 => return Ok(None),
+            Ok(_) | Err(EncodeError::TooLarge(_) | EncodeError::TooManyTransactions(_)) if count == 1 => {
+                return Ok(None);
+            }
             Ok(payload) => count = scaled(count, payload.len(), limit),
             Err(EncodeError::TooLarge(size)) => count = scaled(count, size, MAX_DECOMPRESSED_SIZE),
+            Err(EncodeError::TooManyTransactions(found)) => count = scaled(count, found, MAX_TRANSACTIONS),
             Err(error) => return Err(error.into()),
         }
     }

@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use super::{
     BlockSpec, Columns, FLAG_CREATE, FLAG_PARITY, KIND_EIP1559, KIND_MASK, KIND_RAW, MAX_DECOMPRESSED_SIZE,
-    VALUE_IN_FULL, VERSION, inflate::inflate,
+    MAX_TRANSACTIONS, VALUE_IN_FULL, VERSION, inflate::inflate,
 };
 use crate::inbox::MAX_BLOCKS_PER_BATCH;
 
@@ -71,6 +71,9 @@ pub(super) fn decode_plain(
         let count = cursor.count()?;
         total = total.saturating_add(count);
         counts.push(count);
+    }
+    if total > MAX_TRANSACTIONS {
+        return Err(DecodeError::Range("transaction count"));
     }
     let kinds = cursor.bytes(total)?;
     let mut columns: Table<'_> = read_columns(&mut cursor, kinds, chain_id)?;

@@ -9,7 +9,7 @@ use std::{collections::HashMap, io};
 
 use super::{
     BlockSpec, Columns, FLAG_CREATE, FLAG_PARITY, KIND_EIP1559, KIND_LEGACY, KIND_LEGACY_UNPROTECTED,
-    KIND_RAW, MAX_DECOMPRESSED_SIZE, VALUE_IN_FULL, VERSION,
+    KIND_RAW, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, VALUE_IN_FULL, VERSION,
 };
 use crate::inbox::MAX_BLOCKS_PER_BATCH;
 
@@ -22,6 +22,9 @@ pub enum EncodeError {
     /// More blocks than a batch may have.
     #[error("{0} blocks, at most {MAX_BLOCKS_PER_BATCH} allowed")]
     TooManyBlocks(usize),
+    /// More transactions than a payload may have.
+    #[error("{0} transactions, at most {MAX_TRANSACTIONS} allowed")]
+    TooManyTransactions(usize),
     /// They would decompress to more than [`MAX_DECOMPRESSED_SIZE`].
     #[error("payload of {0} bytes before compression, at most {MAX_DECOMPRESSED_SIZE} allowed")]
     TooLarge(usize),
@@ -34,6 +37,10 @@ pub enum EncodeError {
 pub fn encode(specs: &[BlockSpec], chain_id: u64, quality: u8) -> Result<Vec<u8>, EncodeError> {
     if specs.len() as u64 > MAX_BLOCKS_PER_BATCH {
         return Err(EncodeError::TooManyBlocks(specs.len()));
+    }
+    let transactions = specs.iter().map(|spec| spec.transactions.len()).sum();
+    if transactions > MAX_TRANSACTIONS {
+        return Err(EncodeError::TooManyTransactions(transactions));
     }
     let plain = encode_plain(specs, chain_id);
     if plain.len() > MAX_DECOMPRESSED_SIZE {

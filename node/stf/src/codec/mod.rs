@@ -8,7 +8,7 @@
 //! blocks: varint, at most 4,096 (MAX_BLOCKS_PER_BATCH)
 //! timestamp[blocks]: zigzag varint, difference to the spec before (the first: to 0), modulo 2^64
 //! messages[blocks]: varint
-//! transactions[blocks]: varint                              n = their sum
+//! transactions[blocks]: varint                              n = their sum, at most 16,384 (MAX_TRANSACTIONS)
 //! kind[n]: u8   bits 0..2: 0 legacy without chain id · 1 legacy · 2 EIP-1559 without access list · 3 raw
 //!               bit 2: y parity · bit 3: contract creation · other bits zero; a raw transaction has no flags
 //! for the m that are not raw, in order:
@@ -45,6 +45,10 @@ pub use encode::{EncodeError, encode};
 /// Largest decompressed payload in bytes. Five times the largest payload is more than transactions compress by; it
 /// bounds what a decompression bomb can cost node and guest.
 pub const MAX_DECOMPRESSED_SIZE: usize = 4 << 20;
+
+/// Most transactions of a payload. An honest one holds no more than 12,288, because a signature takes 64 bytes that do
+/// not compress; repeated transactions do, and each would cost every node a signature recovery.
+pub const MAX_TRANSACTIONS: usize = 16_384;
 
 /// The payload version this code reads and writes.
 const VERSION: u8 = 1;

@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{env, ops::Range};
 
 use super::{
-    BlockSpec, DecodeError, MAX_DECOMPRESSED_SIZE, decode,
+    BlockSpec, DecodeError, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, decode,
     decode::decode_plain,
     encode,
     encode::{EncodeError, encode_plain},
@@ -286,6 +286,23 @@ fn no_blocks_and_empty_blocks_are_payloads() {
         let payload = encode(&specs, CHAIN_ID, 9).unwrap();
         assert_eq!(decode(&payload, CHAIN_ID, ALL).unwrap(), specs);
     }
+}
+
+#[test]
+fn more_transactions_than_signatures_fit_do_not_decode() {
+    let with = |count: usize| {
+        [BlockSpec {
+            transactions: vec![Bytes::from_static(&[2]); count],
+            ..BlockSpec::default()
+        }]
+    };
+    let most = with(MAX_TRANSACTIONS);
+    let payload = encode(&most, CHAIN_ID, 9).unwrap();
+    assert_eq!(decode(&payload, CHAIN_ID, ALL).unwrap(), most);
+    let more = with(MAX_TRANSACTIONS + 1);
+    assert!(matches!(encode(&more, CHAIN_ID, 9), Err(EncodeError::TooManyTransactions(_))));
+    let plain = encode_plain(&more, CHAIN_ID);
+    assert_eq!(decode_plain(&plain, CHAIN_ID, ALL), Err(DecodeError::Range("transaction count")));
 }
 
 #[test]
