@@ -2,10 +2,12 @@ use alloy::{
     consensus::TxEip1559,
     primitives::{Address, B256, TxKind, U256},
 };
+use stf::{Message, MessageHeader};
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
+    l1::{InboxEvent, L1Block, L1Update},
     pool::PoolOptions,
     shutdown::{self, Stop},
     testing::{self, transaction, transfer},
@@ -217,6 +219,70 @@ fn timestamps_follow_the_clock_and_never_go_back() {
     assert!(head.number > 1 && now - head.timestamp <= 1, "{head:?} at {now}");
 }
 
+/// An L1 block with one message.
+fn l1_block(number: u64, kind: MessageKind, index: u64, timestamp: u64) -> L1Update {
+    let mut data = vec![0; 93];
+    data[..20].copy_from_slice(&[0x66; 20]);
+    data[51] = 5;
+    data[83] = 5;
+    data[84..92].copy_from_slice(&100_000u64.to_be_bytes());
+    let header = MessageHeader {
+        kind,
+        sender: Address::repeat_byte(0x55),
+        l1_block_number: number,
+        l1_timestamp: timestamp,
+        base_fee: U256::from(1),
+        blob_base_fee: U256::from(1),
+        prev_randao: B256::ZERO,
+        data_hash: B256::ZERO,
+    };
+    let message = Message { header, data, acc: B256::with_last_byte(index as u8 + 1) };
+    L1Update::Blocks(vec![L1Block {
+        number,
+        hash: B256::with_last_byte(number as u8),
+        parent_hash: B256::with_last_byte(number as u8 - 1),
+        timestamp,
+        events: vec![InboxEvent::Message { index, message, client_hash: None }],
+    }])
+}
+
+#[test]
+fn a_deposit_is_worth_a_block_once_it_is_deep_enough_and_a_report_of_l1_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = testing::config(1, 0);
+    let time = config.genesis.timestamp;
+    let chain = testing::open(dir.path(), &config);
+    let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
+    let mut sequencer =
+        Sequencer::new(chain.clone(), pool, SequencerOptions { l1_confirmations: 2, ..quiet() });
+    sequencer.step().unwrap();
+    let mut apply = |update| {
+        chain.apply_l1(update).unwrap();
+        while sequencer.step().unwrap() == Due::Now {}
+        let head = chain.db().read().unwrap().head().unwrap().unwrap().0;
+        let header = chain.db().read().unwrap().header(head).unwrap().unwrap();
+        (head, message_cursor(&header).unwrap())
+    };
+    assert_eq!(apply(l1_block(10, MessageKind::L1Info, 0, time)), (1, 0));
+    assert_eq!(apply(l1_block(11, MessageKind::Deposit, 1, time)), (1, 0));
+    assert_eq!(apply(l1_block(12, MessageKind::L1Info, 2, time)), (1, 0));
+    // The deposit has two blocks on top now; the reports behind it are not deep enough.
+    assert_eq!(apply(l1_block(13, MessageKind::L1Info, 3, time)), (2, 2));
+    assert_eq!(apply(l1_block(14, MessageKind::L1Info, 4, time)), (2, 2));
+}
+
+#[test]
+fn l1_keeps_the_clock_going() {
+    // As old as in the test above, but L1 is followed meanwhile.
+    let node = Running::start_aged(quiet(), 541);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let hash = node.submit(0, 0);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(node.head(), 0);
+    node.chain.apply_l1(l1_block(10, MessageKind::L1Info, 0, now)).unwrap();
+    node.wait_for(hash);
+}
+
 /// Shown, not judged: `cargo test --release -p node sequencer -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
@@ -262,25 +328,4 @@ fn latency_and_throughput() {
         block - first,
         20_000.0 / elapsed.as_secs_f64()
     );
-}
-
-#[test]
-#[ignore = "a measurement"]
-fn step_latency() {
-    let dir = tempfile::tempdir().unwrap();
-    let chain = testing::open(dir.path(), &testing::config(3, 0));
-    let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
-    let options = SequencerOptions { min_block_time: Duration::ZERO, ..quiet() };
-    let mut sequencer = Sequencer::new(chain.clone(), pool.clone(), options);
-    sequencer.step().unwrap();
-    let mut times: Vec<_> = (0..1000)
-        .map(|nonce| {
-            pool.submit(transaction(0, transfer(nonce))).unwrap();
-            let start = Instant::now();
-            sequencer.step().unwrap();
-            start.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    println!("step: median {:?}, 99 % {:?}, min {:?}", times[500], times[990], times[0]);
 }
