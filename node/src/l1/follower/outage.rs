@@ -35,13 +35,16 @@ impl Outage {
                 FollowError::Chain(_) | FollowError::Gone | FollowError::Final { .. } => {
                     error!(target: TARGET, %error, "cannot go on with what L1 says; will keep trying");
                 }
-                _ => warn!(target: TARGET, endpoint = client.name(), %error, "cannot follow L1; will keep trying"),
+                _ => {
+                    warn!(target: TARGET, endpoint = client.name(), %error, "cannot follow L1; will keep trying")
+                }
             }
         } else {
             let seconds = since.elapsed().as_secs();
             debug!(target: TARGET, %error, failures = self.failures, seconds, "following L1 failed");
         }
-        poll.saturating_mul(1 << (self.failures - 1).min(10)).min(MAX_BACKOFF)
+        poll.saturating_mul(1 << (self.failures - 1).min(10))
+            .min(MAX_BACKOFF)
     }
 
     /// The endpoint is well again.
