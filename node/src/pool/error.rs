@@ -105,19 +105,19 @@ pub enum PoolError {
     },
     /// The sender cannot pay for it.
     #[error(
-        "insufficient funds for gas * price + value: balance {balance}, tx cost {cost}, overshot {overshot}"
+        "insufficient funds for gas * price + value: balance {balance}, tx cost {cost}, overshot {}",
+        .cost.saturating_sub(*.balance)
     )]
     InsufficientFunds {
         /// The account's balance.
         balance: U256,
         /// The most that the transaction can cost, L1 data and operator fee included.
         cost: U256,
-        /// What is lacking.
-        overshot: U256,
     },
     /// The sender cannot pay for it and for all its others that wait.
     #[error(
-        "insufficient funds for gas * price + value: balance {balance}, queued cost {queued}, tx cost {cost}, overshot {overshot}"
+        "insufficient funds for gas * price + value: balance {balance}, queued cost {queued}, tx cost {cost}, overshot {}",
+        .queued.saturating_add(*.cost).saturating_sub(*.balance)
     )]
     InsufficientFundsForAll {
         /// The account's balance.
@@ -126,8 +126,6 @@ pub enum PoolError {
         queued: U256,
         /// The most that the transaction can cost.
         cost: U256,
-        /// What is lacking.
-        overshot: U256,
     },
     /// It is here already.
     #[error("already known")]

@@ -151,15 +151,13 @@ impl Inner {
         }
         let (balance, cost) = (account.balance, tx.cost());
         if cost > balance {
-            return Err(PoolError::InsufficientFunds { balance, cost, overshot: cost - balance });
+            return Err(PoolError::InsufficientFunds { balance, cost });
         }
         let queued = sender.map_or(U256::ZERO, |sender| {
             sender.cost().saturating_sub(old.map_or(U256::ZERO, |old| old.cost()))
         });
-        let total = queued.saturating_add(cost);
-        if total > balance {
-            let overshot = total - balance;
-            return Err(PoolError::InsufficientFundsForAll { balance, queued, cost, overshot });
+        if queued.saturating_add(cost) > balance {
+            return Err(PoolError::InsufficientFundsForAll { balance, queued, cost });
         }
         let pooled = sender.map_or(0, Sender::len);
         let limit = options.limit_of(&tx.sender(), self.len());
