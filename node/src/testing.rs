@@ -1,4 +1,5 @@
 //! What tests of several modules share: a chain without L1.
+#![allow(clippy::unwrap_used)]
 
 use std::{
     path::Path,

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, B256, Bytes};

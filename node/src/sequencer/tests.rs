@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use alloy::{
     consensus::TxEip1559,
     primitives::{Address, B256, TxKind, U256},

@@ -1,4 +1,5 @@
 //! What the tests share: a chain state that is a map, and transactions without the cost of signing.
+#![allow(clippy::unwrap_used)]
 
 use std::{
     collections::HashMap,
