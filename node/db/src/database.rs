@@ -204,9 +204,23 @@ impl Database {
     }
 
     /// Flushes all commits to disk. Call it every second or so: with [`Durability::Process`], a power cut loses
-    /// what was committed since, and space freed since is not reused before. Readers and writers go on meanwhile.
+    /// what was committed since, and space freed since is not reused before. Readers go on meanwhile; a writer waits
+    /// only for what was written since the flush began. As with [`write`](Self::write), the calling thread must not
+    /// have a writer open.
     pub fn sync(&self) -> Result<()> {
+        let data = self.path.join(DATA_FILE);
+        let io = |source| Error::Io {
+            path: data.clone(),
+            source,
+        };
+        fs::File::open(&data)
+            .and_then(|file| file.sync_data())
+            .map_err(io)?;
+        // The engine cannot tell threads apart here (MDBX_NOSTICKYTHREADS): it would take a writer of another thread
+        // for the caller's own, not wait for its end, and abort on what that changes meanwhile. So be the writer.
+        let writer = self.env.begin_rw_unsync()?;
         self.env.sync(true)?;
+        drop(writer);
         Ok(())
     }
 

@@ -53,10 +53,10 @@ fn child(folder: &Path) -> ! {
                 }
             }
         }
+        writer.commit().unwrap();
         if rng.random_ratio(1, 10) {
             database.sync().unwrap();
         }
-        writer.commit().unwrap();
     }
 }
 

@@ -6,6 +6,7 @@ mod inbox;
 mod kill;
 mod model;
 mod open;
+mod sync;
 
 use crate::{Kind, Table, Tx};
 
