@@ -40,6 +40,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often to say that L1 is too far behind.
 const STALL_WARNING: Duration = Duration::from_secs(30);
 
+/// Most bytes of a block's transactions. A block must fit one batch, and a batch one L1 transaction, which nodes relay
+/// up to 128 KiB; what does not compress needs room for the frame, too.
+pub const MAX_BLOCK_BYTES: usize = 120_000;
+
 /// Transactions that no longer fit before a block counts as full.
 const MAX_MISFITS: u32 = 64;
 
@@ -327,8 +331,13 @@ fn fill(builder: &mut HeadBuilder<'_>, pool: &Pool, budget: Duration) -> Filled 
     let mut misfits = 0;
     // Without deposits the block has as much room as a block ever has.
     let roomy = builder.receipts().len() == 1;
+    let mut bytes = 0;
     let mut best = pool.best();
     while let Some(tx) = best.next() {
+        bytes += tx.transaction().encoded().len();
+        if bytes > MAX_BLOCK_BYTES {
+            break;
+        }
         match builder.execute(tx.transaction()) {
             Ok(Ok(())) => filled.included += 1,
             Ok(Err(skip)) => {

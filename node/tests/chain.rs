@@ -290,7 +290,7 @@ fn random_history(rng: &mut StdRng) {
                 let timestamp = l1.timestamp() + rng.random_range(0..3);
                 let feed = sequencer.sequence(rng, timestamp);
                 if rng.random_bool(0.7) {
-                    let outcome = replica.chain.import_unsafe(&feed).unwrap();
+                    let outcome = replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap();
                     assert!(!matches!(outcome, ImportOutcome::Mismatch { .. }), "{outcome:?}");
                 }
             }
@@ -409,14 +409,14 @@ fn a_feed_block_with_a_wrong_hash_leaves_no_trace() {
     let mut feed = sequencer.sequence(&mut rng, 1_000_100);
     let right = feed.hash;
     feed.hash = B256::repeat_byte(9);
-    let outcome = replica.chain.import_unsafe(&feed).unwrap();
+    let outcome = replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap();
     assert_eq!(outcome, ImportOutcome::Mismatch { expected: feed.hash, found: right });
     assert_eq!(replica.head().0, 0);
     feed.hash = right;
-    assert_eq!(replica.chain.import_unsafe(&feed).unwrap(), ImportOutcome::Appended);
+    assert_eq!(replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap(), ImportOutcome::Appended);
     assert_eq!(replica.head(), sequencer.head());
     feed.number = 5;
-    assert_eq!(replica.chain.import_unsafe(&feed).unwrap(), ImportOutcome::Gap { next: 2 });
+    assert_eq!(replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap(), ImportOutcome::Gap { next: 2 });
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub async fn run() -> Result<Vec<Row>> {
         })
         .collect();
     let payload: Bytes = codec::encode(&specs, chain_id, 9)?.into();
-    let raw: usize = transactions.iter().map(Bytes::len).sum();
+    let raw: usize = transactions.iter().map(|raw| raw.len()).sum();
 
     let provider = anvil.wallet(&deploy_config.roles.batcher)?;
     let inbox = IInbox::new(rollup.contracts.inbox, provider);

@@ -27,6 +27,8 @@ use super::{
 const POPULATION: usize = 10_000;
 /// Blocks recorded of each kind.
 const BLOCKS: usize = 20;
+/// Blocks imported at a time, as a node does that catches up.
+const RUN: usize = 10;
 /// Runs of each side, alternating; the best of each counts, as the one least disturbed.
 const RUNS: usize = 3;
 
@@ -66,6 +68,7 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
     let gas: u64 = blocks.iter().map(|block| block.header.gas_used).sum();
     let count: usize = blocks.iter().map(|block| block.transactions.len()).sum();
 
+    let feed: Vec<FeedBlock> = blocks.iter().map(|block| block.feed.clone()).collect();
     let mut best = [Duration::MAX; 4];
     for _ in 0..RUNS {
         let (_dir, chain) = open()?;

@@ -168,54 +168,83 @@ impl Chain {
         })
     }
 
-    /// Executes an unsafe block of the sequencer. A block that differs from an unsafe one here replaces it and all
-    /// after it; a safe block is never replaced.
-    pub fn import_unsafe(&self, feed: &FeedBlock) -> Result<ImportOutcome, ChainError> {
+    /// Executes a run of unsafe blocks of the sequencer, in one transaction. A block that differs from an unsafe one here
+    /// replaces it and all after it; a safe block is never replaced.
+    ///
+    /// Blocks count in order: those before the first that does not fit are in the chain afterwards, and the outcome is
+    /// that of the first that does not fit, or of the last.
+    pub fn import_unsafe(&self, run: &[FeedBlock]) -> Result<ImportOutcome, ChainError> {
         // Signatures are recovered before the lock is taken.
-        let transactions = recover(&feed.spec.transactions);
+        let all: Vec<Bytes> = run.iter().flat_map(|block| block.spec.transactions.iter().cloned()).collect();
+        let mut recovered = recover(&all).into_iter();
+        let run: Vec<_> = run
+            .iter()
+            .map(|block| (block, recovered.by_ref().take(block.spec.transactions.len()).collect::<Vec<_>>()))
+            .collect();
+        let (fitting, outcome) = self.try_import(&run)?;
+        if fitting > 0 && fitting < run.len() {
+            self.try_import(&run[..fitting])?;
+        }
+        Ok(outcome)
+    }
+
+    /// Imports a run if all of it fits, else nothing. Returns how many blocks fit, and what became of the last looked at.
+    fn try_import(
+        &self,
+        run: &[(&FeedBlock, Vec<Option<Transaction>>)],
+    ) -> Result<(usize, ImportOutcome), ChainError> {
         self.write(|head, events| {
-            if feed.number > head.header.number + 1 {
-                return Ok(ImportOutcome::Gap { next: head.header.number + 1 });
-            }
             let mut writer = self.0.db.write()?;
-            if feed.number <= head.header.number {
-                let known = writer.block_hash(feed.number)? == Some(feed.hash);
-                if known || feed.number <= writer.safe()?.unwrap_or(0) {
-                    return Ok(ImportOutcome::Known);
+            let mut outcome = ImportOutcome::Known;
+            for (index, (feed, transactions)) in run.iter().enumerate() {
+                outcome = self.import_one(head, &mut writer, feed, transactions, events)?;
+                if !matches!(outcome, ImportOutcome::Appended | ImportOutcome::Known) {
+                    // What was written is dropped, memory goes back to the database.
+                    drop(writer);
+                    events.clear();
+                    **head = Head::load(&self.0.db.read()?)?;
+                    return Ok((index, outcome));
                 }
-                self.truncate(head, &mut writer, feed.number - 1, events)?;
-            }
-            let (have, cursor) = (writer.message_count()?, head.cursor());
-            let need = cursor.saturating_add(feed.spec.messages);
-            if need > have {
-                return self.undone(head, events, ImportOutcome::NeedsMessages { have, need });
-            }
-            let inputs = BlockInputs {
-                timestamp: feed.spec.timestamp,
-                messages: consume(cursor, feed.spec.messages, &mut Queue(&writer))?,
-                transactions: Vec::new(),
-            };
-            let block = head.append_inputs(&self.0.config.chain, &mut writer, &inputs, &transactions)?;
-            if block.hash != feed.hash {
-                let outcome = ImportOutcome::Mismatch { expected: feed.hash, found: block.hash };
-                return self.undone(head, events, outcome);
             }
             writer.commit()?;
-            events.push(ChainEvent::Block(Arc::new(block)));
-            Ok(ImportOutcome::Appended)
+            Ok((run.len(), outcome))
         })
     }
 
-    /// Ends a change without effect: what was written is dropped, memory goes back to the database.
-    fn undone(
+    fn import_one(
         &self,
         head: &mut Head,
+        writer: &mut Writer,
+        feed: &FeedBlock,
+        transactions: &[Option<Transaction>],
         events: &mut Vec<ChainEvent>,
-        outcome: ImportOutcome,
     ) -> Result<ImportOutcome, ChainError> {
-        events.clear();
-        *head = Head::load(&self.0.db.read()?)?;
-        Ok(outcome)
+        if feed.number > head.header.number + 1 {
+            return Ok(ImportOutcome::Gap { next: head.header.number + 1 });
+        }
+        if feed.number <= head.header.number {
+            let known = writer.block_hash(feed.number)? == Some(feed.hash);
+            if known || feed.number <= writer.safe()?.unwrap_or(0) {
+                return Ok(ImportOutcome::Known);
+            }
+            self.truncate(head, writer, feed.number - 1, events)?;
+        }
+        let (have, cursor) = (writer.message_count()?, head.cursor());
+        let need = cursor.saturating_add(feed.spec.messages);
+        if need > have {
+            return Ok(ImportOutcome::NeedsMessages { have, need });
+        }
+        let inputs = BlockInputs {
+            timestamp: feed.spec.timestamp,
+            messages: consume(cursor, feed.spec.messages, &mut Queue(writer))?,
+            transactions: Vec::new(),
+        };
+        let block = head.append_inputs(&self.0.config.chain, writer, &inputs, transactions)?;
+        if block.hash != feed.hash {
+            return Ok(ImportOutcome::Mismatch { expected: feed.hash, found: block.hash });
+        }
+        events.push(ChainEvent::Block(Arc::new(block)));
+        Ok(ImportOutcome::Appended)
     }
 
     /// Takes away all blocks above `number`.

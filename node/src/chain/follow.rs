@@ -188,6 +188,10 @@ impl Chain {
             }
             None => 0,
         };
+        let finalized = writer.finalized()?.unwrap_or(0);
+        if safe < finalized {
+            return Err(ChainError::BelowFinalized { safe, finalized });
+        }
         writer.set_safe(safe)?;
         // Unsafe blocks stand as long as the messages that they consumed do.
         let messages = writer.message_count()?;

@@ -69,6 +69,14 @@ pub enum ChainError {
         /// What the follower brought.
         found: u64,
     },
+    /// L1 took back what it had called final: a failure of L1 that nobody can decide here.
+    #[error("L1 went back to a point where block {safe} is safe, but block {finalized} is final")]
+    BelowFinalized {
+        /// What would be the safe head.
+        safe: u64,
+        /// The finalized head.
+        finalized: u64,
+    },
     /// A record is missing that others say exists.
     #[error("{what} {number} is missing in the database")]
     Missing {

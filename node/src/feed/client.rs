@@ -148,17 +148,15 @@ impl Client {
             if messages.is_empty() {
                 return Ok(next);
             }
-            for message in messages.iter().take(MAX_BLOCKS as usize) {
+            let mut run = Vec::new();
+            for (message, expected) in messages.iter().take(MAX_BLOCKS as usize).zip(next..) {
                 let block = self.open(message)?;
-                let number = block.number;
-                if number != next {
-                    return Err(Ended::Order { expected: next, found: number });
+                if block.number != expected {
+                    return Err(Ended::Order { expected, found: block.number });
                 }
-                next = self.import(block).await?;
-                if next != number + 1 {
-                    break;
-                }
+                run.push(block);
             }
+            next = self.import(run).await?;
         }
     }
 
@@ -167,7 +165,7 @@ impl Client {
         while let Some(message) = subscription.next().await {
             let block = self.open(&message.map_err(|_| FeedError::Malformed)?)?;
             let number = block.number;
-            let next = self.import(block).await?;
+            let next = self.import(vec![block]).await?;
             // Anything else is a gap before this block: the chain here went back because of L1.
             if next <= number {
                 return Ok(next);
@@ -181,30 +179,35 @@ impl Client {
         open(self.chain.config().chain.chain_id, self.signer, message)
     }
 
-    /// Brings a block into the chain. Returns the number of the block that fits next.
-    async fn import(&self, block: FeedBlock) -> Result<u64, Ended> {
-        let number = block.number;
-        let block = std::sync::Arc::new(block);
+    /// Brings a run of blocks into the chain. Returns the number of the block that fits next.
+    async fn import(&self, run: Vec<FeedBlock>) -> Result<u64, Ended> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return Ok(self.chain.heads().unsafe_head.number + 1);
+        };
+        let (first, last) = (first.number, last.number);
+        let blocks = std::sync::Arc::new(run);
         let mut heads = self.chain.watch_heads();
         let start = Instant::now();
         loop {
             heads.mark_unchanged();
-            let (chain, importing) = (self.chain.clone(), block.clone());
+            let (chain, importing) = (self.chain.clone(), blocks.clone());
             let import = tokio::task::spawn_blocking(move || chain.import_unsafe(&importing));
             match import.await.map_err(|_| Ended::Cancelled)?? {
                 ImportOutcome::Appended => {
-                    metrics::counter!("recourse_feed_blocks_total").increment(1);
-                    return Ok(number + 1);
+                    metrics::counter!("recourse_feed_blocks_total").increment(last + 1 - first);
+                    return Ok(last + 1);
                 }
-                ImportOutcome::Known => return Ok(number + 1),
-                ImportOutcome::Gap { next } => return Ok(next.min(number)),
+                ImportOutcome::Known => return Ok(last + 1),
+                ImportOutcome::Gap { next } => return Ok(next.min(first)),
                 ImportOutcome::Mismatch { expected: signed, found: executed } => {
+                    let number = self.chain.heads().unsafe_head.number + 1;
                     return Err(Ended::Mismatch { number, signed, executed });
                 }
                 ImportOutcome::NeedsMessages { .. } => {
                     let left = L1_PATIENCE.saturating_sub(start.elapsed());
                     let waited = tokio::time::timeout(left, heads.changed()).await;
                     if !matches!(waited, Ok(Ok(()))) {
+                        let number = self.chain.heads().unsafe_head.number + 1;
                         return Err(Ended::NoMessages { number });
                     }
                 }

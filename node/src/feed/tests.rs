@@ -167,7 +167,7 @@ async fn a_follower_goes_along_when_the_sequencer_replaces_unsafe_blocks() {
     for nonce in 0..8 {
         rival.build(1, nonce);
         let block = rival.chain.block(nonce + 1).unwrap().unwrap();
-        sequencer.chain.import_unsafe(&block.to_feed(cursor)).unwrap();
+        sequencer.chain.import_unsafe(&[block.to_feed(cursor)]).unwrap();
         cursor = stf::derive::message_cursor(&block.header).unwrap();
     }
     assert_eq!(sequencer.chain.heads().unsafe_head, rival.chain.heads().unsafe_head);

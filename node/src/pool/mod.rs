@@ -102,7 +102,7 @@ impl Default for PoolOptions {
             max_transactions: 65_536,
             max_queued: 16_384,
             max_bytes: 256 << 20,
-            max_transaction_size: 128 << 10,
+            max_transaction_size: crate::sequencer::MAX_BLOCK_BYTES,
             account_limit: 64,
             account_burst: 4096,
             locals: HashSet::new(),

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 use alloy_primitives::{
-    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
     map::{AddressMap, B256Map, U256Map},
 };
 use revm::{
@@ -10,7 +10,7 @@ use revm::{
     database_interface::DatabaseCommit,
     state::{Account as EvmAccount, AccountInfo, Bytecode},
 };
-use trie::Account;
+use trie::{Account, keccak256_batch};
 
 use crate::{StateChanges, StorageChanges};
 
@@ -78,40 +78,46 @@ impl<DB: Database> Overlay<DB> {
     /// Everything that differs from the database underneath, sorted by hashed key; and that database.
     /// Storage roots in it are still to be computed. `visit` is shown what the overlay knows now, by plain keys.
     pub fn into_changes(mut self, mut visit: impl FnMut(&mut DB, Touched<'_>)) -> (StateChanges, DB) {
-        let mut changes = StateChanges { codes: self.new_codes, ..StateChanges::default() };
+        // Keys are hashed all at once at the end, which is several times faster than one by one.
+        let mut addresses = Vec::new();
+        let mut keys: Vec<[u8; 32]> = Vec::new();
+        let mut changed = Vec::new();
         for (address, entry) in self.accounts {
-            let mut slots: Vec<_> = entry
-                .slots
-                .iter()
-                .filter(|(_, slot)| slot.current != slot.original)
-                .map(|(key, slot)| (keccak256(key.to_be_bytes::<32>()), slot.current))
-                .collect();
-            let account_changed = !same(&entry.original, &entry.current);
-            if !account_changed && slots.is_empty() && !entry.wiped {
+            let first_key = keys.len();
+            let mut values = Vec::new();
+            for (key, slot) in entry.slots.iter().filter(|(_, slot)| slot.current != slot.original) {
+                keys.push(key.to_be_bytes());
+                values.push(slot.current);
+            }
+            if same(&entry.original, &entry.current) && values.is_empty() && !entry.wiped {
                 continue;
             }
-            let changed_slots = entry.slots.iter().map(|(key, slot)| (*key, slot.current));
-            visit(
-                &mut self.inner,
-                Touched {
-                    address,
-                    account: entry.current.as_ref(),
-                    wiped: entry.wiped,
-                    slots: &mut changed_slots.into_iter(),
-                },
-            );
-            let hashed = keccak256(address);
-            slots.sort_unstable_by_key(|(key, _)| *key);
-            if !slots.is_empty() || entry.wiped {
-                changes.storage.push(StorageChanges { address: hashed, wiped: entry.wiped, slots });
+            let slots = entry.slots.iter().map(|(key, slot)| (*key, slot.current));
+            let (account, wiped) = (entry.current.as_ref(), entry.wiped);
+            visit(&mut self.inner, Touched { address, account, wiped, slots: &mut slots.into_iter() });
+            addresses.push(address);
+            changed.push((entry.current, entry.wiped, first_key, values));
+        }
+        let address_slices: Vec<&[u8]> = addresses.iter().map(|address| address.as_slice()).collect();
+        let key_slices: Vec<&[u8]> = keys.iter().map(|key| key.as_slice()).collect();
+        let address_hashes = keccak256_batch(&address_slices);
+        let key_hashes = keccak256_batch(&key_slices);
+
+        let mut changes = StateChanges { codes: self.new_codes, ..StateChanges::default() };
+        for (address, (account, wiped, first_key, values)) in address_hashes.into_iter().zip(changed) {
+            if !values.is_empty() || wiped {
+                let hashes = key_hashes[first_key..].iter().copied();
+                let mut slots: Vec<_> = hashes.zip(values).collect();
+                slots.sort_unstable_by_key(|(key, _)| *key);
+                changes.storage.push(StorageChanges { address, wiped, slots });
             }
-            let account = entry.current.map(|info| Account {
+            let account = account.map(|info| Account {
                 nonce: info.nonce,
                 balance: info.balance,
                 storage_root: trie::EMPTY_ROOT,
                 code_hash: info.code_hash,
             });
-            changes.accounts.push((hashed, account));
+            changes.accounts.push((address, account));
         }
         changes.accounts.sort_unstable_by_key(|(address, _)| *address);
         changes.storage.sort_unstable_by_key(|storage| storage.address);
