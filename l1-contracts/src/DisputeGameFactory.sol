@@ -49,6 +49,7 @@ contract DisputeGameFactory is IDisputeGameFactory {
 
     /// @inheritdoc IDisputeGameFactory
     function propose(
+        uint64 _anchorBlock,
         uint64 _l2Block,
         bytes32[] calldata _vector,
         uint64 _batchCount,
@@ -58,10 +59,11 @@ contract DisputeGameFactory is IDisputeGameFactory {
         // INVARIANT: every root claim has the same stake, no more (it would be lost) and no less.
         if (msg.value != _bond) revert WrongBond(_bond, msg.value);
         GameArgs memory args;
-        (args.anchorBlock, args.anchorOutput) = _anchor();
+        args.anchorBlock = _anchorBlock;
+        args.anchorOutput = _anchorOutput(_anchorBlock);
         // INVARIANT: a claim is about at least one block past what is agreed.
-        if (_l2Block <= args.anchorBlock) revert BlockNotAfterAnchor(args.anchorBlock, _l2Block);
-        _checkVector(_l2Block - args.anchorBlock, _vector);
+        if (_l2Block <= _anchorBlock) revert BlockNotAfterAnchor(_anchorBlock, _l2Block);
+        _checkVector(_l2Block - _anchorBlock, _vector);
         _checkPin(_l2Block, _batchCount, _batchAcc, _lastBatchHeader);
 
         args.factory = address(this);
@@ -131,11 +133,14 @@ contract DisputeGameFactory is IDisputeGameFactory {
         return Interval.parts(_n);
     }
 
-    /// @notice The current anchor.
-    function _anchor() private view returns (uint64 block_, bytes32 output_) {
-        uint256 number;
-        (output_, number) = IAnchorStateRegistry(anchorStateRegistry).anchors();
-        block_ = uint64(number);
+    /// @notice The current anchor's output. Reverts unless the anchor's block is `_block`.
+    function _anchorOutput(uint64 _block) private view returns (bytes32 output_) {
+        uint256 current;
+        (output_, current) = IAnchorStateRegistry(anchorStateRegistry).anchors();
+        // SAFETY: anyone can move the anchor just before a pending proposal. If that then started from the new
+        // anchor with an equal number of parts, its honest values would claim the outputs of other blocks than they
+        // were made for, and whoever moved the anchor could win its bond in a dispute.
+        if (current != _block) revert AnchorMoved(uint64(current), _block);
     }
 
     /// @notice Reverts unless the vector is one over `_n` blocks.

@@ -19,7 +19,7 @@ contract Taker {
         bytes calldata _last
     ) external payable {
         bytes32 acc = keccak256(bytes.concat(bytes32(0), keccak256(_last)));
-        game = DisputeGame(_factory.propose{value: msg.value}(_l2Block, _vector, 1, acc, _last));
+        game = DisputeGame(_factory.propose{value: msg.value}(0, _l2Block, _vector, 1, acc, _last));
     }
 
     function accept() external {
@@ -41,13 +41,14 @@ contract DisputeGameTest is System {
         pass(12);
     }
 
+    /// @notice Proposes from the genesis anchor.
     function proposeRaw(uint256 _bond, uint64 _block, bytes32[] memory _vector, uint64 _count, bytes32 _acc)
         internal
         returns (address)
     {
         bytes memory last = batches[batches.length - 1];
         vm.prank(proposer);
-        return factory.propose{value: _bond}(_block, _vector, _count, _acc, last);
+        return factory.propose{value: _bond}(0, _block, _vector, _count, _acc, last);
     }
 
     // Proposing.
@@ -138,6 +139,32 @@ contract DisputeGameTest is System {
         proposeRaw(BOND, 0, new bytes32[](1), 1, acc);
     }
 
+    function test_propose_afterAnchorMoved_reverts() public {
+        bytes32[] memory vector = vectorOver(100);
+        bytes32 acc = inbox.batchAcc(1);
+        bytes memory last = batches[0];
+        DisputeGame first = propose(3);
+        vm.warp(first.expectedResolution());
+        first.resolve();
+        pass(FINALITY_DELAY + 1);
+        vm.prank(alice);
+        registry.setAnchorState(address(first));
+
+        // Nothing else gives the old proposal away: the new interval has as many parts.
+        vm.assertEq(factory.parts(97), vector.length);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.AnchorMoved.selector, uint64(3), uint64(0)));
+        proposeRaw(BOND, 100, vector, 1, acc);
+        // Nor can a claim run ahead of the anchor.
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.AnchorMoved.selector, uint64(3), uint64(4)));
+        vm.prank(proposer);
+        factory.propose{value: BOND}(4, 100, vector, 1, acc, last);
+
+        vm.prank(proposer);
+        DisputeGame game = DisputeGame(factory.propose{value: BOND}(3, 100, vector, 1, acc, last));
+        vm.assertEq(game.anchorBlock(), 3);
+        vm.assertEq(game.anchorOutput(), first.rootClaim());
+    }
+
     function test_propose_wrongVectorLength_reverts() public {
         bytes32 acc = inbox.batchAcc(1);
         bytes32[] memory vector = vectorOver(17);
@@ -211,7 +238,7 @@ contract DisputeGameTest is System {
         vm.deal(alice, BOND);
         vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.DuplicateGame.selector, address(game)));
         vm.prank(alice);
-        factory.propose{value: BOND}(16, vector, 1, acc, last);
+        factory.propose{value: BOND}(0, 16, vector, 1, acc, last);
         // A claim that differs in any part is another one.
         vector[3] = keccak256("another value inside");
         propose(16, vector);

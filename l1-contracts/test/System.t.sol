@@ -188,7 +188,8 @@ abstract contract System is Base {
         uint64 count = uint64(batches.length);
         bytes32 acc = inbox.batchAcc(count);
         bytes memory last = batches[count - 1];
+        (, uint256 anchor) = registry.anchors();
         vm.prank(proposer);
-        return DisputeGame(factory.propose{value: BOND}(_l2Block, _vector, count, acc, last));
+        return DisputeGame(factory.propose{value: BOND}(uint64(anchor), _l2Block, _vector, count, acc, last));
     }
 }

@@ -1,8 +1,8 @@
 //! Proposing outputs, and seeing the proposals through: resolving, moving the anchor, taking the bonds back.
 //!
 //! The proposer keeps nothing that it could not read again from L1. It proposes the newest safe block whose batch is
-//! deep enough in L1, from what the local chain derived; a proposal on a reorganised L1 reverts by the accumulator that
-//! it pins.
+//! deep enough in L1, from what the local chain derived. A proposal on a reorganised L1 reverts by the accumulator that
+//! it pins, and one that the anchor moved under by the anchor that it names.
 
 mod games;
 
@@ -288,6 +288,9 @@ impl Proposer {
         }
         let root_claim = proposal.root_claim();
         let call = IDisputeGameFactory::proposeCall {
+            // The anchor may move until the transaction is included. The vector fits this one only, so that the
+            // factory then refuses the claim, and the next step makes it anew.
+            anchorBlock: proposal.anchor.block,
             l2Block: l2_block,
             vector: proposal.vector,
             batchCount: proposal.batch_count,
@@ -301,11 +304,6 @@ impl Proposer {
             gas_limit: None,
         };
         let receipt = self.txs.send(request).await?;
-        let made = receipt.decoded_log::<IDisputeGameFactory::Proposed>();
-        if let Some(made) = made.filter(|made| made.anchorBlock != anchor.block) {
-            // The vector was made for another interval. Only a wrong claim can come of it.
-            error!(target: TARGET, l2_block, game = %made.game, "the anchor moved under a proposal: its bond is lost");
-        }
         metrics::counter!("proposer_proposals").increment(1);
         metrics::gauge!("proposer_block").set(l2_block as f64);
         let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);

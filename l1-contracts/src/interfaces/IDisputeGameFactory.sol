@@ -44,6 +44,11 @@ interface IDisputeGameFactory {
         bytes32 batchAcc
     );
 
+    /// @notice The claim starts from another block than the anchor's, as it does when the anchor moved after the
+    ///         claim was made: make it again from the present one.
+    /// @param expected The present anchor's block.
+    /// @param actual The block that the caller named.
+    error AnchorMoved(uint64 expected, uint64 actual);
     /// @notice The claimed block must lie past the anchor.
     error BlockNotAfterAnchor(uint64 anchorBlock, uint64 l2Block);
     /// @notice The vector must have one element for each part of the interval.
@@ -64,14 +69,17 @@ interface IDisputeGameFactory {
     error DuplicateGame(address game);
 
     /// @notice Proposes an output root, starting from the current anchor. Anyone may call, paying exactly `bond()`.
+    /// @param anchorBlock The L2 block from which the claim starts, which must be the current anchor's: a proposal
+    ///        built on an earlier anchor reverts.
     /// @param l2Block The claimed L2 block.
-    /// @param vector Claimed output roots at the ends of the parts of `(anchor block, l2Block]`; the last one is the
+    /// @param vector Claimed output roots at the ends of the parts of `(anchorBlock, l2Block]`; the last one is the
     ///        claim about `l2Block`.
     /// @param batchCount Number of batches to pin.
     /// @param batchAcc Accumulator over those batches; a proposal built on a reorged L1 reverts.
     /// @param lastBatchHeader Packed header of batch `batchCount - 1`, which must reach `l2Block`.
     /// @return game The new game.
     function propose(
+        uint64 anchorBlock,
         uint64 l2Block,
         bytes32[] calldata vector,
         uint64 batchCount,
