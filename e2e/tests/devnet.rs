@@ -21,7 +21,7 @@ use bindings::{
 use e2e::net::{Deposited, soon, until};
 use rustix::process::Signal;
 use serde_json::Value;
-use testnet::{Process, Summary, tools};
+use testnet::{Process, Summary, ports, tools};
 
 struct Testnet {
     process: Process,
@@ -56,6 +56,10 @@ impl Testnet {
     fn command(dir: &Path) -> Result<Command> {
         let mut command = Command::new(tools::testnet()?);
         command.arg("devnet").arg("--dir").arg(dir);
+        // The default ports may be in use, and tests run beside one another.
+        for flag in ["--l1-port", "--l2-port", "--replica-port"] {
+            command.arg(flag).arg(ports::free()?.to_string());
+        }
         Ok(command)
     }
 

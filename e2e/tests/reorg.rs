@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy::{
     consensus::{Transaction as _, Typed2718},
     eips::eip2718::Encodable2718,
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, Bytes, U256, keccak256},
     providers::Provider,
     rpc::types::Transaction,
     sol_types::SolCall,
@@ -24,11 +24,7 @@ async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
     let mut from_l1 = net.replica_from_l1("from-l1").await?;
     let miner = net.miner();
     let accounts = vec![user(0)?, user(1)?];
-    let load = Load::start(
-        devnet.sequencer()?.provider(),
-        devnet.rollup.chain.chain_id,
-        accounts,
-    );
+    let load = Load::start(devnet.sequencer()?.provider(), devnet.rollup.chain.chain_id, accounts);
 
     for depth in 1..=10 {
         // Some L1 blocks with deposits and batches in them, then they go. Some of the deposits come again.
@@ -38,9 +34,8 @@ async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
         let deposits = random.random_range(1..4);
         for _ in 0..deposits {
             let nonce = l1.get_transaction_count(user(4)?.address()).pending().await?;
-            let tx = Deposit::ether(Address::random(), U256::from(depth))
-                .sign(devnet, &user(4)?, nonce)
-                .await?;
+            let tx =
+                Deposit::ether(Address::random(), U256::from(depth)).sign(devnet, &user(4)?, nonce).await?;
             let _ = l1.send_raw_transaction(&tx).await?;
             raw.push(tx);
             tokio::time::sleep(Duration::from_millis(random.random_range(0..200))).await;
@@ -50,27 +45,38 @@ async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
         })
         .await?;
         let pause = miner.pause().await;
-        raw.truncate(random.random_range(0..=raw.len()));
-        reorg(devnet, depth, &raw).await?;
+        let first = l1.get_block_number().await? + 1 - depth;
+        // Those that stand cannot come again.
+        let mut replaced = Vec::new();
+        for tx in raw {
+            let receipt = l1.get_transaction_receipt(keccak256(&tx)).await?;
+            if receipt.and_then(|receipt| receipt.block_number).is_some_and(|block| block >= first) {
+                replaced.push(tx);
+            }
+        }
+        replaced.truncate(random.random_range(0..=replaced.len()));
+        reorg(devnet, depth, &replaced).await?;
         drop(pause);
         tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
     }
     let included = load.stop().await?;
-    ensure!(
-        included.len() > 50,
-        "only {} transactions were included",
-        included.len()
-    );
+    ensure!(included.len() > 50, "only {} transactions were included", included.len());
 
-    converge(&[devnet.sequencer()?, devnet.replica()?, &from_l1]).await?;
+    converge(devnet, &[devnet.sequencer()?, devnet.replica()?, &from_l1]).await?;
     let mut fresh = net.replica_from_l1("fresh").await?;
-    converge(&[devnet.sequencer()?, devnet.replica()?, &from_l1, &fresh]).await?;
-    // No deposit brings a user's transaction to fall: all that were included once are so at the end.
+    converge(devnet, &[devnet.sequencer()?, devnet.replica()?, &from_l1, &fresh]).await?;
+    // What was in a block that went comes back, unless its sender, asking in between, used the nonce for another.
+    let sequencer = devnet.sequencer()?;
+    let mut replaced = 0;
     for tx in &included {
-        receipt(devnet.sequencer()?, tx.hash)
-            .await?
-            .with_context(|| format!("{} is gone", tx.hash))?;
+        if receipt(sequencer, tx.hash).await?.is_none() {
+            let next = sequencer.provider().get_transaction_count(tx.from).await?;
+            ensure!(next > tx.nonce, "{} is gone, and nonce {} is free", tx.hash, tx.nonce);
+            replaced += 1;
+        }
     }
+    eprintln!("reorg: {} transactions included, {replaced} replaced", included.len());
+    ensure!(replaced * 20 < included.len(), "{replaced} of {} transactions are gone", included.len());
     fresh.stop().await?;
     from_l1.stop().await?;
     drop(miner);
@@ -87,69 +93,60 @@ async fn a_batch_built_on_a_reorganised_queue_is_refused_and_posted_again() -> R
         let depositor = user(4)?;
         let l1 = devnet.anvil.provider();
         let nonce = l1.get_transaction_count(depositor.address()).await?;
-        let first = Deposit::ether(Address::random(), U256::from(111))
-            .sign(devnet, &depositor, nonce)
-            .await?;
-        let second = Deposit::ether(Address::random(), U256::from(222))
-            .sign(devnet, &depositor, nonce)
-            .await?;
+        let first =
+            Deposit::ether(Address::random(), U256::from(111)).sign(devnet, &depositor, nonce).await?;
+        let second =
+            Deposit::ether(Address::random(), U256::from(222)).sign(devnet, &depositor, nonce).await?;
         // The batcher's transactions wait in L1's pool, as nobody mines. What is there already may not know the deposit.
         devnet.anvil.drop_pending().await?;
         let hash = *l1.send_raw_transaction(&first).await?.tx_hash();
         devnet.anvil.mine(2).await?;
         let deposited = Deposited::from_receipt(&devnet.anvil.receipt(hash).await?)?;
-        soon("the deposit on L2", async || {
-            receipt(devnet.sequencer()?, deposited.client_hash).await
-        })
-        .await?;
-        let covered = IInbox::IInboxInstance::new(devnet.rollup.contracts.inbox, l1)
-            .messageCount()
-            .call()
-            .await?;
+        soon("the deposit on L2", async || receipt(devnet.sequencer()?, deposited.client_hash).await).await?;
+        let covered =
+            IInbox::IInboxInstance::new(devnet.rollup.contracts.inbox, l1).messageCount().call().await?;
         let batch = soon("a batch with the deposit", async || {
             let waiting = pending_batch(devnet).await?;
             Ok(waiting.filter(|(_, call)| call.messageEnd >= covered))
         })
         .await?;
 
-        let again: &[Bytes] = if replaced {
-            std::slice::from_ref(&second)
-        } else {
-            &[]
-        };
+        let again: &[Bytes] = if replaced { std::slice::from_ref(&second) } else { &[] };
         reorg(devnet, 2, again).await?;
         // The pool may have dropped it with the blocks.
         let _ = l1.send_raw_transaction(&batch.0).await;
         devnet.anvil.mine(1).await?;
-        let refused = devnet
-            .anvil
-            .receipt(alloy::primitives::keccak256(&batch.0))
-            .await?;
-        assert!(
-            !refused.status(),
-            "a batch that covers a deposit that is gone must be refused"
-        );
+        let refused = devnet.anvil.receipt(keccak256(&batch.0)).await?;
+        assert!(!refused.status(), "a batch that covers a deposit that is gone must be refused");
 
         let miner = net.miner();
-        let head = converge(&[devnet.sequencer()?, devnet.replica()?]).await?;
+        let head = converge(devnet, &[devnet.sequencer()?, devnet.replica()?]).await?;
         assert!(head > 0);
         for node in [devnet.sequencer()?, devnet.replica()?] {
-            assert!(
-                receipt(node, deposited.client_hash).await?.is_none(),
-                "the dropped deposit is on L2"
-            );
+            assert!(receipt(node, deposited.client_hash).await?.is_none(), "the dropped deposit is on L2");
         }
         drop(miner);
     }
     net.finish().await
 }
 
-/// Replaces the newest L1 blocks; these transactions are in the first of the new ones.
+/// Replaces the newest L1 blocks; these transactions are in the first of the new ones. The others of the rollup's own
+/// accounts wait for a block again, as on any L1; Anvil forgets them.
 async fn reorg(devnet: &Devnet, depth: u64, transactions: &[Bytes]) -> Result<()> {
+    let l1 = devnet.anvil.provider();
+    let ours = devnet.options.deploy.roles.senders();
+    let head = l1.get_block_number().await?;
+    let mut waiting = Vec::new();
+    for number in head - depth + 1..=head {
+        let block = l1.get_block_by_number(number.into()).full().await?.context("no such block")?;
+        let sent = block.transactions.txns().filter(|tx| ours.contains(&tx.inner.signer()));
+        waiting.extend(sent.map(|tx| Bytes::from(tx.inner.encoded_2718())));
+    }
     let pairs: Vec<_> = transactions.iter().map(|tx| (tx.clone(), 0)).collect();
-    // A deposit from before the replaced blocks cannot come again: then without.
-    if devnet.anvil.reorg_with(depth, &pairs).await.is_err() {
-        devnet.anvil.reorg(depth).await?;
+    devnet.anvil.reorg_with(depth, &pairs).await?;
+    for raw in waiting {
+        // The nodes may have sent something else in its place already.
+        let _ = l1.send_raw_transaction(&raw).await;
     }
     Ok(())
 }
@@ -176,14 +173,15 @@ async fn pending_batch(devnet: &Devnet) -> Result<Option<(Bytes, IInbox::appendB
     Ok(None)
 }
 
-/// Waits until all nodes have followed L1 and agree on the blocks that stand on it, up to the sequencer's head as of now.
-async fn converge(nodes: &[&Node]) -> Result<u64> {
+/// Waits until all nodes have followed L1 to where it is now, and agree on what stands on it.
+async fn converge(devnet: &Devnet, nodes: &[&Node]) -> Result<u64> {
     let sequencer = nodes.first().context("no nodes")?;
-    let mut last: B256 = B256::ZERO;
+    for node in nodes {
+        Status::wait_l1(node, &devnet.anvil).await?;
+    }
     soon("the same chain on all nodes", async || {
         let head = status(sequencer).await?.latest;
         let posted = Status::wait_safe(sequencer, head.number()).await?.safe;
-        last = posted.hash;
         for node in nodes {
             Status::wait_safe(node, posted.number()).await?;
             posted.check_on(node).await?;

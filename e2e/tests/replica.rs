@@ -132,12 +132,23 @@ async fn traffic(net: &Net) -> Result<()> {
 
 async fn storage<P: Provider>(heavy: &StorageHeavyInstance<P>, round: u64) -> Result<()> {
     let (start, count) = (U256::from(round * 20), U256::from(50));
+    // One after the other: what a call costs depends on the ones before.
     for call in [
-        heavy.write(start, count, U256::from(round)).send().await?,
-        heavy.update(start, count).send().await?,
-        heavy.clear(start, U256::from(10)).send().await?,
+        heavy
+            .write(start, count, U256::from(round))
+            .into_transaction_request(),
+        heavy.update(start, count).into_transaction_request(),
+        heavy.clear(start, U256::from(10)).into_transaction_request(),
     ] {
-        assert!(call.get_receipt().await?.status());
+        assert!(
+            heavy
+                .provider()
+                .send_transaction(call)
+                .await?
+                .get_receipt()
+                .await?
+                .status()
+        );
     }
     Ok(())
 }

@@ -63,18 +63,11 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nEndpoints")?;
         writeln!(f, "  L1          {}", self.l1_rpc)?;
-        writeln!(
-            f,
-            "  L2          {}  {}  (chain id {})",
-            self.l2_rpc, self.l2_ws, self.l2_chain_id
-        )?;
+        writeln!(f, "  L2          {}  {}  (chain id {})", self.l2_rpc, self.l2_ws, self.l2_chain_id)?;
         if let Some(replica) = &self.replica_rpc {
             writeln!(f, "  L2 replica  {replica}")?;
         }
-        writeln!(
-            f,
-            "\nAccounts, 10,000 ETH each on L1 and L2 (everybody knows these keys)"
-        )?;
+        writeln!(f, "\nAccounts, 10,000 ETH each on L1 and L2 (everybody knows these keys)")?;
         for account in &self.accounts {
             writeln!(f, "  {}  {}", account.address, account.private_key)?;
         }
@@ -101,23 +94,18 @@ impl Summary {
         };
         // As short as it works: the name alone where the search path has it.
         let cast = match (tools::in_path("cast"), tools::cast()) {
-            (None, Ok(path)) => path.display().to_string(),
+            (None, Ok(path)) => {
+                let here = std::env::current_dir().unwrap_or_default();
+                path.strip_prefix(here).unwrap_or(&path).display().to_string()
+            }
             _ => "cast".into(),
         };
-        let (key, l1, l2, portal) = (
-            from.private_key,
-            &self.l1_rpc,
-            &self.l2_rpc,
-            self.contracts.portal,
-        );
+        let (key, l1, l2, portal) = (from.private_key, &self.l1_rpc, &self.l2_rpc, self.contracts.portal);
         let to = to.address;
         writeln!(f, "\nTry\n  # a balance on L2")?;
         writeln!(f, "  {cast} balance --ether {to} --rpc-url {l2}")?;
         writeln!(f, "  # send 1 ETH on L2")?;
-        writeln!(
-            f,
-            "  {cast} send {to} --value 1ether --private-key {key} --rpc-url {l2}"
-        )?;
+        writeln!(f, "  {cast} send {to} --value 1ether --private-key {key} --rpc-url {l2}")?;
         writeln!(f, "  # deposit 1 ETH from L1 to L2")?;
         let call = "'depositTransaction(address,uint256,uint64,bool,bytes)'";
         writeln!(

@@ -26,6 +26,10 @@ const RECEIPT_LIMIT: Duration = Duration::from_secs(2);
 pub struct Included {
     /// Its hash.
     pub hash: B256,
+    /// Who sent it.
+    pub from: Address,
+    /// Its nonce.
+    pub nonce: u64,
     /// The number of its block.
     pub block: u64,
     /// The hash of its block.
@@ -52,10 +56,7 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     match send(&l2, chain_id, &account, &stop).await {
                         Ok(Some(one)) => {
-                            included
-                                .lock()
-                                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                                .push(one);
+                            included.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(one);
                         }
                         // The endpoint is away, or has lost the transaction.
                         Ok(None) | Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -64,19 +65,12 @@ impl Load {
             })
         };
         let workers = accounts.into_iter().map(work).collect();
-        Self {
-            stop,
-            included,
-            workers,
-        }
+        Self { stop, included, workers }
     }
 
     /// How many receipts were seen so far.
     pub fn count(&self) -> usize {
-        self.included
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .len()
+        self.included.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).len()
     }
 
     /// Stops, and returns all transactions whose receipts were seen.
@@ -85,12 +79,7 @@ impl Load {
         for worker in self.workers {
             worker.await?;
         }
-        Ok(std::mem::take(
-            &mut *self
-                .included
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner()),
-        ))
+        Ok(std::mem::take(&mut *self.included.lock().unwrap_or_else(|poisoned| poisoned.into_inner())))
     }
 }
 
@@ -109,11 +98,8 @@ async fn send(
         if !receipt.is_null() {
             let block: U64 = serde_json::from_value(receipt["blockNumber"].clone())?;
             let block_hash = serde_json::from_value(receipt["blockHash"].clone())?;
-            return Ok(Some(Included {
-                hash,
-                block: block.to(),
-                block_hash,
-            }));
+            let (from, block) = (account.address(), block.to());
+            return Ok(Some(Included { hash, from, nonce, block, block_hash }));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -138,9 +124,7 @@ pub async fn transfer(
         chain_id: Some(chain_id),
         ..Default::default()
     };
-    let envelope = request
-        .build(&EthereumWallet::from(from.clone()))
-        .await
-        .context("cannot sign a transfer")?;
+    let envelope =
+        request.build(&EthereumWallet::from(from.clone())).await.context("cannot sign a transfer")?;
     Ok(envelope.encoded_2718().into())
 }
