@@ -35,11 +35,7 @@ impl Testnet {
         let dir = temp.path().join("devnet");
         let mut command = Self::command(&dir)?;
         let process = Process::spawn("testnet", &mut command, &temp.path().join("output"))?;
-        let mut testnet = Self {
-            process,
-            dir,
-            _temp: temp,
-        };
+        let mut testnet = Self { process, dir, _temp: temp };
         let file = testnet.dir.join("devnet.json");
         let text = soon("devnet.json", async || {
             if testnet.process.exited()?.is_some() {
@@ -77,11 +73,7 @@ impl Testnet {
 fn cast(arguments: &[&str]) -> Result<String> {
     let output: Output = Command::new(tools::cast()?).args(arguments).output()?;
     if !output.status.success() {
-        bail!(
-            "cast {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("cast {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
@@ -90,11 +82,7 @@ fn cast_send(arguments: &[&str], key: &B256, url: &str) -> Result<Value> {
     let key = key.to_string();
     let fixed = ["send", "--json", "--private-key", &key, "--rpc-url", url];
     let receipt: Value = serde_json::from_str(&cast(&[&fixed, arguments].concat())?)?;
-    ensure!(
-        receipt["status"] == "0x1",
-        "cast send {} failed: {receipt}",
-        arguments.join(" ")
-    );
+    ensure!(receipt["status"] == "0x1", "cast send {} failed: {receipt}", arguments.join(" "));
     Ok(receipt)
 }
 
@@ -107,30 +95,15 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
     let from = summary.accounts[0].address;
 
     let output = testnet.output();
-    for expected in [
-        l2,
-        &summary.l1_rpc,
-        replica,
-        &from.to_string(),
-        &key.to_string(),
-        "cast",
-        "depositTransaction",
-    ] {
-        ensure!(
-            output.contains(expected),
-            "the output lacks {expected}:\n{output}"
-        );
+    for expected in
+        [l2, &summary.l1_rpc, replica, &from.to_string(), &key.to_string(), "cast", "depositTransaction"]
+    {
+        ensure!(output.contains(expected), "the output lacks {expected}:\n{output}");
     }
     let again = Testnet::command(&testnet.dir)?.output()?;
-    assert!(
-        !again.status.success(),
-        "a second devnet in the same folder is refused"
-    );
+    assert!(!again.status.success(), "a second devnet in the same folder is refused");
     let message = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(
-        message.contains("already") && message.trim().lines().count() == 1,
-        "{message}"
-    );
+    assert!(message.contains("already") && message.trim().lines().count() == 1, "{message}");
 
     balances_and_transfers(l2, replica, key, summary.accounts[1].address).await?;
     contract_and_logs(l2, key)?;
@@ -139,11 +112,7 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
 
     testnet.process.signal(Signal::INT)?;
     assert_eq!(testnet.wait_end().await?, Some(0), "{}", testnet.output());
-    assert!(
-        testnet.output().contains("All processes have ended."),
-        "{}",
-        testnet.output()
-    );
+    assert!(testnet.output().contains("All processes have ended."), "{}", testnet.output());
     for url in [l2, replica, &summary.l1_rpc] {
         let provider = RootProvider::<alloy::network::Ethereum>::new_http(url.parse()?);
         assert!(provider.get_chain_id().await.is_err(), "{url} still answers");
@@ -158,11 +127,9 @@ async fn balances_and_transfers(l2: &str, replica: &str, key: &B256, funded: Add
     assert_eq!(balance(&funded.to_string(), l2)?.parse::<f64>()?, 10_000.0);
     cast_send(&[&fresh, "--value", "1.5ether"], key, l2)?;
     assert_eq!(balance(&fresh, l2)?.parse::<f64>()?, 1.5);
-    until(
-        "the transfer on the replica",
-        Duration::from_secs(10),
-        async || Ok((balance(&fresh, replica)?.parse::<f64>()? == 1.5).then_some(())),
-    )
+    until("the transfer on the replica", Duration::from_secs(10), async || {
+        Ok((balance(&fresh, replica)?.parse::<f64>()? == 1.5).then_some(()))
+    })
     .await?;
     // The replica passes transactions on.
     cast_send(&[&fresh, "--value", "1ether"], key, replica)?;
@@ -171,38 +138,17 @@ async fn balances_and_transfers(l2: &str, replica: &str, key: &B256, funded: Add
 }
 
 fn contract_and_logs(l2: &str, key: &B256) -> Result<()> {
-    let receipt = cast_send(
-        &["--create", &creation_code(Contract::Counter).to_string()],
-        key,
-        l2,
-    )?;
-    let counter = receipt["contractAddress"]
-        .as_str()
-        .context("no contract address")?;
+    let receipt = cast_send(&["--create", &creation_code(Contract::Counter).to_string()], key, l2)?;
+    let counter = receipt["contractAddress"].as_str().context("no contract address")?;
     cast_send(&[counter, "setNumber(uint256)", "41"], key, l2)?;
     cast_send(&[counter, "increment()"], key, l2)?;
-    assert_eq!(
-        cast(&["call", counter, "number()(uint256)", "--rpc-url", l2])?,
-        "42"
-    );
+    assert_eq!(cast(&["call", counter, "number()(uint256)", "--rpc-url", l2])?, "42");
     let reverted = cast(&["call", counter, "check(uint256)", "0", "--rpc-url", l2]).expect_err("it reverts");
     assert!(reverted.to_string().contains("limit is zero"), "{reverted}");
-    let logs = cast(&[
-        "logs",
-        "--json",
-        "--from-block",
-        "0",
-        "--address",
-        counter,
-        "--rpc-url",
-        l2,
-    ])?;
+    let logs = cast(&["logs", "--json", "--from-block", "0", "--address", counter, "--rpc-url", l2])?;
     let logs: Vec<Value> = serde_json::from_str(&logs)?;
     assert_eq!(logs.len(), 2);
-    assert_eq!(
-        logs[1]["topics"][0],
-        Counter::Incremented::SIGNATURE_HASH.to_string()
-    );
+    assert_eq!(logs[1]["topics"][0], Counter::Incremented::SIGNATURE_HASH.to_string());
     Ok(())
 }
 
@@ -215,10 +161,7 @@ async fn new_heads(ws: &str, l2: &str, key: &B256) -> Result<()> {
     tokio::time::timeout(Duration::from_secs(20), async {
         loop {
             let head = heads.recv().await?;
-            ensure!(
-                previous.is_none_or(|previous| previous == head.parent_hash),
-                "a head is missing"
-            );
+            ensure!(previous.is_none_or(|previous| previous == head.parent_hash), "a head is missing");
             if head.hash == hash {
                 return Ok(());
             }
@@ -233,57 +176,31 @@ async fn deposit(summary: &Summary, replica: &str) -> Result<()> {
     let to = Address::random();
     let signature = "depositTransaction(address,uint256,uint64,bool,bytes)";
     let portal = summary.contracts.portal.to_string();
-    let call = [
-        &portal,
-        signature,
-        &to.to_string(),
-        "2ether",
-        "100000",
-        "false",
-        "0x",
-        "--value",
-        "2ether",
-    ];
+    let call = [&portal, signature, &to.to_string(), "2ether", "100000", "false", "0x", "--value", "2ether"];
     let receipt = cast_send(&call, &summary.accounts[2].private_key, &summary.l1_rpc)?;
     let receipt: TransactionReceipt = serde_json::from_value(receipt)?;
     let client_hash = Deposited::from_receipt(&receipt)?.client_hash;
     for url in [&summary.l2_rpc, replica] {
         let node = RootProvider::<alloy::network::Ethereum>::new_http(url.parse()?);
         let by_client_hash = soon("the deposit's receipt", async || {
-            let receipt: Value = node
-                .raw_request("eth_getTransactionReceipt".into(), [client_hash])
-                .await?;
+            let receipt: Value = node.raw_request("eth_getTransactionReceipt".into(), [client_hash]).await?;
             Ok((!receipt.is_null()).then_some(receipt))
         })
         .await?;
-        assert_eq!(
-            (&by_client_hash["status"], &by_client_hash["type"]),
-            (&"0x1".into(), &"0x7e".into())
-        );
-        assert_eq!(
-            node.get_balance(to).await?,
-            U256::from(2_000_000_000_000_000_000_u64)
-        );
+        assert_eq!((&by_client_hash["status"], &by_client_hash["type"]), (&"0x1".into(), &"0x7e".into()));
+        assert_eq!(node.get_balance(to).await?, U256::from(2_000_000_000_000_000_000_u64));
 
         let block = &by_client_hash["blockNumber"];
-        let block: Value = node
-            .raw_request("eth_getBlockByNumber".into(), (block, true))
-            .await?;
+        let block: Value = node.raw_request("eth_getBlockByNumber".into(), (block, true)).await?;
         let target = to.to_string().to_lowercase();
         let is_it = |tx: &&Value| tx["to"].as_str().is_some_and(|to| to.to_lowercase() == target);
-        let own = block["transactions"]
-            .as_array()
-            .and_then(|all| all.iter().find(is_it));
+        let own = block["transactions"].as_array().and_then(|all| all.iter().find(is_it));
         let own = own.context("the block does not list the deposit")?;
         assert_ne!(own["hash"], client_hash.to_string());
-        let receipt: Value = node
-            .raw_request("eth_getTransactionReceipt".into(), [&own["hash"]])
-            .await?;
+        let receipt: Value = node.raw_request("eth_getTransactionReceipt".into(), [&own["hash"]]).await?;
         assert_eq!(receipt["blockHash"], by_client_hash["blockHash"]);
         for hash in [own["hash"].clone(), client_hash.to_string().into()] {
-            let tx: Value = node
-                .raw_request("eth_getTransactionByHash".into(), [hash])
-                .await?;
+            let tx: Value = node.raw_request("eth_getTransactionByHash".into(), [hash]).await?;
             assert_eq!(tx["blockHash"], by_client_hash["blockHash"]);
         }
     }
@@ -295,11 +212,7 @@ async fn a_child_that_dies_ends_the_devnet() -> Result<()> {
     let (mut testnet, _) = Testnet::start().await?;
     let children = children(testnet.process.id())?;
     assert_eq!(children.len(), 3, "Anvil and two nodes");
-    let node = children
-        .iter()
-        .find(|(_, name)| name.starts_with("recourse-node"))
-        .context("no node")?
-        .0;
+    let node = children.iter().find(|(_, name)| name.starts_with("recourse-node")).context("no node")?.0;
     let pid = rustix::process::Pid::from_raw(node).context("no process id")?;
     rustix::process::kill_process(pid, Signal::KILL)?;
     assert_eq!(testnet.wait_end().await?, Some(1));
@@ -309,10 +222,7 @@ async fn a_child_that_dies_ends_the_devnet() -> Result<()> {
         "{output}"
     );
     for (child, name) in children {
-        assert!(
-            !Path::new(&format!("/proc/{child}")).exists(),
-            "{name} ({child}) is still there"
-        );
+        assert!(!Path::new(&format!("/proc/{child}")).exists(), "{name} ({child}) is still there");
     }
     Ok(())
 }

@@ -43,30 +43,18 @@ async fn rpc_answers_wrong_input_with_the_standard_errors() -> Result<()> {
 
 /// The JSON-RPC answer to a body.
 async fn post(node: &Node, body: impl Into<String>) -> Result<Value> {
-    let request = Client::new()
-        .post(node.http_url())
-        .header("content-type", "application/json");
-    Ok(serde_json::from_str(
-        &request.body(body.into()).send().await?.text().await?,
-    )?)
+    let request = Client::new().post(node.http_url()).header("content-type", "application/json");
+    Ok(serde_json::from_str(&request.body(body.into()).send().await?.text().await?)?)
 }
 
 /// The error of a request: code, message, data.
 async fn error(node: &Node, method: &str, params: Value) -> Result<(i64, String, Value)> {
-    let answer = post(
-        node,
-        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string(),
-    )
-    .await?;
+    let answer =
+        post(node, json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
+            .await?;
     let error = &answer["error"];
-    let code = error["code"]
-        .as_i64()
-        .with_context(|| format!("{method} {params}: no error in {answer}"))?;
-    Ok((
-        code,
-        error["message"].as_str().unwrap_or_default().to_owned(),
-        error["data"].clone(),
-    ))
+    let code = error["code"].as_i64().with_context(|| format!("{method} {params}: no error in {answer}"))?;
+    Ok((code, error["message"].as_str().unwrap_or_default().to_owned(), error["data"].clone()))
 }
 
 async fn requests(node: &Node) -> Result<()> {
@@ -77,36 +65,16 @@ async fn requests(node: &Node) -> Result<()> {
         ("eth_getBalance", json!([]), -32602, ""),
         ("eth_getBalance", json!(["0x1234", "latest"]), -32602, ""),
         ("eth_getBalance", json!([address, "newest"]), -32602, ""),
-        (
-            "eth_getBalance",
-            json!([address, {"blockHash": "0x12"}]),
-            -32602,
-            "",
-        ),
-        (
-            "eth_getBalance",
-            json!([address, "0xffffffff"]),
-            -32000,
-            "header not found",
-        ),
+        ("eth_getBalance", json!([address, {"blockHash": "0x12"}]), -32602, ""),
+        ("eth_getBalance", json!([address, "0xffffffff"]), -32000, "header not found"),
         ("eth_getStorageAt", json!([address, "0xzz", "latest"]), -32602, ""),
         ("eth_getBlockByNumber", json!(["latest", "maybe"]), -32602, ""),
         ("eth_getBlockByHash", json!(["0x00", false]), -32602, ""),
         ("eth_getTransactionByHash", json!([1]), -32602, ""),
         ("eth_call", json!([{"to": "somebody"}, "latest"]), -32602, ""),
         ("eth_call", json!("to"), -32602, ""),
-        (
-            "eth_getLogs",
-            json!([{"fromBlock": "0x5", "toBlock": "0x1"}]),
-            -32602,
-            "invalid block range",
-        ),
-        (
-            "eth_getFilterChanges",
-            json!(["0x99999"]),
-            -32000,
-            "filter not found",
-        ),
+        ("eth_getLogs", json!([{"fromBlock": "0x5", "toBlock": "0x1"}]), -32602, "invalid block range"),
+        ("eth_getFilterChanges", json!(["0x99999"]), -32000, "filter not found"),
         ("eth_sendRawTransaction", json!([]), -32602, ""),
         ("eth_sendRawTransaction", json!(["no hex"]), -32602, ""),
     ];
@@ -114,10 +82,7 @@ async fn requests(node: &Node) -> Result<()> {
         let (found, message, _) = error(node, method, params.clone()).await?;
         assert_eq!(found, code, "{method} {params}: {message}");
         assert!(message.contains(text), "{method} {params}: {message}");
-        assert!(
-            !message.is_empty() && message.lines().count() == 1,
-            "{method} {params}: {message}"
-        );
+        assert!(!message.is_empty() && message.lines().count() == 1, "{method} {params}: {message}");
     }
     // What does not exist is null, not an error.
     for (method, params) in [
@@ -126,15 +91,10 @@ async fn requests(node: &Node) -> Result<()> {
         ("eth_getBlockByHash", json!([hash, true])),
         ("eth_getBlockByNumber", json!(["0xffffffff", false])),
     ] {
-        let answer = post(
-            node,
-            json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string(),
-        );
+        let answer =
+            post(node, json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string());
         let answer = answer.await?;
-        assert!(
-            answer.get("result").is_some_and(Value::is_null),
-            "{method}: {answer}"
-        );
+        assert!(answer.get("result").is_some_and(Value::is_null), "{method}: {answer}");
     }
     Ok(())
 }
@@ -151,10 +111,7 @@ async fn bodies(node: &Node) -> Result<()> {
     ] {
         let answer = post(node, body).await.with_context(|| format!("body {body:?}"))?;
         let code = answer["error"]["code"].as_i64();
-        assert!(
-            code.is_some_and(|code| codes.contains(&code)),
-            "body {body:?}: {answer}"
-        );
+        assert!(code.is_some_and(|code| codes.contains(&code)), "body {body:?}: {answer}");
     }
     // A batch is answered one by one.
     let batch = json!([
@@ -169,11 +126,8 @@ async fn bodies(node: &Node) -> Result<()> {
     assert_eq!(by_id(3).context("no answer 3")?["result"], "42069");
 
     let large = "x".repeat(64 << 20);
-    let sent = Client::new()
-        .post(node.http_url())
-        .header("content-type", "application/json")
-        .body(large)
-        .send();
+    let sent =
+        Client::new().post(node.http_url()).header("content-type", "application/json").body(large).send();
     // The server may answer and close before it has read it all, which the client sees as an error.
     if let Ok(answer) = sent.await {
         assert!(answer.status().is_client_error(), "{}", answer.status());
@@ -204,9 +158,7 @@ fn sign(from: &PrivateKeySigner, change: impl FnOnce(&mut TxEip1559)) -> Result<
     };
     change(&mut tx);
     let signature = from.sign_transaction_sync(&mut tx)?;
-    Ok(json!([Bytes::from(
-        TxEnvelope::from(tx.into_signed(signature)).encoded_2718()
-    )]))
+    Ok(json!([Bytes::from(TxEnvelope::from(tx.into_signed(signature)).encoded_2718())]))
 }
 
 async fn transactions(net: &Net, node: &Node) -> Result<()> {
@@ -217,14 +169,7 @@ async fn transactions(net: &Net, node: &Node) -> Result<()> {
     let other = user(1)?;
     let wallet = node.wallet(&other)?;
     let spent = alloy::network::TransactionBuilder::with_to(Default::default(), Address::repeat_byte(1));
-    assert!(
-        wallet
-            .send_transaction(spent)
-            .await?
-            .get_receipt()
-            .await?
-            .status()
-    );
+    assert!(wallet.send_transaction(spent).await?.get_receipt().await?.status());
 
     let table = [
         ("not a transaction", json!(["0x1234"]), ""),
@@ -234,11 +179,7 @@ async fn transactions(net: &Net, node: &Node) -> Result<()> {
             sign(&rich, |tx| tx.chain_id = 1)?,
             "invalid chain id for signer: have 1 want 42069",
         ),
-        (
-            "no funds",
-            sign(&poor, |_| ())?,
-            "insufficient funds for gas * price + value",
-        ),
+        ("no funds", sign(&poor, |_| ())?, "insufficient funds for gas * price + value"),
         (
             "too much",
             sign(&rich, |tx| tx.value = U256::MAX >> 1)?,
@@ -251,16 +192,8 @@ async fn transactions(net: &Net, node: &Node) -> Result<()> {
             sign(&rich, |tx| (tx.nonce, tx.value) = (5, U256::from(2)))?,
             "replacement transaction underpriced",
         ),
-        (
-            "too little gas",
-            sign(&rich, |tx| tx.gas_limit = 20_999)?,
-            "intrinsic gas too low",
-        ),
-        (
-            "too much gas",
-            sign(&rich, |tx| tx.gas_limit = 100_000_000)?,
-            "exceeds block gas limit",
-        ),
+        ("too little gas", sign(&rich, |tx| tx.gas_limit = 20_999)?, "intrinsic gas too low"),
+        ("too much gas", sign(&rich, |tx| tx.gas_limit = 100_000_000)?, "exceeds block gas limit"),
         (
             "tip above fee",
             sign(&rich, |tx| tx.max_priority_fee_per_gas = 2_000_000_000)?,
@@ -268,9 +201,7 @@ async fn transactions(net: &Net, node: &Node) -> Result<()> {
         ),
         (
             "fee below base fee",
-            sign(&rich, |tx| {
-                (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (0, 0)
-            })?,
+            sign(&rich, |tx| (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (0, 0))?,
             "less than block base fee",
         ),
         (
@@ -285,11 +216,7 @@ async fn transactions(net: &Net, node: &Node) -> Result<()> {
         for (name, params, text) in &table {
             let (code, message, _) = error(target, "eth_sendRawTransaction", params.clone()).await?;
             assert_eq!(code, -32000, "{name} on {}: {message}", target.options.name);
-            assert!(
-                message.contains(text),
-                "{name} on {}: {message}",
-                target.options.name
-            );
+            assert!(message.contains(text), "{name} on {}: {message}", target.options.name);
         }
     }
     Ok(())
@@ -304,38 +231,23 @@ async fn reverts(node: &Node) -> Result<()> {
     let receipt = wallet.send_transaction(deploy).await?.get_receipt().await?;
     let counter = receipt.contract_address.context("no contract address")?;
     let instance = Counter::CounterInstance::new(counter, wallet);
-    instance
-        .setNumber(U256::from(9))
-        .send()
-        .await?
-        .get_receipt()
-        .await?;
+    instance.setNumber(U256::from(9)).send().await?.get_receipt().await?;
     let check = |limit: u64| json!([{"to": counter, "input": Bytes::from(Counter::checkCall { limit: U256::from(limit) }.abi_encode())}]);
     for method in ["eth_call", "eth_estimateGas"] {
         let (code, message, data) = error(node, method, check(0)).await?;
         assert_eq!((code, message.as_str()), (3, "execution reverted: limit is zero"));
-        assert!(
-            data.as_str().is_some_and(|data| data.starts_with("0x08c379a0")),
-            "{data}"
-        );
+        assert!(data.as_str().is_some_and(|data| data.starts_with("0x08c379a0")), "{data}");
         let (code, message, data) = error(node, method, check(5)).await?;
         assert_eq!((code, message.as_str()), (3, "execution reverted"));
-        assert!(
-            data.as_str().is_some_and(|data| data.len() == 2 + 2 * 68),
-            "{data}"
-        );
+        assert!(data.as_str().is_some_and(|data| data.len() == 2 + 2 * 68), "{data}");
     }
     Ok(())
 }
 
 /// Runs a node that should not start; returns its only line of error.
 fn refused(options: &NodeOptions) -> Result<String> {
-    let mut child = options
-        .command()?
-        .env("RUST_LOG", "error")
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child =
+        options.command()?.env("RUST_LOG", "error").stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let deadline = Instant::now() + Duration::from_secs(30);
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -352,10 +264,7 @@ fn refused(options: &NodeOptions) -> Result<String> {
     let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     assert_eq!(status.code(), Some(1), "{text}");
     assert_eq!(text.lines().count(), 1, "one line: {text}");
-    assert!(
-        text.starts_with("error: ") && !text.contains("panicked"),
-        "{text}"
-    );
+    assert!(text.starts_with("error: ") && !text.contains("panicked"), "{text}");
     Ok(text)
 }
 
@@ -366,13 +275,7 @@ async fn a_node_that_cannot_start_says_why() -> Result<()> {
     options.replica = false;
     let mut net = Net::start(options).await?;
     net.devnet.anvil.mine(3).await?;
-    let good = net.devnet.node_options(
-        "refused",
-        Role::Replica {
-            feed: None,
-            sequencer_rpc: None,
-        },
-    )?;
+    let good = net.devnet.node_options("refused", Role::Replica { feed: None, sequencer_rpc: None })?;
     let file = |name: &str, content: &[u8]| -> Result<std::path::PathBuf> {
         let path = net.dir().join(name);
         fs::write(&path, content)?;
@@ -407,91 +310,48 @@ async fn a_node_that_cannot_start_says_why() -> Result<()> {
     let original = json.clone();
     json["genesis"]["timestamp"] = json!(1);
     let wrong = file("wrong-genesis.json", json.to_string().as_bytes())?;
-    expect(
-        "wrong genesis",
-        with(&|options| options.rollup.clone_from(&wrong)),
-        &["genesis hashes to"],
-    )?;
+    expect("wrong genesis", with(&|options| options.rollup.clone_from(&wrong)), &["genesis hashes to"])?;
     json = original.clone();
     json["l1ChainId"] = json!(1);
     let other_l1 = file("other-l1.json", json.to_string().as_bytes())?;
-    expect(
-        "another L1",
-        with(&|options| options.rollup.clone_from(&other_l1)),
-        &["31337", "chain"],
-    )?;
+    expect("another L1", with(&|options| options.rollup.clone_from(&other_l1)), &["31337", "chain"])?;
     json = original;
     json["contracts"]["inbox"] = json!(Address::repeat_byte(9));
     let no_inbox = file("no-inbox.json", json.to_string().as_bytes())?;
-    expect(
-        "no contract",
-        with(&|options| options.rollup.clone_from(&no_inbox)),
-        &["0x0909"],
-    )?;
+    expect("no contract", with(&|options| options.rollup.clone_from(&no_inbox)), &["0x0909"])?;
 
     expect(
         "no L1",
         with(&|options| options.l1_rpc = "http://127.0.0.1:1".into()),
         &["L1", "http://127.0.0.1:1"],
     )?;
-    expect(
-        "no URL",
-        with(&|options| options.l1_rpc = "nonsense".into()),
-        &["nonsense"],
-    )?;
+    expect("no URL", with(&|options| options.l1_rpc = "nonsense".into()), &["nonsense"])?;
     let taken = net.devnet.sequencer()?.options.port;
-    expect(
-        "port in use",
-        with(&|options| options.port = taken),
-        &["cannot listen", &taken.to_string()],
-    )?;
+    expect("port in use", with(&|options| options.port = taken), &["cannot listen", &taken.to_string()])?;
     let used = net.devnet.sequencer()?.options.data_dir.clone();
-    expect(
-        "database in use",
-        with(&|options| options.data_dir.clone_from(&used)),
-        &["in use"],
-    )?;
+    expect("database in use", with(&|options| options.data_dir.clone_from(&used)), &["in use"])?;
     let files = net.dir().join("files");
     fs::create_dir(&files)?;
     fs::write(files.join("letter.txt"), "Dear")?;
-    expect(
-        "not a database",
-        with(&|options| options.data_dir.clone_from(&files)),
-        &["no rollup database"],
-    )?;
+    expect("not a database", with(&|options| options.data_dir.clone_from(&files)), &["no rollup database"])?;
     let a_file = file("a-file", b"")?;
-    expect(
-        "a file",
-        with(&|options| options.data_dir.clone_from(&a_file)),
-        &["a-file"],
-    )?;
+    expect("a file", with(&|options| options.data_dir.clone_from(&a_file)), &["a-file"])?;
     let not_key = file("not.key", b"secret words")?;
     let message = sequencer_with_key(&net, &not_key)?;
-    assert!(
-        message.contains("not.key") && !message.contains("secret words"),
-        "{message}"
-    );
+    assert!(message.contains("not.key") && !message.contains("secret words"), "{message}");
 
     foreign_database(&mut net, &good).await?;
     net.finish().await
 }
 
 fn sequencer_with_key(net: &Net, key: &Path) -> Result<String> {
-    let mut options = net.devnet.node_options(
-        "refused",
-        Role::Replica {
-            feed: None,
-            sequencer_rpc: None,
-        },
-    )?;
+    let mut options =
+        net.devnet.node_options("refused", Role::Replica { feed: None, sequencer_rpc: None })?;
     options.extra = vec!["--signer-key".into(), key.display().to_string()];
     // As a sequencer whose only key is that file.
     let replica = options.command()?;
     let arguments = replica.get_args().skip(1);
-    let output = Command::new(replica.get_program())
-        .arg("sequencer")
-        .args(arguments)
-        .output()?;
+    let output = Command::new(replica.get_program()).arg("sequencer").args(arguments).output()?;
     assert_eq!(output.status.code(), Some(1));
     Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }
@@ -510,12 +370,8 @@ async fn foreign_database(net: &mut Net, good: &NodeOptions) -> Result<()> {
     let sequencer = net.devnet.sequencer_mut()?;
     sequencer.stop().await?;
     let data_dir = sequencer.options.data_dir.clone();
-    let options = NodeOptions {
-        rollup,
-        l1_rpc: anvil.url().into(),
-        data_dir: data_dir.clone(),
-        ..good.clone()
-    };
+    let options =
+        NodeOptions { rollup, l1_rpc: anvil.url().into(), data_dir: data_dir.clone(), ..good.clone() };
     let message = refused(&options)?;
     assert!(message.contains("database of another chain"), "{message}");
 

@@ -22,9 +22,7 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     // Some blocks by the sequencer first.
     let miner = net.miner();
     let sequencer = net.devnet.sequencer()?;
-    let posted = Status::wait_safe(sequencer, status(sequencer).await?.latest.number())
-        .await?
-        .safe;
+    let posted = Status::wait_safe(sequencer, status(sequencer).await?.latest.number()).await?.safe;
     drop(miner);
     net.devnet.sequencer_mut()?.stop().await?;
     net.devnet.anvil.drop_pending().await?;
@@ -35,23 +33,14 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     net.devnet.anvil.mine(1).await?;
     let deposited = Deposited::from_receipt(&net.devnet.anvil.receipt(hash).await?)?;
 
-    let inbox = IInboxInstance::new(
-        net.devnet.rollup.contracts.inbox,
-        net.devnet.anvil.wallet(&user(5)?)?,
-    );
+    let inbox = IInboxInstance::new(net.devnet.rollup.contracts.inbox, net.devnet.anvil.wallet(&user(5)?)?);
     let header = first_unconsumed(&net, &inbox).await?;
-    assert!(
-        inbox.forceBatch(header.clone()).call().await.is_err(),
-        "the message is young"
-    );
+    assert!(inbox.forceBatch(header.clone()).call().await.is_err(), "the message is young");
     net.devnet.anvil.increase_time(601).await?;
     net.devnet.anvil.mine(1).await?;
     let hash = *inbox.forceBatch(header).gas(1_000_000).send().await?.tx_hash();
     net.devnet.anvil.mine(1).await?;
-    assert!(
-        net.devnet.anvil.receipt(hash).await?.status(),
-        "forceBatch failed"
-    );
+    assert!(net.devnet.anvil.receipt(hash).await?.status(), "forceBatch failed");
 
     for node in [&from_l1, net.devnet.replica()?] {
         let found = soon("the deposit", async || receipt(node, deposited.client_hash).await).await?;
@@ -65,17 +54,9 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     // A silent sequencer: nothing has to be old. A batch each interval.
     net.devnet.anvil.increase_time(3601).await?;
     net.devnet.anvil.mine(1).await?;
-    let hash = *inbox
-        .forceBatch(Bytes::new())
-        .gas(1_000_000)
-        .send()
-        .await?
-        .tx_hash();
+    let hash = *inbox.forceBatch(Bytes::new()).gas(1_000_000).send().await?.tx_hash();
     net.devnet.anvil.mine(1).await?;
-    assert!(
-        net.devnet.anvil.receipt(hash).await?.status(),
-        "forceBatch after the timeout failed"
-    );
+    assert!(net.devnet.anvil.receipt(hash).await?.status(), "forceBatch after the timeout failed");
 
     // The sequencer comes back, takes over the forced blocks, and goes on.
     let forced = Status::wait_l1(&from_l1, &net.devnet.anvil).await?.safe;
@@ -99,9 +80,7 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
 /// The header of the first message that no batch covers.
 async fn first_unconsumed<P: Provider>(net: &Net, inbox: &IInboxInstance<P>) -> Result<Bytes> {
     let index = inbox.messageEnd().call().await?;
-    let filter = Filter::new()
-        .address(*inbox.address())
-        .from_block(net.devnet.rollup.l1_start_block);
+    let filter = Filter::new().address(*inbox.address()).from_block(net.devnet.rollup.l1_start_block);
     for log in net.devnet.anvil.provider().get_logs(&filter).await? {
         if let Ok(event) = IInbox::MessageEnqueued::decode_log(&log.inner)
             && event.index == index
@@ -114,10 +93,6 @@ async fn first_unconsumed<P: Provider>(net: &Net, inbox: &IInboxInstance<P>) -> 
             return Ok(event.infoHeader.clone());
         }
     }
-    let status: Value = net
-        .devnet
-        .replica()?
-        .call("recourse_status", serde_json::json!([]))
-        .await?;
+    let status: Value = net.devnet.replica()?.call("recourse_status", serde_json::json!([])).await?;
     None.with_context(|| format!("message {index} is in no event; {status}"))
 }

@@ -29,9 +29,7 @@ async fn garbage_stops_no_node() -> Result<()> {
 
     for (name, payload, blocks) in cases(chain_id, &mut random)? {
         post(&net, &poster, payload, blocks, name).await?;
-        agree(&net, &from_l1)
-            .await
-            .with_context(|| format!("after: {name}"))?;
+        agree(&net, &from_l1).await.with_context(|| format!("after: {name}"))?;
     }
     invalid_transactions(&net, &poster, &from_l1).await?;
 
@@ -55,53 +53,21 @@ fn cases(chain_id: u64, random: &mut StdRng) -> Result<Vec<(&'static str, Bytes,
         ("more specs than blocks", good.clone().into(), 2),
         ("no specs", compress(&[1, 0])?, 2),
         ("another version", compress(&[2, 0])?, 1),
-        (
-            "bytes behind the end",
-            compress(&[plain.as_slice(), &[0]].concat())?,
-            8,
-        ),
-        (
-            "a bomb just over the limit",
-            compress(&vec![0; codec::MAX_DECOMPRESSED_SIZE + 1])?,
-            4,
-        ),
+        ("bytes behind the end", compress(&[plain.as_slice(), &[0]].concat())?, 8),
+        ("a bomb just over the limit", compress(&vec![0; codec::MAX_DECOMPRESSED_SIZE + 1])?, 4),
         ("a bomb of 256 MiB", compress(&vec![0; 256 << 20])?, 4),
-        (
-            "2^63 blocks",
-            compress(&[&[1][..], &[0xff; 8], &[0x7f]].concat())?,
-            5,
-        ),
-        (
-            "a varint without end",
-            compress(&[&[1][..], &[0xff; 100_000]].concat())?,
-            5,
-        ),
-        (
-            "2^62 transactions",
-            compress(&[&[1, 1, 0, 0][..], &[0xff; 8], &[0x3f]].concat())?,
-            1,
-        ),
-        (
-            "absurd times and messages",
-            codec::encode(&absurd(), chain_id, 9)?.into(),
-            6,
-        ),
+        ("2^63 blocks", compress(&[&[1][..], &[0xff; 8], &[0x7f]].concat())?, 5),
+        ("a varint without end", compress(&[&[1][..], &[0xff; 100_000]].concat())?, 5),
+        ("2^62 transactions", compress(&[&[1, 1, 0, 0][..], &[0xff; 8], &[0x3f]].concat())?, 1),
+        ("absurd times and messages", codec::encode(&absurd(), chain_id, 9)?.into(), 6),
         ("the most blocks", vec![7; 10].into(), 512),
     ];
     for _ in 0..6 {
         let mut bytes = vec![0; random.random_range(1..100_000)];
         random.fill_bytes(&mut bytes);
         cases.push(("random bytes", bytes.into(), random.random_range(1..20)));
-        cases.push((
-            "a truncated stream",
-            good[..random.random_range(0..good.len())].to_vec().into(),
-            8,
-        ));
-        cases.push((
-            "a truncated payload",
-            compress(&plain[..random.random_range(0..plain.len())])?,
-            8,
-        ));
+        cases.push(("a truncated stream", good[..random.random_range(0..good.len())].to_vec().into(), 8));
+        cases.push(("a truncated payload", compress(&plain[..random.random_range(0..plain.len())])?, 8));
         let mut flipped = good.clone();
         flipped[random.random_range(0..good.len())] ^= 1 << random.random_range(0..8);
         cases.push(("a flipped bit in the stream", flipped.into(), 8));
@@ -113,41 +79,22 @@ fn cases(chain_id: u64, random: &mut StdRng) -> Result<Vec<(&'static str, Bytes,
 }
 
 fn specs(count: u64) -> Vec<BlockSpec> {
-    let spec = |index| BlockSpec {
-        timestamp: 1_700_000_000 + index,
-        messages: index % 2,
-        transactions: Vec::new(),
-    };
+    let spec =
+        |index| BlockSpec { timestamp: 1_700_000_000 + index, messages: index % 2, transactions: Vec::new() };
     (0..count).map(spec).collect()
 }
 
 fn absurd() -> Vec<BlockSpec> {
-    [
-        (u64::MAX, u64::MAX),
-        (0, 0),
-        (1 << 63, 1),
-        (1, u64::MAX),
-        (u64::MAX, 0),
-        (0, 1 << 63),
-    ]
-    .map(|(timestamp, messages)| BlockSpec {
-        timestamp,
-        messages,
-        transactions: Vec::new(),
-    })
-    .into()
+    [(u64::MAX, u64::MAX), (0, 0), (1 << 63, 1), (1, u64::MAX), (u64::MAX, 0), (0, 1 << 63)]
+        .map(|(timestamp, messages)| BlockSpec { timestamp, messages, transactions: Vec::new() })
+        .into()
 }
 
 /// A batch whose transactions cannot be in a block, but for one.
 async fn invalid_transactions(net: &Net, poster: &Poster, from_l1: &Node) -> Result<()> {
     let chain_id = net.devnet.rollup.chain.chain_id;
     let (rich, poor) = (user(7)?, PrivateKeySigner::random());
-    let nonce = net
-        .devnet
-        .replica()?
-        .provider()
-        .get_transaction_count(rich.address())
-        .await?;
+    let nonce = net.devnet.replica()?.provider().get_transaction_count(rich.address()).await?;
     let to = Address::random();
     let one = U256::from(1);
     let good = transfer(chain_id, &rich, nonce, to, one).await?;
@@ -172,19 +119,8 @@ async fn invalid_transactions(net: &Net, poster: &Poster, from_l1: &Node) -> Res
         good.clone(),
     ];
     let timestamp = net.devnet.anvil.latest().await?.header.timestamp;
-    let spec = BlockSpec {
-        timestamp,
-        messages: 0,
-        transactions,
-    };
-    post(
-        net,
-        poster,
-        codec::encode(&[spec], chain_id, 9)?.into(),
-        1,
-        "invalid transactions",
-    )
-    .await?;
+    let spec = BlockSpec { timestamp, messages: 0, transactions };
+    post(net, poster, codec::encode(&[spec], chain_id, 9)?.into(), 1, "invalid transactions").await?;
     let head = agree(net, from_l1).await?.safe;
 
     let block = block(from_l1, head.number()).await?;
@@ -218,15 +154,9 @@ fn unfit(chain_id: u64, from: &PrivateKeySigner, nonce: u64, gas: u64, fee: u128
 }
 
 async fn post(net: &Net, poster: &Poster, payload: Bytes, blocks: u64, name: &str) -> Result<()> {
-    let hash = poster
-        .post(payload, blocks)
-        .await
-        .with_context(|| format!("post: {name}"))?;
+    let hash = poster.post(payload, blocks).await.with_context(|| format!("post: {name}"))?;
     net.devnet.anvil.mine(1).await?;
-    assert!(
-        net.devnet.anvil.receipt(hash).await?.status(),
-        "the batch was refused: {name}"
-    );
+    assert!(net.devnet.anvil.receipt(hash).await?.status(), "the batch was refused: {name}");
     Ok(())
 }
 
@@ -243,11 +173,7 @@ async fn agree(net: &Net, from_l1: &Node) -> Result<Status> {
 }
 
 fn compress(mut plain: &[u8]) -> Result<Bytes> {
-    let params = brotli::enc::BrotliEncoderParams {
-        quality: 5,
-        lgwin: 22,
-        ..Default::default()
-    };
+    let params = brotli::enc::BrotliEncoderParams { quality: 5, lgwin: 22, ..Default::default() };
     let mut out = Vec::new();
     brotli::BrotliCompress(&mut plain, &mut out, &params)?;
     Ok(out.into())

@@ -29,29 +29,19 @@ async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
     for round in 0..KILLS {
         tokio::time::sleep(Duration::from_millis(random.random_range(20..500))).await;
         if round % 5 == 0 {
-            Deposit::ether(Address::random(), U256::from(1))
-                .send(&net.devnet, &user(6)?)
-                .await?;
+            Deposit::ether(Address::random(), U256::from(1)).send(&net.devnet, &user(6)?).await?;
         }
-        kill(&mut net.devnet, &mut random)
-            .await
-            .with_context(|| format!("round {round}"))?;
+        kill(&mut net.devnet, &mut random).await.with_context(|| format!("round {round}"))?;
     }
     net.devnet.sequencer_mut()?.wait_ready().await?;
     net.devnet.replica_mut()?.wait_ready().await?;
     // Some more after the last kill, so that it is seen to go on.
     let count = load.count();
-    e2e::net::soon("transfers after the last kill", async || {
-        Ok((load.count() >= count + 20).then_some(()))
-    })
-    .await?;
+    e2e::net::soon("transfers after the last kill", async || Ok((load.count() >= count + 20).then_some(())))
+        .await?;
     let included = load.stop().await?;
     eprintln!("kill: {} transactions included", included.len());
-    ensure!(
-        included.len() > 200,
-        "only {} transactions were included",
-        included.len()
-    );
+    ensure!(included.len() > 200, "only {} transactions were included", included.len());
 
     let sequencer = net.devnet.sequencer()?;
     let replica = net.devnet.replica()?;
@@ -114,9 +104,7 @@ async fn kill_one(node: &mut Node, random: &mut StdRng) -> Result<()> {
 async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
     for tx in included {
         let name = &node.options.name;
-        let found = receipt(node, tx.hash)
-            .await?
-            .with_context(|| format!("{name} lost {}", tx.hash))?;
+        let found = receipt(node, tx.hash).await?.with_context(|| format!("{name} lost {}", tx.hash))?;
         ensure!(
             found["blockHash"] == tx.block_hash.to_string(),
             "{name} has {} in another block than {}",
@@ -139,19 +127,12 @@ async fn refused_batches(devnet: &Devnet) -> Result<Vec<Refused>> {
     let batcher = devnet.options.deploy.roles.batcher.address();
     let mut refused = Vec::new();
     for number in devnet.rollup.l1_start_block..=l1.get_block_number().await? {
-        let block = l1
-            .get_block_by_number(number.into())
-            .full()
-            .await?
-            .context("no such block")?;
+        let block = l1.get_block_by_number(number.into()).full().await?.context("no such block")?;
         for tx in block.transactions.txns() {
             let is_batch = tx.to() == Some(devnet.rollup.contracts.inbox) && tx.inner.signer() == batcher;
             if is_batch && !devnet.anvil.receipt(*tx.inner.tx_hash()).await?.status() {
                 let first_block = IInbox::appendBatchCall::abi_decode(tx.input())?.firstBlock;
-                refused.push(Refused {
-                    l1_block: number,
-                    first_block,
-                });
+                refused.push(Refused { l1_block: number, first_block });
             }
         }
     }

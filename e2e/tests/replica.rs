@@ -43,16 +43,10 @@ async fn a_node_with_nothing_but_l1_reaches_the_same_head() -> Result<()> {
     Status::wait_safe(sequencer, before.number()).await?;
     before.check_on(sequencer).await?;
     let wallet = sequencer.wallet(&user(5)?)?;
-    let request = TransactionRequest::default()
-        .with_to(Address::random())
-        .with_value(U256::from(1));
+    let request = TransactionRequest::default().with_to(Address::random()).with_value(U256::from(1));
     let receipt = wallet.send_transaction(request).await?.get_receipt().await?;
     let number = receipt.block_number.unwrap_or_default();
-    assert!(
-        number > before.number(),
-        "the transfer is in block {number}, the head was {}",
-        before.number()
-    );
+    assert!(number > before.number(), "the transfer is in block {number}, the head was {}", before.number());
     let posted = Status::wait_safe(sequencer, number).await?.safe;
     Status::wait_safe(&replica, posted.number()).await?;
     posted.check_on(&replica).await?;
@@ -67,57 +61,22 @@ async fn a_node_with_nothing_but_l1_reaches_the_same_head() -> Result<()> {
 async fn traffic(net: &Net) -> Result<()> {
     let devnet = &net.devnet;
     let sequencer = devnet.sequencer()?;
-    let load = Load::start(
-        sequencer.provider(),
-        devnet.rollup.chain.chain_id,
-        vec![user(0)?, user(1)?],
-    );
+    let load = Load::start(sequencer.provider(), devnet.rollup.chain.chain_id, vec![user(0)?, user(1)?]);
 
     let wallet = sequencer.wallet(&user(2)?)?;
     let deploy = |contract| TransactionRequest::default().with_deploy_code(creation_code(contract));
-    let counter = wallet
-        .send_transaction(deploy(Contract::Counter))
-        .await?
-        .get_receipt()
-        .await?;
+    let counter = wallet.send_transaction(deploy(Contract::Counter)).await?.get_receipt().await?;
     let counter = CounterInstance::new(counter.contract_address.unwrap_or_default(), wallet.clone());
-    let heavy = wallet
-        .send_transaction(deploy(Contract::StorageHeavy))
-        .await?
-        .get_receipt()
-        .await?;
+    let heavy = wallet.send_transaction(deploy(Contract::StorageHeavy)).await?.get_receipt().await?;
     let heavy = StorageHeavyInstance::new(heavy.contract_address.unwrap_or_default(), wallet.clone());
     for round in 0..5u64 {
-        assert!(
-            counter
-                .setNumber(U256::from(round))
-                .send()
-                .await?
-                .get_receipt()
-                .await?
-                .status()
-        );
-        let failing = counter
-            .check(U256::ZERO)
-            .into_transaction_request()
-            .with_gas_limit(100_000);
-        assert!(
-            !wallet
-                .send_transaction(failing)
-                .await?
-                .get_receipt()
-                .await?
-                .status()
-        );
+        assert!(counter.setNumber(U256::from(round)).send().await?.get_receipt().await?.status());
+        let failing = counter.check(U256::ZERO).into_transaction_request().with_gas_limit(100_000);
+        assert!(!wallet.send_transaction(failing).await?.get_receipt().await?.status());
         storage(&heavy, round).await?;
-        Deposit::ether(Address::random(), U256::from(1_000 + round))
-            .send(devnet, &user(3)?)
-            .await?;
+        Deposit::ether(Address::random(), U256::from(1_000 + round)).send(devnet, &user(3)?).await?;
     }
-    soon("a hundred transfers", async || {
-        Ok((load.count() >= 100).then_some(()))
-    })
-    .await?;
+    soon("a hundred transfers", async || Ok((load.count() >= 100).then_some(()))).await?;
     load.stop().await?;
     // A deposit that mints and then fails, for lack of code that accepts it.
     let failing = Deposit {
@@ -134,21 +93,11 @@ async fn storage<P: Provider>(heavy: &StorageHeavyInstance<P>, round: u64) -> Re
     let (start, count) = (U256::from(round * 20), U256::from(50));
     // One after the other: what a call costs depends on the ones before.
     for call in [
-        heavy
-            .write(start, count, U256::from(round))
-            .into_transaction_request(),
+        heavy.write(start, count, U256::from(round)).into_transaction_request(),
         heavy.update(start, count).into_transaction_request(),
         heavy.clear(start, U256::from(10)).into_transaction_request(),
     ] {
-        assert!(
-            heavy
-                .provider()
-                .send_transaction(call)
-                .await?
-                .get_receipt()
-                .await?
-                .status()
-        );
+        assert!(heavy.provider().send_transaction(call).await?.get_receipt().await?.status());
     }
     Ok(())
 }

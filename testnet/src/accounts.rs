@@ -17,12 +17,8 @@ pub const BALANCE: U256 = alloy::primitives::uint!(10_000_000_000_000_000_000_00
 
 /// The mnemonic's account with this index.
 pub fn account(index: u32) -> Result<PrivateKeySigner> {
-    let builder = MnemonicBuilder::<English>::default()
-        .phrase(MNEMONIC)
-        .index(index);
-    builder
-        .and_then(|builder| builder.build())
-        .context("cannot derive a development account")
+    let builder = MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index);
+    builder.and_then(|builder| builder.build()).context("cannot derive a development account")
 }
 
 /// The funded accounts, for users.

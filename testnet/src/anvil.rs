@@ -49,12 +49,7 @@ pub struct AnvilOptions {
 impl AnvilOptions {
     /// The defaults, with its output in `log`.
     pub fn new(log: &Path) -> Self {
-        Self {
-            port: None,
-            chain_id: 31_337,
-            slots_in_an_epoch: 8,
-            log: log.into(),
-        }
+        Self { port: None, chain_id: 31_337, slots_in_an_epoch: 8, log: log.into() }
     }
 }
 
@@ -88,19 +83,11 @@ impl Anvil {
         let process = Process::spawn("anvil", &mut command, &options.log)?;
         let url = format!("http://127.0.0.1:{port}");
         let provider = RootProvider::new_http(url.parse()?);
-        let mut anvil = Self {
-            process,
-            url,
-            provider,
-        };
+        let mut anvil = Self { process, url, provider };
         let deadline = Instant::now() + START_LIMIT;
         while anvil.provider.get_chain_id().await.is_err() {
             anvil.process.check_alive()?;
-            ensure!(
-                Instant::now() < deadline,
-                "Anvil does not answer at {}",
-                anvil.url
-            );
+            ensure!(Instant::now() < deadline, "Anvil does not answer at {}", anvil.url);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         // Another server could have taken the port in the meantime and be the one that answered.
@@ -120,9 +107,7 @@ impl Anvil {
 
     /// A client that signs with this key.
     pub fn wallet(&self, key: &PrivateKeySigner) -> Result<DynProvider<Ethereum>> {
-        let provider = ProviderBuilder::new()
-            .wallet(key.clone())
-            .connect_http(self.url.parse()?);
+        let provider = ProviderBuilder::new().wallet(key.clone()).connect_http(self.url.parse()?);
         Ok(provider.erased())
     }
 
@@ -137,10 +122,7 @@ impl Anvil {
         R: DeserializeOwned + Send + Sync + Unpin + std::fmt::Debug + 'static,
     {
         let params = serde_json::to_value(params)?;
-        self.provider
-            .raw_request(method.into(), params)
-            .await
-            .with_context(|| format!("{method} on L1"))
+        self.provider.raw_request(method.into(), params).await.with_context(|| format!("{method} on L1"))
     }
 
     /// Changes when blocks are made.
@@ -193,9 +175,7 @@ impl Anvil {
 
     /// Drops all transactions that wait for a block.
     pub async fn drop_pending(&self) -> Result<()> {
-        let _: serde_json::Value = self
-            .call("anvil_dropAllTransactions", serde_json::json!([]))
-            .await?;
+        let _: serde_json::Value = self.call("anvil_dropAllTransactions", serde_json::json!([])).await?;
         Ok(())
     }
 

@@ -66,10 +66,7 @@ enum Ports {
 }
 
 pub(crate) fn run(cli: Cli) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     match cli.command {
         Command::Devnet(arguments) => runtime.block_on(devnet(arguments)),
     }
@@ -125,10 +122,7 @@ async fn devnet(arguments: DevnetArguments) -> Result<()> {
     fs::remove_file(&file).ok();
     match killed.as_slice() {
         [] => println!("All processes have ended."),
-        names => println!(
-            "All processes have ended; these had to be killed: {}.",
-            names.join(", ")
-        ),
+        names => println!("All processes have ended; these had to be killed: {}.", names.join(", ")),
     }
     ended
 }
@@ -144,15 +138,7 @@ async fn watch(devnet: &mut Devnet) -> anyhow::Error {
 }
 
 fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
-    let DevnetArguments {
-        dir,
-        ports,
-        l1_port,
-        l2_port,
-        replica_port,
-        l1_block_time,
-        no_replica,
-    } = arguments;
+    let DevnetArguments { dir, ports, l1_port, l2_port, replica_port, l1_block_time, no_replica } = arguments;
     if l1_port == l2_port || l1_port == replica_port || l2_port == replica_port {
         bail!("the ports of L1, L2 and the replica must differ");
     }
@@ -170,10 +156,7 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         }
     };
     if has_old_devnet(&dir) {
-        println!(
-            "Removing the earlier devnet in {}: a devnet starts fresh.",
-            dir.display()
-        );
+        println!("Removing the earlier devnet in {}: a devnet starts fresh.", dir.display());
     }
     Ok(DevnetOptions {
         l1_port: choose("L1", "--l1-port", l1_port)?,

@@ -140,25 +140,10 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
 
     let codes = [
         (Contract::Inbox, inbox_arguments(config, &contracts)),
-        (
-            Contract::Portal,
-            constructors::Portal::constructorCall {
-                inbox: contracts.inbox,
-            }
-            .abi_encode(),
-        ),
-        (
-            Contract::SystemConfig,
-            system_config_arguments(config, &contracts),
-        ),
-        (
-            Contract::DisputeGameFactory,
-            factory_arguments(config, &contracts, game_implementation),
-        ),
-        (
-            Contract::AnchorStateRegistry,
-            registry_arguments(config, &contracts, genesis_block.output_root),
-        ),
+        (Contract::Portal, constructors::Portal::constructorCall { inbox: contracts.inbox }.abi_encode()),
+        (Contract::SystemConfig, system_config_arguments(config, &contracts)),
+        (Contract::DisputeGameFactory, factory_arguments(config, &contracts, game_implementation)),
+        (Contract::AnchorStateRegistry, registry_arguments(config, &contracts, genesis_block.output_root)),
         (Contract::Multicall3, Vec::new()),
         (Contract::DisputeGame, game_arguments(config)),
     ];
@@ -176,12 +161,7 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
             .with_max_priority_fee_per_gas(1_000_000_000);
         let envelope = request.build(&wallet).await.context("cannot sign a deployment")?;
         let pending = l1.provider().send_raw_transaction(&envelope.encoded_2718()).await;
-        hashes.push((
-            contract,
-            *pending
-                .with_context(|| format!("deployment of {contract:?}"))?
-                .tx_hash(),
-        ));
+        hashes.push((contract, *pending.with_context(|| format!("deployment of {contract:?}"))?.tx_hash()));
     }
     l1.mine(1).await?;
     let mut start_block = None;
@@ -212,11 +192,7 @@ async fn check(l1: &Anvil, contracts: &Contracts) -> Result<()> {
         contracts.anchor_state_registry,
         contracts.multicall3,
     ] {
-        let code = l1
-            .provider()
-            .get_code_at(address)
-            .block_id(BlockNumberOrTag::Latest.into())
-            .await?;
+        let code = l1.provider().get_code_at(address).block_id(BlockNumberOrTag::Latest.into()).await?;
         ensure!(!code.is_empty(), "no contract at {address} after the deployment");
     }
     Ok(())
@@ -274,8 +250,5 @@ fn registry_arguments(
 }
 
 fn game_arguments(config: &DeployConfig) -> Vec<u8> {
-    constructors::DisputeGame::constructorCall {
-        maxClockDuration: config.max_clock_duration,
-    }
-    .abi_encode()
+    constructors::DisputeGame::constructorCall { maxClockDuration: config.max_clock_duration }.abi_encode()
 }

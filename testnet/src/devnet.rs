@@ -115,15 +115,7 @@ impl Devnet {
         fs::write(dir.join("rollup.json"), serde_json::to_vec_pretty(&rollup)?)?;
         anvil.set_mining(options.mining).await?;
 
-        let mut devnet = Self {
-            dir,
-            options,
-            anvil,
-            rollup,
-            sequencer: None,
-            replica: None,
-            _lock: lock,
-        };
+        let mut devnet = Self { dir, options, anvil, rollup, sequencer: None, replica: None, _lock: lock };
         if devnet.options.sequencer {
             progress(Stage::Sequencer);
             devnet.start_sequencer().await?;
@@ -181,16 +173,8 @@ impl Devnet {
         let key = |name: &str, signer| Key::write(&self.dir.join("keys").join(name), signer);
         Ok(Role::Sequencer {
             signer: key("signer.key", &roles.signer)?,
-            batcher: self
-                .options
-                .batcher
-                .then(|| key("batcher.key", &roles.batcher))
-                .transpose()?,
-            proposer: self
-                .options
-                .proposer
-                .then(|| key("proposer.key", &roles.proposer))
-                .transpose()?,
+            batcher: self.options.batcher.then(|| key("batcher.key", &roles.batcher)).transpose()?,
+            proposer: self.options.proposer.then(|| key("proposer.key", &roles.proposer)).transpose()?,
         })
     }
 
@@ -253,11 +237,7 @@ fn prepare(dir: &Path) -> Result<(PathBuf, File)> {
     if !is_ours && !is_empty {
         bail!("{shown} holds something else than a devnet: give another folder with --dir");
     }
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join(LOCK))?;
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -271,11 +251,8 @@ fn prepare(dir: &Path) -> Result<(PathBuf, File)> {
             continue;
         }
         let path = entry.path();
-        let removed = if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
+        let removed =
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok((dir, lock))

@@ -52,24 +52,11 @@ pub fn l2_genesis(config: &DeployConfig, origin: L1Origin) -> Result<Genesis> {
         operator_fee_scalar: config.operator_fee_scalar,
         operator_fee_constant: config.operator_fee_constant,
     };
-    let l1_block = attributes
-        .storage()
-        .into_iter()
-        .map(|(slot, value)| (slot.into(), value))
-        .collect();
-    alloc.insert(
-        predeploys::L1_BLOCK,
-        contract(deployed_code(Contract::L1Block), l1_block),
-    );
+    let l1_block = attributes.storage().into_iter().map(|(slot, value)| (slot.into(), value)).collect();
+    alloc.insert(predeploys::L1_BLOCK, contract(deployed_code(Contract::L1Block), l1_block));
     let plain = [
-        (
-            predeploys::L2_TO_L1_MESSAGE_PASSER,
-            deployed_code(Contract::L2ToL1MessagePasser),
-        ),
-        (
-            predeploys::GAS_PRICE_ORACLE,
-            deployed_code(Contract::GasPriceOracle),
-        ),
+        (predeploys::L2_TO_L1_MESSAGE_PASSER, deployed_code(Contract::L2ToL1MessagePasser)),
+        (predeploys::GAS_PRICE_ORACLE, deployed_code(Contract::GasPriceOracle)),
         (MULTICALL3, deployed_code(Contract::Multicall3)),
         (HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE.clone()),
         (DEPLOYMENT_PROXY, DEPLOYMENT_PROXY_CODE),
@@ -100,10 +87,5 @@ pub fn l2_genesis(config: &DeployConfig, origin: L1Origin) -> Result<Genesis> {
 }
 
 fn contract(code: Bytes, storage: BTreeMap<B256, U256>) -> GenesisAccount {
-    GenesisAccount {
-        balance: U256::ZERO,
-        nonce: 1,
-        code,
-        storage,
-    }
+    GenesisAccount { balance: U256::ZERO, nonce: 1, code, storage }
 }

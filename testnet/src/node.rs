@@ -112,26 +112,13 @@ impl NodeOptions {
             Role::Batcher { .. } => "batcher",
             Role::Proposer { .. } => "proposer",
         });
-        command
-            .arg("--rollup")
-            .arg(&self.rollup)
-            .arg("--data-dir")
-            .arg(&self.data_dir);
-        command.args([
-            "--l1-rpc",
-            &self.l1_rpc,
-            "--http",
-            &format!("127.0.0.1:{}", self.port),
-        ]);
+        command.arg("--rollup").arg(&self.rollup).arg("--data-dir").arg(&self.data_dir);
+        command.args(["--l1-rpc", &self.l1_rpc, "--http", &format!("127.0.0.1:{}", self.port)]);
         if let Some(port) = self.metrics {
             command.args(["--metrics", &format!("127.0.0.1:{port}")]);
         }
         match &self.role {
-            Role::Sequencer {
-                signer,
-                batcher,
-                proposer,
-            } => {
+            Role::Sequencer { signer, batcher, proposer } => {
                 command.arg("--signer-key").arg(signer.path());
                 if let Some(batcher) = batcher {
                     command.arg("--batcher-key").arg(batcher.path());
@@ -149,10 +136,7 @@ impl NodeOptions {
                 }
             }
             Role::Batcher { feed, key } => {
-                command
-                    .args(["--feed", feed])
-                    .arg("--batcher-key")
-                    .arg(key.path());
+                command.args(["--feed", feed]).arg("--batcher-key").arg(key.path());
             }
             Role::Proposer { key } => {
                 command.arg("--proposer-key").arg(key.path());
@@ -176,11 +160,7 @@ impl Node {
     /// Starts a node; does not wait until it answers.
     pub fn spawn(options: NodeOptions) -> Result<Self> {
         let provider = RootProvider::new_http(format!("http://127.0.0.1:{}", options.port).parse()?);
-        let mut node = Self {
-            options,
-            process: None,
-            provider,
-        };
+        let mut node = Self { options, process: None, provider };
         node.start()?;
         Ok(node)
     }
@@ -188,11 +168,8 @@ impl Node {
     /// Starts it again after it ended.
     pub fn start(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "{} runs already", self.options.name);
-        self.process = Some(Process::spawn(
-            &self.options.name,
-            &mut self.options.command()?,
-            &self.options.log,
-        )?);
+        self.process =
+            Some(Process::spawn(&self.options.name, &mut self.options.command()?, &self.options.log)?);
         Ok(())
     }
 
@@ -223,9 +200,7 @@ impl Node {
     /// The process, while it is started.
     pub fn process(&mut self) -> Result<&mut Process> {
         let name = &self.options.name;
-        self.process
-            .as_mut()
-            .with_context(|| format!("{name} does not run"))
+        self.process.as_mut().with_context(|| format!("{name} does not run"))
     }
 
     /// An error with the tail of the log if it is not running.
@@ -266,9 +241,7 @@ impl Node {
 
     /// A client that signs with this key.
     pub fn wallet(&self, key: &PrivateKeySigner) -> Result<DynProvider<Ethereum>> {
-        let provider = ProviderBuilder::new()
-            .wallet(key.clone())
-            .connect_http(self.http_url().parse()?);
+        let provider = ProviderBuilder::new().wallet(key.clone()).connect_http(self.http_url().parse()?);
         Ok(provider.erased())
     }
 

@@ -48,11 +48,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self {
-            name: name.into(),
-            child,
-            log: log.into(),
-        })
+        Ok(Self { name: name.into(), child, log: log.into() })
     }
 
     /// Its name, as given to [`spawn`](Self::spawn).
@@ -79,11 +75,7 @@ impl Process {
     pub fn check_alive(&mut self) -> Result<()> {
         match self.exited()? {
             None => Ok(()),
-            Some(status) => bail!(
-                "{} ended ({status}); the end of its log:\n{}",
-                self.name,
-                self.log_tail()
-            ),
+            Some(status) => bail!("{} ended ({status}); the end of its log:\n{}", self.name, self.log_tail()),
         }
     }
 
@@ -93,11 +85,7 @@ impl Process {
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        if tail.is_empty() {
-            "(the log is empty)".into()
-        } else {
-            tail.join("\n")
-        }
+        if tail.is_empty() { "(the log is empty)".into() } else { tail.join("\n") }
     }
 
     /// Asks it to end, and kills it if it has not after `grace`.
@@ -136,10 +124,7 @@ impl Process {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = i32::try_from(self.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .context("no process id")?;
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw).context("no process id")?;
         kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 }

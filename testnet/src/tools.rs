@@ -40,9 +40,7 @@ pub fn testnet() -> Result<PathBuf> {
 
 /// Looks a name up in the search path.
 pub fn in_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
 fn ours(name: &str, variable: &str) -> Result<PathBuf> {
@@ -51,12 +49,7 @@ fn ours(name: &str, variable: &str) -> Result<PathBuf> {
     }
     let own = env::current_exe().context("cannot tell where this program is")?;
     // Tests lie in `deps`, below the binaries.
-    let beside = own
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file());
+    let beside = own.ancestors().skip(1).take(2).map(|dir| dir.join(name)).find(|path| path.is_file());
     beside
         .or_else(|| in_path(name))
         .with_context(|| format!("no {name}: run `make build`, or set {variable} to its path"))
@@ -68,9 +61,7 @@ fn foundry(name: &str, variable: &str) -> Result<PathBuf> {
     }
     let package = format!("@foundry-rs/{name}-{PLATFORM}/bin/{name}");
     // The launcher in `.bin` is a script that starts this binary: ending it would leave the binary running.
-    let modules = modules_dirs()
-        .map(|dir| dir.join(&package))
-        .find(|path| path.is_file());
+    let modules = modules_dirs().map(|dir| dir.join(&package)).find(|path| path.is_file());
     modules
         .or_else(|| in_path(name))
         .with_context(|| format!("no {name}: run `make setup`, or set {variable} to its path"))
@@ -80,10 +71,7 @@ fn foundry(name: &str, variable: &str) -> Result<PathBuf> {
 fn modules_dirs() -> impl Iterator<Item = PathBuf> {
     let here = env::current_dir().unwrap_or_default();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let above: Vec<PathBuf> = here
-        .ancestors()
-        .chain(sources.ancestors().skip(1).take(1))
-        .map(Into::into)
-        .collect();
+    let above: Vec<PathBuf> =
+        here.ancestors().chain(sources.ancestors().skip(1).take(1)).map(Into::into).collect();
     above.into_iter().map(|dir| dir.join("l1-contracts/node_modules"))
 }

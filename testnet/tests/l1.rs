@@ -32,30 +32,18 @@ async fn the_contracts_know_each_other_and_the_genesis() -> Result<()> {
     let system = ISystemConfigInstance::new(contracts.system_config, anvil.provider());
     assert_eq!(system.inbox().call().await?, contracts.inbox);
     assert_eq!(system.batcher().call().await?, config.roles.batcher.address());
-    assert_eq!(
-        system.unsafeBlockSigner().call().await?,
-        config.roles.signer.address()
-    );
+    assert_eq!(system.unsafeBlockSigner().call().await?, config.roles.signer.address());
     assert_eq!(system.gasLimit().call().await?, rollup.genesis.gas_limit);
     let factory = IDisputeGameFactoryInstance::new(contracts.dispute_game_factory, anvil.provider());
     assert_eq!(factory.inbox().call().await?, contracts.inbox);
-    assert_eq!(
-        factory.anchorStateRegistry().call().await?,
-        contracts.anchor_state_registry
-    );
+    assert_eq!(factory.anchorStateRegistry().call().await?, contracts.anchor_state_registry);
     assert_eq!(factory.bond().call().await?, config.bond);
     let game = factory.gameImplementation().call().await?;
     assert!(!anvil.provider().get_code_at(game).await?.is_empty());
     let registry = IAnchorStateRegistryInstance::new(contracts.anchor_state_registry, anvil.provider());
-    assert_eq!(
-        registry.disputeGameFactory().call().await?,
-        contracts.dispute_game_factory
-    );
+    assert_eq!(registry.disputeGameFactory().call().await?, contracts.dispute_game_factory);
     let anchor = registry.anchors().call().await?;
-    assert_eq!(
-        (anchor.root, anchor.l2SequenceNumber),
-        (rollup.genesis_output_root, U256::ZERO)
-    );
+    assert_eq!((anchor.root, anchor.l2SequenceNumber), (rollup.genesis_output_root, U256::ZERO));
 
     let path = dir.path().join("rollup.json");
     std::fs::write(&path, serde_json::to_vec_pretty(&rollup)?)?;
@@ -80,11 +68,7 @@ async fn anvil_mines_as_told_and_reorganises() -> Result<()> {
         .with_gas_limit(21_000);
     let hash = *wallet.send_transaction(request).await?.tx_hash();
     anvil.mine(1).await?;
-    let before = anvil
-        .receipt(hash)
-        .await?
-        .block_hash
-        .context("the receipt has no block")?;
+    let before = anvil.receipt(hash).await?.block_hash.context("the receipt has no block")?;
     anvil.reorg(3).await?;
     assert_eq!(anvil.provider().get_block_number().await?, 6);
     assert_ne!(anvil.latest().await?.header.hash, before);
@@ -116,14 +100,8 @@ async fn processes_end_when_asked_or_are_killed() -> Result<()> {
     let mut stubborn = shell("trap '' TERM; echo stubborn >&2; while :; do sleep 0.01; done")?;
     tokio::time::sleep(Duration::from_millis(200)).await;
     stubborn.check_alive()?;
-    assert_eq!(
-        stubborn.stop(Duration::from_millis(100)).await?,
-        ProcessExit::Killed
-    );
+    assert_eq!(stubborn.stop(Duration::from_millis(100)).await?, ProcessExit::Killed);
     let error = stubborn.check_alive().expect_err("it has ended").to_string();
-    assert!(
-        error.contains("shell ended") && error.contains("stubborn"),
-        "{error}"
-    );
+    assert!(error.contains("shell ended") && error.contains("stubborn"), "{error}");
     Ok(())
 }

@@ -22,9 +22,7 @@ pub struct Poster {
 impl Poster {
     pub(super) fn new(devnet: &Devnet) -> Result<Self> {
         let wallet = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
-        Ok(Self {
-            inbox: IInboxInstance::new(devnet.rollup.contracts.inbox, wallet),
-        })
+        Ok(Self { inbox: IInboxInstance::new(devnet.rollup.contracts.inbox, wallet) })
     }
 
     /// The next L2 block that no batch holds yet.
@@ -69,22 +67,10 @@ pub async fn batches(l1: &RootProvider, devnet: &Devnet) -> Result<Vec<PostedBat
         let event = IInbox::BatchAppended::decode_log(&log.inner)?;
         let header = BatchHeader::decode(&event.header)?;
         let next = batches.last().map_or(1, |batch| batch.header.last_block() + 1);
-        ensure!(
-            header.first_block == next,
-            "a batch starts at {}, expected {next}",
-            header.first_block
-        );
-        ensure!(
-            event.index == batches.len() as u64,
-            "batch {} out of order",
-            event.index
-        );
+        ensure!(header.first_block == next, "a batch starts at {}, expected {next}", header.first_block);
+        ensure!(event.index == batches.len() as u64, "batch {} out of order", event.index);
         let tx_hash = log.transaction_hash.context("the log has no transaction")?;
-        batches.push(PostedBatch {
-            index: event.index,
-            header,
-            tx_hash,
-        });
+        batches.push(PostedBatch { index: event.index, header, tx_hash });
     }
     Ok(batches)
 }

@@ -37,12 +37,7 @@ pub struct Deposited {
 impl Deposit {
     /// Ether for an address.
     pub fn ether(to: Address, value: U256) -> Self {
-        Self {
-            to,
-            value,
-            gas_limit: 100_000,
-            data: Bytes::new(),
-        }
+        Self { to, value, gas_limit: 100_000, data: Bytes::new() }
     }
 
     /// The signed L1 transaction.
@@ -97,11 +92,7 @@ impl Deposited {
         let deposit = TxDeposit {
             source_hash: keccak256([B256::ZERO.0, inner.0].concat()),
             from: event.from,
-            to: if is_creation {
-                TxKind::Create
-            } else {
-                TxKind::Call(event.to)
-            },
+            to: if is_creation { TxKind::Create } else { TxKind::Call(event.to) },
             mint: U256::from_be_slice(&opaque[..32]).try_into()?,
             value: U256::from_be_slice(&opaque[32..64]),
             gas_limit: u64::from_be_bytes(opaque[64..72].try_into()?),

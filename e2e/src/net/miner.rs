@@ -23,9 +23,7 @@ impl Miner {
                 tokio::time::sleep(interval).await;
                 let _open = inner.lock().await;
                 // L1 may be stopped; then there is nothing to do.
-                let _ = l1
-                    .raw_request::<_, serde_json::Value>("evm_mine".into(), ())
-                    .await;
+                let _ = l1.raw_request::<_, serde_json::Value>("evm_mine".into(), ()).await;
             }
         });
         Self { gate, task }

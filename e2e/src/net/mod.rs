@@ -46,11 +46,8 @@ impl Net {
     /// Options for a quick devnet: batches every half second, blocks every 300 ms at least.
     pub fn options(name: &str) -> Result<DevnetOptions> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = format!(
-            "recourse-{name}-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let unique =
+            format!("recourse-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let words = |line: &str| line.split(' ').map(Into::into).collect();
         let mut options = DevnetOptions::new(&std::env::temp_dir().join(unique))?;
         options.mining = Mining::Manual;
@@ -69,22 +66,13 @@ impl Net {
         let dir = options.dir.clone();
         let started = Devnet::start(options, |_| {}).await;
         let devnet = started.with_context(|| format!("the devnet in {} did not start", dir.display()))?;
-        Ok(Self {
-            devnet,
-            dir,
-            finished: false,
-        })
+        Ok(Self { devnet, dir, finished: false })
     }
 
     /// Starts one more replica with an empty database, that knows nothing but L1.
     pub async fn replica_from_l1(&self, name: &str) -> Result<Node> {
-        let mut options = self.devnet.node_options(
-            name,
-            Role::Replica {
-                feed: None,
-                sequencer_rpc: None,
-            },
-        )?;
+        let mut options =
+            self.devnet.node_options(name, Role::Replica { feed: None, sequencer_rpc: None })?;
         options.extra.clone_from(&self.devnet.options.replica_arguments);
         let mut node = Node::spawn(options)?;
         node.wait_ready().await?;
@@ -126,10 +114,7 @@ impl Drop for Net {
 
 /// A funded account.
 pub fn user(index: usize) -> Result<PrivateKeySigner> {
-    accounts::users()?
-        .into_iter()
-        .nth(index)
-        .context("no such account")
+    accounts::users()?.into_iter().nth(index).context("no such account")
 }
 
 /// Randomness for a test, from `SEED` or a new seed, which it prints.

@@ -52,28 +52,22 @@ impl Status {
 
     /// Waits until a node's safe head is at or past this block.
     pub async fn wait_safe(node: &Node, number: u64) -> Result<Self> {
-        soon(
-            &format!("safe block {number} on {}", node.options.name),
-            async || {
-                let status = status(node).await?;
-                ensure!(status.safe.number() >= number, "safe is {}", status.safe.number());
-                Ok(Some(status))
-            },
-        )
+        soon(&format!("safe block {number} on {}", node.options.name), async || {
+            let status = status(node).await?;
+            ensure!(status.safe.number() >= number, "safe is {}", status.safe.number());
+            Ok(Some(status))
+        })
         .await
     }
 
     /// Waits until a node has followed L1 to its newest block as of now.
     pub async fn wait_l1(node: &Node, l1: &Anvil) -> Result<Self> {
         let number = l1.provider().get_block_number().await?;
-        soon(
-            &format!("L1 block {number} on {}", node.options.name),
-            async || {
-                let status = status(node).await?;
-                ensure!(status.l1() >= number, "L1 cursor is {}", status.l1());
-                Ok(Some(status))
-            },
-        )
+        soon(&format!("L1 block {number} on {}", node.options.name), async || {
+            let status = status(node).await?;
+            ensure!(status.l1() >= number, "L1 cursor is {}", status.l1());
+            Ok(Some(status))
+        })
         .await
     }
 }
@@ -85,14 +79,8 @@ pub async fn status(node: &Node) -> Result<Status> {
 
 /// A block of a node, as it answers; fails if it has none.
 pub async fn block(node: &Node, number: u64) -> Result<Value> {
-    let block: Value = node
-        .call("eth_getBlockByNumber", (U64::from(number), false))
-        .await?;
-    ensure!(
-        block["hash"].is_string(),
-        "{} has no block {number}",
-        node.options.name
-    );
+    let block: Value = node.call("eth_getBlockByNumber", (U64::from(number), false)).await?;
+    ensure!(block["hash"].is_string(), "{} has no block {number}", node.options.name);
     Ok(block)
 }
 
@@ -108,12 +96,7 @@ impl Head {
         let block = block(node, self.number()).await?;
         let hash: B256 = serde_json::from_value(block["hash"].clone()).context("the block has no hash")?;
         let name = &node.options.name;
-        ensure!(
-            hash == self.hash,
-            "{name} has {hash} at {}, expected {}",
-            self.number(),
-            self.hash
-        );
+        ensure!(hash == self.hash, "{name} has {hash} at {}, expected {}", self.number(), self.hash);
         Ok(())
     }
 }

@@ -28,18 +28,9 @@ fn syncing_beside_a_writer_is_safe() {
         while Instant::now() < end {
             number += 1;
             let mut writer = database.write().unwrap();
-            let block = L1Block {
-                hash: hash(number),
-                parent: hash(number - 1),
-                timestamp: number,
-            };
+            let block = L1Block { hash: hash(number), parent: hash(number - 1), timestamp: number };
             writer.put_l1_block(number, &block).unwrap();
-            writer
-                .set_l1_cursor(L1Cursor {
-                    number,
-                    hash: block.hash,
-                })
-                .unwrap();
+            writer.set_l1_cursor(L1Cursor { number, hash: block.hash }).unwrap();
             writer.commit().unwrap();
         }
         done.store(true, Ordering::Relaxed);
@@ -47,12 +38,6 @@ fn syncing_beside_a_writer_is_safe() {
     });
     assert!(written > 10, "only {written} commits");
     drop(database);
-    let cursor = open(dir.path())
-        .unwrap()
-        .read()
-        .unwrap()
-        .l1_cursor()
-        .unwrap()
-        .unwrap();
+    let cursor = open(dir.path()).unwrap().read().unwrap().l1_cursor().unwrap().unwrap();
     assert_eq!((cursor.number, cursor.hash), (written, hash(written)));
 }
