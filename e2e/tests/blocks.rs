@@ -50,15 +50,7 @@ fn append(writer: &mut Writer, header: Header, changes: &StateChanges, nodes: &N
     let hash = header.hash_slow();
     let header = &Sealed::new_unchecked(header, hash);
     let (transactions, hashes, senders, receipts) = (&[], &[], &[], &[]);
-    let record = BlockRecord {
-        header,
-        transactions,
-        hashes,
-        senders,
-        receipts,
-        changes,
-        nodes,
-    };
+    let record = BlockRecord { header, transactions, hashes, senders, receipts, changes, nodes };
     if header.number == 0 {
         writer.append_genesis(&record).unwrap();
     } else {
@@ -86,12 +78,8 @@ fn build(
 #[test]
 fn blocks_over_the_database_equal_blocks_over_their_witness() {
     let folder = tempfile::tempdir().unwrap();
-    let identity = Identity {
-        l1_chain_id: 1,
-        l2_chain_id: 2,
-        genesis_hash: B256::ZERO,
-        config_hash: B256::ZERO,
-    };
+    let identity =
+        Identity { l1_chain_id: 1, l2_chain_id: 2, genesis_hash: B256::ZERO, config_hash: B256::ZERO };
     let database = Database::open(folder.path(), &identity, &Options::default()).unwrap();
     // Returns what BLOCKHASH gives for the block before the last.
     let asks = Bytes::from_static(&[0x60, 2, 0x43, 0x03, 0x40, 0x60, 0, 0x55, 0x00]);
@@ -100,9 +88,7 @@ fn blocks_over_the_database_equal_blocks_over_their_witness() {
 
     let mut nodes = NodeBuffer::new();
     let mut changes = chain.genesis.clone();
-    let root = StateTrie::new(trie::EMPTY_ROOT)
-        .update(&mut changes, &(), &mut nodes)
-        .unwrap();
+    let root = StateTrie::new(trie::EMPTY_ROOT).update(&mut changes, &(), &mut nodes).unwrap();
     assert_eq!(root, chain.header.state_root);
     let mut writer = database.write().unwrap();
     append(&mut writer, chain.header.clone(), &changes, &nodes);
@@ -112,31 +98,19 @@ fn blocks_over_the_database_equal_blocks_over_their_witness() {
     for round in 0..20u64 {
         let start = queue.messages.len();
         queue.info();
-        queue.deposit(
-            Address::repeat_byte(0xa1),
-            Deposit {
-                mint: ETHER,
-                ..Deposit::default()
-            },
-        );
+        queue.deposit(Address::repeat_byte(0xa1), Deposit { mint: ETHER, ..Deposit::default() });
         let call = |to: Address, nonce: u64| TxEip1559 {
             to: TxKind::Call(to),
             gas_limit: 100_000,
             value: U256::from(round),
             ..transfer(nonce)
         };
-        let creation = TxEip1559 {
-            to: TxKind::Create,
-            input: vec![0x33, 0xff].into(),
-            ..call(COUNTER, round)
-        };
+        let creation =
+            TxEip1559 { to: TxKind::Create, input: vec![0x33, 0xff].into(), ..call(COUNTER, round) };
         let transactions = [
             sign(1, call(COUNTER, 3 * round)),
             sign(1, call(asking, 3 * round + 1)),
-            sign(
-                1,
-                call(Address::from_word(keccak256(round.to_be_bytes())), 3 * round + 2),
-            ),
+            sign(1, call(Address::from_word(keccak256(round.to_be_bytes())), 3 * round + 2)),
             sign(2, creation),
         ];
         let messages = &queue.messages[start..];

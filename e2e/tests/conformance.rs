@@ -26,11 +26,7 @@ fn state_and_trie_tests_of_the_public_suite_pass() {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let report = suite.run(threads).unwrap();
     println!("{report}");
-    assert!(
-        report.failures.is_empty(),
-        "{} cases failed",
-        report.failures.len()
-    );
+    assert!(report.failures.is_empty(), "{} cases failed", report.failures.len());
     assert!(report.passed > 0, "no case ran");
 }
 
@@ -52,19 +48,12 @@ fn failures_and_exclusions_are_reported() {
     write("TrieTests/right.json", &trie(root));
     write("TrieTests/wrong.json", &trie(&root.replace("8aad", "8aae")));
     write("TrieTests/secureTrie.json", &trie(root));
-    write(
-        "TrieTests/trietestnextprev.json",
-        r#"{"basic": {"in": ["cat"], "tests": []}}"#,
-    );
+    write("TrieTests/trietestnextprev.json", r#"{"basic": {"in": ["cat"], "tests": []}}"#);
     write("GeneralStateTests/broken.json", "{");
     write("GeneralStateTests/transfer.json", TRANSFER);
 
     let report = Suite::open(folder.path()).unwrap().run(2).unwrap();
-    let failed: Vec<_> = report
-        .failures
-        .iter()
-        .map(|failure| failure.case.as_str())
-        .collect();
+    let failed: Vec<_> = report.failures.iter().map(|failure| failure.case.as_str()).collect();
     assert_eq!(
         failed,
         [
@@ -74,11 +63,7 @@ fn failures_and_exclusions_are_reported() {
             "TrieTests/wrong.json test",
         ]
     );
-    assert!(
-        report.failures[1].reason.starts_with("state root 0x"),
-        "{}",
-        report.failures[1].reason
-    );
+    assert!(report.failures[1].reason.starts_with("state root 0x"), "{}", report.failures[1].reason);
     assert_eq!((report.passed, report.excluded.values().sum::<usize>()), (1, 2));
     assert!(report.to_string().ends_with("\n1 passed, 4 failed"));
 }

@@ -80,10 +80,7 @@ enum BatchError {
 
 /// The contract's own error says more than the endpoint's words.
 fn explain(error: &SendError) -> String {
-    match error
-        .revert_data()
-        .map(|data| IInbox::IInboxErrors::abi_decode(data))
-    {
+    match error.revert_data().map(|data| IInbox::IInboxErrors::abi_decode(data)) {
         Some(Ok(reason)) => format!("the inbox would refuse: {reason:?}"),
         _ => error.to_string(),
     }
@@ -124,9 +121,7 @@ impl Batcher {
             ..options
         };
         Self {
-            poll_interval: options
-                .poll_interval
-                .unwrap_or(txs.client().default_poll_interval()),
+            poll_interval: options.poll_interval.unwrap_or(txs.client().default_poll_interval()),
             waiting: Waiting {
                 first: u64::MAX,
                 since: Instant::now(),
@@ -166,9 +161,7 @@ impl Batcher {
                         3 => warn!(target: TARGET, %error, "cannot post batches; will keep trying"),
                         _ => debug!(target: TARGET, %error, failures, "posting a batch failed"),
                     }
-                    self.poll_interval
-                        .saturating_mul(1 << failures.min(10))
-                        .min(MAX_BACKOFF)
+                    self.poll_interval.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
                 }
             };
             tokio::select! {
@@ -213,16 +206,8 @@ impl Batcher {
         let client = self.txs.client();
         let (force_delay, timeout, batcher) = tokio::try_join!(
             client.view(contracts.inbox, IInbox::forceDelayCall {}, BlockId::latest()),
-            client.view(
-                contracts.inbox,
-                IInbox::sequencerTimeoutCall {},
-                BlockId::latest()
-            ),
-            client.view(
-                contracts.system_config,
-                ISystemConfig::batcherCall {},
-                BlockId::latest()
-            ),
+            client.view(contracts.inbox, IInbox::sequencerTimeoutCall {}, BlockId::latest()),
+            client.view(contracts.system_config, ISystemConfig::batcherCall {}, BlockId::latest()),
         )?;
         if batcher != self.txs.address() {
             let key = self.txs.address();
@@ -250,34 +235,19 @@ impl Batcher {
             if waiting.first != first {
                 waiting.since = Instant::now();
             }
-            *waiting = Waiting {
-                first,
-                bytes: 0,
-                counted: (first - 1, hash),
-                ..*waiting
-            };
+            *waiting = Waiting { first, bytes: 0, counted: (first - 1, hash), ..*waiting };
         }
-        for body in reader
-            .bodies(waiting.counted.0 + 1..=last)
-            .map_err(PlanError::from)?
-        {
+        for body in reader.bodies(waiting.counted.0 + 1..=last).map_err(PlanError::from)? {
             let (number, body) = body.map_err(PlanError::from)?;
             waiting.bytes += plan::user_transactions(&body).map(|tx| tx.len()).sum::<usize>();
             waiting.counted.0 = number;
         }
-        waiting.counted.1 = reader
-            .block_hash(waiting.counted.0)
-            .map_err(PlanError::from)?
-            .unwrap_or_default();
-        let oldest = reader
-            .header(first)
-            .map_err(PlanError::from)?
-            .map_or(0, |header| header.timestamp);
+        waiting.counted.1 =
+            reader.block_hash(waiting.counted.0).map_err(PlanError::from)?.unwrap_or_default();
+        let oldest = reader.header(first).map_err(PlanError::from)?.map_or(0, |header| header.timestamp);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // Two clocks: the block's survives a restart, ours works where L1's time is not the world's.
-        let age = now
-            .saturating_sub(Duration::from_secs(oldest))
-            .max(waiting.since.elapsed());
+        let age = now.saturating_sub(Duration::from_secs(oldest)).max(waiting.since.elapsed());
         Ok(last + 1 - first >= self.options.max_blocks
             || waiting.bytes as f64 * waiting.ratio >= self.options.payload_size as f64
             || age >= self.max_interval)
@@ -296,13 +266,7 @@ impl Batcher {
         )?;
         let count = U256::from(batches);
         let batch_acc = client.view(inbox, IInbox::batchAccCall { count }, at).await?;
-        Ok(InboxView {
-            timestamp: head.timestamp(),
-            last_block,
-            message_end,
-            batches,
-            batch_acc,
-        })
+        Ok(InboxView { timestamp: head.timestamp(), last_block, message_end, batches, batch_acc })
     }
 
     async fn post(&mut self, batch: plan::Batch) -> Result<(), BatchError> {
@@ -332,9 +296,7 @@ impl Batcher {
     /// No lawful batch holds the local blocks: lets the inbox put a default block in their place, so that the chain
     /// goes on. It only does so once messages are overdue or the batcher was silent for long.
     async fn force(&self, old_header: Bytes, reason: &'static str, at: u64) -> Result<(), BatchError> {
-        let call = IInbox::forceBatchCall {
-            oldMessageHeader: old_header,
-        };
+        let call = IInbox::forceBatchCall { oldMessageHeader: old_header };
         match self.txs.send(self.request(call.abi_encode().into())).await {
             Ok(receipt) => {
                 let tx = receipt.transaction_hash;
@@ -348,10 +310,6 @@ impl Batcher {
     }
 
     fn request(&self, data: Bytes) -> TxRequest {
-        TxRequest {
-            to: self.chain.config().contracts.inbox,
-            data,
-            ..TxRequest::default()
-        }
+        TxRequest { to: self.chain.config().contracts.inbox, data, ..TxRequest::default() }
     }
 }

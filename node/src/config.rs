@@ -156,7 +156,8 @@ impl Genesis {
         let mut changes = self.changes();
         let mut trie = StateTrie::new(EMPTY_ROOT);
         let nothing = Witness::default();
-        let mut header = genesis_header(EMPTY_ROOT, EMPTY_ROOT, self.timestamp, self.gas_limit, self.base_fee);
+        let mut header =
+            genesis_header(EMPTY_ROOT, EMPTY_ROOT, self.timestamp, self.gas_limit, self.base_fee);
         // Growing a trie from nothing reads no nodes, so this can't fail; a wrong hash would be noticed by the caller.
         if let Ok(root) = trie.update(&mut changes, &nothing, sink) {
             header.state_root = root;
@@ -173,12 +174,8 @@ impl Genesis {
         for (address, entry) in &self.alloc {
             let address = keccak256(address);
             let code_hash = keccak256(&entry.code);
-            let account = Account {
-                nonce: entry.nonce,
-                balance: entry.balance,
-                storage_root: EMPTY_ROOT,
-                code_hash,
-            };
+            let account =
+                Account { nonce: entry.nonce, balance: entry.balance, storage_root: EMPTY_ROOT, code_hash };
             changes.accounts.push((address, Some(account)));
             if !entry.code.is_empty() {
                 changes.codes.push((code_hash, entry.code.clone()));

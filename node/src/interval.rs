@@ -19,14 +19,7 @@ pub struct Interval {
 impl Interval {
     /// The interval `(start, end]`; `None` if it covers nothing.
     pub const fn between(start: u64, end: u64) -> Option<Self> {
-        if end > start {
-            Some(Self {
-                start,
-                length: end - start,
-            })
-        } else {
-            None
-        }
+        if end > start { Some(Self { start, length: end - start }) } else { None }
     }
 
     /// The last covered block or step.
@@ -59,10 +52,7 @@ impl Interval {
         let offset = index * stride;
         let left = self.length - offset;
         let length = if left < stride { left } else { stride };
-        Some(Self {
-            start: self.start.saturating_add(offset),
-            length,
-        })
+        Some(Self { start: self.start.saturating_add(offset), length })
     }
 
     /// The ends of the parts, in order: where a claim commits to values.
@@ -95,11 +85,7 @@ mod tests {
             (u64::MAX, 1 << 60, 16),
         ];
         for (length, stride, parts) in table {
-            assert_eq!(
-                (interval(length).stride(), interval(length).parts()),
-                (stride, parts),
-                "{length}"
-            );
+            assert_eq!((interval(length).stride(), interval(length).parts()), (stride, parts), "{length}");
         }
     }
 
@@ -128,10 +114,7 @@ mod tests {
         assert_eq!(Interval::between(5, 7), Some(Interval { start: 5, length: 2 }));
         assert_eq!(interval(0).parts(), 0);
         assert_eq!(interval(0).ends().count(), 0);
-        let huge = Interval {
-            start: 0,
-            length: u64::MAX,
-        };
+        let huge = Interval { start: 0, length: u64::MAX };
         assert_eq!(huge.ends().last(), Some(u64::MAX));
     }
 }

@@ -12,7 +12,9 @@ pub fn read(path: &Path) -> Result<PrivateKeySigner> {
     let Ok(bytes) = text.trim().parse::<B256>() else {
         bail!("{name} is not a key file: expected one line of 64 hexadecimal digits");
     };
-    PrivateKeySigner::from_bytes(&bytes).ok().with_context(|| format!("{name} does not hold a valid private key"))
+    PrivateKeySigner::from_bytes(&bytes)
+        .ok()
+        .with_context(|| format!("{name} does not hold a valid private key"))
 }
 
 #[cfg(test)]

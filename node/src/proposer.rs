@@ -47,12 +47,7 @@ pub struct ProposerOptions {
 
 impl Default for ProposerOptions {
     fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(3600),
-            blocks: None,
-            depth: 2,
-            poll_interval: None,
-        }
+        Self { interval: Duration::from_secs(3600), blocks: None, depth: 2, poll_interval: None }
     }
 }
 
@@ -114,15 +109,7 @@ impl Proposal {
         let vector_hash = keccak256(self.vector.concat_bytes());
         let root = self.root_claim();
         let Anchor { block, output } = self.anchor;
-        let fields = (
-            game_type,
-            self.l2_block,
-            root,
-            self.batch_acc,
-            block,
-            output,
-            vector_hash,
-        );
+        let fields = (game_type, self.l2_block, root, self.batch_acc, block, output, vector_hash);
         keccak256(fields.abi_encode())
     }
 }
@@ -152,18 +139,9 @@ pub struct Proposer {
 impl Proposer {
     /// A proposer of the local chain's outputs, that sends by `txs`.
     pub fn new(chain: Chain, txs: Arc<TxManager>, options: ProposerOptions) -> Self {
-        let poll_interval = options
-            .poll_interval
-            .unwrap_or(txs.client().default_poll_interval() * 4);
+        let poll_interval = options.poll_interval.unwrap_or(txs.client().default_poll_interval() * 4);
         let games = Games::new(txs.clone(), chain.config().contracts);
-        Self {
-            chain,
-            txs,
-            options,
-            poll_interval,
-            games,
-            constants: None,
-        }
+        Self { chain, txs, options, poll_interval, games, constants: None }
     }
 
     /// Proposes until told to end.
@@ -192,9 +170,7 @@ impl Proposer {
                         (_, 3) => warn!(target: TARGET, %error, "cannot propose; will keep trying"),
                         _ => debug!(target: TARGET, %error, failures, "proposing failed"),
                     }
-                    self.poll_interval
-                        .saturating_mul(1 << failures.min(10))
-                        .min(MAX_BACKOFF)
+                    self.poll_interval.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
                 }
             };
             tokio::select! {
@@ -223,14 +199,8 @@ impl Proposer {
     async fn anchor(&self, head: &L1Header) -> Result<Anchor, L1Error> {
         let registry = self.chain.config().contracts.anchor_state_registry;
         let call = IAnchorStateRegistry::anchorsCall {};
-        let anchor = self
-            .client()
-            .view(registry, call, BlockId::hash(head.hash))
-            .await?;
-        Ok(Anchor {
-            block: anchor.l2SequenceNumber.saturating_to(),
-            output: anchor.root,
-        })
+        let anchor = self.client().view(registry, call, BlockId::hash(head.hash)).await?;
+        Ok(Anchor { block: anchor.l2SequenceNumber.saturating_to(), output: anchor.root })
     }
 
     async fn constants(&mut self) -> Result<(U256, u32), L1Error> {
@@ -239,10 +209,8 @@ impl Proposer {
         }
         let factory = self.chain.config().contracts.dispute_game_factory;
         let (bond, game_type) = tokio::try_join!(
-            self.client()
-                .view(factory, IDisputeGameFactory::bondCall {}, BlockId::latest()),
-            self.client()
-                .view(factory, IDisputeGameFactory::GAME_TYPECall {}, BlockId::latest()),
+            self.client().view(factory, IDisputeGameFactory::bondCall {}, BlockId::latest()),
+            self.client().view(factory, IDisputeGameFactory::GAME_TYPECall {}, BlockId::latest()),
         )?;
         self.constants = Some((bond, game_type));
         Ok((bond, game_type))
@@ -261,10 +229,7 @@ impl Proposer {
             Some(newest) => {
                 let age = head.timestamp().saturating_sub(newest.created_at);
                 age >= self.options.interval.as_secs()
-                    || self
-                        .options
-                        .blocks
-                        .is_some_and(|blocks| l2_block - newest.l2_block >= blocks)
+                    || self.options.blocks.is_some_and(|blocks| l2_block - newest.l2_block >= blocks)
             }
         };
         if !is_due {
@@ -274,10 +239,7 @@ impl Proposer {
         let contracts = self.chain.config().contracts;
         let at = BlockId::hash(head.hash);
         let count = U256::from(proposal.batch_count);
-        let acc = self
-            .client()
-            .view(contracts.inbox, IInbox::batchAccCall { count }, at)
-            .await?;
+        let acc = self.client().view(contracts.inbox, IInbox::batchAccCall { count }, at).await?;
         if acc != proposal.batch_acc {
             debug!(target: TARGET, "the local chain has not followed an L1 reorg yet");
             return Ok(());
@@ -333,16 +295,9 @@ impl Proposer {
         };
         let expected = output(&reader, anchor.block)?;
         if expected != anchor.output {
-            return Err(ProposeError::Anchor {
-                block: anchor.block,
-                expected,
-                found: anchor.output,
-            });
+            return Err(ProposeError::Anchor { block: anchor.block, expected, found: anchor.output });
         }
-        let vector = interval
-            .ends()
-            .map(|end| output(&reader, end))
-            .collect::<Result<_, _>>()?;
+        let vector = interval.ends().map(|end| output(&reader, end)).collect::<Result<_, _>>()?;
         Ok(Some(Proposal {
             l2_block,
             vector,
@@ -357,17 +312,11 @@ impl Proposer {
     async fn exists(&self, proposal: &Proposal, game_type: u32, at: BlockId) -> Result<bool, ProposeError> {
         let factory = self.chain.config().contracts.dispute_game_factory;
         let uuid = proposal.uuid(game_type);
-        let same = self
-            .client()
-            .view(factory, IDisputeGameFactory::gameByUuidCall { uuid }, at)
-            .await?;
+        let same = self.client().view(factory, IDisputeGameFactory::gameByUuidCall { uuid }, at).await?;
         if same != Address::ZERO {
             return Ok(true);
         }
-        let count = self
-            .client()
-            .view(factory, IDisputeGameFactory::gameCountCall {}, at)
-            .await?;
+        let count = self.client().view(factory, IDisputeGameFactory::gameCountCall {}, at).await?;
         let Some(start) = count.checked_sub(U256::from(1)) else {
             return Ok(false);
         };
@@ -381,11 +330,7 @@ impl Proposer {
             if game.rootClaim != proposal.root_claim() || block != U256::from(proposal.l2_block) {
                 continue;
             }
-            if self
-                .games
-                .counts(Address::from_slice(&game.metadata[12..]), at)
-                .await?
-            {
+            if self.games.counts(Address::from_slice(&game.metadata[12..]), at).await? {
                 return Ok(true);
             }
         }
@@ -416,10 +361,7 @@ mod tests {
             batch_count: 9,
             batch_acc: B256::repeat_byte(3),
             batch_header: Bytes::new(),
-            anchor: Anchor {
-                block: 5,
-                output: B256::repeat_byte(4),
-            },
+            anchor: Anchor { block: 5, output: B256::repeat_byte(4) },
         };
         let vector_hash = keccak256([[1u8; 32], [2u8; 32]].concat());
         let words = [

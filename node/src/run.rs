@@ -135,8 +135,10 @@ impl Base {
     }
 
     fn post_batches(&mut self, key: &Path, batching: &Batching) -> Result<()> {
-        let options =
-            batcher::BatcherOptions { interval: batching.batch_interval, ..batcher::BatcherOptions::default() };
+        let options = batcher::BatcherOptions {
+            interval: batching.batch_interval,
+            ..batcher::BatcherOptions::default()
+        };
         let sender = TxManager::new(self.client.clone(), keys::read(key)?, TxOptions::default());
         let batcher = batcher::Batcher::new(self.chain.clone(), sender, options);
         let shutdown = self.shutdown.clone();
@@ -176,9 +178,8 @@ impl Base {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let ended = tokio::time::timeout(SHUTDOWN_GRACE, async {
-            while self.tasks.join_next().await.is_some() {}
-        });
+        let ended =
+            tokio::time::timeout(SHUTDOWN_GRACE, async { while self.tasks.join_next().await.is_some() {} });
         if ended.await.is_err() {
             tracing::warn!(target: "node", "some tasks did not end in time");
         }

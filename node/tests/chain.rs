@@ -109,11 +109,7 @@ impl Node {
                 Transaction::recover(raw).unwrap()
             })
             .collect();
-        let plan = BuildPlan {
-            timestamp,
-            max_messages: rng.random_range(0..6),
-            message_l1_limit: u64::MAX,
-        };
+        let plan = BuildPlan { timestamp, max_messages: rng.random_range(0..6), message_l1_limit: u64::MAX };
         let (block, ()) = self
             .chain
             .build(plan, |builder| {
@@ -223,8 +219,7 @@ impl L1 {
         self.salt += 1;
         let parent_hash = self.blocks.last().map_or(B256::ZERO, |block| block.hash);
         let hash = keccak256([parent_hash.as_slice(), &self.salt.to_be_bytes()].concat());
-        let block =
-            L1Block { number: self.number(), hash, parent_hash, timestamp: self.timestamp(), events };
+        let block = L1Block { number: self.number(), hash, parent_hash, timestamp: self.timestamp(), events };
         self.blocks.push(block.clone());
         block
     }
@@ -416,7 +411,10 @@ fn a_feed_block_with_a_wrong_hash_leaves_no_trace() {
     assert_eq!(replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap(), ImportOutcome::Appended);
     assert_eq!(replica.head(), sequencer.head());
     feed.number = 5;
-    assert_eq!(replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap(), ImportOutcome::Gap { next: 2 });
+    assert_eq!(
+        replica.chain.import_unsafe(std::slice::from_ref(&feed)).unwrap(),
+        ImportOutcome::Gap { next: 2 }
+    );
 }
 
 #[test]

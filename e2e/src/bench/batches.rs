@@ -32,11 +32,7 @@ pub async fn run() -> Result<Vec<Row>> {
     let specs: Vec<BlockSpec> = transactions
         .chunks(TRANSFERS / BLOCKS)
         .zip(rollup.genesis.timestamp..)
-        .map(|(chunk, timestamp)| BlockSpec {
-            timestamp,
-            messages: 0,
-            transactions: chunk.to_vec(),
-        })
+        .map(|(chunk, timestamp)| BlockSpec { timestamp, messages: 0, transactions: chunk.to_vec() })
         .collect();
     let payload: Bytes = codec::encode(&specs, chain_id, 9)?.into();
     let raw: usize = transactions.iter().map(|raw| raw.len()).sum();

@@ -47,13 +47,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     post(&devnet, &mut population).await?;
 
     progress("derivation: a replica");
-    let replica = devnet.node_options(
-        "replica",
-        Role::Replica {
-            feed: None,
-            sequencer_rpc: None,
-        },
-    )?;
+    let replica = devnet.node_options("replica", Role::Replica { feed: None, sequencer_rpc: None })?;
     let replica = derive(replica).await?;
     progress("derivation: a sequencer");
     let role = devnet.sequencer_role()?;
@@ -69,14 +63,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             1_000.0,
             Target::AtLeastPeer,
         ),
-        Row::new(
-            "memory of a replica there, peak",
-            replica.memory,
-            "MB",
-            "limit",
-            limit,
-            Target::AtMostPeer,
-        ),
+        Row::new("memory of a replica there, peak", replica.memory, "MB", "limit", limit, Target::AtMostPeer),
         Row::new(
             "memory of a sequencer there, peak",
             sequencer.memory,
@@ -106,14 +93,8 @@ async fn post(devnet: &Devnet, population: &mut Population) -> Result<()> {
             .collect();
         let payload: Bytes = codec::encode(&specs, chain_id, 9)?.into();
         let first_block = first as u64 + 1;
-        let call = inbox.appendBatch(
-            payload,
-            first_block,
-            count as u64,
-            0,
-            B256::ZERO,
-            header(devnet).await?,
-        );
+        let call =
+            inbox.appendBatch(payload, first_block, count as u64, 0, B256::ZERO, header(devnet).await?);
         let pending = call.send().await.context("a batch was refused")?;
         devnet.anvil.mine(1).await?;
         let receipt = devnet.anvil.receipt(*pending.tx_hash()).await?;
@@ -156,10 +137,7 @@ async fn derive(options: testnet::NodeOptions) -> Result<Figures> {
             let memory = peak_memory(node.process()?.id())?;
             node.stop().await?;
             let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
-            return Ok(Figures {
-                rate: (safe - before) as f64 / seconds,
-                memory,
-            });
+            return Ok(Figures { rate: (safe - before) as f64 / seconds, memory });
         }
         begun.get_or_insert((now, safe));
         ensure!(now < deadline, "at block {safe} of {BLOCKS} after {LIMIT:?}");
@@ -176,10 +154,7 @@ async fn safe_head(node: &Node) -> Result<u64> {
 /// Peak resident memory of a process, in MB, the database's mapped pages included.
 fn peak_memory(id: u32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .context("no VmHWM")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).context("no VmHWM")?.parse()?;
     Ok(kilobytes / 1024.0)
 }

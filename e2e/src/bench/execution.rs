@@ -117,11 +117,7 @@ fn record(chain: &Chain, timestamp: u64, raw: Vec<Bytes>) -> Result<Recorded> {
         .map(|raw| Transaction::recover(raw).context("a benchmark transaction is malformed"))
         .collect::<Result<_>>()?;
     let block = build(chain, timestamp, &transactions)?;
-    Ok(Recorded {
-        feed: block.to_feed(0),
-        header: block.header.clone(),
-        transactions,
-    })
+    Ok(Recorded { feed: block.to_feed(0), header: block.header.clone(), transactions })
 }
 
 fn build(
@@ -129,16 +125,10 @@ fn build(
     timestamp: u64,
     transactions: &[Transaction],
 ) -> Result<std::sync::Arc<node::chain::ChainBlock>> {
-    let plan = BuildPlan {
-        timestamp,
-        max_messages: 0,
-        message_l1_limit: 0,
-    };
+    let plan = BuildPlan { timestamp, max_messages: 0, message_l1_limit: 0 };
     let (block, outcome) = chain.build(plan, |builder| -> Result<()> {
         for transaction in transactions {
-            builder
-                .execute(transaction)?
-                .context("a benchmark transaction was skipped")?;
+            builder.execute(transaction)?.context("a benchmark transaction was skipped")?;
         }
         Ok(())
     })?;
@@ -169,10 +159,8 @@ fn bare(config: &node::RollupConfig, blocks: &[Recorded], recover: bool) -> Resu
         let recovered: Vec<Transaction>;
         let transactions = if recover {
             let raw = &block.feed.spec.transactions;
-            recovered = raw
-                .par_iter()
-                .map(|raw| Transaction::recover(raw.clone()))
-                .collect::<Result<_, _>>()?;
+            recovered =
+                raw.par_iter().map(|raw| Transaction::recover(raw.clone())).collect::<Result<_, _>>()?;
             &recovered
         } else {
             &block.transactions

@@ -66,16 +66,7 @@ impl Row {
             Target::AtMostPeer => (format!("≤ {peer_value}"), value <= peer_value),
             Target::Shown => (String::new(), true),
         };
-        Self {
-            name: name.into(),
-            value,
-            unit,
-            peer: peer.into(),
-            peer_value,
-            ratio,
-            target,
-            met,
-        }
+        Self { name: name.into(), value, unit, peer: peer.into(), peer_value, ratio, target, met }
     }
 }
 
@@ -87,17 +78,7 @@ pub fn table(rows: &[Row]) -> String {
         _ => format!("{value:.0}"),
     };
     let mut lines = vec![
-        [
-            "benchmark",
-            "value",
-            "unit",
-            "beside",
-            "its value",
-            "ratio",
-            "target",
-            "met",
-        ]
-        .map(String::from),
+        ["benchmark", "value", "unit", "beside", "its value", "ratio", "target", "met"].map(String::from),
     ];
     for row in rows {
         let met = match (row.target.is_empty(), row.met) {
@@ -127,11 +108,7 @@ pub fn table(rows: &[Row]) -> String {
         for (index, (cell, width)) in line.iter().zip(widths).enumerate() {
             let pad = " ".repeat(width - cell.chars().count());
             // Text to the left, numbers to the right.
-            let cell = if matches!(index, 1 | 4 | 5) {
-                pad + cell
-            } else {
-                format!("{cell}{pad}")
-            };
+            let cell = if matches!(index, 1 | 4 | 5) { pad + cell } else { format!("{cell}{pad}") };
             out.push_str(&cell);
             out.push_str("  ");
         }

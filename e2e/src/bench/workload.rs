@@ -72,11 +72,7 @@ impl Population {
             let seed = keccak256((index as u64).to_be_bytes());
             PrivateKeySigner::from_bytes(&seed).expect("a hash is a valid key but for one in 2^127")
         };
-        Self {
-            signers: (0..size).into_par_iter().map(key).collect(),
-            nonces: vec![0; size],
-            chain_id,
-        }
+        Self { signers: (0..size).into_par_iter().map(key).collect(), nonces: vec![0; size], chain_id }
     }
 
     /// Signed transactions, as many as asked for, from and to random members.
@@ -89,10 +85,7 @@ impl Population {
                 (from, tx)
             })
             .collect();
-        unsigned
-            .into_par_iter()
-            .map(|(from, tx)| sign(&self.signers[from], tx))
-            .collect()
+        unsigned.into_par_iter().map(|(from, tx)| sign(&self.signers[from], tx)).collect()
     }
 
     fn unsigned(&mut self, workload: Workload, from: usize, rng: &mut StdRng) -> TxEip1559 {
@@ -112,10 +105,7 @@ impl Population {
             }
             Workload::Storage => {
                 let start = U256::from(rng.random_range(0..SLOTS - 100));
-                let call = StorageHeavy::updateCall {
-                    start,
-                    count: U256::from(100),
-                };
+                let call = StorageHeavy::updateCall { start, count: U256::from(100) };
                 (STORAGE, 1_200_000, U256::ZERO, call.abi_encode().into())
             }
         };
@@ -134,9 +124,7 @@ impl Population {
 }
 
 fn sign(signer: &PrivateKeySigner, tx: TxEip1559) -> Bytes {
-    let signature = signer
-        .sign_hash_sync(&tx.signature_hash())
-        .expect("a local key signs");
+    let signature = signer.sign_hash_sync(&tx.signature_hash()).expect("a local key signs");
     tx.into_signed(signature).encoded_2718().into()
 }
 
@@ -146,12 +134,7 @@ pub(super) fn rollup(population: &Population) -> Result<Arc<RollupConfig>> {
         funded: population.signers.iter().map(PrivateKeySigner::address).collect(),
         ..DeployConfig::devnet()?
     };
-    let origin = L1Origin {
-        number: 1,
-        timestamp: 1_700_000_000,
-        base_fee: 1_000_000_000,
-        blob_base_fee: 1,
-    };
+    let origin = L1Origin { number: 1, timestamp: 1_700_000_000, base_fee: 1_000_000_000, blob_base_fee: 1 };
     let mut genesis = l2_genesis(&deploy, origin)?;
     let balances = population.signers.iter().map(|signer| {
         let key = keccak256([signer.address().into_word().as_slice(), &[0; 32]].concat());
@@ -163,10 +146,7 @@ pub(super) fn rollup(population: &Population) -> Result<Arc<RollupConfig>> {
         let key = keccak256([B256::from(U256::from(slot)).as_slice(), &[0; 32]].concat());
         (key, U256::from(slot + 1))
     });
-    genesis.alloc.insert(
-        STORAGE,
-        contract(deployed_code(Contract::StorageHeavy), slots.collect()),
-    );
+    genesis.alloc.insert(STORAGE, contract(deployed_code(Contract::StorageHeavy), slots.collect()));
     let block = genesis.block(&mut ());
     Ok(Arc::new(RollupConfig {
         l1_chain_id: 31_337,
@@ -187,10 +167,5 @@ pub(super) fn rollup(population: &Population) -> Result<Arc<RollupConfig>> {
 }
 
 fn contract(code: Bytes, storage: BTreeMap<B256, U256>) -> GenesisAccount {
-    GenesisAccount {
-        balance: U256::ZERO,
-        nonce: 1,
-        code,
-        storage,
-    }
+    GenesisAccount { balance: U256::ZERO, nonce: 1, code, storage }
 }

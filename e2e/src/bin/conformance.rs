@@ -34,9 +34,5 @@ fn main() -> Result<ExitCode> {
     };
     let report = suite.run(threads.get())?;
     println!("{report}");
-    Ok(if report.failures.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

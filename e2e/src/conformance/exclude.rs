@@ -39,8 +39,6 @@ fn reason(
     table: &'static [(&'static str, &'static [&'static str])],
     matches: impl Fn(&str) -> bool,
 ) -> Option<&'static str> {
-    let (reason, _) = table
-        .iter()
-        .find(|(_, names)| names.iter().any(|name| matches(name)))?;
+    let (reason, _) = table.iter().find(|(_, names)| names.iter().any(|name| matches(name)))?;
     Some(reason)
 }

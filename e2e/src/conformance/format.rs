@@ -93,9 +93,7 @@ pub(super) struct Text(String);
 impl Text {
     pub(super) fn parse<T: TryFrom<U256>>(&self) -> Result<T> {
         let number: U256 = self.0.parse().with_context(|| format!("number {}", self.0))?;
-        T::try_from(number)
-            .ok()
-            .with_context(|| format!("number {} out of range", self.0))
+        T::try_from(number).ok().with_context(|| format!("number {} out of range", self.0))
     }
 }
 
@@ -111,10 +109,7 @@ fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ad
 pub(super) fn count_cases(json: &[u8]) -> Result<usize> {
     let file: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json)?;
     let count = |test: &serde_json::Value| match test.get("post").and_then(|post| post.as_object()) {
-        Some(forks) => forks
-            .values()
-            .filter_map(|posts| Some(posts.as_array()?.len()))
-            .sum(),
+        Some(forks) => forks.values().filter_map(|posts| Some(posts.as_array()?.len())).sum(),
         None => 1,
     };
     Ok(file.values().map(count).sum())

@@ -25,10 +25,7 @@ impl Report {
     pub(super) fn note(&mut self, case: impl FnOnce() -> String, result: anyhow::Result<()>) {
         match result {
             Ok(()) => self.passed += 1,
-            Err(error) => self.failures.push(Failure {
-                case: case(),
-                reason: format!("{error:#}"),
-            }),
+            Err(error) => self.failures.push(Failure { case: case(), reason: format!("{error:#}") }),
         }
     }
 

@@ -90,16 +90,10 @@ fn run_case(case: &Case, post: &Post, chain: &mut super::store::Chain) -> Result
     ensure!(logs == post.logs, "logs hash {logs}, expected {}", post.logs);
 
     let (recorded, source) = execute_on_trie(case, chain.root(), Recording::new(before))?;
-    ensure!(
-        recorded == stored,
-        "over the database's nodes: {recorded:?}, expected {stored:?}"
-    );
+    ensure!(recorded == stored, "over the database's nodes: {recorded:?}, expected {stored:?}");
     let (proven, _) =
         execute_on_trie(case, chain.root(), source.into_recorded()).context("over the witness")?;
-    ensure!(
-        proven == stored,
-        "over the witness: {proven:?}, expected {stored:?}"
-    );
+    ensure!(proven == stored, "over the witness: {proven:?}, expected {stored:?}");
     chain.check_block(root, &changes, &nodes)
 }
 
@@ -120,20 +114,11 @@ fn execute<DB: Database<Error = StateError>>(
     let no_logs = logs_hash(&[]);
     let Some(tx) = &case.tx else {
         let (changes, state) = overlay.into_changes(|_, _| {});
-        return Ok((
-            changes,
-            no_logs,
-            Some("transaction does not decode".into()),
-            state,
-        ));
+        return Ok((changes, no_logs, Some("transaction does not decode".into()), state));
     };
     let mut config = CfgEnv::new_with_spec(case.spec);
     let (until_cancun, since_prague) = MAX_BLOBS;
-    config.set_max_blobs_per_tx(if case.spec < SpecId::PRAGUE {
-        until_cancun
-    } else {
-        since_prague
-    });
+    config.set_max_blobs_per_tx(if case.spec < SpecId::PRAGUE { until_cancun } else { since_prague });
     let mut evm = Context::mainnet()
         .with_db(&mut overlay)
         .with_cfg(config)
@@ -144,11 +129,7 @@ fn execute<DB: Database<Error = StateError>>(
     let (logs, refused) = match result {
         Ok(result) => {
             overlay.commit(touched);
-            let logs = if result.is_success() {
-                result.into_logs()
-            } else {
-                Vec::new()
-            };
+            let logs = if result.is_success() { result.into_logs() } else { Vec::new() };
             (logs_hash(&logs), None)
         }
         Err(EVMError::Transaction(error)) => (no_logs, Some(error.to_string())),
@@ -171,27 +152,17 @@ fn pre_state(pre: &BTreeMap<Address, PreAccount>) -> Result<StateChanges> {
         let address = keccak256(address);
         let code_hash = keccak256(&account.code);
         let nonce = u64::try_from(account.nonce).context("nonce out of range")?;
-        let state = Account {
-            nonce,
-            balance: account.balance,
-            code_hash,
-            ..Account::EMPTY
-        };
+        let state = Account { nonce, balance: account.balance, code_hash, ..Account::EMPTY };
         changes.accounts.push((address, Some(state)));
         if !account.code.is_empty() {
             changes.codes.push((code_hash, account.code.clone()));
         }
         let nonzero = account.storage.iter().filter(|(_, value)| !value.is_zero());
-        let mut slots: Vec<_> = nonzero
-            .map(|(key, value)| (keccak256(key.to_be_bytes::<32>()), *value))
-            .collect();
+        let mut slots: Vec<_> =
+            nonzero.map(|(key, value)| (keccak256(key.to_be_bytes::<32>()), *value)).collect();
         slots.sort_unstable();
         if !slots.is_empty() {
-            changes.storage.push(StorageChanges {
-                address,
-                wiped: false,
-                slots,
-            });
+            changes.storage.push(StorageChanges { address, wiped: false, slots });
         }
     }
     changes.accounts.sort_unstable_by_key(|(address, _)| *address);
@@ -202,23 +173,12 @@ fn pre_state(pre: &BTreeMap<Address, PreAccount>) -> Result<StateChanges> {
 }
 
 fn prepare(spec: SpecId, test: &StateTest, post: &Post) -> Result<Case> {
-    Ok(Case {
-        spec,
-        block: block_env(&test.env, spec)?,
-        tx: transaction(&test.transaction, post)?,
-    })
+    Ok(Case { spec, block: block_env(&test.env, spec)?, tx: transaction(&test.transaction, post)? })
 }
 
 fn block_env(env: &Env, spec: SpecId) -> Result<BlockEnv> {
-    let excess = env
-        .current_excess_blob_gas
-        .unwrap_or_default()
-        .try_into()
-        .context("excess blob gas")?;
-    let base_fee = env
-        .current_base_fee
-        .filter(|_| spec >= SpecId::LONDON)
-        .unwrap_or_default();
+    let excess = env.current_excess_blob_gas.unwrap_or_default().try_into().context("excess blob gas")?;
+    let base_fee = env.current_base_fee.filter(|_| spec >= SpecId::LONDON).unwrap_or_default();
     Ok(BlockEnv {
         number: env.current_number,
         beneficiary: env.current_coinbase,
@@ -244,10 +204,7 @@ fn transaction(family: &Family, post: &Post) -> Result<Option<TxEnv>> {
             let decoded = tx.to_evm().base;
             let mut described = described?;
             described.chain_id = decoded.chain_id;
-            ensure!(
-                decoded == described,
-                "decoded {decoded:?}, described {described:?}"
-            );
+            ensure!(decoded == described, "decoded {decoded:?}, described {described:?}");
             Ok(Some(decoded))
         }
         Err(Skip::ForbiddenType(BLOB_TYPE)) if TxEnvelope::decode_2718_exact(bytes).is_ok() => {
@@ -270,11 +227,7 @@ fn described(family: &Family, post: &Post) -> Result<TxEnv> {
     } else {
         TransactionType::Legacy
     };
-    let fee = family
-        .max_fee_per_gas
-        .as_ref()
-        .or(family.gas_price.as_ref())
-        .context("no gas price")?;
+    let fee = family.max_fee_per_gas.as_ref().or(family.gas_price.as_ref()).context("no gas price")?;
     let data: &Bytes = family.data.get(at.data).context("no such data")?;
     let gas_limit = family.gas_limit.get(at.gas).context("no such gas limit")?;
     let value = family.value.get(at.value).context("no such value")?;
@@ -289,16 +242,9 @@ fn described(family: &Family, post: &Post) -> Result<TxEnv> {
         nonce: family.nonce.parse()?,
         chain_id: Some(1),
         access_list: access_list.unwrap_or_default(),
-        gas_priority_fee: family
-            .max_priority_fee_per_gas
-            .as_ref()
-            .map(|tip| tip.parse())
-            .transpose()?,
+        gas_priority_fee: family.max_priority_fee_per_gas.as_ref().map(|tip| tip.parse()).transpose()?,
         blob_hashes: family.blob_versioned_hashes.clone(),
-        max_fee_per_blob_gas: family
-            .max_fee_per_blob_gas
-            .as_ref()
-            .map_or(Ok(0), |fee| fee.parse())?,
+        max_fee_per_blob_gas: family.max_fee_per_blob_gas.as_ref().map_or(Ok(0), |fee| fee.parse())?,
         authorization_list: Vec::new(),
     })
 }

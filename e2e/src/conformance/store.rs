@@ -24,38 +24,20 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let identity = Identity {
-            l1_chain_id: 1,
-            l2_chain_id: 1,
-            genesis_hash: B256::ZERO,
-            config_hash: B256::ZERO,
-        };
-        let options = Options {
-            max_size: 4 << 30,
-            verify_nodes: true,
-            ..Options::default()
-        };
-        Ok(Self {
-            database: Database::open(folder.path(), &identity, &options)?,
-            _folder: folder,
-        })
+        let identity =
+            Identity { l1_chain_id: 1, l2_chain_id: 1, genesis_hash: B256::ZERO, config_hash: B256::ZERO };
+        let options = Options { max_size: 4 << 30, verify_nodes: true, ..Options::default() };
+        Ok(Self { database: Database::open(folder.path(), &identity, &options)?, _folder: folder })
     }
 
     /// Begins a chain whose genesis state differs from the empty one by `changes`. It goes when it is dropped.
     pub(super) fn begin(&self, mut changes: StateChanges) -> Result<Chain> {
         let mut nodes = NodeBuffer::new();
         let root = StateTrie::new(trie::EMPTY_ROOT).update(&mut changes, &(), &mut nodes)?;
-        let header = Header {
-            state_root: root,
-            ..Header::default()
-        }
-        .seal_slow();
+        let header = Header { state_root: root, ..Header::default() }.seal_slow();
         let mut writer = self.database.write()?;
         writer.append_genesis(&record(&header, &changes, &nodes))?;
-        Ok(Chain {
-            writer,
-            genesis: header,
-        })
+        Ok(Chain { writer, genesis: header })
     }
 }
 
@@ -83,20 +65,12 @@ impl Chain {
         changes: &StateChanges,
         nodes: &NodeBuffer,
     ) -> Result<()> {
-        let header = Header {
-            number: 1,
-            parent_hash: self.genesis.hash(),
-            state_root: root,
-            ..Header::default()
-        };
-        self.writer
-            .append_block(&record(&header.seal_slow(), changes, nodes))?;
+        let header =
+            Header { number: 1, parent_hash: self.genesis.hash(), state_root: root, ..Header::default() };
+        self.writer.append_block(&record(&header.seal_slow(), changes, nodes))?;
         check(self.writer.state_at(1)?, root, changes)?;
         self.writer.truncate_above(0)?;
-        ensure!(
-            self.writer.state_at(1).is_err(),
-            "the block is still there after truncation"
-        );
+        ensure!(self.writer.state_at(1).is_err(), "the block is still there after truncation");
         Ok(())
     }
 }
@@ -106,29 +80,15 @@ fn record<'a>(
     changes: &'a StateChanges,
     nodes: &'a NodeBuffer,
 ) -> BlockRecord<'a> {
-    BlockRecord {
-        header,
-        transactions: &[],
-        hashes: &[],
-        senders: &[],
-        receipts: &[],
-        changes,
-        nodes,
-    }
+    BlockRecord { header, transactions: &[], hashes: &[], senders: &[], receipts: &[], changes, nodes }
 }
 
 /// Compares what changed with what the database has: by its keys, and by its nodes from the root on.
 fn check<K: Kind>(state: StateAt<'_, K>, root: B256, changes: &StateChanges) -> Result<()> {
     let mut trie = StateTrie::new(root);
     for (address, account) in &changes.accounts {
-        ensure!(
-            state.account(address)? == *account,
-            "account {address} differs when read back"
-        );
-        ensure!(
-            trie.account(&state, address)? == *account,
-            "account {address} differs in the trie"
-        );
+        ensure!(state.account(address)? == *account, "account {address} differs when read back");
+        ensure!(trie.account(&state, address)? == *account, "account {address} differs in the trie");
     }
     for storage in &changes.storage {
         let exists = changes
@@ -138,24 +98,13 @@ fn check<K: Kind>(state: StateAt<'_, K>, root: B256, changes: &StateChanges) -> 
         for (slot, value) in &storage.slots {
             let expected = if exists { *value } else { U256::ZERO };
             let found = state.storage(&storage.address, slot)?;
-            ensure!(
-                found == *value,
-                "slot {slot} of {} is {found}, not {value}",
-                storage.address
-            );
+            ensure!(found == *value, "slot {slot} of {} is {found}, not {value}", storage.address);
             let found = trie.slot(&state, &storage.address, slot)?;
-            ensure!(
-                found == expected,
-                "slot {slot} of {} is {found} in the trie",
-                storage.address
-            );
+            ensure!(found == expected, "slot {slot} of {} is {found} in the trie", storage.address);
         }
     }
     for (hash, code) in &changes.codes {
-        ensure!(
-            state.code(hash)? == *code && keccak256(code) == *hash,
-            "code {hash} differs"
-        );
+        ensure!(state.code(hash)? == *code && keccak256(code) == *hash, "code {hash} differs");
     }
     Ok(())
 }
@@ -202,19 +151,13 @@ pub(super) struct Recording<'a, K: Kind> {
 
 impl<'a, K: Kind> Recording<'a, K> {
     pub(super) fn new(state: StateAt<'a, K>) -> Self {
-        Self {
-            nodes: Recorder::new(state),
-            codes: RefCell::default(),
-        }
+        Self { nodes: Recorder::new(state), codes: RefCell::default() }
     }
 
     /// What was read. Every node stands under the hash that it really has.
     pub(super) fn into_recorded(self) -> Recorded {
         let nodes = self.nodes.into_witness().into_sorted();
-        Recorded {
-            nodes: nodes.into_iter().map(|(_, rlp)| rlp).collect(),
-            codes: self.codes.into_inner(),
-        }
+        Recorded { nodes: nodes.into_iter().map(|(_, rlp)| rlp).collect(), codes: self.codes.into_inner() }
     }
 }
 

@@ -34,17 +34,8 @@ impl Suite {
     pub fn open(path: &Path) -> Result<Self> {
         let (root, unpacked) = if path.is_file() {
             let folder = tempfile::tempdir()?;
-            let status = Command::new("tar")
-                .arg("-xf")
-                .arg(path)
-                .arg("-C")
-                .arg(folder.path())
-                .status();
-            ensure!(
-                status.context("running tar")?.success(),
-                "tar cannot unpack {}",
-                path.display()
-            );
+            let status = Command::new("tar").arg("-xf").arg(path).arg("-C").arg(folder.path()).status();
+            ensure!(status.context("running tar")?.success(), "tar cannot unpack {}", path.display());
             (checkout_in(folder.path())?, Some(folder))
         } else {
             (path.to_owned(), None)
@@ -55,22 +46,11 @@ impl Suite {
                 list(&folder, &mut files)?;
             }
         }
-        ensure!(
-            !files.is_empty(),
-            "no {} under {}",
-            FOLDERS.join(" nor "),
-            root.display()
-        );
-        let mut files: Vec<_> = files
-            .iter()
-            .filter_map(|file| Some(file.strip_prefix(&root).ok()?.to_owned()))
-            .collect();
+        ensure!(!files.is_empty(), "no {} under {}", FOLDERS.join(" nor "), root.display());
+        let mut files: Vec<_> =
+            files.iter().filter_map(|file| Some(file.strip_prefix(&root).ok()?.to_owned())).collect();
         files.sort();
-        Ok(Self {
-            root,
-            files,
-            _unpacked: unpacked,
-        })
+        Ok(Self { root, files, _unpacked: unpacked })
     }
 
     /// Keeps only the files whose path contains this text.
@@ -81,9 +61,7 @@ impl Suite {
     /// Runs all tests on this many threads.
     pub fn run(&self, threads: usize) -> Result<Report> {
         let bar = ProgressBar::new(self.files.len() as u64);
-        bar.set_style(ProgressStyle::with_template(
-            "{bar:40} {pos}/{len} files, {eta} left  {wide_msg}",
-        )?);
+        bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} files, {eta} left  {wide_msg}")?);
         let next = AtomicUsize::new(0);
         let work = || -> Result<Report> {
             let store = Store::new()?;
@@ -98,9 +76,7 @@ impl Suite {
         let reports = thread::scope(|scope| {
             let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
             let join = |worker: thread::ScopedJoinHandle<'_, Result<Report>>| {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| Err(anyhow!("worker: {}", message(&*panic))))
+                worker.join().unwrap_or_else(|panic| Err(anyhow!("worker: {}", message(&*panic))))
             };
             workers.into_iter().map(join).collect::<Result<Vec<_>>>()
         })?;
@@ -163,6 +139,5 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown")
 }

@@ -33,20 +33,14 @@ fn orders(steps: &Steps, hash_keys: bool) -> Result<Vec<Vec<Step>>> {
         Ok((key, value.filter(|value| !value.is_empty())))
     };
     match steps {
-        Steps::InOrder(steps) => Ok(vec![
-            steps
-                .iter()
-                .map(|(key, value)| step((key, value)))
-                .collect::<Result<_>>()?,
-        ]),
+        Steps::InOrder(steps) => {
+            Ok(vec![steps.iter().map(|(key, value)| step((key, value))).collect::<Result<_>>()?])
+        }
         Steps::AnyOrder(steps) => {
             let forwards: Vec<Step> = steps.iter().map(step).collect::<Result<_>>()?;
             let backwards = forwards.iter().rev().cloned().collect();
-            let (odd, even): (Vec<_>, Vec<_>) = forwards
-                .iter()
-                .cloned()
-                .enumerate()
-                .partition(|(index, _)| index % 2 == 1);
+            let (odd, even): (Vec<_>, Vec<_>) =
+                forwards.iter().cloned().enumerate().partition(|(index, _)| index % 2 == 1);
             let mixed = odd.into_iter().chain(even).map(|(_, step)| step).collect();
             Ok(vec![forwards, backwards, mixed])
         }
@@ -74,10 +68,7 @@ fn run(steps: &[Step], expected: B256) -> Result<()> {
     }
     let root = in_memory.commit(None, &mut ());
     ensure!(root == expected, "root {root}, expected {expected}");
-    ensure!(
-        stored == expected,
-        "root {stored} with a store, expected {expected}"
-    );
+    ensure!(stored == expected, "root {stored} with a store, expected {expected}");
     Ok(())
 }
 

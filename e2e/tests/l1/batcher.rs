@@ -17,28 +17,15 @@ use crate::{
 async fn start(l1: &L1, node: &Node, url: &str, options: BatcherOptions) -> Task {
     let client = connect(url, &l1.config).await.unwrap();
     let poll_interval = Some(Duration::from_millis(50));
-    let tx_options = TxOptions {
-        poll_interval,
-        resend_after: Duration::from_secs(2),
-        ..TxOptions::default()
-    };
+    let tx_options =
+        TxOptions { poll_interval, resend_after: Duration::from_secs(2), ..TxOptions::default() };
     let txs = TxManager::new(client, l1.deployed.roles.batcher.clone(), tx_options);
-    let batcher = Batcher::new(
-        node.chain.clone(),
-        txs,
-        BatcherOptions {
-            poll_interval,
-            ..options
-        },
-    );
+    let batcher = Batcher::new(node.chain.clone(), txs, BatcherOptions { poll_interval, ..options });
     Task::spawn(|shutdown| batcher.run(shutdown))
 }
 
 fn often() -> BatcherOptions {
-    BatcherOptions {
-        interval: Duration::from_millis(500),
-        ..BatcherOptions::default()
-    }
+    BatcherOptions { interval: Duration::from_millis(500), ..BatcherOptions::default() }
 }
 
 async fn all_safe(node: &Node) {
@@ -91,28 +78,15 @@ async fn many_blocks_are_split() {
     }
     let batcher = start(&l1, &node, l1.anvil.url(), BatcherOptions::default()).await;
     l1.mining(Mining::Every(1)).await;
-    until("the large block is safe", async || {
-        node.chain.heads().safe.number >= large
-    })
-    .await;
+    until("the large block is safe", async || node.chain.heads().safe.number >= large).await;
     batcher.end().await;
     l1.mining(Mining::Manual).await;
     let records = node.check_against_fresh(&l1, "fresh").await;
     assert!(records.batches.len() >= 8, "{}", records.batches.len());
     for batch in &records.batches {
         let alone = batch.first_block == batch.last_block;
-        assert!(
-            batch.payload.len()
-                <= if alone {
-                    node::batcher::MAX_PAYLOAD
-                } else {
-                    100_000
-                }
-        );
-        assert!(
-            batch.payload.len() > 50_000 || batch.last_block > large,
-            "batches are well filled"
-        );
+        assert!(batch.payload.len() <= if alone { node::batcher::MAX_PAYLOAD } else { 100_000 });
+        assert!(batch.payload.len() > 50_000 || batch.last_block > large, "batches are well filled");
     }
     node.stop().await;
 }
@@ -151,9 +125,7 @@ async fn batches_lost_in_reorgs_are_posted_again() {
             message_l1_limit: heads.l1,
         };
         node.chain
-            .build(plan, |builder| {
-                transactions.iter().for_each(|tx| drop(builder.execute(tx)))
-            })
+            .build(plan, |builder| transactions.iter().for_each(|tx| drop(builder.execute(tx))))
             .unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -48,31 +48,17 @@ impl L1 {
     pub(crate) async fn start_with(deployed: DeployConfig) -> Self {
         // For whoever looks for a failure's reason: RUST_LOG=node=debug.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_test_writer()
-            .try_init();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let dir = tempfile::tempdir().unwrap();
         // Final after 128 blocks: no test's reorg is deeper.
         let log = dir.path().join("anvil.log");
-        let options = AnvilOptions {
-            slots_in_an_epoch: 64,
-            ..AnvilOptions::new(&log)
-        };
+        let options = AnvilOptions { slots_in_an_epoch: 64, ..AnvilOptions::new(&log) };
         let anvil = Anvil::start(&options).await.unwrap();
         let config = Arc::new(deploy(&anvil, &deployed).await.unwrap());
         for user in testnet::accounts::users().unwrap() {
-            anvil
-                .set_balance(user.address(), testnet::accounts::BALANCE)
-                .await
-                .unwrap();
+            anvil.set_balance(user.address(), testnet::accounts::BALANCE).await.unwrap();
         }
-        Self {
-            anvil,
-            deployed,
-            config,
-            dir,
-        }
+        Self { anvil, deployed, config, dir }
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -96,14 +82,7 @@ impl L1 {
             .gas_limit(6_000_000)
             .max_fee_per_gas(100_000_000_000)
             .max_priority_fee_per_gas(1_000_000_000);
-        *self
-            .anvil
-            .wallet(key)
-            .unwrap()
-            .send_transaction(request)
-            .await
-            .unwrap()
-            .tx_hash()
+        *self.anvil.wallet(key).unwrap().send_transaction(request).await.unwrap().tx_hash()
     }
 
     pub(crate) async fn deposit(&self, user: u32, value: u64, data: &[u8]) -> B256 {
@@ -115,15 +94,13 @@ impl L1 {
             isCreation: false,
             data: data.to_vec().into(),
         };
-        self.call(&key, self.config.contracts.portal, call.abi_encode(), value)
-            .await
+        self.call(&key, self.config.contracts.portal, call.abi_encode(), value).await
     }
 
     pub(crate) async fn set_gas_limit(&self, gas_limit: u64) -> B256 {
         let call = ISystemConfig::setGasLimitCall { gasLimit: gas_limit };
         let owner = &self.deployed.roles.owner;
-        self.call(owner, self.config.contracts.system_config, call.abi_encode(), 0)
-            .await
+        self.call(owner, self.config.contracts.system_config, call.abi_encode(), 0).await
     }
 
     /// Posts a batch after the newest one in a block; it consumes the queue as of then.
@@ -138,33 +115,20 @@ impl L1 {
             expectedMessageAcc: inbox.messageAcc(U256::from(end)).call().await.unwrap(),
             youngMessageHeader: self.newest_message().await,
         };
-        self.call(
-            &self.deployed.roles.batcher,
-            self.config.contracts.inbox,
-            call.abi_encode(),
-            0,
-        )
-        .await
+        self.call(&self.deployed.roles.batcher, self.config.contracts.inbox, call.abi_encode(), 0).await
     }
 
     /// The header of the newest message in the queue: the logs tell.
     async fn newest_message(&self) -> Bytes {
         use alloy::sol_types::SolEvent;
-        let filter = alloy::rpc::types::Filter::new()
-            .address(self.config.contracts.inbox)
-            .from_block(0);
+        let filter = alloy::rpc::types::Filter::new().address(self.config.contracts.inbox).from_block(0);
         let logs = self.anvil.provider().get_logs(&filter).await.unwrap();
         let Some(log) = logs.last() else {
             return Bytes::new();
         };
         match IInbox::MessageEnqueued::decode_log(&log.inner) {
             Ok(event) => event.data.header,
-            Err(_) => {
-                IInbox::BatchAppended::decode_log(&log.inner)
-                    .unwrap()
-                    .data
-                    .infoHeader
-            }
+            Err(_) => IInbox::BatchAppended::decode_log(&log.inner).unwrap().data.infoHeader,
         }
     }
 }
@@ -190,10 +154,7 @@ impl Task {
         F: Future<Output = ()> + Send + 'static,
     {
         let (stop, shutdown) = shutdown::channel();
-        Self {
-            stop,
-            handle: tokio::spawn(task(shutdown)),
-        }
+        Self { stop, handle: tokio::spawn(task(shutdown)) }
     }
 
     pub(crate) async fn end(self) {
@@ -225,15 +186,9 @@ impl Node {
     pub(crate) async fn open(config: &Arc<RollupConfig>, path: &Path, url: &str, range: u64) -> Self {
         let chain = Chain::open(path, config.clone(), ChainOptions::default()).unwrap();
         let client = connect(url, config).await.unwrap();
-        let options = FollowerOptions {
-            range,
-            poll_interval: Some(Duration::from_millis(20)),
-        };
+        let options = FollowerOptions { range, poll_interval: Some(Duration::from_millis(20)) };
         let follower = Follower::new(chain.clone(), client, options);
-        Self {
-            chain,
-            follower: Some(Task::spawn(|shutdown| follower.run(shutdown))),
-        }
+        Self { chain, follower: Some(Task::spawn(|shutdown| follower.run(shutdown))) }
     }
 
     /// Waits until the newest L1 block has been read.
@@ -241,11 +196,7 @@ impl Node {
         until("the follower is at L1's head", async || {
             let latest = l1.anvil.latest().await.unwrap().header;
             let cursor = self.chain.db().read().unwrap().l1_cursor().unwrap();
-            cursor
-                == Some(L1Cursor {
-                    number: latest.number,
-                    hash: latest.hash,
-                })
+            cursor == Some(L1Cursor { number: latest.number, hash: latest.hash })
         })
         .await;
     }
@@ -259,28 +210,16 @@ impl Node {
     pub(crate) fn records(&self) -> Records {
         let reader = self.chain.db().read().unwrap();
         let safe = self.chain.heads().safe.number;
-        let messages: Vec<MessageRecord> = reader
-            .messages(0..=u64::MAX)
-            .unwrap()
-            .map(|record| record.unwrap().1)
-            .collect();
+        let messages: Vec<MessageRecord> =
+            reader.messages(0..=u64::MAX).unwrap().map(|record| record.unwrap().1).collect();
         for alias in messages.iter().filter_map(|message| message.alias) {
-            assert_eq!(
-                reader.deposit_alias(&alias.client_hash).unwrap(),
-                Some(alias.hash)
-            );
+            assert_eq!(reader.deposit_alias(&alias.client_hash).unwrap(), Some(alias.hash));
         }
         Records {
             cursor: reader.l1_cursor().unwrap(),
             messages,
-            batches: reader
-                .batches(0..=u64::MAX)
-                .unwrap()
-                .map(|record| record.unwrap().1)
-                .collect(),
-            blocks: (0..=safe)
-                .map(|number| reader.block_hash(number).unwrap().unwrap())
-                .collect(),
+            batches: reader.batches(0..=u64::MAX).unwrap().map(|record| record.unwrap().1).collect(),
+            blocks: (0..=safe).map(|number| reader.block_hash(number).unwrap().unwrap()).collect(),
         }
     }
 
@@ -302,14 +241,8 @@ impl Node {
     pub(crate) fn build(&self, transactions: Vec<Transaction>) -> u64 {
         let heads = self.chain.heads();
         let l1 = self.chain.db().read().unwrap().l1_block(heads.l1).unwrap();
-        let timestamp = l1
-            .map_or(0, |block| block.timestamp)
-            .max(heads.unsafe_head.timestamp);
-        let plan = BuildPlan {
-            timestamp,
-            max_messages: u64::MAX,
-            message_l1_limit: heads.l1,
-        };
+        let timestamp = l1.map_or(0, |block| block.timestamp).max(heads.unsafe_head.timestamp);
+        let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: heads.l1 };
         let expected = transactions.len();
         let (block, executed) = self
             .chain
@@ -330,10 +263,7 @@ impl Node {
         let config = self.chain.config();
         let reader = self.chain.db().read().unwrap();
         let state = reader.state_at(self.chain.heads().unsafe_head.number).unwrap();
-        let nonce = state
-            .account(&keccak256(key.address()))
-            .unwrap()
-            .map_or(0, |account| account.nonce);
+        let nonce = state.account(&keccak256(key.address())).unwrap().map_or(0, |account| account.nonce);
         (nonce..nonce + count)
             .map(|nonce| {
                 let mut input = Vec::with_capacity(data + 32);

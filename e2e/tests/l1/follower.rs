@@ -29,16 +29,9 @@ async fn activity(l1: &L1, seed: u64) {
                 l1.batch(b"not a payload", 1 + n % 3).await;
             }
             2 => {
-                let specs = vec![
-                    BlockSpec {
-                        timestamp: 2_000_000_000,
-                        messages: 1,
-                        transactions: Vec::new()
-                    };
-                    3
-                ];
-                l1.batch(&encode(&specs, l1.config.chain.chain_id, 5).unwrap(), 3)
-                    .await;
+                let specs =
+                    vec![BlockSpec { timestamp: 2_000_000_000, messages: 1, transactions: Vec::new() }; 3];
+                l1.batch(&encode(&specs, l1.config.chain.chain_id, 5).unwrap(), 3).await;
             }
             _ => {}
         }
@@ -58,10 +51,7 @@ async fn a_reorg_of_any_depth_leaves_what_a_fresh_follower_reads() {
         }
         node.sync(&l1).await;
         let before = node.records();
-        assert!(
-            before.messages.len() > 10 && before.batches.len() > 3,
-            "there is something to lose"
-        );
+        assert!(before.messages.len() > 10 && before.batches.len() > 3, "there is something to lose");
         l1.anvil.reorg(depth).await.unwrap();
         l1.anvil.drop_pending().await.unwrap();
         if depth % 2 == 0 {
@@ -134,10 +124,7 @@ async fn catching_up_by_ranges_reads_the_same_as_block_by_block() {
     l1.anvil.drop_pending().await.unwrap();
     activity(&l1, 50).await;
     ranges.check_against_fresh(&l1, "fresh").await;
-    until("the live node is there, too", async || {
-        live.records() == ranges.records()
-    })
-    .await;
+    until("the live node is there, too", async || live.records() == ranges.records()).await;
     live.stop().await;
     ranges.stop().await;
 }
@@ -170,11 +157,7 @@ async fn a_bad_endpoint_delays_and_does_no_harm() {
         let asked = proxy.requests() - asked;
         assert!(asked < 300, "{fault:?}: {asked} requests in 1.5 s");
         let after = node.records();
-        assert_eq!(
-            after.messages[..before.messages.len()],
-            before.messages,
-            "{fault:?}"
-        );
+        assert_eq!(after.messages[..before.messages.len()], before.messages, "{fault:?}");
         assert!(after.messages.len() >= before.messages.len() && after.batches.len() >= before.batches.len());
         proxy.set(Fault::None);
         node.check_against_fresh(&l1, &format!("fresh-{seed}")).await;
@@ -215,42 +198,22 @@ async fn wrong_calls_and_garbage_are_followed() {
     let stranger = testnet::accounts::account(3).unwrap();
     l1.call(batcher, inbox, vec![1, 2, 3, 4], 0).await;
     l1.call(batcher, l1.config.contracts.portal, Vec::new(), 7).await;
-    let input = l1
-        .anvil
-        .provider()
-        .get_transaction_by_hash(l1.batch(b"", 2).await)
-        .await
-        .unwrap()
-        .unwrap();
-    l1.call(
-        &stranger,
-        inbox,
-        alloy::consensus::Transaction::input(&input).to_vec(),
-        0,
-    )
-    .await;
+    let input = l1.anvil.provider().get_transaction_by_hash(l1.batch(b"", 2).await).await.unwrap().unwrap();
+    l1.call(&stranger, inbox, alloy::consensus::Transaction::input(&input).to_vec(), 0).await;
     l1.anvil.mine(1).await.unwrap();
     l1.batch(&[0xff; 100_000], 4096).await;
     l1.anvil.mine(1).await.unwrap();
     // Calldata behind the arguments is no part of the payload.
-    let mut input = l1
-        .anvil
-        .provider()
-        .get_transaction_by_hash(l1.batch(b"x", 1).await)
-        .await
-        .unwrap()
-        .unwrap();
+    let mut input =
+        l1.anvil.provider().get_transaction_by_hash(l1.batch(b"x", 1).await).await.unwrap().unwrap();
     l1.anvil.drop_pending().await.unwrap();
     let data = [alloy::consensus::Transaction::input(&input).as_ref(), &[9; 50]].concat();
     l1.call(batcher, inbox, data, 0).await;
     l1.anvil.mine(1).await.unwrap();
     // Forced by anyone once the batcher is silent.
     l1.anvil.increase_time(1000).await.unwrap();
-    let force = bindings::IInbox::forceBatchCall {
-        oldMessageHeader: Default::default(),
-    };
-    l1.call(&stranger, inbox, alloy::sol_types::SolCall::abi_encode(&force), 0)
-        .await;
+    let force = bindings::IInbox::forceBatchCall { oldMessageHeader: Default::default() };
+    l1.call(&stranger, inbox, alloy::sol_types::SolCall::abi_encode(&force), 0).await;
     l1.anvil.mine(1).await.unwrap();
     let records = node.check_against_fresh(&l1, "fresh").await;
     assert_eq!(records.batches.len(), 4);
@@ -259,13 +222,7 @@ async fn wrong_calls_and_garbage_are_followed() {
     assert_eq!(records.blocks.len(), 1 + 2 + 4096 + 1 + 1);
     // Two deposits, and the information that came with each batch.
     assert_eq!(records.messages.len(), 2 + 4);
-    input = l1
-        .anvil
-        .provider()
-        .get_transaction_by_hash(records.batches[0].tx_hash)
-        .await
-        .unwrap()
-        .unwrap();
+    input = l1.anvil.provider().get_transaction_by_hash(records.batches[0].tx_hash).await.unwrap().unwrap();
     assert_eq!(input.block_hash, Some(records.batches[0].l1_hash));
     node.stop().await;
 }
@@ -277,18 +234,9 @@ async fn final_l1_blocks_make_l2_blocks_final() {
     l1.batch(b"", 3).await;
     l1.anvil.mine(1).await.unwrap();
     node.sync(&l1).await;
-    assert_eq!(
-        (
-            node.chain.heads().safe.number,
-            node.chain.heads().finalized.number
-        ),
-        (3, 0)
-    );
+    assert_eq!((node.chain.heads().safe.number, node.chain.heads().finalized.number), (3, 0));
     l1.anvil.mine(140).await.unwrap();
-    until("the batch is final", async || {
-        node.chain.heads().finalized.number == 3
-    })
-    .await;
+    until("the batch is final", async || node.chain.heads().finalized.number == 3).await;
     node.sync(&l1).await;
     // What was final can't be undone: then this is not the same L1.
     let before = node.records();
@@ -316,17 +264,7 @@ async fn connecting_says_what_is_wrong_in_one_line() {
     proxy.set(Fault::None);
     config.l1_chain_id = 1;
     let error = connect(proxy.url(), &config).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ConnectError::WrongChain {
-                expected: 1,
-                found: 31_337,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ConnectError::WrongChain { expected: 1, found: 31_337, .. }), "{error}");
     config.l1_chain_id = 31_337;
     config.contracts.inbox = alloy::primitives::Address::repeat_byte(9);
     let error = connect(proxy.url(), &config).await.unwrap_err();

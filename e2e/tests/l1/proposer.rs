@@ -22,19 +22,9 @@ async fn start(l1: &L1, node: &Node, options: ProposerOptions) -> Task {
     let txs = TxManager::new(
         client,
         l1.deployed.roles.proposer.clone(),
-        TxOptions {
-            poll_interval,
-            ..TxOptions::default()
-        },
+        TxOptions { poll_interval, ..TxOptions::default() },
     );
-    let proposer = Proposer::new(
-        node.chain.clone(),
-        txs,
-        ProposerOptions {
-            poll_interval,
-            ..options
-        },
-    );
+    let proposer = Proposer::new(node.chain.clone(), txs, ProposerOptions { poll_interval, ..options });
     Task::spawn(|shutdown| proposer.run(shutdown))
 }
 
@@ -78,10 +68,7 @@ async fn a_proposal_becomes_the_anchor_and_its_bond_comes_back() {
         assert_eq!(game.rootClaim().call().await.unwrap(), output(block));
         let ends = Interval::between(anchor, block).unwrap().ends();
         let vector: Vec<u8> = ends.flat_map(|end| output(end).0).collect();
-        assert_eq!(
-            game.vectorHash().call().await.unwrap(),
-            alloy::primitives::keccak256(vector)
-        );
+        assert_eq!(game.vectorHash().call().await.unwrap(), alloy::primitives::keccak256(vector));
         if round == 1 {
             // The next proposal starts before this one is done with.
             continue;
@@ -104,10 +91,7 @@ async fn a_proposal_becomes_the_anchor_and_its_bond_comes_back() {
         .await;
     }
     // All is settled, and nothing new is proposed without new blocks.
-    let held = l1
-        .anvil
-        .provider()
-        .get_balance(factory.gameAtIndex(U256::from(1)).call().await.unwrap().game);
+    let held = l1.anvil.provider().get_balance(factory.gameAtIndex(U256::from(1)).call().await.unwrap().game);
     assert_eq!(held.await.unwrap(), U256::ZERO);
     l1.anvil.increase_time(7200).await.unwrap();
     l1.anvil.mine(3).await.unwrap();
@@ -137,18 +121,8 @@ async fn what_is_proposed_already_is_left_alone() {
     let client = connect(l1.anvil.url(), &l1.config).await.unwrap();
     let poll_interval = Some(Duration::from_millis(50));
     let other = testnet::accounts::account(2).unwrap();
-    let txs = TxManager::new(
-        client,
-        other,
-        TxOptions {
-            poll_interval,
-            ..TxOptions::default()
-        },
-    );
-    let options = ProposerOptions {
-        poll_interval,
-        ..ProposerOptions::default()
-    };
+    let txs = TxManager::new(client, other, TxOptions { poll_interval, ..TxOptions::default() });
+    let options = ProposerOptions { poll_interval, ..ProposerOptions::default() };
     let second = Proposer::new(node.chain.clone(), txs, options);
     let second = Task::spawn(|shutdown| second.run(shutdown));
     for _ in 0..10 {

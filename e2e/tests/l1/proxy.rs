@@ -70,12 +70,7 @@ impl Proxy {
                 });
             }
         });
-        Self {
-            url,
-            fault,
-            requests,
-            task,
-        }
+        Self { url, fault, requests, task }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -113,10 +108,7 @@ async fn serve(
             buffer.extend_from_slice(&chunk[..read]);
         };
         let text = String::from_utf8_lossy(&buffer[..head]).to_lowercase();
-        let length = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"))
-            .unwrap_or("0");
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap_or("0");
         let length: usize = length.trim().parse().ok()?;
         while buffer.len() < head + length {
             let mut chunk = [0; 16 * 1024];
@@ -153,11 +145,7 @@ async fn serve(
 }
 
 async fn forward(call: &Value, client: &reqwest::Client, target: &str) -> Option<Value> {
-    let sent = client
-        .post(target)
-        .header("content-type", "application/json")
-        .body(call.to_string())
-        .send();
+    let sent = client.post(target).header("content-type", "application/json").body(call.to_string()).send();
     serde_json::from_slice(&sent.await.ok()?.bytes().await.ok()?).ok()
 }
 

@@ -22,12 +22,7 @@ impl Writer {
         }
         let found = block.header.parent_hash;
         if found != hash {
-            return Err(Error::NotChild {
-                table: Table::Headers,
-                number,
-                expected: hash,
-                found,
-            });
+            return Err(Error::NotChild { table: Table::Headers, number, expected: hash, found });
         }
         self.put_state(number, block)?;
         self.put_chain(number, block)
@@ -55,11 +50,7 @@ impl Writer {
         }
         let oldest = self.oldest_state()?;
         if number < oldest {
-            return Err(Error::NoState {
-                height: number,
-                oldest,
-                newest,
-            });
+            return Err(Error::NoState { height: number, oldest, newest });
         }
         for block in (number + 1..=newest).rev() {
             self.remove_state(block)?;
@@ -88,11 +79,7 @@ impl Writer {
 
         let mut versions = self.versions(Table::Storage, number)?;
         for storage in &changes.storage {
-            let wiped = if storage.wiped {
-                self.wiped_slots(storage)?
-            } else {
-                Vec::new()
-            };
+            let wiped = if storage.wiped { self.wiped_slots(storage)? } else { Vec::new() };
             let slots = if storage.wiped { &wiped } else { &storage.slots };
             for (slot, new) in slots {
                 value.clear();
@@ -126,12 +113,7 @@ impl Writer {
             let corrupt = || Error::corrupt(Table::Storage, &key);
             let slot = key.get(32..).and_then(codec::only_b256).ok_or_else(corrupt)?;
             let (_, value) = split(&record).ok_or_else(corrupt)?;
-            if !value.is_empty()
-                && storage
-                    .slots
-                    .binary_search_by_key(&slot, |(slot, _)| *slot)
-                    .is_err()
-            {
+            if !value.is_empty() && storage.slots.binary_search_by_key(&slot, |(slot, _)| *slot).is_err() {
                 slots.push((slot, U256::ZERO));
             }
             next = cursor.next()?;
@@ -203,9 +185,5 @@ impl Writer {
 }
 
 fn not_next(expected: u64, found: u64) -> Error {
-    Error::NotNext {
-        table: Table::Headers,
-        expected,
-        found,
-    }
+    Error::NotNext { table: Table::Headers, expected, found }
 }

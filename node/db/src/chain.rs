@@ -18,17 +18,12 @@ impl<K: Kind> Tx<K> {
             return Ok(None);
         };
         let hash = Fields(&record).b256();
-        Ok(Some((
-            number,
-            hash.ok_or_else(|| Error::corrupt(Table::Headers, &number.to_be_bytes()))?,
-        )))
+        Ok(Some((number, hash.ok_or_else(|| Error::corrupt(Table::Headers, &number.to_be_bytes()))?)))
     }
 
     /// The hash of a block.
     pub fn block_hash(&self, number: u64) -> Result<Option<B256>> {
-        self.get(Table::Headers, &number.to_be_bytes(), |record| {
-            Fields(record).b256()
-        })
+        self.get(Table::Headers, &number.to_be_bytes(), |record| Fields(record).b256())
     }
 
     /// The number of a block.
@@ -58,10 +53,7 @@ impl<K: Kind> Tx<K> {
             let mut found = None;
             codec::each_transaction(bytes, |index, sender, raw| {
                 if index == wanted {
-                    found = Some(StoredTransaction {
-                        sender,
-                        raw: raw.to_vec().into(),
-                    });
+                    found = Some(StoredTransaction { sender, raw: raw.to_vec().into() });
                 }
             })?;
             Some(found)
@@ -106,9 +98,6 @@ fn header(record: &[u8]) -> Option<Sealed<Header>> {
 
 fn location(record: &[u8]) -> Option<TxLocation> {
     let mut fields = Fields(record);
-    let location = TxLocation {
-        block: fields.u64()?,
-        index: u32::from_be_bytes(fields.array()?),
-    };
+    let location = TxLocation { block: fields.u64()?, index: u32::from_be_bytes(fields.array()?) };
     fields.end().map(|()| location)
 }

@@ -134,23 +134,10 @@ pub(crate) fn account(bytes: &[u8]) -> Option<Option<Account>> {
         return None;
     }
     let nonce = uint(fields.take(nonce_len)?)?.to();
-    let code_hash = if flags & HAS_CODE != 0 {
-        fields.b256()?
-    } else {
-        KECCAK256_EMPTY
-    };
-    let storage_root = if flags & HAS_STORAGE != 0 {
-        fields.b256()?
-    } else {
-        EMPTY_ROOT
-    };
+    let code_hash = if flags & HAS_CODE != 0 { fields.b256()? } else { KECCAK256_EMPTY };
+    let storage_root = if flags & HAS_STORAGE != 0 { fields.b256()? } else { EMPTY_ROOT };
     let balance = uint(fields.rest())?;
-    Some(Some(Account {
-        nonce,
-        balance,
-        storage_root,
-        code_hash,
-    }))
+    Some(Some(Account { nonce, balance, storage_root, code_hash }))
 }
 
 pub(crate) fn put_body(out: &mut Vec<u8>, transactions: &[Bytes], senders: &[Address]) {
@@ -178,10 +165,7 @@ pub(crate) fn body(bytes: &[u8]) -> Option<Vec<StoredTransaction>> {
     let bytes = Bytes::copy_from_slice(bytes);
     let mut transactions = Vec::new();
     each_transaction(&bytes, |_, sender, raw| {
-        transactions.push(StoredTransaction {
-            sender,
-            raw: bytes.slice_ref(raw),
-        });
+        transactions.push(StoredTransaction { sender, raw: bytes.slice_ref(raw) });
     })?;
     Some(transactions)
 }
@@ -203,14 +187,7 @@ pub(crate) fn put_receipts(out: &mut Vec<u8>, receipts: &[StoredReceipt]) {
 }
 
 /// A receipt without its bloom, which follows from the logs.
-fn put_receipt(
-    out: &mut Vec<u8>,
-    StoredReceipt {
-        receipt,
-        gas_used,
-        l1_fee,
-    }: &StoredReceipt,
-) {
+fn put_receipt(out: &mut Vec<u8>, StoredReceipt { receipt, gas_used, l1_fee }: &StoredReceipt) {
     let (nonce, version) = match receipt.as_deposit_receipt() {
         Some(deposit) => (deposit.deposit_nonce, deposit.deposit_receipt_version),
         None => (None, None),
@@ -261,21 +238,10 @@ fn receipt(all: &Bytes, fields: &mut Fields<'_>) -> Option<StoredReceipt> {
     let flags = fields.u8()?;
     let cumulative_gas_used = fields.u64()?;
     let gas_used = fields.u64()?;
-    let nonce = if flags & DEPOSIT_NONCE != 0 {
-        Some(fields.u64()?)
-    } else {
-        None
-    };
-    let version = if flags & DEPOSIT_VERSION != 0 {
-        Some(fields.u64()?)
-    } else {
-        None
-    };
+    let nonce = if flags & DEPOSIT_NONCE != 0 { Some(fields.u64()?) } else { None };
+    let version = if flags & DEPOSIT_VERSION != 0 { Some(fields.u64()?) } else { None };
     let l1_fee = if flags & L1_FEE != 0 {
-        Some(L1Fee {
-            fee: u128::from_be_bytes(fields.array()?),
-            gas_used: fields.u64()?,
-        })
+        Some(L1Fee { fee: u128::from_be_bytes(fields.array()?), gas_used: fields.u64()? })
     } else {
         None
     };
@@ -294,9 +260,5 @@ fn receipt(all: &Bytes, fields: &mut Fields<'_>) -> Option<StoredReceipt> {
         nonce,
         version,
     );
-    Some(StoredReceipt {
-        receipt,
-        gas_used,
-        l1_fee,
-    })
+    Some(StoredReceipt { receipt, gas_used, l1_fee })
 }

@@ -80,33 +80,13 @@ impl Identity {
 
     fn check(&self, found: &Self) -> Result<()> {
         let fields = [
-            (
-                "the L1 chain id",
-                self.l1_chain_id.to_string(),
-                found.l1_chain_id.to_string(),
-            ),
-            (
-                "the L2 chain id",
-                self.l2_chain_id.to_string(),
-                found.l2_chain_id.to_string(),
-            ),
-            (
-                "the L2 genesis",
-                self.genesis_hash.to_string(),
-                found.genesis_hash.to_string(),
-            ),
-            (
-                "the rollup configuration",
-                self.config_hash.to_string(),
-                found.config_hash.to_string(),
-            ),
+            ("the L1 chain id", self.l1_chain_id.to_string(), found.l1_chain_id.to_string()),
+            ("the L2 chain id", self.l2_chain_id.to_string(), found.l2_chain_id.to_string()),
+            ("the L2 genesis", self.genesis_hash.to_string(), found.genesis_hash.to_string()),
+            ("the rollup configuration", self.config_hash.to_string(), found.config_hash.to_string()),
         ];
         match fields.into_iter().find(|(_, expected, found)| expected != found) {
-            Some((field, expected, found)) => Err(Error::OtherChain {
-                field,
-                expected,
-                found,
-            }),
+            Some((field, expected, found)) => Err(Error::OtherChain { field, expected, found }),
             None => Ok(()),
         }
     }
@@ -136,11 +116,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            max_size: 1 << 40,
-            durability: Durability::default(),
-            verify_nodes: false,
-        }
+        Self { max_size: 1 << 40, durability: Durability::default(), verify_nodes: false }
     }
 }
 
@@ -174,33 +150,20 @@ impl Database {
         let env = open_environment(path, options)?;
         let handles = open_tables(&env, path, identity)?;
         tracing::info!(target: "db", path = %path.display(), max_size = options.max_size, "database opened");
-        Ok(Self {
-            env,
-            handles,
-            verify: options.verify_nodes,
-            path: path.into(),
-        })
+        Ok(Self { env, handles, verify: options.verify_nodes, path: path.into() })
     }
 
     /// Begins a read-only transaction.
     pub fn read(&self) -> Result<Reader> {
         let inner = self.env.begin_ro_unsync()?;
-        Ok(Reader {
-            inner,
-            handles: self.handles,
-            verify: self.verify,
-        })
+        Ok(Reader { inner, handles: self.handles, verify: self.verify })
     }
 
     /// Begins the read-write transaction; waits while another thread has it. A thread that has it already gets
     /// an error.
     pub fn write(&self) -> Result<Writer> {
         let inner = self.env.begin_rw_unsync()?;
-        Ok(Writer {
-            inner,
-            handles: self.handles,
-            verify: self.verify,
-        })
+        Ok(Writer { inner, handles: self.handles, verify: self.verify })
     }
 
     /// Flushes all commits to disk. Call it every second or so: with [`Durability::Process`], a power cut loses
@@ -209,13 +172,8 @@ impl Database {
     /// have a writer open.
     pub fn sync(&self) -> Result<()> {
         let data = self.path.join(DATA_FILE);
-        let io = |source| Error::Io {
-            path: data.clone(),
-            source,
-        };
-        fs::File::open(&data)
-            .and_then(|file| file.sync_data())
-            .map_err(io)?;
+        let io = |source| Error::Io { path: data.clone(), source };
+        fs::File::open(&data).and_then(|file| file.sync_data()).map_err(io)?;
         // The engine cannot tell threads apart here (MDBX_NOSTICKYTHREADS): it would take a writer of another thread
         // for the caller's own, not wait for its end, and abort on what that changes meanwhile. So be the writer.
         let writer = self.env.begin_rw_unsync()?;
@@ -238,25 +196,18 @@ impl Database {
 
 /// Sees that `path` is a folder with a database or without anything, and that the maximum size can be met.
 fn prepare_folder(path: &Path, options: &Options) -> Result<()> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| Error::Io { path: path.to_owned(), source };
     if options.max_size < MIN_SIZE {
-        return Err(Error::MapTooSmall {
-            max_size: options.max_size,
-            needed: MIN_SIZE,
-        });
+        return Err(Error::MapTooSmall { max_size: options.max_size, needed: MIN_SIZE });
     }
     if path.exists() && !path.is_dir() {
         return Err(Error::NotADirectory(path.to_owned()));
     }
     fs::create_dir_all(path).map_err(io)?;
     match fs::metadata(path.join(DATA_FILE)) {
-        Ok(data) if data.len() > options.max_size as u64 => Err(Error::MapTooSmall {
-            max_size: options.max_size,
-            needed: data.len() as usize,
-        }),
+        Ok(data) if data.len() > options.max_size as u64 => {
+            Err(Error::MapTooSmall { max_size: options.max_size, needed: data.len() as usize })
+        }
         Ok(_) => Ok(()),
         Err(_) if fs::read_dir(path).map_err(io)?.next().is_none() => Ok(()),
         Err(_) => Err(Error::NotADatabase(path.to_owned())),
@@ -320,15 +271,10 @@ fn open_tables(env: &Environment, path: &Path, identity: &Identity) -> Result<Ha
         let schema: Option<[u8; 4]> = tx.get(meta.dbi(), SCHEMA).map_err(|_| corrupt(SCHEMA))?;
         let found = u32::from_be_bytes(schema.ok_or_else(|| Error::NotADatabase(path.to_owned()))?);
         if found != SCHEMA_VERSION {
-            return Err(Error::Schema {
-                found,
-                supported: SCHEMA_VERSION,
-            });
+            return Err(Error::Schema { found, supported: SCHEMA_VERSION });
         }
         let found: Option<Vec<u8>> = tx.get(meta.dbi(), IDENTITY)?;
-        let found = found
-            .and_then(|found| Identity::decode(&found))
-            .ok_or_else(|| corrupt(IDENTITY))?;
+        let found = found.and_then(|found| Identity::decode(&found)).ok_or_else(|| corrupt(IDENTITY))?;
         identity.check(&found)?;
     }
     let mut handles = [main; Table::ALL.len()];
@@ -337,18 +283,8 @@ fn open_tables(env: &Environment, path: &Path, identity: &Identity) -> Result<Ha
     }
     let handles = Handles(handles);
     if fresh {
-        tx.put(
-            handles[Table::Meta],
-            SCHEMA,
-            SCHEMA_VERSION.to_be_bytes(),
-            WriteFlags::UPSERT,
-        )?;
-        tx.put(
-            handles[Table::Meta],
-            IDENTITY,
-            identity.encode(),
-            WriteFlags::UPSERT,
-        )?;
+        tx.put(handles[Table::Meta], SCHEMA, SCHEMA_VERSION.to_be_bytes(), WriteFlags::UPSERT)?;
+        tx.put(handles[Table::Meta], IDENTITY, identity.encode(), WriteFlags::UPSERT)?;
     }
     tx.commit()?;
     env.sync(true)?;

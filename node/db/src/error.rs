@@ -118,10 +118,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn corrupt(table: Table, key: &[u8]) -> Self {
-        Self::Corrupt {
-            table,
-            key: hex::encode(key),
-        }
+        Self::Corrupt { table, key: hex::encode(key) }
     }
 }
 

@@ -73,26 +73,13 @@ impl<K: Kind> Tx<K> {
 impl Writer {
     /// Stores an L1 block. If the block before is stored, it must be the parent.
     pub fn put_l1_block(&mut self, number: u64, block: &L1Block) -> Result<()> {
-        let before = number
-            .checked_sub(1)
-            .map(|before| self.l1_block(before))
-            .transpose()?
-            .flatten();
+        let before = number.checked_sub(1).map(|before| self.l1_block(before)).transpose()?.flatten();
         if let Some(before) = before.filter(|before| before.hash != block.parent) {
             let (expected, found) = (before.hash, block.parent);
-            return Err(Error::NotChild {
-                table: Table::L1Blocks,
-                number,
-                expected,
-                found,
-            });
+            return Err(Error::NotChild { table: Table::L1Blocks, number, expected, found });
         }
-        let record = [
-            block.hash.as_slice(),
-            block.parent.as_slice(),
-            &block.timestamp.to_be_bytes(),
-        ]
-        .concat();
+        let record =
+            [block.hash.as_slice(), block.parent.as_slice(), &block.timestamp.to_be_bytes()].concat();
         self.put(Table::L1Blocks, &number.to_be_bytes(), &record)
     }
 
@@ -135,16 +122,10 @@ impl Writer {
     /// the highest stored block below; if there is none, all of L1 has to be followed again. Returns the cursor.
     pub fn truncate_l1_above(&mut self, number: u64) -> Result<Option<L1Cursor>> {
         let kept = self.l1_blocks(0..=number)?.last().transpose()?;
-        let cursor = kept.map(|(number, block)| L1Cursor {
-            number,
-            hash: block.hash,
-        });
+        let cursor = kept.map(|(number, block)| L1Cursor { number, hash: block.hash });
         let beyond = |l1_block: u64| cursor.is_none_or(|cursor| l1_block > cursor.number);
 
-        while let Some((number, _)) = self
-            .last_raw(Table::L1Blocks)?
-            .filter(|(number, _)| beyond(*number))
-        {
+        while let Some((number, _)) = self.last_raw(Table::L1Blocks)?.filter(|(number, _)| beyond(*number)) {
             self.delete(Table::L1Blocks, &number.to_be_bytes())?;
         }
         while let Some((index, record)) = self.last(Table::Messages, message)? {
@@ -165,11 +146,7 @@ impl Writer {
         }
         match cursor {
             None => self.clear_l1_cursor()?,
-            Some(kept)
-                if self
-                    .l1_cursor()?
-                    .is_some_and(|cursor| cursor.number > kept.number) =>
-            {
+            Some(kept) if self.l1_cursor()?.is_some_and(|cursor| cursor.number > kept.number) => {
                 self.set_l1_cursor(kept)?;
             }
             Some(_) => {}
@@ -199,24 +176,12 @@ impl Writer {
 }
 
 fn check_next(table: Table, expected: u64, found: u64) -> Result<()> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(Error::NotNext {
-            table,
-            expected,
-            found,
-        })
-    }
+    if found == expected { Ok(()) } else { Err(Error::NotNext { table, expected, found }) }
 }
 
 fn l1_block(record: &[u8]) -> Option<L1Block> {
     let mut fields = Fields(record);
-    let block = L1Block {
-        hash: fields.b256()?,
-        parent: fields.b256()?,
-        timestamp: fields.u64()?,
-    };
+    let block = L1Block { hash: fields.b256()?, parent: fields.b256()?, timestamp: fields.u64()? };
     fields.end().map(|()| block)
 }
 
@@ -228,10 +193,7 @@ fn message(record: &[u8]) -> Option<MessageRecord> {
         header: fields.array()?,
         alias: match fields.u8()? {
             0 => None,
-            1 => Some(DepositAlias {
-                client_hash: fields.b256()?,
-                hash: fields.b256()?,
-            }),
+            1 => Some(DepositAlias { client_hash: fields.b256()?, hash: fields.b256()? }),
             _ => return None,
         },
         data: Bytes::copy_from_slice(fields.rest()),

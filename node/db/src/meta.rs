@@ -27,10 +27,7 @@ impl<K: Kind> Tx<K> {
     pub fn l1_cursor(&self) -> Result<Option<L1Cursor>> {
         self.get(Table::Meta, L1_CURSOR, |bytes| {
             let mut fields = Fields(bytes);
-            let cursor = L1Cursor {
-                number: fields.u64()?,
-                hash: fields.b256()?,
-            };
+            let cursor = L1Cursor { number: fields.u64()?, hash: fields.b256()? };
             fields.end().map(|()| cursor)
         })
     }
@@ -68,10 +65,7 @@ impl Writer {
     }
 
     fn set_head(&mut self, key: &[u8], number: u64) -> Result<()> {
-        if self
-            .last_number(Table::Headers)?
-            .is_none_or(|newest| number > newest)
-        {
+        if self.last_number(Table::Headers)?.is_none_or(|newest| number > newest) {
             return Err(Error::NoBlock(number));
         }
         self.put(Table::Meta, key, &number.to_be_bytes())

@@ -61,20 +61,13 @@ impl NodeBuffer {
             key_len: key.len() as u32,
             rlp_len: rlp.len() as u32,
         };
-        if owner.is_some() {
-            self.storage.push(entry)
-        } else {
-            self.account.push(entry)
-        }
+        if owner.is_some() { self.storage.push(entry) } else { self.account.push(entry) }
     }
 
     /// Keys without versions, and RLP, in the order of keys.
     pub(crate) fn sorted(&self, table: Table) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut entries = if table == Table::StorageNodes {
-            self.storage.clone()
-        } else {
-            self.account.clone()
-        };
+        let mut entries =
+            if table == Table::StorageNodes { self.storage.clone() } else { self.account.clone() };
         entries.sort_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| self.key(a).cmp(self.key(b))));
         entries.into_iter().map(|entry| {
             let rlp = entry.start + entry.key_len as usize;

@@ -27,11 +27,7 @@ impl<K: Kind> Tx<K> {
         let oldest = self.oldest_state()?;
         match self.last_number(Table::Headers)? {
             Some(newest) if (oldest..=newest).contains(&height) => Ok(StateAt { tx: self, height }),
-            newest => Err(Error::NoState {
-                height,
-                oldest,
-                newest: newest.unwrap_or(0),
-            }),
+            newest => Err(Error::NoState { height, oldest, newest: newest.unwrap_or(0) }),
         }
     }
 
@@ -40,9 +36,7 @@ impl<K: Kind> Tx<K> {
         if *hash == alloy_primitives::KECCAK256_EMPTY {
             return Ok(Bytes::new());
         }
-        let code = self
-            .get_raw(Table::Codes, hash.as_slice())?
-            .ok_or(Error::NoCode(*hash))?;
+        let code = self.get_raw(Table::Codes, hash.as_slice())?.ok_or(Error::NoCode(*hash))?;
         Ok(Bytes::copy_from_slice(&code))
     }
 }
@@ -61,9 +55,7 @@ impl<'a, K: Kind> StateAt<'a, K> {
     /// The account whose address has this hash.
     pub fn account(&self, address: &B256) -> Result<Option<Account>> {
         let key = Key::new(&[address.as_slice()]);
-        let account = self
-            .tx
-            .version(Table::Accounts, &key, self.height, codec::account)?;
+        let account = self.tx.version(Table::Accounts, &key, self.height, codec::account)?;
         Ok(account.flatten())
     }
 
@@ -98,16 +90,13 @@ impl<K: Kind> NodeSource for StateAt<'_, K> {
         let key = Key::node(owner, path);
         let rlp = self
             .tx
-            .version(node_table(owner), &key, self.height, |rlp| {
-                Some(Bytes::copy_from_slice(rlp))
-            })
+            .version(node_table(owner), &key, self.height, |rlp| Some(Bytes::copy_from_slice(rlp)))
             .map_err(|error| NodeError::Other(error.to_string()))?;
         let verify = self.tx.verify || cfg!(debug_assertions);
-        rlp.filter(|rlp| !verify || keccak256(rlp) == *hash)
-            .ok_or_else(|| NodeError::Missing {
-                owner: owner.copied(),
-                path: *path,
-                hash: *hash,
-            })
+        rlp.filter(|rlp| !verify || keccak256(rlp) == *hash).ok_or_else(|| NodeError::Missing {
+            owner: owner.copied(),
+            path: *path,
+            hash: *hash,
+        })
     }
 }

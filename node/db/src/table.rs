@@ -79,10 +79,7 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn new(parts: &[&[u8]]) -> Self {
-        let mut key = Self {
-            bytes: [0; MAX_KEY],
-            len: 0,
-        };
+        let mut key = Self { bytes: [0; MAX_KEY], len: 0 };
         for part in parts {
             key.push(part);
         }
@@ -114,9 +111,5 @@ impl Key {
 
 /// The table that holds the nodes of the account trie (no owner) or of an account's storage trie.
 pub(crate) fn node_table(owner: Option<&B256>) -> Table {
-    if owner.is_some() {
-        Table::StorageNodes
-    } else {
-        Table::AccountNodes
-    }
+    if owner.is_some() { Table::StorageNodes } else { Table::AccountNodes }
 }

@@ -111,10 +111,7 @@ pub struct Records<'a, K: Kind, T> {
 
 impl<K: Kind, T> std::fmt::Debug for Records<'_, K, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records")
-            .field("table", &self.table)
-            .field("to", &self.to)
-            .finish_non_exhaustive()
+        f.debug_struct("Records").field("table", &self.table).field("to", &self.to).finish_non_exhaustive()
     }
 }
 
@@ -159,19 +156,12 @@ impl Writer {
     }
 
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        Ok(self
-            .inner
-            .put(self.handles[table], key, value, WriteFlags::UPSERT)?)
+        Ok(self.inner.put(self.handles[table], key, value, WriteFlags::UPSERT)?)
     }
 
     /// Adds a record after all others of a table with numbers for keys.
     pub(crate) fn append(&mut self, table: Table, number: u64, value: &[u8]) -> Result<()> {
-        Ok(self.inner.put(
-            self.handles[table],
-            number.to_be_bytes(),
-            value,
-            WriteFlags::APPEND,
-        )?)
+        Ok(self.inner.put(self.handles[table], number.to_be_bytes(), value, WriteFlags::APPEND)?)
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {

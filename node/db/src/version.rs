@@ -39,18 +39,12 @@ impl Version {
     /// The version after `before` (or the first).
     fn after(before: Option<Self>, block: u64) -> Self {
         let Some(Self { index, mut blocks }) = before else {
-            return Self {
-                index: 0,
-                blocks: vec![block],
-            };
+            return Self { index: 0, blocks: vec![block] };
         };
         // What clearing bits of `index + 1` leads to is what clearing those of `index` leads to, but for the
         // trailing ones, which the carry clears together.
         blocks.splice(..index.trailing_ones() as usize, [block]);
-        Self {
-            index: index + 1,
-            blocks,
-        }
+        Self { index: index + 1, blocks }
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -68,11 +62,7 @@ impl Version {
 
     /// The earliest write above `height` that this version knows, if the version itself is above.
     fn above(&self, height: u64) -> Option<u64> {
-        self.blocks
-            .iter()
-            .copied()
-            .take_while(|block| *block > height)
-            .last()
+        self.blocks.iter().copied().take_while(|block| *block > height).last()
     }
 }
 
@@ -153,11 +143,7 @@ pub(crate) struct Versions<'a> {
 
 impl Writer {
     pub(crate) fn versions(&self, table: Table, block: u64) -> Result<Versions<'_>> {
-        let history = if block == 0 {
-            None
-        } else {
-            Some(self.cursor(Table::History)?)
-        };
+        let history = if block == 0 { None } else { Some(self.cursor(Table::History)?) };
         Ok(Versions {
             table,
             block,
@@ -226,10 +212,7 @@ mod tests {
                 expected.push(left);
             }
             assert_eq!(next.index, index);
-            assert_eq!(
-                next.blocks,
-                expected.iter().map(|index| 10 + 3 * index).collect::<Vec<_>>()
-            );
+            assert_eq!(next.blocks, expected.iter().map(|index| 10 + 3 * index).collect::<Vec<_>>());
             let mut record = Vec::new();
             next.encode(&mut record);
             record.extend_from_slice(b"value");

@@ -91,9 +91,7 @@ pub enum PlanError {
 
 /// A block's transactions without deposits.
 pub(super) fn user_transactions(body: &[StoredTransaction]) -> impl Iterator<Item = &Bytes> {
-    body.iter()
-        .map(|tx| &tx.raw)
-        .filter(|raw| raw.first() != Some(&DEPOSIT))
+    body.iter().map(|tx| &tx.raw).filter(|raw| raw.first() != Some(&DEPOSIT))
 }
 
 /// The local blocks that come next, as far as they may be in a batch.
@@ -122,24 +120,15 @@ pub(super) fn plan(chain: &Chain, view: &InboxView, limits: &Limits) -> Result<P
     let old_header = || overdue(&reader, view, limits, view.message_end);
     let Some((payload, count)) = fit(&blocks, limits, chain.config().chain.chain_id)? else {
         let old_header = old_header()?.unwrap_or_default();
-        return Ok(Plan::Force {
-            old_header,
-            reason: "a block is too large for an L1 transaction",
-        });
+        return Ok(Plan::Force { old_header, reason: "a block is too large for an L1 transaction" });
     };
     let message_end = blocks.cursors[count - 1];
     if overdue(&reader, view, limits, message_end)?.is_some() {
-        if reader
-            .head()?
-            .is_some_and(|(head, _)| head == view.last_block + count as u64)
-        {
+        if reader.head()?.is_some_and(|(head, _)| head == view.last_block + count as u64) {
             return Ok(Plan::Wait("a message is overdue that no block has consumed yet"));
         }
         let old_header = old_header()?.unwrap_or_default();
-        return Ok(Plan::Force {
-            old_header,
-            reason: "a batch can't reach the messages that are overdue",
-        });
+        return Ok(Plan::Force { old_header, reason: "a batch can't reach the messages that are overdue" });
     }
     let message_acc = match message_end.checked_sub(1) {
         Some(last) => header_and_acc(&reader, last)?.ok_or(missing("message", last))?.1,
@@ -149,11 +138,7 @@ pub(super) fn plan(chain: &Chain, view: &InboxView, limits: &Limits) -> Result<P
     // one does, in case another slips in before the batch.
     let young = match header_and_acc(&reader, message_end)? {
         Some(next) => Some(next),
-        None => message_end
-            .checked_sub(1)
-            .map(|last| header_and_acc(&reader, last))
-            .transpose()?
-            .flatten(),
+        None => message_end.checked_sub(1).map(|last| header_and_acc(&reader, last)).transpose()?.flatten(),
     };
     Ok(Plan::Post(Box::new(Batch {
         payload,
@@ -171,9 +156,7 @@ const fn missing(what: &'static str, number: u64) -> PlanError {
 }
 
 fn header_and_acc(reader: &Reader, index: u64) -> Result<Option<(Bytes, B256)>, PlanError> {
-    Ok(reader
-        .message(index)?
-        .map(|message| (Bytes::copy_from_slice(&message.header), message.acc)))
+    Ok(reader.message(index)?.map(|message| (Bytes::copy_from_slice(&message.header), message.acc)))
 }
 
 /// The header of message `index`, if the message is overdue.
@@ -192,14 +175,8 @@ fn overdue(
 
 /// Loads the blocks after those on L1: as many as can matter for one batch, and none from the future.
 fn load(reader: &Reader, view: &InboxView, limits: &Limits, latest: u64) -> Result<Blocks, PlanError> {
-    let mut blocks = Blocks {
-        specs: Vec::new(),
-        cursors: Vec::new(),
-        bytes: Vec::new(),
-    };
-    let parent = reader
-        .header(view.last_block)?
-        .ok_or(missing("header", view.last_block))?;
+    let mut blocks = Blocks { specs: Vec::new(), cursors: Vec::new(), bytes: Vec::new() };
+    let parent = reader.header(view.last_block)?.ok_or(missing("header", view.last_block))?;
     let mut cursor = message_cursor(&parent).unwrap_or(0);
     let mut total = 0;
     let first = view.last_block + 1;
@@ -235,17 +212,10 @@ fn fit(blocks: &Blocks, limits: &Limits, chain_id: u64) -> Result<Option<(Vec<u8
     };
     // A first guess from the size of the transactions, generous because the payload may come out smaller.
     let guess = 1.25 * limits.payload_size as f64 / limits.ratio.max(0.01);
-    let mut count = blocks
-        .bytes
-        .partition_point(|bytes| (*bytes as f64) < guess)
-        .max(1)
-        .min(blocks.specs.len());
+    let mut count =
+        blocks.bytes.partition_point(|bytes| (*bytes as f64) < guess).max(1).min(blocks.specs.len());
     loop {
-        let limit = if count == 1 {
-            limits.max_payload
-        } else {
-            limits.payload_size
-        };
+        let limit = if count == 1 { limits.max_payload } else { limits.payload_size };
         match encode(&blocks.specs[..count], chain_id, limits.quality) {
             Ok(payload) if payload.len() <= limit => return Ok(Some((payload, count))),
             Ok(_) | Err(EncodeError::TooLarge(_) | EncodeError::TooManyTransactions(_)) if count == 1 => {
@@ -270,30 +240,16 @@ mod tests {
     fn blocks(sizes: &[usize]) -> Blocks {
         let mut state = 1u64;
         let mut noise = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         };
-        let mut blocks = Blocks {
-            specs: Vec::new(),
-            cursors: Vec::new(),
-            bytes: Vec::new(),
-        };
+        let mut blocks = Blocks { specs: Vec::new(), cursors: Vec::new(), bytes: Vec::new() };
         let mut total = 0;
         for (number, size) in sizes.iter().enumerate() {
             let raw: Vec<u8> = (0..*size).map(|_| noise()).collect();
             total += size;
-            let transactions = if raw.is_empty() {
-                Vec::new()
-            } else {
-                vec![raw.into()]
-            };
-            blocks.specs.push(BlockSpec {
-                timestamp: number as u64,
-                messages: 0,
-                transactions,
-            });
+            let transactions = if raw.is_empty() { Vec::new() } else { vec![raw.into()] };
+            blocks.specs.push(BlockSpec { timestamp: number as u64, messages: 0, transactions });
             blocks.cursors.push(0);
             blocks.bytes.push(total);
         }
@@ -315,10 +271,7 @@ mod tests {
         let blocks = blocks(sizes);
         let (payload, count) = fit(&blocks, &Limits { ratio, ..limits() }, CHAIN).unwrap()?;
         assert!(payload.len() <= if count == 1 { 20_000 } else { 10_000 });
-        assert_eq!(
-            decode(&payload, CHAIN, 0..usize::MAX).unwrap(),
-            blocks.specs[..count]
-        );
+        assert_eq!(decode(&payload, CHAIN, 0..usize::MAX).unwrap(), blocks.specs[..count]);
         Some(count)
     }
 
@@ -329,11 +282,7 @@ mod tests {
             assert_eq!(few, 5, "all fit");
             let many = check(&[1000; 100], ratio).unwrap();
             assert!((8..=9).contains(&many), "{many} blocks of 1,000 bytes in 10,000");
-            assert_eq!(
-                check(&[0; 4096], ratio),
-                Some(4096),
-                "empty blocks cost next to nothing"
-            );
+            assert_eq!(check(&[0; 4096], ratio), Some(4096), "empty blocks cost next to nothing");
         }
     }
 

@@ -15,8 +15,7 @@ use stf::{
 
 use super::{
     BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome, KEPT_TRIE_DEPTH,
-    MAX_TRIE_NODES,
-    state::HeadState,
+    MAX_TRIE_NODES, state::HeadState,
 };
 
 /// A list of transactions shorter than this is not worth spreading over threads.
@@ -255,7 +254,8 @@ impl Chain {
         number: u64,
         events: &mut Vec<ChainEvent>,
     ) -> Result<(), ChainError> {
-        let dropped = (number + 1..=head.header.number).map(|number| load_block(writer, number).map(Arc::new));
+        let dropped =
+            (number + 1..=head.header.number).map(|number| load_block(writer, number).map(Arc::new));
         let dropped: Vec<_> = dropped.collect::<Result<_, _>>()?;
         writer.truncate_above(number)?;
         let header = writer.header(number)?.ok_or(ChainError::Missing { what: "header", number })?;

@@ -214,8 +214,7 @@ impl Chain {
 /// Recovers the transactions of all specs at once, then hands them out block by block.
 fn recover_all(specs: &[Option<BlockSpec>]) -> Vec<Vec<Option<Transaction>>> {
     let of = |spec: &Option<BlockSpec>| spec.as_ref().map_or(0, |spec| spec.transactions.len());
-    let all: Vec<Bytes> =
-        specs.iter().flatten().flat_map(|spec| spec.transactions.iter().cloned()).collect();
+    let all: Vec<Bytes> = specs.iter().flatten().flat_map(|spec| spec.transactions.iter().cloned()).collect();
     let mut recovered = recover(&all).into_iter();
     specs.iter().map(|spec| recovered.by_ref().take(of(spec)).collect()).collect()
 }

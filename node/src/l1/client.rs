@@ -115,11 +115,7 @@ impl From<TransportError> for L1Error {
         match error {
             RpcError::ErrorResp(payload) => {
                 let data = payload.as_revert_data();
-                Self::Refused {
-                    code: payload.code,
-                    message: shorten(&payload.message),
-                    data,
-                }
+                Self::Refused { code: payload.code, message: shorten(&payload.message), data }
             }
             RpcError::Transport(TransportErrorKind::HttpError(error)) => {
                 Self::Unreachable(format!("HTTP status {}: {}", error.status, shorten(&error.body)))
@@ -182,8 +178,7 @@ impl L1Header {
 
     /// Whether a contract may have logs in the block.
     pub fn may_log(&self, address: Address) -> bool {
-        self.logs_bloom
-            .contains_input(BloomInput::Raw(address.as_slice()))
+        self.logs_bloom.contains_input(BloomInput::Raw(address.as_slice()))
     }
 }
 
@@ -205,23 +200,13 @@ pub async fn connect(url: &str, config: &RollupConfig) -> Result<L1Client, Conne
     let (expected, found) = (config.l1_chain_id, client.chain_id);
     let endpoint = client.name.clone();
     if found != expected {
-        return Err(ConnectError::WrongChain {
-            endpoint,
-            expected,
-            found,
-        });
+        return Err(ConnectError::WrongChain { endpoint, expected, found });
     }
     let inbox = config.contracts.inbox;
     match client.provider.get_code_at(inbox).await {
-        Ok(code) if code.is_empty() => Err(ConnectError::NoContract {
-            inbox,
-            chain_id: found,
-        }),
+        Ok(code) if code.is_empty() => Err(ConnectError::NoContract { inbox, chain_id: found }),
         Ok(_) => Ok(client),
-        Err(error) => Err(ConnectError::Unreachable {
-            endpoint,
-            error: error.into(),
-        }),
+        Err(error) => Err(ConnectError::Unreachable { endpoint, error: error.into() }),
     }
 }
 
@@ -246,15 +231,8 @@ impl L1Client {
             })?;
         let provider = RootProvider::new(RpcClient::new_http_with_client(http, url));
         match provider.get_chain_id().await {
-            Ok(chain_id) => Ok(Self {
-                provider,
-                chain_id,
-                name,
-            }),
-            Err(error) => Err(ConnectError::Unreachable {
-                endpoint: name,
-                error: error.into(),
-            }),
+            Ok(chain_id) => Ok(Self { provider, chain_id, name }),
+            Err(error) => Err(ConnectError::Unreachable { endpoint: name, error: error.into() }),
         }
     }
 
@@ -275,11 +253,7 @@ impl L1Client {
 
     /// How often to look for a new block: often on a development chain.
     pub fn default_poll_interval(&self) -> Duration {
-        if DEVNETS.contains(&self.chain_id) {
-            Duration::from_millis(250)
-        } else {
-            Duration::from_secs(3)
-        }
+        if DEVNETS.contains(&self.chain_id) { Duration::from_millis(250) } else { Duration::from_secs(3) }
     }
 
     /// Asks for the chain's id again.
@@ -296,18 +270,13 @@ impl L1Client {
 
     /// A block by number or tag.
     pub async fn header(&self, block: BlockNumberOrTag) -> Result<Option<L1Header>, L1Error> {
-        Ok(self
-            .provider
-            .raw_request("eth_getBlockByNumber".into(), (block, false))
-            .await?)
+        Ok(self.provider.raw_request("eth_getBlockByNumber".into(), (block, false)).await?)
     }
 
     /// Many blocks by number, in the order asked for.
     pub async fn headers(&self, numbers: &[u64]) -> Result<Vec<Option<L1Header>>, L1Error> {
-        let params: Vec<_> = numbers
-            .iter()
-            .map(|number| (BlockNumberOrTag::Number(*number), false))
-            .collect();
+        let params: Vec<_> =
+            numbers.iter().map(|number| (BlockNumberOrTag::Number(*number), false)).collect();
         self.many("eth_getBlockByNumber", &params).await
     }
 
@@ -325,9 +294,7 @@ impl L1Client {
 
     /// Reads from a contract at a block.
     pub async fn view<C: SolCall>(&self, to: Address, call: C, block: BlockId) -> Result<C::Return, L1Error> {
-        let request = TransactionRequest::default()
-            .with_to(to)
-            .with_input(call.abi_encode());
+        let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
         let output = self.provider.call(request).block(block).await?;
         Ok(C::abi_decode_returns(&output)?)
     }

@@ -55,10 +55,7 @@ pub struct FollowerOptions {
 
 impl Default for FollowerOptions {
     fn default() -> Self {
-        Self {
-            poll_interval: None,
-            range: 1000,
-        }
+        Self { poll_interval: None, range: 1000 }
     }
 }
 
@@ -179,13 +176,8 @@ impl Follower {
                 }
                 Ok(step) => {
                     outage.end(&self.client);
-                    self.status
-                        .send_if_modified(|status| !std::mem::replace(&mut status.healthy, true));
-                    if step == Step::Moved {
-                        Duration::ZERO
-                    } else {
-                        self.poll_interval
-                    }
+                    self.status.send_if_modified(|status| !std::mem::replace(&mut status.healthy, true));
+                    if step == Step::Moved { Duration::ZERO } else { self.poll_interval }
                 }
                 Err(error) => {
                     // What was read ahead of the database may be wrong.
@@ -254,11 +246,7 @@ impl Follower {
             true => Some(cursor.hash),
             false => {
                 self.settle().await?;
-                self.chain
-                    .db()
-                    .read()?
-                    .l1_block(head.number())?
-                    .map(|block| block.hash)
+                self.chain.db().read()?.l1_block(head.number())?.map(|block| block.hash)
             }
         };
         match stored {
@@ -278,19 +266,11 @@ impl Follower {
                 break start.saturating_sub(1);
             }
             let bottom = top.saturating_sub(TRACE_STEP - 1).max(start);
-            let rows: Vec<(u64, db::L1Block)> = self
-                .chain
-                .db()
-                .read()?
-                .l1_blocks(bottom..=top)?
-                .collect::<Result<_, _>>()?;
+            let rows: Vec<(u64, db::L1Block)> =
+                self.chain.db().read()?.l1_blocks(bottom..=top)?.collect::<Result<_, _>>()?;
             let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
             let headers = self.headers(&numbers).await?;
-            let same = rows
-                .iter()
-                .zip(&headers)
-                .rev()
-                .find(|((_, row), header)| row.hash == header.hash);
+            let same = rows.iter().zip(&headers).rev().find(|((_, row), header)| row.hash == header.hash);
             match same {
                 Some(((number, _), _)) => break *number,
                 None if bottom == 0 => break 0,
@@ -326,23 +306,13 @@ impl Follower {
         let reader = self.chain.db().read()?;
         let back = 1u64 << self.doubts.min(32);
         let newest = |l1_block: Option<u64>| l1_block.unwrap_or(cursor.number).min(cursor.number);
-        let message = reader
-            .message_count()?
-            .checked_sub(back)
-            .map(|index| reader.message(index));
-        let batch = reader
-            .batch_count()?
-            .checked_sub(back)
-            .map(|index| reader.batch(index));
+        let message = reader.message_count()?.checked_sub(back).map(|index| reader.message(index));
+        let batch = reader.batch_count()?.checked_sub(back).map(|index| reader.batch(index));
         let message = newest(message.transpose()?.flatten().map(|message| message.l1_block));
         let batch = newest(batch.transpose()?.flatten().map(|batch| batch.l1_block));
         drop(reader);
         let start = self.chain.config().l1_start_block;
-        let to = message
-            .min(batch)
-            .max(start)
-            .saturating_sub(1)
-            .max(self.final_block()?);
+        let to = message.min(batch).max(start).saturating_sub(1).max(self.final_block()?);
         warn!(target: TARGET, to, from = cursor.number, "reading the newest L1 records again");
         self.doubts += 1;
         self.doubted = self.doubted.max(cursor.number);
@@ -370,17 +340,10 @@ impl Follower {
         let answers = tokio::try_join!(
             self.client.view(inbox, IInbox::messageCountCall {}, at),
             self.client.view(inbox, IInbox::batchCountCall {}, at),
-            self.client
-                .view(inbox, IInbox::messageAccCall { count: messages }, at),
-            self.client
-                .view(inbox, IInbox::batchAccCall { count: batches }, at),
+            self.client.view(inbox, IInbox::messageAccCall { count: messages }, at),
+            self.client.view(inbox, IInbox::batchAccCall { count: batches }, at),
         );
-        let held = (
-            position.messages,
-            position.batches,
-            position.message_acc,
-            position.batch_acc,
-        );
+        let held = (position.messages, position.batches, position.message_acc, position.batch_acc);
         answers.ok().map(|answers| answers == held)
     }
 
@@ -426,10 +389,7 @@ impl Follower {
         }
         self.settle().await?;
         let reader = self.chain.db().read()?;
-        let place = Place {
-            cursor: reader.l1_cursor()?,
-            position: Position::load(&reader)?,
-        };
+        let place = Place { cursor: reader.l1_cursor()?, position: Position::load(&reader)? };
         self.place = Some(place);
         Ok(place)
     }
@@ -449,9 +409,7 @@ impl Follower {
         };
         let result = applying.await;
         self.applying = None;
-        let applied = result
-            .map_err(|_| FollowError::Gone)
-            .and_then(|result| Ok(result?));
+        let applied = result.map_err(|_| FollowError::Gone).and_then(|result| Ok(result?));
         if applied.is_err() {
             self.place = None;
         }

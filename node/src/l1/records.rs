@@ -123,11 +123,8 @@ pub struct Position {
 impl Position {
     /// Where the records in the database end.
     pub fn load<K: Kind>(reader: &Tx<K>) -> Result<Self, db::Error> {
-        let mut position = Self {
-            messages: reader.message_count()?,
-            batches: reader.batch_count()?,
-            ..Self::default()
-        };
+        let mut position =
+            Self { messages: reader.message_count()?, batches: reader.batch_count()?, ..Self::default() };
         if let Some(last) = position.messages.checked_sub(1)
             && let Some(message) = reader.message(last)?
         {
@@ -152,20 +149,11 @@ impl Position {
     ) -> Result<Message, Mismatch> {
         let what = "message";
         if index != self.messages {
-            return Err(Mismatch::Index {
-                what,
-                expected: self.messages,
-                found: index,
-            });
+            return Err(Mismatch::Index { what, expected: self.messages, found: index });
         }
         let expected = accumulate(self.message_acc, header);
         if let Some(found) = acc.filter(|found| *found != expected) {
-            return Err(Mismatch::Accumulator {
-                what,
-                index,
-                expected,
-                found,
-            });
+            return Err(Mismatch::Accumulator { what, index, expected, found });
         }
         let header =
             MessageHeader::decode(header).map_err(|error| Mismatch::Header { what, index, error })?;
@@ -174,40 +162,23 @@ impl Position {
         }
         self.messages += 1;
         self.message_acc = expected;
-        Ok(Message {
-            header,
-            data,
-            acc: expected,
-        })
+        Ok(Message { header, data, acc: expected })
     }
 
     fn batch(&mut self, index: u64, acc: B256, header: &[u8]) -> Result<BatchHeader, Mismatch> {
         let what = "batch";
         if index != self.batches {
-            return Err(Mismatch::Index {
-                what,
-                expected: self.batches,
-                found: index,
-            });
+            return Err(Mismatch::Index { what, expected: self.batches, found: index });
         }
         let expected = accumulate(self.batch_acc, header);
         if acc != expected {
-            return Err(Mismatch::Accumulator {
-                what,
-                index,
-                expected,
-                found: acc,
-            });
+            return Err(Mismatch::Accumulator { what, index, expected, found: acc });
         }
         let header = BatchHeader::decode(header).map_err(|error| Mismatch::Header { what, index, error })?;
         let next = self.last_block.saturating_add(1);
         if header.first_block != next {
             let what = "first block of a batch";
-            return Err(Mismatch::Index {
-                what,
-                expected: next,
-                found: header.first_block,
-            });
+            return Err(Mismatch::Index { what, expected: next, found: header.first_block });
         }
         let ends = self.message_end..=self.messages;
         if !(1..=MAX_BLOCKS_PER_BATCH).contains(&header.block_count) || !ends.contains(&header.message_end) {
@@ -261,27 +232,18 @@ impl Entry {
 pub(super) fn entries(logs: &[Log], inbox: Address, portal: Address) -> Result<Vec<Entry>, Mismatch> {
     let mut entries: Vec<Entry> = Vec::with_capacity(logs.len());
     for log in logs {
-        let (Some(block), Some(block_hash), Some(index), Some(tx), false) = (
-            log.block_number,
-            log.block_hash,
-            log.log_index,
-            log.transaction_hash,
-            log.removed,
-        ) else {
+        let (Some(block), Some(block_hash), Some(index), Some(tx), false) =
+            (log.block_number, log.block_hash, log.log_index, log.transaction_hash, log.removed)
+        else {
             return Err(Mismatch::NotInBlock);
         };
         let malformed = Mismatch::Log { number: block, index };
-        if entries
-            .last()
-            .is_some_and(|before| (before.block, before.index) >= (block, index))
-        {
+        if entries.last().is_some_and(|before| (before.block, before.index) >= (block, index)) {
             return Err(malformed);
         }
         let topic = log.topic0().copied().unwrap_or_default();
         let record = if log.address() == inbox && topic == MessageEnqueued::SIGNATURE_HASH {
-            MessageEnqueued::decode_log_data(log.data())
-                .ok()
-                .map(Record::Message)
+            MessageEnqueued::decode_log_data(log.data()).ok().map(Record::Message)
         } else if log.address() == inbox && topic == BatchAppended::SIGNATURE_HASH {
             BatchAppended::decode_log_data(log.data()).ok().map(Record::Batch)
         } else if log.address() == portal && topic == TransactionDeposited::SIGNATURE_HASH {
@@ -290,13 +252,7 @@ pub(super) fn entries(logs: &[Log], inbox: Address, portal: Address) -> Result<V
             None
         };
         let record = record.ok_or(malformed)?;
-        entries.push(Entry {
-            block,
-            block_hash,
-            index,
-            tx,
-            record,
-        });
+        entries.push(Entry { block, block_hash, index, tx, record });
     }
     Ok(entries)
 }
@@ -313,11 +269,7 @@ pub(super) fn events(
     for (at, entry) in entries.iter().enumerate() {
         let (number, index) = (entry.block, entry.index);
         if entry.block_hash != block_hash {
-            return Err(Mismatch::BlockHash {
-                number,
-                expected: block_hash,
-                found: entry.block_hash,
-            });
+            return Err(Mismatch::BlockHash { number, expected: block_hash, found: entry.block_hash });
         }
         match &entry.record {
             Record::Message(event) => {
@@ -335,11 +287,7 @@ pub(super) fn events(
                     }
                     _ => None,
                 };
-                events.push(InboxEvent::Message {
-                    index: event.index,
-                    message,
-                    client_hash,
-                });
+                events.push(InboxEvent::Message { index: event.index, message, client_hash });
             }
             Record::Batch(event) => {
                 let info = position.message(event.infoIndex, None, &event.infoHeader, Vec::new())?;
@@ -352,10 +300,7 @@ pub(super) fn events(
                 let payload = payload
                     .filter(|payload| payload.len() as u64 == header.payload_length)
                     .filter(|payload| chunk_hash(payload) == header.data_hash)
-                    .ok_or(Mismatch::Data {
-                        what: "batch",
-                        index: event.index,
-                    })?;
+                    .ok_or(Mismatch::Data { what: "batch", index: event.index })?;
                 events.push(InboxEvent::Batch {
                     index: event.index,
                     header,

@@ -71,13 +71,7 @@ impl TxManager {
     /// A manager for a key. There should be no other for it on this chain.
     pub fn new(client: L1Client, signer: PrivateKeySigner, options: TxOptions) -> Arc<Self> {
         let poll_interval = options.poll_interval.unwrap_or(client.default_poll_interval());
-        Arc::new(Self {
-            client,
-            signer,
-            options,
-            poll_interval,
-            left: Mutex::new(None),
-        })
+        Arc::new(Self { client, signer, options, poll_interval, left: Mutex::new(None) })
     }
 
     /// The account that sends.
@@ -130,10 +124,8 @@ impl TxManager {
     async fn next_nonce(&self, left: Option<u64>) -> Result<u64, SendError> {
         let deadline = Instant::now() + self.options.resend_after;
         loop {
-            let (latest, pending) = tokio::join!(
-                self.nonce(BlockNumberOrTag::Latest),
-                self.nonce(BlockNumberOrTag::Pending)
-            );
+            let (latest, pending) =
+                tokio::join!(self.nonce(BlockNumberOrTag::Latest), self.nonce(BlockNumberOrTag::Pending));
             let latest = latest?;
             // Endpoints without the tag `pending` have no say.
             let pending = pending.unwrap_or(latest);
@@ -150,10 +142,7 @@ impl TxManager {
 
     async fn nonce(&self, block: BlockNumberOrTag) -> Result<u64, L1Error> {
         let provider = self.client.provider();
-        Ok(provider
-            .get_transaction_count(self.address())
-            .block_id(BlockId::Number(block))
-            .await?)
+        Ok(provider.get_transaction_count(self.address()).block_id(BlockId::Number(block)).await?)
     }
 
     async fn estimate(&self, request: &TxRequest) -> Result<u64, SendError> {
@@ -162,12 +151,7 @@ impl TxManager {
             .with_to(request.to)
             .with_input(request.data.clone())
             .with_value(request.value);
-        let estimate = self
-            .client
-            .provider()
-            .estimate_gas(call)
-            .block(BlockId::latest())
-            .await;
+        let estimate = self.client.provider().estimate_gas(call).block(BlockId::latest()).await;
         let gas = estimate.map_err(|error| self.refused(error.into()))?;
         let margin = gas.saturating_mul(self.options.gas_margin_percent) / 100;
         Ok(gas.saturating_add(margin).min(gas.max(MAX_TX_GAS)))
@@ -175,26 +159,18 @@ impl TxManager {
 
     fn refused(&self, error: L1Error) -> SendError {
         if error.message().contains("insufficient funds") {
-            return SendError::Funds {
-                account: self.address(),
-                reason: error.to_string(),
-            };
+            return SendError::Funds { account: self.address(), reason: error.to_string() };
         }
         match error.revert_data() {
-            Some(data) => SendError::WouldRevert {
-                reason: error.to_string(),
-                data,
-            },
+            Some(data) => SendError::WouldRevert { reason: error.to_string(), data },
             None => SendError::Endpoint(error),
         }
     }
 
     /// What a transaction should pay now: room for the base fee to double.
     async fn market_fees(&self) -> Result<Fees, L1Error> {
-        let (head, tip) = tokio::join!(
-            self.client.head(),
-            self.client.provider().get_max_priority_fee_per_gas()
-        );
+        let (head, tip) =
+            tokio::join!(self.client.head(), self.client.provider().get_max_priority_fee_per_gas());
         let tip = tip.unwrap_or(DEFAULT_TIP).max(self.options.min_tip);
         let max_fee = head?.base_fee().saturating_mul(2).saturating_add(tip);
         Ok(Fees { max_fee, tip })
@@ -230,10 +206,7 @@ impl TxManager {
                 Ok(Outcome::Gap { missing }) => {
                     gaps += 1;
                     if gaps >= GAP_AFTER {
-                        return Err(SendError::Gap {
-                            nonce: flight.nonce,
-                            missing,
-                        });
+                        return Err(SendError::Gap { nonce: flight.nonce, missing });
                     }
                     continue;
                 }
@@ -251,10 +224,7 @@ impl TxManager {
             let waited = started.elapsed();
             if waited >= self.options.timeout {
                 let hash = flight.sent.last().map(|(hash, _)| *hash).unwrap_or_default();
-                return Err(SendError::Stuck {
-                    hash,
-                    seconds: waited.as_secs(),
-                });
+                return Err(SendError::Stuck { hash, seconds: waited.as_secs() });
             }
             if flight.sent_at.elapsed() >= self.options.resend_after {
                 flight.sent_at = Instant::now();
@@ -273,11 +243,7 @@ impl TxManager {
         if next < flight.nonce {
             // Usually the earlier ones wait for a block again, like this one.
             let missing = self.nonce(BlockNumberOrTag::Pending).await?;
-            return Ok(if missing < flight.nonce {
-                Outcome::Gap { missing }
-            } else {
-                Outcome::Waiting
-            });
+            return Ok(if missing < flight.nonce { Outcome::Gap { missing } } else { Outcome::Waiting });
         }
         for (hash, _) in flight.sent.iter().rev() {
             let Some(receipt) = self.client.provider().get_transaction_receipt(*hash).await? else {
@@ -290,21 +256,13 @@ impl TxManager {
             let confirmations = (head + 1).saturating_sub(block).max(1);
             return Ok(Outcome::Included(Box::new(receipt), confirmations));
         }
-        Ok(if next > flight.nonce {
-            Outcome::NonceTaken
-        } else {
-            Outcome::Waiting
-        })
+        Ok(if next > flight.nonce { Outcome::NonceTaken } else { Outcome::Waiting })
     }
 
     /// After a reorg: would the transaction still work?
     async fn check_again(&self, flight: &Flight, hash: B256) -> Result<(), SendError> {
-        let request = TxRequest {
-            to: flight.to,
-            data: flight.data.clone(),
-            value: flight.value,
-            gas_limit: None,
-        };
+        let request =
+            TxRequest { to: flight.to, data: flight.data.clone(), value: flight.value, gas_limit: None };
         match self.estimate(&request).await {
             Err(SendError::WouldRevert { reason, .. }) => Err(SendError::Dropped { hash, reason }),
             Err(SendError::Funds { reason, .. }) => Err(SendError::Dropped { hash, reason }),
@@ -352,10 +310,7 @@ impl TxManager {
         for _ in 0..30 {
             let (hash, raw) = self.sign(flight)?;
             flight.sent_at = Instant::now();
-            *left = Some(Left {
-                nonce: flight.nonce,
-                fees: flight.fees,
-            });
+            *left = Some(Left { nonce: flight.nonce, fees: flight.fees });
             let sent = self.client.provider().send_raw_transaction(&raw).await;
             let Err(error) = sent.map_err(L1Error::from) else {
                 flight.sent.push((hash, raw));

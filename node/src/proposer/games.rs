@@ -44,13 +44,7 @@ pub(super) struct Games {
 
 impl Games {
     pub(super) const fn new(txs: Arc<TxManager>, contracts: Contracts) -> Self {
-        Self {
-            txs,
-            contracts,
-            seen: None,
-            open: Vec::new(),
-            newest: None,
-        }
+        Self { txs, contracts, seen: None, open: Vec::new(), newest: None }
     }
 
     /// The own game about the highest block.
@@ -66,10 +60,7 @@ impl Games {
     pub(super) async fn discover(&mut self, head: &L1Header) -> Result<(), L1Error> {
         let at = BlockId::hash(head.hash);
         let factory = self.contracts.dispute_game_factory;
-        let count = self
-            .client()
-            .view(factory, IDisputeGameFactory::gameCountCall {}, at)
-            .await?;
+        let count = self.client().view(factory, IDisputeGameFactory::gameCountCall {}, at).await?;
         let count: u64 = count.saturating_to();
         // Fewer than before: a reorg took games away, and others may come in their place.
         if self.seen.is_some_and(|seen| seen > count) {
@@ -77,22 +68,15 @@ impl Games {
         }
         let from = self.seen.unwrap_or(count.saturating_sub(DISCOVERY));
         for index in from..count {
-            let call = IDisputeGameFactory::gameAtIndexCall {
-                index: U256::from(index),
-            };
+            let call = IDisputeGameFactory::gameAtIndexCall { index: U256::from(index) };
             let address = self.client().view(factory, call, at).await?.game;
             let (proposer, l2_block, created_at) = tokio::try_join!(
                 self.client().view(address, IDisputeGame::proposerCall {}, at),
-                self.client()
-                    .view(address, IDisputeGame::l2SequenceNumberCall {}, at),
+                self.client().view(address, IDisputeGame::l2SequenceNumberCall {}, at),
                 self.client().view(address, IDisputeGame::createdAtCall {}, at),
             )?;
             if proposer == self.txs.address() {
-                let game = Game {
-                    address,
-                    l2_block: l2_block.saturating_to(),
-                    created_at,
-                };
+                let game = Game { address, l2_block: l2_block.saturating_to(), created_at };
                 if self.newest.is_none_or(|newest| newest.l2_block <= game.l2_block) {
                     self.newest = Some(game);
                 }
@@ -118,16 +102,13 @@ impl Games {
             }
             let (status, resolvable_at, credit) = tokio::try_join!(
                 self.client().view(game.address, IDisputeGame::statusCall {}, at),
-                self.client()
-                    .view(game.address, IDisputeGame::expectedResolutionCall {}, at),
-                self.client()
-                    .view(game.address, IDisputeGame::creditCall { recipient: me }, at),
+                self.client().view(game.address, IDisputeGame::expectedResolutionCall {}, at),
+                self.client().view(game.address, IDisputeGame::creditCall { recipient: me }, at),
             )?;
             match status {
                 GameStatus::IN_PROGRESS => {
                     if head.timestamp() >= resolvable_at {
-                        self.send(game.address, IDisputeGame::resolveCall {}.abi_encode())
-                            .await?;
+                        self.send(game.address, IDisputeGame::resolveCall {}.abi_encode()).await?;
                         info!(target: TARGET, l2_block = game.l2_block, game = %game.address, "resolved a game");
                     }
                     continue;
@@ -157,8 +138,7 @@ impl Games {
         metrics::gauge!("proposer_open_games").set(self.open.len() as f64);
         if let Some(game) = best {
             let call = IAnchorStateRegistry::setAnchorStateCall { game: game.address };
-            self.send(self.contracts.anchor_state_registry, call.abi_encode())
-                .await?;
+            self.send(self.contracts.anchor_state_registry, call.abi_encode()).await?;
             metrics::gauge!("proposer_anchor_block").set(game.l2_block as f64);
             info!(target: TARGET, l2_block = game.l2_block, "moved the anchor");
         }
@@ -186,8 +166,7 @@ impl Games {
                 IAnchorStateRegistry::isGameClaimValidCall { game: game.address },
                 at
             ),
-            self.client()
-                .view(registry, IAnchorStateRegistry::pausedCall {}, at),
+            self.client().view(registry, IAnchorStateRegistry::pausedCall {}, at),
         )?;
         Ok(valid && !paused)
     }
@@ -197,20 +176,13 @@ impl Games {
         let registry = self.contracts.anchor_state_registry;
         let (status, blacklisted) = tokio::try_join!(
             self.client().view(game, IDisputeGame::statusCall {}, at),
-            self.client()
-                .view(registry, IAnchorStateRegistry::isGameBlacklistedCall { game }, at),
+            self.client().view(registry, IAnchorStateRegistry::isGameBlacklistedCall { game }, at),
         )?;
         Ok(!blacklisted && status != GameStatus::CHALLENGER_WINS)
     }
 
     async fn send(&self, to: Address, data: Vec<u8>) -> Result<(), ProposeError> {
-        self.txs
-            .send(TxRequest {
-                to,
-                data: Bytes::from(data),
-                ..TxRequest::default()
-            })
-            .await?;
+        self.txs.send(TxRequest { to, data: Bytes::from(data), ..TxRequest::default() }).await?;
         Ok(())
     }
 }

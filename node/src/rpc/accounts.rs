@@ -22,9 +22,7 @@ impl Rpc {
         address: Address,
         block: Option<BlockId>,
     ) -> Result<U256, RpcError> {
-        Ok(self
-            .account_at(address, block)?
-            .map_or(U256::ZERO, |account| account.balance))
+        Ok(self.account_at(address, block)?.map_or(U256::ZERO, |account| account.balance))
     }
 
     pub(crate) async fn transaction_count(
@@ -37,19 +35,14 @@ impl Rpc {
                 return Ok(U64::from(nonce));
             }
             if let Some(forward) = &self.forward {
-                let asked = forward
-                    .request("eth_getTransactionCount", &(address, "pending"))
-                    .await;
+                let asked = forward.request("eth_getTransactionCount", &(address, "pending")).await;
                 // Without the sequencer, what is in blocks is all there is to count.
                 if let Ok(nonce) = asked {
                     return Ok(nonce);
                 }
             }
         }
-        Ok(U64::from(
-            self.account_at(address, block)?
-                .map_or(0, |account| account.nonce),
-        ))
+        Ok(U64::from(self.account_at(address, block)?.map_or(0, |account| account.nonce)))
     }
 
     pub(crate) async fn code(
@@ -72,9 +65,7 @@ impl Rpc {
         block: Option<BlockId>,
     ) -> Result<B256, RpcError> {
         let view = self.state(block)?;
-        let value = view
-            .at()?
-            .storage(&keccak256(address), &keccak256(slot.as_b256()))?;
+        let value = view.at()?.storage(&keccak256(address), &keccak256(slot.as_b256()))?;
         Ok(value.into())
     }
 
@@ -145,11 +136,7 @@ impl Rpc {
                     EMPTY_ROOT => Vec::new(),
                     _ => storage.proof(&state, Some(&hashed), slot.as_slice())?,
                 };
-                Ok(EIP1186StorageProof {
-                    key,
-                    value: state.storage(&hashed, &slot)?,
-                    proof,
-                })
+                Ok(EIP1186StorageProof { key, value: state.storage(&hashed, &slot)?, proof })
             })
             .collect::<Result<_, RpcError>>()?;
         Ok(EIP1186AccountProofResponse {
@@ -169,9 +156,5 @@ impl Rpc {
 }
 
 /// What an account is that does not exist.
-const EMPTY: Account = Account {
-    nonce: 0,
-    balance: U256::ZERO,
-    storage_root: EMPTY_ROOT,
-    code_hash: KECCAK256_EMPTY,
-};
+const EMPTY: Account =
+    Account { nonce: 0, balance: U256::ZERO, storage_root: EMPTY_ROOT, code_hash: KECCAK256_EMPTY };

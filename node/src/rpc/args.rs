@@ -25,10 +25,7 @@ impl Args {
             Some(text) => serde_json::from_str(text)
                 .map_err(|error| RpcError::invalid(format!("parameters must be an array: {error}")))?,
         };
-        Ok(Self {
-            values: values.into_iter(),
-            index: 0,
-        })
+        Ok(Self { values: values.into_iter(), index: 0 })
     }
 
     /// The next parameter, which must be there.
@@ -63,10 +60,7 @@ mod tests {
     fn texts_are_those_of_geth() {
         let text = |error: RpcError| error.to_string();
         let mut none = Args::new(&Params::new(None)).unwrap();
-        assert_eq!(
-            text(none.required::<u64>().unwrap_err()),
-            "missing value for required argument 0"
-        );
+        assert_eq!(text(none.required::<u64>().unwrap_err()), "missing value for required argument 0");
         let mut bad = Args::new(&Params::new(Some(r#"[null, "0x12"]"#))).unwrap();
         assert_eq!(bad.optional::<u64>().unwrap(), None);
         assert!(text(bad.required::<Address>().unwrap_err()).starts_with("invalid argument 1: "));

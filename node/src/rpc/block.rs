@@ -55,15 +55,8 @@ impl Block {
                 first
             })
             .collect();
-        let fees = block
-            .transactions
-            .first()
-            .and_then(|tx| l1_fees(tx.envelope().input()));
-        Self {
-            block,
-            first_logs,
-            fees,
-        }
+        let fees = block.transactions.first().and_then(|tx| l1_fees(tx.envelope().input()));
+        Self { block, first_logs, fees }
     }
 
     /// Reads a block from the database.
@@ -73,18 +66,11 @@ impl Block {
         };
         let hash = header.seal();
         let transactions = reader.transactions(number)?.unwrap_or_default();
-        let transactions = transactions
-            .into_iter()
-            .map(|tx| decode(tx.raw, tx.sender))
-            .collect::<Result<_, _>>()?;
+        let transactions =
+            transactions.into_iter().map(|tx| decode(tx.raw, tx.sender)).collect::<Result<_, _>>()?;
         let receipts = reader.receipts(number)?.unwrap_or_default();
         let receipts = receipts.into_iter().map(|receipt| receipt.receipt).collect();
-        let block = ChainBlock {
-            header: header.into_inner(),
-            hash,
-            transactions,
-            receipts,
-        };
+        let block = ChainBlock { header: header.into_inner(), hash, transactions, receipts };
         Ok(Some(Arc::new(Self::new(Arc::new(block)))))
     }
 
@@ -98,11 +84,8 @@ impl Block {
 
     /// Gas that the transaction at `index` used.
     pub(crate) fn gas_used(&self, index: usize) -> u64 {
-        let up_to = |index: usize| {
-            self.receipts
-                .get(index)
-                .map_or(0, |receipt| receipt.cumulative_gas_used())
-        };
+        let up_to =
+            |index: usize| self.receipts.get(index).map_or(0, |receipt| receipt.cumulative_gas_used());
         up_to(index).saturating_sub(index.checked_sub(1).map_or(0, up_to))
     }
 
@@ -124,9 +107,7 @@ impl Block {
     pub(crate) fn rpc_block(&self, full: bool) -> RpcBlock {
         let transactions = match full {
             true => BlockTransactions::Full(
-                (0..self.transactions.len())
-                    .filter_map(|index| self.transaction(index))
-                    .collect(),
+                (0..self.transactions.len()).filter_map(|index| self.transaction(index)).collect(),
             ),
             false => BlockTransactions::Hashes(self.transactions.iter().map(Transaction::hash).collect()),
         };
@@ -157,10 +138,7 @@ impl Block {
             _ => OpDepositInfo::default(),
         };
         let recovered = Recovered::new_unchecked(tx.envelope().clone(), tx.sender());
-        Some(RpcTransaction::from_transaction(
-            recovered,
-            OpTransactionInfo { inner, deposit_meta },
-        ))
+        Some(RpcTransaction::from_transaction(recovered, OpTransactionInfo { inner, deposit_meta }))
     }
 
     /// The receipt of the transaction at `index` as clients read it.
@@ -197,29 +175,19 @@ impl Block {
             Some(fees) if !envelope.is_deposit() => l1_fields(fees, tx.encoded()),
             _ => L1Fields::default(),
         };
-        Some(OpTransactionReceipt {
-            inner,
-            l1_block_info,
-            op_gas_refund: None,
-        })
+        Some(OpTransactionReceipt { inner, l1_block_info, op_gas_refund: None })
     }
 
     /// All receipts as clients read them.
     pub(crate) fn all_receipts(&self) -> Vec<OpTransactionReceipt> {
-        (0..self.receipts.len())
-            .filter_map(|index| self.receipt(index))
-            .collect()
+        (0..self.receipts.len()).filter_map(|index| self.receipt(index)).collect()
     }
 
     /// The logs of the transaction at `index`; `removed` says that the block is no longer part of the chain.
     pub(crate) fn logs(&self, index: usize, removed: bool) -> impl Iterator<Item = Log> + '_ {
         let hash = self.transactions.get(index).map(Transaction::hash);
         let first = self.first_logs.get(index).copied().unwrap_or_default();
-        let logs = self
-            .receipts
-            .get(index)
-            .map(|receipt| receipt.logs())
-            .unwrap_or_default();
+        let logs = self.receipts.get(index).map(|receipt| receipt.logs()).unwrap_or_default();
         logs.iter().zip(first..).map(move |(log, log_index)| Log {
             inner: log.clone(),
             block_hash: Some(self.hash),
@@ -256,22 +224,11 @@ impl Block {
 /// A header as clients read it. `body` is the length of its transactions' encodings, where it is known.
 pub(crate) fn rpc_header(header: Header, hash: B256, body: Option<usize>) -> RpcHeader {
     let size = body.map(|body| {
-        let list = |payload| {
-            alloy::rlp::Header {
-                list: true,
-                payload_length: payload,
-            }
-            .length_with_payload()
-        };
+        let list = |payload| alloy::rlp::Header { list: true, payload_length: payload }.length_with_payload();
         // The lists of uncles and withdrawals are empty.
         U256::from(list(header.length() + list(body) + 2))
     });
-    RpcHeader {
-        hash,
-        inner: header,
-        total_difficulty: Some(U256::ZERO),
-        size,
-    }
+    RpcHeader { hash, inner: header, total_difficulty: Some(U256::ZERO), size }
 }
 
 /// A transaction that waits in the pool, as clients read it.

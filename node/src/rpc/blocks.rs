@@ -47,8 +47,7 @@ impl Rpc {
         {
             return Ok(Some(block.rpc_block(full)));
         }
-        self.heavy(move |rpc| Ok(rpc.block(number)?.map(|block| block.rpc_block(full))))
-            .await
+        self.heavy(move |rpc| Ok(rpc.block(number)?.map(|block| block.rpc_block(full)))).await
     }
 
     pub(crate) async fn header_by_number(
@@ -69,26 +68,21 @@ impl Rpc {
         let Some(number) = self.existing(block)? else {
             return Ok(None);
         };
-        self.heavy(move |rpc| Ok(rpc.block(number)?.map(|block| block.all_receipts())))
-            .await
+        self.heavy(move |rpc| Ok(rpc.block(number)?.map(|block| block.all_receipts()))).await
     }
 
     pub(crate) async fn transaction_count_by_number(
         self: Arc<Self>,
         number: BlockNumberOrTag,
     ) -> Result<Option<U64>, RpcError> {
-        Ok(self
-            .block_by_id(number.into())?
-            .map(|block| U64::from(block.transactions.len())))
+        Ok(self.block_by_id(number.into())?.map(|block| U64::from(block.transactions.len())))
     }
 
     pub(crate) async fn transaction_count_by_hash(
         self: Arc<Self>,
         hash: B256,
     ) -> Result<Option<U64>, RpcError> {
-        Ok(self
-            .block_by_id(hash.into())?
-            .map(|block| U64::from(block.transactions.len())))
+        Ok(self.block_by_id(hash.into())?.map(|block| U64::from(block.transactions.len())))
     }
 
     pub(crate) async fn uncle_count_by_number(

@@ -42,10 +42,7 @@ impl Rpc {
         overrides: Option<BlockOverrides>,
     ) -> Result<Bytes, RpcError> {
         let height = self.height(block)?;
-        let overrides = Overrides {
-            state,
-            block: overrides,
-        };
+        let overrides = Overrides { state, block: overrides };
         self.heavy(move |rpc| {
             let site = rpc.call_site(height, overrides)?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
@@ -64,12 +61,8 @@ impl Rpc {
         overrides: Option<BlockOverrides>,
     ) -> Result<U64, RpcError> {
         let height = self.height(block)?;
-        let overrides = Overrides {
-            state,
-            block: overrides,
-        };
-        self.heavy(move |rpc| Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?)))
-            .await
+        let overrides = Overrides { state, block: overrides };
+        self.heavy(move |rpc| Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?))).await
     }
 
     pub(crate) async fn create_access_list(
@@ -97,18 +90,11 @@ impl Rpc {
 /// The least gas limit with which a call succeeds, as geth searches for it.
 pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u64, RpcError> {
     let most = site.block.gas_limit.min(GAS_CAP);
-    let wanted = request
-        .gas
-        .filter(|gas| *gas >= TRANSFER_GAS)
-        .unwrap_or(most)
-        .min(most);
+    let wanted = request.gas.filter(|gas| *gas >= TRANSFER_GAS).unwrap_or(most).min(most);
     let high = affordable(&site, &request, wanted)?;
     let is_transfer = is_plain_transfer(&site, &request)?;
     let tx = call_tx(&request, &site.state, site.chain_id, high)?;
-    let mut search = Search {
-        evm: site.evm((), is_free(&request)),
-        tx,
-    };
+    let mut search = Search { evm: site.evm((), is_free(&request)), tx };
     if is_transfer && let Ok(Some(_)) = search.try_with(TRANSFER_GAS.min(high)) {
         return Ok(TRANSFER_GAS);
     }
@@ -154,12 +140,7 @@ fn affordable(site: &CallSite, request: &TransactionRequest, wanted: u64) -> Res
         return Ok(wanted);
     }
     let sender = request.from.unwrap_or_default();
-    let balance = site
-        .state
-        .basic_ref(sender)
-        .map_err(RpcError::internal)?
-        .unwrap_or_default()
-        .balance;
+    let balance = site.state.basic_ref(sender).map_err(RpcError::internal)?.unwrap_or_default().balance;
     let value = request.value.unwrap_or_default();
     let left = balance
         .checked_sub(value)
@@ -246,9 +227,5 @@ fn access_list(site: CallSite, mut request: TransactionRequest) -> Result<Access
         Some(ExecutionResult::Success { gas, .. }) => (gas.tx_gas_used(), None),
         None => (0, None),
     };
-    Ok(AccessListResult {
-        access_list: list,
-        gas_used: U256::from(gas_used),
-        error,
-    })
+    Ok(AccessListResult { access_list: list, gas_used: U256::from(gas_used), error })
 }

@@ -36,9 +36,7 @@ pub(crate) struct Rpc {
 
 impl Rpc {
     pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>) -> Self {
-        let turns = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .max(LEAST_TURNS);
+        let turns = std::thread::available_parallelism().map_or(1, usize::from).max(LEAST_TURNS);
         Self {
             chain,
             pool,
@@ -106,8 +104,7 @@ impl Rpc {
 
     /// The height at which a state is asked for; the latest if nothing is said.
     pub(crate) fn height(&self, block: Option<BlockId>) -> Result<u64, RpcError> {
-        self.existing(block.unwrap_or_default())?
-            .ok_or(RpcError::HeaderNotFound)
+        self.existing(block.unwrap_or_default())?.ok_or(RpcError::HeaderNotFound)
     }
 
     /// The state that is asked for; the latest if nothing is said.

@@ -77,9 +77,7 @@ impl Rpc {
         block: BlockId,
         options: GethDebugTracingOptions,
     ) -> Result<Vec<TraceResult>, RpcError> {
-        let number = self
-            .existing(block)?
-            .ok_or_else(|| RpcError::refused("block not found"))?;
+        let number = self.existing(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
         self.heavy(move |rpc| {
             let block = rpc.block(number)?.ok_or(RpcError::HeaderNotFound)?;
             if block.number() == 0 {
@@ -89,10 +87,7 @@ impl Rpc {
             let mut replay = Replay::new(rpc, &block, &options)?;
             let traces = block.transactions.iter().enumerate().map(|(index, tx)| {
                 let result = replay.trace(index)?;
-                Ok(TraceResult::Success {
-                    result,
-                    tx_hash: Some(tx.hash()),
-                })
+                Ok(TraceResult::Success { result, tx_hash: Some(tx.hash()) })
             });
             traces.collect()
         })
@@ -111,13 +106,7 @@ impl Rpc {
             let (state, overrides): (Option<StateOverride>, Option<BlockOverrides>) =
                 (options.state_overrides, options.block_overrides);
             let tracing = options.tracing_options;
-            let site = rpc.call_site(
-                height,
-                Overrides {
-                    state,
-                    block: overrides,
-                },
-            )?;
+            let site = rpc.call_site(height, Overrides { state, block: overrides })?;
             let mut gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             if tracing.tracer.is_none() {
                 gas = gas.min(MAX_STEP_TRACE_GAS);
@@ -130,28 +119,18 @@ impl Rpc {
     }
 
     pub(crate) async fn raw_header(self: Arc<Self>, block: BlockId) -> Result<Bytes, RpcError> {
-        let block = self
-            .block_by_id(block)?
-            .ok_or_else(|| RpcError::refused("header not found"))?;
+        let block = self.block_by_id(block)?.ok_or_else(|| RpcError::refused("header not found"))?;
         Ok(alloy::rlp::encode(&block.header).into())
     }
 
     pub(crate) async fn raw_block(self: Arc<Self>, block: BlockId) -> Result<Bytes, RpcError> {
-        let block = self
-            .block_by_id(block)?
-            .ok_or_else(|| RpcError::refused("block not found"))?;
+        let block = self.block_by_id(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
         Ok(encode_block(&block))
     }
 
     pub(crate) async fn raw_receipts(self: Arc<Self>, block: BlockId) -> Result<Vec<Bytes>, RpcError> {
-        let block = self
-            .block_by_id(block)?
-            .ok_or_else(|| RpcError::refused("block not found"))?;
-        Ok(block
-            .receipts
-            .iter()
-            .map(|receipt| receipt.encoded_2718().into())
-            .collect())
+        let block = self.block_by_id(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
+        Ok(block.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect())
     }
 }
 
@@ -167,20 +146,12 @@ fn encode_block(block: &Block) -> Bytes {
     }
     let mut body = Vec::new();
     block.header.encode(&mut body);
-    alloy::rlp::Header {
-        list: true,
-        payload_length: transactions.len(),
-    }
-    .encode(&mut body);
+    alloy::rlp::Header { list: true, payload_length: transactions.len() }.encode(&mut body);
     body.extend_from_slice(&transactions);
     // Two empty lists.
     body.extend_from_slice(&[alloy::rlp::EMPTY_LIST_CODE; 2]);
     let mut out = Vec::with_capacity(body.len() + 4);
-    alloy::rlp::Header {
-        list: true,
-        payload_length: body.len(),
-    }
-    .encode(&mut out);
+    alloy::rlp::Header { list: true, payload_length: body.len() }.encode(&mut out);
     out.extend_from_slice(&body);
     out.into()
 }
@@ -221,10 +192,8 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn new(rpc: &Rpc, block: &'a Block, options: &GethDebugTracingOptions) -> Result<Self, RpcError> {
-        let parent = block
-            .number()
-            .checked_sub(1)
-            .ok_or_else(|| RpcError::refused("genesis is not traceable"))?;
+        let parent =
+            block.number().checked_sub(1).ok_or_else(|| RpcError::refused("genesis is not traceable"))?;
         let inspector = tracer(options.clone())?;
         let context: OpContext<CallState> = Context::op()
             .with_db(CacheDB::new(StoredState(rpc.state_at(parent)?)))
@@ -234,19 +203,15 @@ impl<'a> Replay<'a> {
         let mut evm = context.build_op_with_inspector(inspector);
         // As the block began (EIP-2935).
         let hash = Bytes::copy_from_slice(block.header.parent_hash.as_slice());
-        evm.system_call_one_with_caller(SYSTEM_ADDRESS, HISTORY_STORAGE_ADDRESS, hash)
-            .map_err(refusal)?;
+        evm.system_call_one_with_caller(SYSTEM_ADDRESS, HISTORY_STORAGE_ADDRESS, hash).map_err(refusal)?;
         let changes = evm.finalize();
         evm.0.ctx.db_mut().commit(changes);
         Ok(Self { block, evm })
     }
 
     fn tx(&self, index: usize) -> Result<OpTransaction<TxEnv>, RpcError> {
-        let tx = self
-            .block
-            .transactions
-            .get(index)
-            .ok_or_else(|| RpcError::refused("transaction not found"))?;
+        let tx =
+            self.block.transactions.get(index).ok_or_else(|| RpcError::refused("transaction not found"))?;
         Ok(tx.to_evm())
     }
 
@@ -281,10 +246,7 @@ fn run(
         error => refusal(error),
     })?;
     let block = evm.0.ctx.block.clone();
-    let trace = evm
-        .0
-        .inspector
-        .get_result(context, &tx, &block, &result, evm.0.ctx.db_mut());
+    let trace = evm.0.inspector.get_result(context, &tx, &block, &result, evm.0.ctx.db_mut());
     let trace = trace.map_err(RpcError::internal)?;
     evm.0.inspector.fuse().map_err(RpcError::internal)?;
     evm.0.ctx.db_mut().commit(result.state);

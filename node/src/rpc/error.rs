@@ -143,11 +143,7 @@ mod tests {
 
     fn object(error: RpcError) -> (i32, String, Option<String>) {
         let object = ErrorObjectOwned::from(error);
-        (
-            object.code(),
-            object.message().into(),
-            object.data().map(|data| data.get().into()),
-        )
+        (object.code(), object.message().into(), object.data().map(|data| data.get().into()))
     }
 
     #[test]
@@ -162,10 +158,7 @@ mod tests {
         assert_eq!(found.as_deref(), Some("\"0x\""));
 
         let panic = Panic::from(alloy::sol_types::PanicKind::UnderOverflow).abi_encode();
-        assert_eq!(
-            revert_message(&panic),
-            "execution reverted: arithmetic underflow or overflow"
-        );
+        assert_eq!(revert_message(&panic), "execution reverted: arithmetic underflow or overflow");
     }
 
     #[test]
@@ -176,34 +169,19 @@ mod tests {
 
     #[test]
     fn pruned_and_future_states_differ() {
-        let pruned = db::Error::NoState {
-            height: 3,
-            oldest: 10,
-            newest: 20,
-        };
+        let pruned = db::Error::NoState { height: 3, oldest: 10, newest: 20 };
         assert_eq!(
             object(pruned.into()),
-            (
-                -32000,
-                "state of block 3 is pruned: state is kept from block 10 on".into(),
-                None
-            )
+            (-32000, "state of block 3 is pruned: state is kept from block 10 on".into(), None)
         );
-        let future = db::Error::NoState {
-            height: 30,
-            oldest: 10,
-            newest: 20,
-        };
+        let future = db::Error::NoState { height: 30, oldest: 10, newest: 20 };
         assert_eq!(object(future.into()).1, "header not found");
     }
 
     #[test]
     fn a_sync_timeout_names_the_transaction() {
         let hash = B256::repeat_byte(7);
-        let (code, _, data) = object(RpcError::SyncTimeout {
-            hash,
-            milliseconds: 5,
-        });
+        let (code, _, data) = object(RpcError::SyncTimeout { hash, milliseconds: 5 });
         assert_eq!((code, data), (4, Some(format!("\"{hash}\""))));
     }
 }

@@ -38,11 +38,7 @@ impl DatabaseRef for StoredState {
     type Error = StateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
-        Ok(self
-            .0
-            .at()?
-            .account(&keccak256(address))?
-            .map(|account| account_info(&account)))
+        Ok(self.0.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StateError> {
@@ -90,11 +86,7 @@ impl CallSite {
         chain_id: u64,
         overrides: Overrides,
     ) -> Result<Self, RpcError> {
-        let mut site = Self {
-            state: CacheDB::new(StoredState(view)),
-            block: block_env(header),
-            chain_id,
-        };
+        let mut site = Self { state: CacheDB::new(StoredState(view)), block: block_env(header), chain_id };
         site.apply(overrides)?;
         Ok(site)
     }
@@ -126,16 +118,7 @@ impl CallSite {
 }
 
 fn override_block(env: &mut BlockEnv, state: &mut CallState, overrides: BlockOverrides) {
-    let BlockOverrides {
-        number,
-        time,
-        gas_limit,
-        coinbase,
-        random,
-        base_fee,
-        block_hash,
-        ..
-    } = overrides;
+    let BlockOverrides { number, time, gas_limit, coinbase, random, base_fee, block_hash, .. } = overrides;
     env.number = number.unwrap_or(env.number);
     env.timestamp = time.map_or(env.timestamp, U256::from);
     env.gas_limit = gas_limit.unwrap_or(env.gas_limit);
@@ -152,10 +135,7 @@ fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(),
         if change.move_precompile_to.is_some() {
             return Err(RpcError::invalid("movePrecompileToAddress is not supported"));
         }
-        let mut info = state
-            .basic_ref(address)
-            .map_err(RpcError::internal)?
-            .unwrap_or_default();
+        let mut info = state.basic_ref(address).map_err(RpcError::internal)?.unwrap_or_default();
         info.balance = change.balance.unwrap_or(info.balance);
         info.nonce = change.nonce.unwrap_or(info.nonce);
         if let Some(code) = change.code {
@@ -168,18 +148,14 @@ fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(),
         };
         match (change.state, change.state_diff) {
             (Some(_), Some(_)) => {
-                return Err(RpcError::invalid(format!(
-                    "account {address} has both 'state' and 'stateDiff'"
-                )));
+                return Err(RpcError::invalid(format!("account {address} has both 'state' and 'stateDiff'")));
             }
-            (Some(all), None) => state
-                .replace_account_storage(address, slots(all).collect())
-                .map_err(RpcError::internal)?,
+            (Some(all), None) => {
+                state.replace_account_storage(address, slots(all).collect()).map_err(RpcError::internal)?
+            }
             (None, Some(some)) => {
                 for (key, value) in slots(some) {
-                    state
-                        .insert_account_storage(address, key, value)
-                        .map_err(RpcError::internal)?;
+                    state.insert_account_storage(address, key, value).map_err(RpcError::internal)?;
                 }
             }
             (None, None) => {}
@@ -203,9 +179,7 @@ pub(crate) fn call_tx(
 ) -> Result<OpTransaction<TxEnv>, RpcError> {
     let dynamic = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
     if request.gas_price.is_some() && dynamic {
-        return Err(RpcError::invalid(
-            "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
-        ));
+        return Err(RpcError::invalid("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"));
     }
     if let Some(found) = request.chain_id.filter(|found| *found != chain_id) {
         return Err(RpcError::invalid(format!(
@@ -222,10 +196,7 @@ pub(crate) fn call_tx(
     let caller = request.from.unwrap_or_default();
     let nonce = match request.nonce {
         Some(nonce) => nonce,
-        None => state
-            .basic_ref(caller)
-            .map_err(RpcError::internal)?
-            .map_or(0, |info| info.nonce),
+        None => state.basic_ref(caller).map_err(RpcError::internal)?.map_or(0, |info| info.nonce),
     };
     let authorizations = request.authorization_list.clone().unwrap_or_default();
     let tx_type = match () {
@@ -250,11 +221,7 @@ pub(crate) fn call_tx(
         ..TxEnv::default()
     };
     // A call has no encoding. An empty one costs nothing on L1.
-    Ok(OpTransaction {
-        base,
-        enveloped_tx: Some(Bytes::new()),
-        deposit: Default::default(),
-    })
+    Ok(OpTransaction { base, enveloped_tx: Some(Bytes::new()), deposit: Default::default() })
 }
 
 /// Why the EVM refuses a call, in geth's words.
@@ -267,12 +234,9 @@ pub(crate) fn refusal(error: CallError) -> RpcError {
             InvalidTransaction::GasPriceLessThanBasefee => {
                 RpcError::refused("max fee per gas less than block base fee")
             }
-            InvalidTransaction::CallGasCostMoreThanGasLimit {
-                initial_gas,
-                gas_limit,
-            } => RpcError::refused(format!(
-                "intrinsic gas too low: have {gas_limit}, want {initial_gas}"
-            )),
+            InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
+                RpcError::refused(format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}"))
+            }
             invalid => RpcError::refused(invalid),
         },
         EVMError::Transaction(error) => RpcError::refused(error),

@@ -27,9 +27,7 @@ impl Rpc {
     /// A tip that gets into the next block.
     pub(crate) fn suggested_tip(&self) -> u128 {
         // The median of a crowded block, and a tenth more to be ahead of it.
-        self.recent
-            .crowded_tip()
-            .map_or(LEAST_TIP, |tip| (tip + tip / 10).max(LEAST_TIP))
+        self.recent.crowded_tip().map_or(LEAST_TIP, |tip| (tip + tip / 10).max(LEAST_TIP))
     }
 
     pub(crate) async fn max_priority_fee(self: Arc<Self>) -> Result<U256, RpcError> {
@@ -56,10 +54,7 @@ impl Rpc {
     /// The base fee of the block after the one with this header.
     pub(crate) fn next_base_fee(&self, header: &Header) -> u64 {
         let base_fee = header.base_fee_per_gas.unwrap_or_default();
-        self.chain
-            .config()
-            .chain
-            .next_base_fee(base_fee, header.gas_used, header.gas_limit)
+        self.chain.config().chain.next_base_fee(base_fee, header.gas_used, header.gas_limit)
     }
 
     pub(crate) async fn fee_history(
@@ -70,36 +65,24 @@ impl Rpc {
     ) -> Result<FeeHistory, RpcError> {
         let percentiles = percentiles.unwrap_or_default();
         check_percentiles(&percentiles)?;
-        let most = if percentiles.is_empty() {
-            MAX_FEE_HISTORY
-        } else {
-            MAX_REWARD_HISTORY
-        };
+        let most = if percentiles.is_empty() { MAX_FEE_HISTORY } else { MAX_REWARD_HISTORY };
         let count = count.saturating_to::<u64>().min(most);
         let newest = self.existing(newest.into())?.ok_or(RpcError::HeaderNotFound)?;
         if count == 0 {
             return Ok(FeeHistory::default());
         }
         let oldest = (newest + 1).saturating_sub(count);
-        self.heavy(move |rpc| rpc.history(oldest, newest, &percentiles))
-            .await
+        self.heavy(move |rpc| rpc.history(oldest, newest, &percentiles)).await
     }
 
     fn history(&self, oldest: u64, newest: u64, percentiles: &[f64]) -> Result<FeeHistory, RpcError> {
         let reader = self.reader()?;
-        let mut history = FeeHistory {
-            oldest_block: oldest,
-            ..FeeHistory::default()
-        };
+        let mut history = FeeHistory { oldest_block: oldest, ..FeeHistory::default() };
         let mut next = 0;
         for header in reader.headers(oldest..=newest)? {
             let (_, header) = header?;
-            history
-                .base_fee_per_gas
-                .push(header.base_fee_per_gas.unwrap_or_default().into());
-            history
-                .gas_used_ratio
-                .push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
+            history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
+            history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
             history.base_fee_per_blob_gas.push(1);
             history.blob_gas_used_ratio.push(0.0);
             next = self.next_base_fee(&header);
@@ -112,10 +95,7 @@ impl Rpc {
                     Some(block) => Some(block),
                     None => Block::read(&reader, number)?,
                 };
-                Ok(block.map_or_else(
-                    || vec![0; percentiles.len()],
-                    |block| rewards(&block, percentiles),
-                ))
+                Ok(block.map_or_else(|| vec![0; percentiles.len()], |block| rewards(&block, percentiles)))
             });
             history.reward = Some(rewards.collect::<Result<_, RpcError>>()?);
         }
@@ -125,17 +105,11 @@ impl Rpc {
 
 fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
     if percentiles.len() > MAX_PERCENTILES {
-        return Err(RpcError::invalid(format!(
-            "more than {MAX_PERCENTILES} reward percentiles"
-        )));
+        return Err(RpcError::invalid(format!("more than {MAX_PERCENTILES} reward percentiles")));
     }
-    let valid = percentiles
-        .iter()
-        .all(|percentile| (0.0..=100.0).contains(percentile));
+    let valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile));
     if !valid || !percentiles.is_sorted() {
-        return Err(RpcError::invalid(
-            "reward percentiles must be between 0 and 100, in ascending order",
-        ));
+        return Err(RpcError::invalid("reward percentiles must be between 0 and 100, in ascending order"));
     }
     Ok(())
 }
@@ -148,10 +122,7 @@ fn rewards(block: &Block, percentiles: &[f64]) -> Vec<u128> {
         .enumerate()
         .filter(|(_, tx)| !tx.envelope().is_deposit())
         .map(|(index, tx)| {
-            let tip = tx
-                .envelope()
-                .effective_tip_per_gas(block.base_fee())
-                .unwrap_or_default();
+            let tip = tx.envelope().effective_tip_per_gas(block.base_fee()).unwrap_or_default();
             (tip, block.gas_used(index))
         })
         .collect();

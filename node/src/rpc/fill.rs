@@ -30,17 +30,12 @@ impl Rpc {
         request.chain_id.get_or_insert(chain_id);
         if request.nonce.is_none() {
             let sender = request.from.unwrap_or_default();
-            let nonce = self
-                .clone()
-                .transaction_count(sender, Some(BlockId::pending()))
-                .await?;
+            let nonce = self.clone().transaction_count(sender, Some(BlockId::pending())).await?;
             request.nonce = Some(nonce.saturating_to());
         }
         request.input.normalize_input();
         if request.gas_price.is_none() {
-            let tip = *request
-                .max_priority_fee_per_gas
-                .get_or_insert_with(|| self.suggested_tip());
+            let tip = *request.max_priority_fee_per_gas.get_or_insert_with(|| self.suggested_tip());
             if request.max_fee_per_gas.is_none() {
                 let head = self.chain.heads().unsafe_head.number;
                 let block = self.block(head)?.ok_or(RpcError::HeaderNotFound)?;
@@ -51,9 +46,8 @@ impl Rpc {
         if request.gas.is_none() {
             let head = self.chain.heads().unsafe_head.number;
             let asked = request.clone();
-            let gas = self
-                .heavy(move |rpc| estimate(rpc.call_site(head, Overrides::default())?, asked))
-                .await?;
+            let gas =
+                self.heavy(move |rpc| estimate(rpc.call_site(head, Overrides::default())?, asked)).await?;
             request.gas = Some(gas);
         }
         if request.to.is_none() {
@@ -65,9 +59,6 @@ impl Rpc {
             .map_err(|_| RpcError::invalid("fields of different transaction types are given together"))?;
         let unsigned = Signature::new(U256::ZERO, U256::ZERO, false);
         let tx: OpTxEnvelope = tx.into_signed(unsigned).into();
-        Ok(Filled {
-            raw: tx.encoded_2718().into(),
-            tx,
-        })
+        Ok(Filled { raw: tx.encoded_2718().into(), tx })
     }
 }

@@ -57,29 +57,17 @@ impl Filters {
         let mut filters = self.0.lock();
         filters.retain(|_, entry| entry.polled.elapsed() < EXPIRY);
         if filters.len() >= MAX_FILTERS {
-            return Err(RpcError::Limit(format!(
-                "too many filters: {MAX_FILTERS} are in use"
-            )));
+            return Err(RpcError::Limit(format!("too many filters: {MAX_FILTERS} are in use")));
         }
         // Not to be guessed: a filter can be polled and removed by everybody who knows its id.
-        let id = U128::from(u128::from_be_bytes(
-            B256::random()[..16].try_into().unwrap_or_default(),
-        ));
-        filters.insert(
-            id,
-            Entry {
-                polled: Instant::now(),
-                kind: Arc::new(Mutex::new(kind)),
-            },
-        );
+        let id = U128::from(u128::from_be_bytes(B256::random()[..16].try_into().unwrap_or_default()));
+        filters.insert(id, Entry { polled: Instant::now(), kind: Arc::new(Mutex::new(kind)) });
         Ok(id)
     }
 
     fn get(&self, id: &U128) -> Result<Arc<Mutex<Kind>>, RpcError> {
         let mut filters = self.0.lock();
-        let entry = filters
-            .get_mut(id)
-            .filter(|entry| entry.polled.elapsed() < EXPIRY);
+        let entry = filters.get_mut(id).filter(|entry| entry.polled.elapsed() < EXPIRY);
         let entry = entry.ok_or_else(|| RpcError::refused("filter not found"))?;
         entry.polled = Instant::now();
         Ok(entry.kind.clone())
@@ -100,10 +88,7 @@ impl Rpc {
                 .map_err(|error| RpcError::invalid(error.to_string()))?;
         }
         let follower = Follower::new(&self);
-        self.filters.add(Kind::Logs {
-            filter: Box::new(filter),
-            follower,
-        })
+        self.filters.add(Kind::Logs { filter: Box::new(filter), follower })
     }
 
     pub(crate) async fn new_block_filter(self: Arc<Self>) -> Result<U128, RpcError> {
@@ -133,11 +118,7 @@ impl Rpc {
                         logs.extend(block_logs(&block, filter, removed));
                     }
                 })?;
-                Ok(if logs.is_empty() {
-                    Changes::Empty
-                } else {
-                    Changes::Logs(logs)
-                })
+                Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs) })
             }
             Kind::Blocks(follower) => {
                 let mut new = Vec::new();
@@ -187,9 +168,5 @@ fn in_range(rpc: &Rpc, filter: &Filter, number: u64) -> bool {
 }
 
 fn hashes(hashes: Vec<B256>) -> Changes {
-    if hashes.is_empty() {
-        Changes::Empty
-    } else {
-        Changes::Hashes(hashes)
-    }
+    if hashes.is_empty() { Changes::Empty } else { Changes::Hashes(hashes) }
 }

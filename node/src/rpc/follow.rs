@@ -37,11 +37,7 @@ impl Follower {
     pub(crate) fn new(rpc: &Rpc) -> Self {
         // In this order, so that a block in between is not missed; it is told of only once, by its number.
         let events = rpc.chain.subscribe();
-        Self {
-            events,
-            last: rpc.chain.heads().unsafe_head.number,
-            is_behind: false,
-        }
+        Self { events, last: rpc.chain.heads().unsafe_head.number, is_behind: false }
     }
 
     /// Waits for the next changes. `None` if the chain has closed.
@@ -86,13 +82,8 @@ impl Follower {
             }
             ChainEvent::Reorg { to, dropped } => {
                 // Newest first, as they are undone.
-                let told = dropped
-                    .iter()
-                    .rev()
-                    .filter(|block| block.header.number <= self.last);
-                let changes = told
-                    .map(|block| Change::Gone(Arc::new(Block::new(block.clone()))))
-                    .collect();
+                let told = dropped.iter().rev().filter(|block| block.header.number <= self.last);
+                let changes = told.map(|block| Change::Gone(Arc::new(Block::new(block.clone())))).collect();
                 self.last = self.last.min(to.number);
                 changes
             }

@@ -29,9 +29,7 @@ impl ToRpcParams for Raw {
 
 impl Forward {
     pub(crate) fn new(url: &str) -> Result<Self, ClientError> {
-        Ok(Self(
-            HttpClientBuilder::default().request_timeout(TIMEOUT).build(url)?,
-        ))
+        Ok(Self(HttpClientBuilder::default().request_timeout(TIMEOUT).build(url)?))
     }
 
     /// Makes the same request of the sequencer. Its errors are the answer, too.
@@ -41,15 +39,12 @@ impl Forward {
         params: &impl serde::Serialize,
     ) -> Result<R, RpcError> {
         let params = serde_json::value::to_raw_value(params).map_err(RpcError::internal)?;
-        self.0
-            .request(method, Raw(params))
-            .await
-            .map_err(|error| match error {
-                ClientError::Call(error) => RpcError::Remote(error),
-                error => {
-                    tracing::warn!(target: "node::rpc", %error, method, "sequencer does not answer");
-                    RpcError::refused("the sequencer does not answer: try again later")
-                }
-            })
+        self.0.request(method, Raw(params)).await.map_err(|error| match error {
+            ClientError::Call(error) => RpcError::Remote(error),
+            error => {
+                tracing::warn!(target: "node::rpc", %error, method, "sequencer does not answer");
+                RpcError::refused("the sequencer does not answer: try again later")
+            }
+        })
     }
 }

@@ -24,15 +24,12 @@ impl Rpc {
         check_filter(&filter)?;
         let (from, to) = match filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => {
-                let number = self
-                    .number_of_hash(&hash)?
-                    .ok_or_else(|| RpcError::refused("unknown block"))?;
+                let number = self.number_of_hash(&hash)?.ok_or_else(|| RpcError::refused("unknown block"))?;
                 (number, number)
             }
-            FilterBlockOption::Range { from_block, to_block } => (
-                self.number(from_block.unwrap_or_default()),
-                self.number(to_block.unwrap_or_default()),
-            ),
+            FilterBlockOption::Range { from_block, to_block } => {
+                (self.number(from_block.unwrap_or_default()), self.number(to_block.unwrap_or_default()))
+            }
         };
         if from > to {
             return Err(RpcError::invalid("invalid block range params"));
@@ -59,11 +56,7 @@ impl Rpc {
             if !may_match(filter, header.logs_bloom) {
                 continue;
             }
-            let block = match self
-                .recent
-                .block(number)
-                .filter(|block| block.hash == header.seal())
-            {
+            let block = match self.recent.block(number).filter(|block| block.hash == header.seal()) {
                 Some(block) => block,
                 None => Block::read(&reader, number)?.ok_or(RpcError::HeaderNotFound)?,
             };
@@ -102,14 +95,10 @@ pub(crate) fn block_logs(block: &Block, filter: &Filter, removed: bool) -> Vec<L
 /// Refuses filters that would cost more to check than to search.
 pub(crate) fn check_filter(filter: &Filter) -> Result<(), RpcError> {
     if filter.address.len() > MAX_ALTERNATIVES {
-        return Err(RpcError::invalid(format!(
-            "exceed max addresses: {MAX_ALTERNATIVES}"
-        )));
+        return Err(RpcError::invalid(format!("exceed max addresses: {MAX_ALTERNATIVES}")));
     }
     if filter.topics.iter().any(|topic| topic.len() > MAX_ALTERNATIVES) {
-        return Err(RpcError::invalid(format!(
-            "exceed max topics: {MAX_ALTERNATIVES}"
-        )));
+        return Err(RpcError::invalid(format!("exceed max topics: {MAX_ALTERNATIVES}")));
     }
     Ok(())
 }
@@ -122,9 +111,8 @@ mod tests {
 
     #[test]
     fn filters_with_too_many_alternatives_are_refused() {
-        let many: Vec<Address> = (0..=MAX_ALTERNATIVES)
-            .map(|i| Address::left_padding_from(&i.to_be_bytes()))
-            .collect();
+        let many: Vec<Address> =
+            (0..=MAX_ALTERNATIVES).map(|i| Address::left_padding_from(&i.to_be_bytes())).collect();
         assert!(check_filter(&Filter::new().address(many)).is_err());
         assert!(check_filter(&Filter::new().address(Address::ZERO)).is_ok());
     }
@@ -132,23 +120,15 @@ mod tests {
     #[test]
     fn blooms_rule_blocks_out() {
         let (address, topic) = (Address::repeat_byte(1), B256::repeat_byte(2));
-        let log = alloy::primitives::Log {
-            address,
-            data: LogData::new_unchecked(vec![topic], Default::default()),
-        };
+        let log =
+            alloy::primitives::Log { address, data: LogData::new_unchecked(vec![topic], Default::default()) };
         let mut bloom = Bloom::ZERO;
         bloom.accrue_log(&log);
         let everything = Filter::new();
         assert!(may_match(&everything, bloom));
         assert!(!may_match(&everything, Bloom::ZERO));
-        assert!(may_match(
-            &Filter::new().address(address).event_signature(topic),
-            bloom
-        ));
+        assert!(may_match(&Filter::new().address(address).event_signature(topic), bloom));
         assert!(!may_match(&Filter::new().address(Address::repeat_byte(9)), bloom));
-        assert!(!may_match(
-            &Filter::new().event_signature(B256::repeat_byte(9)),
-            bloom
-        ));
+        assert!(!may_match(&Filter::new().event_signature(B256::repeat_byte(9)), bloom));
     }
 }

@@ -138,11 +138,7 @@ impl Rpc {
     }
 
     async fn client_version(self: Arc<Self>) -> Result<String, RpcError> {
-        let (version, os, arch) = (
-            env!("CARGO_PKG_VERSION"),
-            std::env::consts::OS,
-            std::env::consts::ARCH,
-        );
+        let (version, os, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
         Ok(format!("recourse-node/v{version}/{os}-{arch}"))
     }
 
@@ -159,9 +155,7 @@ impl Rpc {
     }
 
     async fn modules(self: Arc<Self>) -> Result<BTreeMap<&'static str, &'static str>, RpcError> {
-        let names = [
-            "eth", "net", "web3", "txpool", "debug", "recourse", "optimism", "rpc",
-        ];
+        let names = ["eth", "net", "web3", "txpool", "debug", "recourse", "optimism", "rpc"];
         Ok(names.map(|name| (name, "1.0")).into())
     }
 }

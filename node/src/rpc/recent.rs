@@ -98,11 +98,7 @@ impl Recent {
 
     pub(crate) fn block_by_hash(&self, hash: &B256) -> Option<Arc<Block>> {
         let blocks = self.blocks.read();
-        blocks
-            .by_hash
-            .get(hash)
-            .and_then(|number| blocks.by_number.get(number))
-            .cloned()
+        blocks.by_hash.get(hash).and_then(|number| blocks.by_number.get(number)).cloned()
     }
 
     /// The block of a transaction, and its index there.
@@ -144,9 +140,8 @@ impl Recent {
             return None;
         }
         let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
-        let mut tips: Vec<u128> = users
-            .filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee()))
-            .collect();
+        let mut tips: Vec<u128> =
+            users.filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee())).collect();
         if tips.is_empty() {
             return None;
         }
@@ -170,11 +165,7 @@ impl Blocks {
         self.by_hash.remove(&block.hash);
         for tx in &block.transactions {
             let hash = tx.hash();
-            if self
-                .transactions
-                .get(&hash)
-                .is_some_and(|(number, _)| *number == block.number())
-            {
+            if self.transactions.get(&hash).is_some_and(|(number, _)| *number == block.number()) {
                 self.transactions.remove(&hash);
             }
         }

@@ -22,11 +22,7 @@ pub(crate) struct Position {
 
 impl From<BlockRef> for Position {
     fn from(block: BlockRef) -> Self {
-        Self {
-            number: U64::from(block.number),
-            hash: block.hash,
-            timestamp: U64::from(block.timestamp),
-        }
+        Self { number: U64::from(block.number), hash: block.hash, timestamp: U64::from(block.timestamp) }
     }
 }
 

@@ -89,19 +89,9 @@ pub async fn serve(
     context: RpcContext,
     mut shutdown: Shutdown,
 ) -> Result<RpcHandle, ServeError> {
-    let RpcContext {
-        chain,
-        pool,
-        forward,
-        feed,
-    } = context;
+    let RpcContext { chain, pool, forward, feed } = context;
     let forward = forward
-        .map(|url| {
-            Forward::new(&url).map_err(|error| ServeError::Forward {
-                url,
-                error: error.to_string(),
-            })
-        })
+        .map(|url| Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() }))
         .transpose()?;
     let rpc = Arc::new(Rpc::new(chain.clone(), pool, forward));
     let mut module = methods::module(rpc.clone())?;
@@ -109,10 +99,7 @@ pub async fn serve(
         module.merge(feed)?;
     }
 
-    let bind = |error| ServeError::Bind {
-        address: config.address,
-        error,
-    };
+    let bind = |error| ServeError::Bind { address: config.address, error };
     let listener = TcpListener::bind(config.address).map_err(bind)?;
     listener.set_nonblocking(true).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
@@ -234,10 +221,7 @@ async fn answer<S>(service: S, entries: Vec<Entry>) -> Vec<MethodResponse>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync,
 {
-    let answers: Vec<_> = entries
-        .into_iter()
-        .map(|entry| answer_one(service.clone(), entry))
-        .collect();
+    let answers: Vec<_> = entries.into_iter().map(|entry| answer_one(service.clone(), entry)).collect();
     stream::iter(answers).buffered(BATCH_CONCURRENCY).collect().await
 }
 
@@ -261,10 +245,7 @@ where
     let mut spawned = Vec::with_capacity(tasks);
     while !entries.is_empty() {
         let rest = entries.split_off(share.min(entries.len()));
-        spawned.push(tokio::spawn(answer(
-            service.clone(),
-            std::mem::replace(&mut entries, rest),
-        )));
+        spawned.push(tokio::spawn(answer(service.clone(), std::mem::replace(&mut entries, rest))));
     }
     join_all(spawned).await.into_iter().flatten().flatten().collect()
 }
@@ -279,11 +260,7 @@ where
     let response = service.call(request).await;
     let code = response.as_error_code();
     // Whatever clients make up goes under one name.
-    let method = if code == Some(METHOD_NOT_FOUND_CODE) {
-        "unknown".into()
-    } else {
-        method
-    };
+    let method = if code == Some(METHOD_NOT_FOUND_CODE) { "unknown".into() } else { method };
     metrics::histogram!("recourse_rpc_request_seconds", "method" => method.clone())
         .record(start.elapsed().as_secs_f64());
     if let Some(code) = code {
@@ -298,9 +275,7 @@ fn owned(request: Request<'_>) -> Request<'static> {
         jsonrpc: request.jsonrpc,
         id: request.id.into_owned(),
         method: request.method.into_owned().into(),
-        params: request
-            .params
-            .map(|params| std::borrow::Cow::Owned(params.into_owned())),
+        params: request.params.map(|params| std::borrow::Cow::Owned(params.into_owned())),
         extensions: request.extensions,
     }
 }

@@ -45,11 +45,7 @@ impl Rpc {
         payload: SimulatePayload,
         block: Option<BlockId>,
     ) -> Result<Vec<SimulatedBlock<RpcBlock>>, RpcError> {
-        let calls: usize = payload
-            .block_state_calls
-            .iter()
-            .map(|block| block.calls.len())
-            .sum();
+        let calls: usize = payload.block_state_calls.iter().map(|block| block.calls.len()).sum();
         if payload.block_state_calls.is_empty() {
             return Err(RpcError::invalid("empty input"));
         }
@@ -59,20 +55,12 @@ impl Rpc {
             )));
         }
         if payload.trace_transfers || payload.return_full_transactions {
-            return Err(RpcError::invalid(
-                "traceTransfers and returnFullTransactions are not supported",
-            ));
+            return Err(RpcError::invalid("traceTransfers and returnFullTransactions are not supported"));
         }
         let height = self.height(block)?;
         self.heavy(move |rpc| {
             let site = rpc.call_site(height, Overrides::default())?;
-            let header = site
-                .state
-                .db
-                .0
-                .reader()
-                .header(height)?
-                .ok_or(RpcError::HeaderNotFound)?;
+            let header = site.state.db.0.reader().header(height)?.ok_or(RpcError::HeaderNotFound)?;
             let mut simulation = Simulation {
                 site: Some(site),
                 parent_hash: header.seal(),
@@ -80,11 +68,7 @@ impl Rpc {
                 gas_left: GAS_CAP,
                 validation: payload.validation,
             };
-            payload
-                .block_state_calls
-                .into_iter()
-                .map(|block| simulation.block(rpc, block))
-                .collect()
+            payload.block_state_calls.into_iter().map(|block| simulation.block(rpc, block)).collect()
         })
         .await
     }
@@ -97,15 +81,8 @@ impl Simulation {
         let timestamp = U256::from(self.parent.timestamp + 1);
         site.block.number = number;
         site.block.timestamp = timestamp;
-        site.block.basefee = if self.validation {
-            rpc.next_base_fee(&self.parent)
-        } else {
-            0
-        };
-        site.apply(Overrides {
-            state: block.state_overrides,
-            block: block.block_overrides,
-        })?;
+        site.block.basefee = if self.validation { rpc.next_base_fee(&self.parent) } else { 0 };
+        site.apply(Overrides { state: block.state_overrides, block: block.block_overrides })?;
         if site.block.number < number || site.block.timestamp < timestamp {
             return Err(RpcError::invalid("block numbers and timestamps must increase"));
         }
@@ -130,10 +107,7 @@ impl Simulation {
             header.gas_used += result.gas_used;
             results.push(result);
         }
-        let logs = results
-            .iter()
-            .flat_map(|result| &result.logs)
-            .map(|log| &log.inner);
+        let logs = results.iter().flat_map(|result| &result.logs).map(|log| &log.inner);
         header.logs_bloom = logs.collect::<Bloom>();
         let hash = header.hash_slow();
         for (index, log) in results.iter_mut().flat_map(|result| &mut result.logs).enumerate() {
@@ -141,10 +115,7 @@ impl Simulation {
             log.block_hash = Some(hash);
         }
         // The calls of the next block can ask for the hash of this one.
-        site.state
-            .cache
-            .block_hashes
-            .insert(U256::from(header.number), hash);
+        site.state.cache.block_hashes.insert(U256::from(header.number), hash);
         self.site = Some(site);
         (self.parent, self.parent_hash) = (header.clone(), hash);
         let inner = RpcBlock {
@@ -153,10 +124,7 @@ impl Simulation {
             transactions: BlockTransactions::Hashes(Vec::new()),
             withdrawals: Some(Withdrawals::default()),
         };
-        Ok(SimulatedBlock {
-            inner,
-            calls: results,
-        })
+        Ok(SimulatedBlock { inner, calls: results })
     }
 
     fn call(
@@ -169,9 +137,7 @@ impl Simulation {
         let room = header.gas_limit.saturating_sub(header.gas_used);
         let gas = request.gas.unwrap_or(room).min(self.gas_left);
         if gas > room {
-            return Err(RpcError::refused(format!(
-                "block gas limit reached: {gas} > {room}"
-            )));
+            return Err(RpcError::refused(format!("block gas limit reached: {gas} > {room}")));
         }
         let (chain_id, block) = (site.chain_id, site.block.clone());
         let tx = call_tx(&request, &site.state, chain_id, gas)?;
@@ -181,14 +147,7 @@ impl Simulation {
         let state = evm.into_context().journaled_state.database;
         let result = call_result(run.result, header, index);
         self.gas_left = self.gas_left.saturating_sub(result.gas_used);
-        Ok((
-            result,
-            CallSite {
-                state,
-                block,
-                chain_id,
-            },
-        ))
+        Ok((result, CallSite { state, block, chain_id }))
     }
 }
 
@@ -217,12 +176,5 @@ fn call_result(result: ExecutionResult<OpHaltReason>, header: &Header, index: us
         transaction_index: Some(index as u64),
         ..Log::default()
     });
-    SimCallResult {
-        return_data,
-        logs: logs.collect(),
-        gas_used,
-        max_used_gas: None,
-        status,
-        error,
-    }
+    SimCallResult { return_data, logs: logs.collect(), gas_used, max_used_gas: None, status, error }
 }

@@ -42,9 +42,7 @@ impl Topic {
             }
             "newPendingTransactions" => Ok(Self::PendingTransactions(args.optional()?.unwrap_or_default())),
             "syncing" => Ok(Self::Syncing),
-            other => Err(RpcError::invalid(format!(
-                "no \"{other}\" subscription in eth namespace"
-            ))),
+            other => Err(RpcError::invalid(format!("no \"{other}\" subscription in eth namespace"))),
         }
     }
 }

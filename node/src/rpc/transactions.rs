@@ -27,9 +27,7 @@ impl Rpc {
         raw: Bytes,
         timeout: Option<u64>,
     ) -> Result<OpTransactionReceipt, RpcError> {
-        let wait = timeout
-            .map_or(SYNC_WAIT, Duration::from_millis)
-            .min(MAX_SYNC_WAIT);
+        let wait = timeout.map_or(SYNC_WAIT, Duration::from_millis).min(MAX_SYNC_WAIT);
         let deadline = tokio::time::Instant::now() + wait;
         // Registered before it is sent: no block can slip through in between.
         let expected = alloy::primitives::keccak256(&raw);
@@ -54,10 +52,7 @@ impl Rpc {
             if tokio::time::timeout_at(deadline, &mut included).await.is_err() {
                 drop(included);
                 self.recent.stop_waiting(&hash);
-                return Err(RpcError::SyncTimeout {
-                    hash,
-                    milliseconds: wait.as_millis() as u64,
-                });
+                return Err(RpcError::SyncTimeout { hash, milliseconds: wait.as_millis() as u64 });
             }
             included = self.recent.wait(hash);
         }
@@ -90,9 +85,7 @@ impl Rpc {
         self: Arc<Self>,
         hash: B256,
     ) -> Result<Option<OpTransactionReceipt>, RpcError> {
-        Ok(self
-            .find_transaction(&hash)?
-            .and_then(|(block, index)| block.receipt(index)))
+        Ok(self.find_transaction(&hash)?.and_then(|(block, index)| block.receipt(index)))
     }
 
     pub(crate) async fn raw_transaction(self: Arc<Self>, hash: B256) -> Result<Option<Bytes>, RpcError> {
@@ -108,9 +101,7 @@ impl Rpc {
         block: BlockId,
         index: Index,
     ) -> Result<Option<RpcTransaction>, RpcError> {
-        Ok(self
-            .block_by_id(block)?
-            .and_then(|block| block.transaction(index.into())))
+        Ok(self.block_by_id(block)?.and_then(|block| block.transaction(index.into())))
     }
 
     pub(crate) async fn raw_transaction_by_block_and_index(

@@ -28,10 +28,7 @@ impl Rpc {
             return self.ask("txpool_status", &()).await;
         };
         let status = pool.status();
-        Ok(Content {
-            pending: U64::from(status.executable),
-            queued: U64::from(status.queued),
-        })
+        Ok(Content { pending: U64::from(status.executable), queued: U64::from(status.queued) })
     }
 
     pub(crate) async fn txpool_content(
@@ -43,10 +40,7 @@ impl Rpc {
         self.heavy(move |_| {
             let content = pool.content();
             let all = |map| all_senders(map, |tx: &PoolTx| pending_transaction(tx.transaction()));
-            Ok(Content {
-                pending: all(content.executable),
-                queued: all(content.queued),
-            })
+            Ok(Content { pending: all(content.executable), queued: all(content.queued) })
         })
         .await
     }
@@ -60,14 +54,9 @@ impl Rpc {
         };
         let mut content = pool.content_from(&address);
         let one = |map: &mut BTreeMap<Address, Vec<Arc<PoolTx>>>| {
-            by_nonce(map.remove(&address).unwrap_or_default(), |tx| {
-                pending_transaction(tx.transaction())
-            })
+            by_nonce(map.remove(&address).unwrap_or_default(), |tx| pending_transaction(tx.transaction()))
         };
-        Ok(Content {
-            pending: one(&mut content.executable),
-            queued: one(&mut content.queued),
-        })
+        Ok(Content { pending: one(&mut content.executable), queued: one(&mut content.queued) })
     }
 
     pub(crate) async fn txpool_inspect(
@@ -79,10 +68,7 @@ impl Rpc {
         self.heavy(move |_| {
             let content = pool.content();
             let all = |map| all_senders(map, summary);
-            Ok(Content {
-                pending: all(content.executable),
-                queued: all(content.queued),
-            })
+            Ok(Content { pending: all(content.executable), queued: all(content.queued) })
         })
         .await
     }
@@ -92,9 +78,7 @@ impl Rpc {
             // Empty parameters are a list, not nothing.
             Some(forward) if std::mem::size_of_val(params) == 0 => forward.request(method, &[(); 0]).await,
             Some(forward) => forward.request(method, params).await,
-            None => Err(RpcError::refused(
-                "this node has no transaction pool: it is a replica",
-            )),
+            None => Err(RpcError::refused("this node has no transaction pool: it is a replica")),
         }
     }
 }
@@ -103,10 +87,7 @@ fn all_senders<T>(
     senders: BTreeMap<Address, Vec<Arc<PoolTx>>>,
     form: impl Fn(&PoolTx) -> T + Copy,
 ) -> BTreeMap<Address, ByNonce<T>> {
-    senders
-        .into_iter()
-        .map(|(address, list)| (address, by_nonce(list, form)))
-        .collect()
+    senders.into_iter().map(|(address, list)| (address, by_nonce(list, form))).collect()
 }
 
 fn by_nonce<T>(list: Vec<Arc<PoolTx>>, form: impl Fn(&PoolTx) -> T) -> ByNonce<T> {
@@ -116,9 +97,7 @@ fn by_nonce<T>(list: Vec<Arc<PoolTx>>, form: impl Fn(&PoolTx) -> T) -> ByNonce<T
 /// Geth's one-line form of a transaction.
 fn summary(tx: &PoolTx) -> String {
     let envelope = tx.transaction().envelope();
-    let to = envelope
-        .to()
-        .map_or_else(|| "contract creation".into(), |to| to.to_string());
+    let to = envelope.to().map_or_else(|| "contract creation".into(), |to| to.to_string());
     let (value, gas, fee) = (envelope.value(), envelope.gas_limit(), envelope.max_fee_per_gas());
     format!("{to}: {value} wei + {gas} gas × {fee} wei")
 }

@@ -42,8 +42,7 @@ pub const SPEC: OpSpecId = OpSpecId::ISTHMUS;
 const DEPOSIT_RECEIPT_VERSION: u64 = 1;
 
 /// sha256 of nothing: the hash of an empty list of execution requests (EIP-7685).
-const EMPTY_REQUESTS_HASH: B256 =
-    b256!("0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+const EMPTY_REQUESTS_HASH: B256 = b256!("0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
 /// Why a block has no result. Never caused by what stands in the block, only by the state it runs on.
 #[derive(Debug, thiserror::Error)]
@@ -274,11 +273,8 @@ fn receipt(
 /// The header of the block after `parent`, before its transactions. The gas limit and the randomness are the
 /// parent's until a message changes them.
 fn next_header(config: &ChainConfig, parent: &Header, parent_hash: B256, timestamp: u64) -> Header {
-    let base_fee = config.next_base_fee(
-        parent.base_fee_per_gas.unwrap_or_default(),
-        parent.gas_used,
-        parent.gas_limit,
-    );
+    let base_fee =
+        config.next_base_fee(parent.base_fee_per_gas.unwrap_or_default(), parent.gas_used, parent.gas_limit);
     Header {
         parent_hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -374,4 +370,3 @@ pub fn genesis_header(
         ..Header::default()
     }
 }
-

@@ -42,12 +42,7 @@ impl StateTrie {
     }
 
     /// The storage slot under a hashed key of the account under a hashed address; zero if there is none.
-    pub fn slot(
-        &mut self,
-        source: &impl NodeSource,
-        address: &B256,
-        key: &B256,
-    ) -> Result<U256, TrieError> {
+    pub fn slot(&mut self, source: &impl NodeSource, address: &B256, key: &B256) -> Result<U256, TrieError> {
         let Some(account) = self.account(source, address)? else { return Ok(U256::ZERO) };
         if account.storage_root == EMPTY_ROOT {
             return Ok(U256::ZERO);
@@ -81,11 +76,8 @@ impl StateTrie {
                     root = EMPTY_ROOT;
                 }
                 let trie = storage_trie(&mut self.storage, *address, root);
-                let values: Vec<_> = slots
-                    .slots
-                    .iter()
-                    .map(|(key, value)| (*key, trie::encode_storage(*value)))
-                    .collect();
+                let values: Vec<_> =
+                    slots.slots.iter().map(|(key, value)| (*key, trie::encode_storage(*value))).collect();
                 trie.apply(source, Some(address), &values)?;
                 root = trie.commit(Some(address), sink);
             }

@@ -5,7 +5,9 @@ use alloy_eips::{Typed2718, eip2718::Decodable2718};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
 use op_revm::{OpTransaction, transaction::deposit::DepositTransactionParts};
-use revm::{context::TxEnv, context_interface::either::Either, context_interface::result::InvalidTransaction};
+use revm::{
+    context::TxEnv, context_interface::either::Either, context_interface::result::InvalidTransaction,
+};
 
 /// Why a transaction of a batch is not in the block. The sequencer's pool turns the same reasons into RPC errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,8 +145,6 @@ impl Transaction {
     /// The most that the transaction can cost its sender on L2, L1 data fee and operator fee aside. Saturates.
     pub fn max_cost(&self) -> U256 {
         let tx = &self.envelope;
-        U256::from(tx.gas_limit())
-            .saturating_mul(U256::from(tx.max_fee_per_gas()))
-            .saturating_add(tx.value())
+        U256::from(tx.gas_limit()).saturating_mul(U256::from(tx.max_fee_per_gas())).saturating_add(tx.value())
     }
 }

@@ -40,23 +40,12 @@ fn the_first_transaction_brings_the_newest_l1_report() {
     let built = chain.advance(&queue.messages, &[]);
     let report = &queue.messages[1].header;
     let attributes = chain.attributes();
-    assert_eq!(
-        (attributes.number, attributes.timestamp),
-        (report.l1_block_number, report.l1_timestamp)
-    );
-    assert_eq!(
-        (attributes.base_fee, attributes.blob_base_fee),
-        (report.base_fee, report.blob_base_fee)
-    );
+    assert_eq!((attributes.number, attributes.timestamp), (report.l1_block_number, report.l1_timestamp));
+    assert_eq!((attributes.base_fee, attributes.blob_base_fee), (report.base_fee, report.blob_base_fee));
     assert_eq!((attributes.sequence_number, attributes.base_fee_scalar), (0, 1));
-    let [tx] = &built.block.transactions[..] else {
-        panic!("{:?}", built.block.transactions)
-    };
+    let [tx] = &built.block.transactions[..] else { panic!("{:?}", built.block.transactions) };
     let deposit = tx.envelope().as_deposit().unwrap();
-    assert_eq!(
-        (deposit.from, deposit.source_hash),
-        (L1_ATTRIBUTES_DEPOSITOR, l1_attributes_source_hash(1))
-    );
+    assert_eq!((deposit.from, deposit.source_hash), (L1_ATTRIBUTES_DEPOSITOR, l1_attributes_source_hash(1)));
 
     chain.advance(&[], &[]);
     chain.advance(&[], &[]);
@@ -77,18 +66,11 @@ fn header_fields_follow_the_rules() {
         (header.number, header.parent_hash, header.timestamp),
         (1, genesis.hash_slow(), genesis.timestamp + 1)
     );
-    assert_eq!(
-        header.extra_data.as_ref(),
-        2u64.to_be_bytes(),
-        "the queue index after the block"
-    );
+    assert_eq!(header.extra_data.as_ref(), 2u64.to_be_bytes(), "the queue index after the block");
     assert_eq!(header.mix_hash, queue.messages[0].header.prev_randao);
     assert_eq!(header.beneficiary, SEQUENCER_FEE_VAULT);
     assert_eq!(header.withdrawals_root, genesis.withdrawals_root);
-    assert_eq!(
-        header.base_fee_per_gas,
-        Some(CONFIG.next_base_fee(BASE_FEE, 0, GAS_LIMIT))
-    );
+    assert_eq!(header.base_fee_per_gas, Some(CONFIG.next_base_fee(BASE_FEE, 0, GAS_LIMIT)));
     assert_eq!(header.parent_beacon_block_root, Some(B256::ZERO));
     let used = block.receipts.last().map(|receipt| receipt.cumulative_gas_used());
     assert_eq!(Some(header.gas_used), used);
@@ -110,18 +92,9 @@ fn header_fields_follow_the_rules() {
     let next = chain.advance(&[], &[sign(1, call)]).block;
     assert_ne!(next.header.withdrawals_root, header.withdrawals_root);
     assert_eq!(next.header.extra_data, header.extra_data);
-    assert_eq!(
-        next.header.mix_hash, header.mix_hash,
-        "as long as no report comes"
-    );
-    assert_eq!(
-        chain.slot(HISTORY_STORAGE_ADDRESS, U256::from(1)),
-        U256::from_be_bytes(block.hash.0)
-    );
-    let outputs = [
-        output_root(header, block.hash),
-        output_root(&next.header, next.hash),
-    ];
+    assert_eq!(next.header.mix_hash, header.mix_hash, "as long as no report comes");
+    assert_eq!(chain.slot(HISTORY_STORAGE_ADDRESS, U256::from(1)), U256::from_be_bytes(block.hash.0));
+    let outputs = [output_root(header, block.hash), output_root(&next.header, next.hash)];
     assert_ne!(outputs[0], outputs[1]);
 }
 
@@ -130,12 +103,7 @@ fn unfit() -> Vec<(&'static str, Result<Transaction, Skip>)> {
     let recover = |bytes: Vec<u8>| Transaction::recover(bytes.into());
     let good = encode(1, transfer(0)).to_vec();
     let mut deposit = Vec::new();
-    let minting = TxDeposit {
-        from: ALICE,
-        mint: u128::MAX,
-        gas_limit: 100_000,
-        ..TxDeposit::default()
-    };
+    let minting = TxDeposit { from: ALICE, mint: u128::MAX, gas_limit: 100_000, ..TxDeposit::default() };
     minting.encode_2718(&mut deposit);
     let signature = |r: U256, s: U256| {
         let tx = transfer(0).into_signed(Signature::new(r, s, false));
@@ -169,88 +137,19 @@ fn skipped_transactions_leave_no_trace() {
         ("nonce too high", sign(1, transfer(2))),
         ("nonce too low", sign(1, transfer(0))),
         ("no balance", sign(poor, transfer(0))),
-        (
-            "value over balance",
-            sign(
-                2,
-                TxEip1559 {
-                    value: U256::MAX,
-                    ..transfer(0)
-                },
-            ),
-        ),
+        ("value over balance", sign(2, TxEip1559 { value: U256::MAX, ..transfer(0) })),
         (
             "fee below base fee",
-            sign(
-                2,
-                TxEip1559 {
-                    max_fee_per_gas: 5,
-                    max_priority_fee_per_gas: 5,
-                    ..transfer(0)
-                },
-            ),
+            sign(2, TxEip1559 { max_fee_per_gas: 5, max_priority_fee_per_gas: 5, ..transfer(0) }),
         ),
-        (
-            "tip over fee",
-            sign(
-                2,
-                TxEip1559 {
-                    max_priority_fee_per_gas: u128::MAX,
-                    ..transfer(0)
-                },
-            ),
-        ),
-        (
-            "another chain",
-            sign(
-                2,
-                TxEip1559 {
-                    chain_id: 1,
-                    ..transfer(0)
-                },
-            ),
-        ),
-        (
-            "intrinsic gas",
-            sign(
-                2,
-                TxEip1559 {
-                    gas_limit: 20_999,
-                    ..transfer(0)
-                },
-            ),
-        ),
-        (
-            "floor gas",
-            sign(
-                2,
-                TxEip1559 {
-                    gas_limit: 23_000,
-                    input: vec![1; 100].into(),
-                    ..transfer(0)
-                },
-            ),
-        ),
-        (
-            "over the block's gas",
-            sign(
-                2,
-                TxEip1559 {
-                    gas_limit: GAS_LIMIT,
-                    ..transfer(0)
-                },
-            ),
-        ),
+        ("tip over fee", sign(2, TxEip1559 { max_priority_fee_per_gas: u128::MAX, ..transfer(0) })),
+        ("another chain", sign(2, TxEip1559 { chain_id: 1, ..transfer(0) })),
+        ("intrinsic gas", sign(2, TxEip1559 { gas_limit: 20_999, ..transfer(0) })),
+        ("floor gas", sign(2, TxEip1559 { gas_limit: 23_000, input: vec![1; 100].into(), ..transfer(0) })),
+        ("over the block's gas", sign(2, TxEip1559 { gas_limit: GAS_LIMIT, ..transfer(0) })),
         (
             "greatest gas",
-            sign(
-                2,
-                TxEip1559 {
-                    gas_limit: u64::MAX,
-                    max_fee_per_gas: u128::MAX,
-                    ..transfer(0)
-                },
-            ),
+            sign(2, TxEip1559 { gas_limit: u64::MAX, max_fee_per_gas: u128::MAX, ..transfer(0) }),
         ),
         (
             "init code too long",
@@ -266,39 +165,18 @@ fn skipped_transactions_leave_no_trace() {
         ),
         (
             "deposit",
-            Transaction::deposit(TxDeposit {
-                mint: u128::MAX,
-                gas_limit: 50_000,
-                ..TxDeposit::default()
-            }),
+            Transaction::deposit(TxDeposit { mint: u128::MAX, gas_limit: 50_000, ..TxDeposit::default() }),
         ),
     ];
     let good = [
         sign(1, transfer(0)),
-        sign(
-            2,
-            TxEip1559 {
-                to: TxKind::Call(COUNTER),
-                gas_limit: 60_000,
-                ..transfer(0)
-            },
-        ),
+        sign(2, TxEip1559 { to: TxKind::Call(COUNTER), gas_limit: 60_000, ..transfer(0) }),
     ];
     let mut queue = Queue::default();
     queue.info();
-    queue.deposit(
-        ALICE,
-        Deposit {
-            mint: ETHER,
-            ..Deposit::default()
-        },
-    );
+    queue.deposit(ALICE, Deposit { mint: ETHER, ..Deposit::default() });
     let expected = chain.build(&queue.messages, &good);
-    assert!(
-        expected.outcomes.iter().all(Result::is_ok),
-        "{:?}",
-        expected.outcomes
-    );
+    assert!(expected.outcomes.iter().all(Result::is_ok), "{:?}", expected.outcomes);
 
     for (name, tx) in &skipped {
         let built = chain.build(&queue.messages, &[good[0].clone(), tx.clone(), good[1].clone()]);
@@ -348,28 +226,14 @@ fn the_gas_of_the_block_is_what_user_transactions_get() {
     let chain = chain();
     // 32 bytes that burn all they are given.
     let burner = Address::repeat_byte(0xbe);
-    let chain_with = Chain::new(&[
-        (burner, &[0xfe]),
-        (COUNTER, COUNTER_CODE),
-        (REVERTING, REVERTING_CODE),
-    ]);
+    let chain_with = Chain::new(&[(burner, &[0xfe]), (COUNTER, COUNTER_CODE), (REVERTING, REVERTING_CODE)]);
     let used = chain.build(&[], &[]).block.header.gas_used;
-    let burn = |gas_limit: u64| TxEip1559 {
-        to: TxKind::Call(burner),
-        value: U256::ZERO,
-        gas_limit,
-        ..transfer(0)
-    };
+    let burn =
+        |gas_limit: u64| TxEip1559 { to: TxKind::Call(burner), value: U256::ZERO, gas_limit, ..transfer(0) };
     let fits = chain_with.build(&[], &[sign(1, burn(GAS_LIMIT - used)), sign(2, transfer(0))]);
     assert_eq!(fits.outcomes[0], Ok(()));
     assert!(
-        matches!(
-            fits.outcomes[1],
-            Err(Skip::BlockGas {
-                limit: 21_000,
-                left: 0
-            })
-        ),
+        matches!(fits.outcomes[1], Err(Skip::BlockGas { limit: 21_000, left: 0 })),
         "{:?}",
         fits.outcomes
     );
@@ -385,40 +249,13 @@ fn busy(chain: &mut Chain, mut each: impl FnMut(&Chain, &[stf::Message], &[Trans
     for round in 0..8u64 {
         let start = queue.messages.len();
         queue.info();
-        queue.deposit(
-            ALICE,
-            Deposit {
-                mint: ETHER,
-                value: U256::from(round),
-                ..Deposit::default()
-            },
-        );
-        queue.deposit(
-            ALICE,
-            Deposit {
-                to: Some(REVERTING),
-                mint: U256::from(1),
-                ..Deposit::default()
-            },
-        );
+        queue.deposit(ALICE, Deposit { mint: ETHER, value: U256::from(round), ..Deposit::default() });
+        queue.deposit(ALICE, Deposit { to: Some(REVERTING), mint: U256::from(1), ..Deposit::default() });
         queue.push(MessageKind::Deposit, ALICE, vec![1, 2, 3]);
         let to = Address::from_word(keccak256(round.to_be_bytes()));
         let transactions = [
-            sign(
-                1,
-                TxEip1559 {
-                    to: TxKind::Call(to),
-                    ..transfer(2 * round)
-                },
-            ),
-            sign(
-                1,
-                TxEip1559 {
-                    to: TxKind::Call(COUNTER),
-                    gas_limit: 80_000,
-                    ..transfer(2 * round + 1)
-                },
-            ),
+            sign(1, TxEip1559 { to: TxKind::Call(to), ..transfer(2 * round) }),
+            sign(1, TxEip1559 { to: TxKind::Call(COUNTER), gas_limit: 80_000, ..transfer(2 * round + 1) }),
             sign(1, transfer(round)),
             // Creates an account that destroys itself in its creation: SELFDESTRUCT(caller).
             sign(

@@ -29,19 +29,9 @@ fn gas_limit_messages_are_clamped_and_the_last_one_counts() {
     ] {
         let mut chain = chain();
         let mut queue = Queue::default();
-        limits
-            .iter()
-            .for_each(|limit| queue.config(0, U256::from(*limit)));
-        assert_eq!(
-            chain.advance(&queue.messages, &[]).block.header.gas_limit,
-            expected,
-            "{limits:?}"
-        );
-        assert_eq!(
-            chain.advance(&[], &[]).block.header.gas_limit,
-            expected,
-            "and stays"
-        );
+        limits.iter().for_each(|limit| queue.config(0, U256::from(*limit)));
+        assert_eq!(chain.advance(&queue.messages, &[]).block.header.gas_limit, expected, "{limits:?}");
+        assert_eq!(chain.advance(&[], &[]).block.header.gas_limit, expected, "and stays");
     }
 }
 
@@ -49,92 +39,23 @@ fn gas_limit_messages_are_clamped_and_the_last_one_counts() {
 fn deposits_mint_whether_they_succeed_or_not() {
     let one = ETHER;
     for (name, deposit, succeeds) in [
-        (
-            "transfer",
-            Deposit {
-                value: one,
-                ..Deposit::default()
-            },
-            true,
-        ),
-        (
-            "revert",
-            Deposit {
-                to: Some(REVERTING),
-                value: one,
-                ..Deposit::default()
-            },
-            false,
-        ),
-        (
-            "value over balance",
-            Deposit {
-                value: one * U256::from(9),
-                ..Deposit::default()
-            },
-            false,
-        ),
-        (
-            "greatest value",
-            Deposit {
-                value: U256::MAX,
-                ..Deposit::default()
-            },
-            false,
-        ),
-        (
-            "no gas",
-            Deposit {
-                gas_limit: 0,
-                ..Deposit::default()
-            },
-            false,
-        ),
-        (
-            "too little gas",
-            Deposit {
-                gas_limit: 20_999,
-                ..Deposit::default()
-            },
-            false,
-        ),
-        (
-            "creation that fails",
-            Deposit {
-                to: None,
-                input: vec![0xfe],
-                ..Deposit::default()
-            },
-            false,
-        ),
-        (
-            "creation",
-            Deposit {
-                to: None,
-                input: vec![0x00],
-                ..Deposit::default()
-            },
-            true,
-        ),
+        ("transfer", Deposit { value: one, ..Deposit::default() }, true),
+        ("revert", Deposit { to: Some(REVERTING), value: one, ..Deposit::default() }, false),
+        ("value over balance", Deposit { value: one * U256::from(9), ..Deposit::default() }, false),
+        ("greatest value", Deposit { value: U256::MAX, ..Deposit::default() }, false),
+        ("no gas", Deposit { gas_limit: 0, ..Deposit::default() }, false),
+        ("too little gas", Deposit { gas_limit: 20_999, ..Deposit::default() }, false),
+        ("creation that fails", Deposit { to: None, input: vec![0xfe], ..Deposit::default() }, false),
+        ("creation", Deposit { to: None, input: vec![0x00], ..Deposit::default() }, true),
     ] {
         let mut chain = chain();
         let mut queue = Queue::default();
-        queue.deposit(
-            ALICE,
-            Deposit {
-                mint: one * U256::from(2),
-                ..deposit.clone()
-            },
-        );
+        queue.deposit(ALICE, Deposit { mint: one * U256::from(2), ..deposit.clone() });
         let built = chain.advance(&queue.messages, &[]);
         assert_eq!(built.block.receipts.len(), 2, "{name}");
         let receipt = built.block.receipts[1].as_deposit_receipt().unwrap();
         assert_eq!(receipt.inner.status.coerce_status(), succeeds, "{name}");
-        assert_eq!(
-            (receipt.deposit_nonce, receipt.deposit_receipt_version),
-            (Some(0), Some(1)),
-            "{name}"
-        );
+        assert_eq!((receipt.deposit_nonce, receipt.deposit_receipt_version), (Some(0), Some(1)), "{name}");
         let moved = if succeeds { deposit.value } else { U256::ZERO };
         assert_eq!(chain.balance(ALICE), one * U256::from(2) - moved, "{name}");
         assert_eq!(chain.account(ALICE).nonce, 1, "{name}");
@@ -146,13 +67,7 @@ fn the_greatest_mint_is_what_a_deposit_transaction_can_carry() {
     let mut chain = chain();
     let mut queue = Queue::default();
     for _ in 0..3 {
-        queue.deposit(
-            ALICE,
-            Deposit {
-                mint: U256::MAX,
-                ..Deposit::default()
-            },
-        );
+        queue.deposit(ALICE, Deposit { mint: U256::MAX, ..Deposit::default() });
     }
     chain.advance(&queue.messages, &[]);
     assert_eq!(chain.balance(ALICE), U256::from(u128::MAX) * U256::from(3));
@@ -163,45 +78,20 @@ fn hostile_messages_mean_nothing_and_fail_nothing() {
     let mut chain = chain();
     let plain = chain.build(&[], &[]).block;
     let mut queue = Queue::default();
-    let good = Deposit {
-        mint: ETHER,
-        ..Deposit::default()
-    };
+    let good = Deposit { mint: ETHER, ..Deposit::default() };
     for data in [vec![], vec![0; 92], vec![0xff; 93], vec![2; 200]] {
         queue.push(MessageKind::Deposit, ALICE, data);
     }
-    queue.deposit(
-        ALICE,
-        Deposit {
-            gas_limit: 20_000_001,
-            ..good.clone()
-        },
-    );
-    queue.deposit(
-        ALICE,
-        Deposit {
-            gas_limit: u64::MAX,
-            ..good.clone()
-        },
-    );
-    for data in [
-        vec![],
-        vec![0; 32],
-        vec![0; 34],
-        vec![3; 33],
-        vec![0xff; 33],
-        vec![0; 5_000],
-    ] {
+    queue.deposit(ALICE, Deposit { gas_limit: 20_000_001, ..good.clone() });
+    queue.deposit(ALICE, Deposit { gas_limit: u64::MAX, ..good.clone() });
+    for data in [vec![], vec![0; 32], vec![0; 34], vec![3; 33], vec![0xff; 33], vec![0; 5_000]] {
         queue.push(MessageKind::Config, ALICE, data);
     }
     let built = chain.build(&queue.messages, &[]);
     assert_eq!(built.block.transactions.len(), 1, "none of them is a transaction");
     assert_eq!(built.block.header.state_root, plain.header.state_root);
     assert_eq!(built.block.header.gas_limit, plain.header.gas_limit);
-    assert_eq!(
-        built.block.header.extra_data.as_ref(),
-        (queue.messages.len() as u64).to_be_bytes()
-    );
+    assert_eq!(built.block.header.extra_data.as_ref(), (queue.messages.len() as u64).to_be_bytes());
 
     // Data behind a report's header, and a good deposit after all that.
     queue.push(MessageKind::L1Info, ALICE, vec![0xff; 100]);
@@ -248,31 +138,13 @@ fn deposits_create_contracts_and_call_them() {
         0xf3,
     ];
     init.extend_from_slice(COUNTER_CODE);
-    queue.deposit(
-        ALICE,
-        Deposit {
-            to: None,
-            input: init,
-            gas_limit: 1_000_000,
-            ..Deposit::default()
-        },
-    );
+    queue.deposit(ALICE, Deposit { to: None, input: init, gas_limit: 1_000_000, ..Deposit::default() });
     let created = ALICE.create(0);
-    queue.deposit(
-        ALICE,
-        Deposit {
-            to: Some(created),
-            input: vec![7; 40],
-            ..Deposit::default()
-        },
-    );
+    queue.deposit(ALICE, Deposit { to: Some(created), input: vec![7; 40], ..Deposit::default() });
     let built = chain.advance(&queue.messages, &[]);
     assert!(chain.has_code(created));
     assert_eq!(chain.slot(created, U256::ZERO), U256::from(1));
     let logs = built.block.receipts[2].logs();
-    assert_eq!(
-        (logs.len(), logs[0].address, &logs[0].data.data[..]),
-        (1, created, &[7; 40][..])
-    );
+    assert_eq!((logs.len(), logs[0].address, &logs[0].data.data[..]), (1, created, &[7; 40][..]));
     assert_ne!(built.block.header.logs_bloom, Bloom::ZERO);
 }

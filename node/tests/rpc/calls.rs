@@ -19,17 +19,11 @@ async fn calls_see_the_state_of_their_block() {
     assert_eq!(call(json!([{ "to": COUNTER }, "earliest"])).await, 1);
     assert_eq!(call(json!([{ "to": COUNTER }])).await, 2);
     // Nothing of it remains.
-    assert_eq!(
-        call(json!([{ "to": COUNTER, "from": user(3).address() }, "latest"])).await,
-        2
-    );
+    assert_eq!(call(json!([{ "to": COUNTER, "from": user(3).address() }, "latest"])).await, 2);
     let slot = B256::ZERO;
     let value = B256::with_last_byte(41);
     assert_eq!(call(json!([{ "to": COUNTER }, "latest", { COUNTER.to_string(): { "stateDiff": { slot.to_string(): value } } }])).await, 42);
-    assert_eq!(
-        call(json!([{ "to": COUNTER }, "latest", { COUNTER.to_string(): { "state": {} } }])).await,
-        1
-    );
+    assert_eq!(call(json!([{ "to": COUNTER }, "latest", { COUNTER.to_string(): { "state": {} } }])).await, 1);
     // TIMESTAMP, returned; and a balance that is only claimed.
     let code = Bytes::from(hex!("425f5260205ff3"));
     let here = Address::repeat_byte(0x77).to_string();
@@ -42,9 +36,7 @@ async fn calls_see_the_state_of_their_block() {
     let params = json!([{ "to": here }, "latest", { here.clone(): { "code": code, "balance": "0x99" } }]);
     assert_eq!(call(params).await, 0x99);
     // A creation without a sender.
-    let deployed: Bytes = node
-        .call("eth_call", json!([{ "input": "0x60005ff3" }, "latest"]))
-        .await;
+    let deployed: Bytes = node.call("eth_call", json!([{ "input": "0x60005ff3" }, "latest"])).await;
     assert!(deployed.is_empty());
     node.end().await;
 }
@@ -55,21 +47,13 @@ async fn reverts_carry_their_data() {
     let data = Bytes::from(Revert::from("not today").abi_encode());
     for field in ["input", "data"] {
         for method in ["eth_call", "eth_estimateGas"] {
-            let error = node
-                .try_call::<Value>(method, json!([{ "to": REVERTER, field: data }]))
-                .await
-                .unwrap_err();
-            assert_eq!(
-                (error.code(), error.message()),
-                (3, "execution reverted: not today")
-            );
+            let error =
+                node.try_call::<Value>(method, json!([{ "to": REVERTER, field: data }])).await.unwrap_err();
+            assert_eq!((error.code(), error.message()), (3, "execution reverted: not today"));
             assert_eq!(error.data().unwrap().get(), format!("\"{data}\""));
         }
     }
-    let error = node
-        .try_call::<Value>("eth_call", json!([{ "to": REVERTER }]))
-        .await
-        .unwrap_err();
+    let error = node.try_call::<Value>("eth_call", json!([{ "to": REVERTER }])).await.unwrap_err();
     assert_eq!((error.code(), error.message()), (3, "execution reverted"));
     assert_eq!(error.data().unwrap().get(), "\"0x\"");
     node.end().await;
@@ -88,37 +72,15 @@ async fn calls_that_cannot_be() {
     assert!(text.starts_with("insufficient funds"), "{text}");
     let (code, text) = error(json!([{ "from": poor, "to": COUNTER, "gasPrice": "0x77359400" }])).await;
     assert_eq!(code, -32000);
-    assert!(
-        text.starts_with("insufficient funds for gas * price + value"),
-        "{text}"
-    );
+    assert!(text.starts_with("insufficient funds for gas * price + value"), "{text}");
     let (_, text) = error(json!([{ "from": user(0).address(), "to": COUNTER, "gasPrice": "0x1" }])).await;
     assert_eq!(text, "max fee per gas less than block base fee");
-    assert_eq!(
-        error(json!([{ "to": BURNER, "gas": "0x186a0" }])).await,
-        (-32000, "out of gas".into())
-    );
-    assert_eq!(
-        error(json!([{ "to": COUNTER, "chainId": "0x1" }])).await.0,
-        -32602
-    );
-    assert_eq!(
-        error(json!([{ "to": COUNTER, "gasPrice": "0x1", "maxFeePerGas": "0x1" }]))
-            .await
-            .0,
-        -32602
-    );
-    assert_eq!(
-        error(json!([{ "to": COUNTER, "data": "0x01", "input": "0x02" }]))
-            .await
-            .0,
-        -32602
-    );
+    assert_eq!(error(json!([{ "to": BURNER, "gas": "0x186a0" }])).await, (-32000, "out of gas".into()));
+    assert_eq!(error(json!([{ "to": COUNTER, "chainId": "0x1" }])).await.0, -32602);
+    assert_eq!(error(json!([{ "to": COUNTER, "gasPrice": "0x1", "maxFeePerGas": "0x1" }])).await.0, -32602);
+    assert_eq!(error(json!([{ "to": COUNTER, "data": "0x01", "input": "0x02" }])).await.0, -32602);
     assert_eq!(error(json!([{ "to": "0x12" }])).await.0, -32602);
-    assert_eq!(
-        error(json!([])).await,
-        (-32602, "missing value for required argument 0".into())
-    );
+    assert_eq!(error(json!([])).await, (-32602, "missing value for required argument 0".into()));
     let (code, text) = error(json!([{ "to": COUNTER }, "newest"])).await;
     assert_eq!(code, -32602);
     assert!(text.starts_with("invalid argument 1"), "{text}");
@@ -144,27 +106,15 @@ async fn estimates_suffice_and_are_tight() {
     let little = json!([{ "from": sender, "to": COUNTER, "gas": format!("{less:#x}") }]);
     assert_eq!(node.error("eth_call", little).await.1, "out of gas");
 
-    let (code, text) = node
-        .error("eth_estimateGas", json!([{ "from": sender, "to": BURNER }]))
-        .await;
-    assert_eq!(
-        (code, text.as_str()),
-        (-32000, "gas required exceeds allowance (30000000)")
-    );
+    let (code, text) = node.error("eth_estimateGas", json!([{ "from": sender, "to": BURNER }])).await;
+    assert_eq!((code, text.as_str()), (-32000, "gas required exceeds allowance (30000000)"));
     let poor = Address::repeat_byte(0x42);
     let (_, text) = node
-        .error(
-            "eth_estimateGas",
-            json!([{ "from": poor, "to": COUNTER, "maxFeePerGas": "0x77359400" }]),
-        )
+        .error("eth_estimateGas", json!([{ "from": poor, "to": COUNTER, "maxFeePerGas": "0x77359400" }]))
         .await;
     assert!(text.starts_with("insufficient funds"), "{text}");
-    let (_, text) = node
-        .error(
-            "eth_estimateGas",
-            json!([{ "from": poor, "to": COUNTER, "value": "0x5" }]),
-        )
-        .await;
+    let (_, text) =
+        node.error("eth_estimateGas", json!([{ "from": poor, "to": COUNTER, "value": "0x5" }])).await;
     assert!(text.starts_with("insufficient funds"), "{text}");
     // With state that is only claimed.
     let funded = json!([{ "from": poor, "to": Address::repeat_byte(1), "value": "0x5" }, "latest", { poor.to_string(): { "balance": "0x5" } }]);
@@ -181,20 +131,14 @@ async fn access_lists_name_what_is_used() {
     code.extend_from_slice(&hex!("5af1"));
     let proxy = Address::repeat_byte(0x66);
     let overrides = json!({ proxy.to_string(): { "code": Bytes::from(code) } });
-    let result: Value = node
-        .call(
-            "eth_createAccessList",
-            json!([{ "to": proxy }, "latest", overrides]),
-        )
-        .await;
+    let result: Value =
+        node.call("eth_createAccessList", json!([{ "to": proxy }, "latest", overrides])).await;
     let list = result["accessList"].as_array().unwrap();
     assert_eq!(list.len(), 1, "{result}");
     assert_eq!(list[0]["storageKeys"], json!([B256::ZERO]));
     assert!(result["error"].is_null());
     let data = Bytes::from(Revert::from("no").abi_encode());
-    let result: Value = node
-        .call("eth_createAccessList", json!([{ "to": REVERTER, "data": data }]))
-        .await;
+    let result: Value = node.call("eth_createAccessList", json!([{ "to": REVERTER, "data": data }])).await;
     assert_eq!(result["error"], "execution reverted: no");
     node.end().await;
 }
@@ -208,31 +152,17 @@ async fn simulations_run_block_after_block() {
         { "blockOverrides": { "time": "0xfffff0" }, "calls": [{ "to": COUNTER }, { "to": REVERTER }] },
     ] });
     let blocks: Value = node.call("eth_simulateV1", json!([payload, "latest"])).await;
-    assert_eq!(
-        (&blocks[0]["number"], &blocks[1]["number"]),
-        (&json!("0x2"), &json!("0x3"))
-    );
+    assert_eq!((&blocks[0]["number"], &blocks[1]["number"]), (&json!("0x2"), &json!("0x3")));
     assert_eq!(blocks[1]["parentHash"], blocks[0]["hash"]);
     assert_eq!(blocks[1]["timestamp"], "0xfffff0");
     let calls = &blocks[0]["calls"];
     assert_eq!(calls[1]["returnData"], json!(B256::with_last_byte(2)));
     assert_eq!(calls[1]["logs"][0]["topics"][0], json!(TOPIC));
     assert_eq!(calls[1]["logs"][0]["logIndex"], "0x1");
-    assert_eq!(
-        blocks[1]["calls"][0]["returnData"],
-        json!(B256::with_last_byte(3))
-    );
+    assert_eq!(blocks[1]["calls"][0]["returnData"], json!(B256::with_last_byte(3)));
     let failed = &blocks[1]["calls"][1];
-    assert_eq!(
-        (&failed["status"], &failed["error"]["code"]),
-        (&json!("0x0"), &json!(3))
-    );
-    assert_eq!(
-        node.error("eth_simulateV1", json!([{ "blockStateCalls": [] }]))
-            .await
-            .0,
-        -32602
-    );
+    assert_eq!((&failed["status"], &failed["error"]["code"]), (&json!("0x0"), &json!(3)));
+    assert_eq!(node.error("eth_simulateV1", json!([{ "blockStateCalls": [] }])).await.0, -32602);
     node.end().await;
 }
 
@@ -240,12 +170,8 @@ async fn simulations_run_block_after_block() {
 async fn open_fields_are_filled() {
     let node = Node::sequencer().await;
     node.send(count(0, 0)).await;
-    let filled: Value = node
-        .call(
-            "eth_fillTransaction",
-            json!([{ "from": user(0).address(), "to": COUNTER }]),
-        )
-        .await;
+    let filled: Value =
+        node.call("eth_fillTransaction", json!([{ "from": user(0).address(), "to": COUNTER }])).await;
     let tx = &filled["tx"];
     assert_eq!((&tx["nonce"], &tx["type"]), (&json!("0x1"), &json!("0x2")));
     assert_eq!(tx["chainId"], format!("{CHAIN_ID:#x}"));
@@ -268,9 +194,7 @@ async fn small_methods() {
         (
             "web3_sha3",
             json!(["0x"]),
-            json!(b256!(
-                "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
-            )),
+            json!(b256!("0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")),
         ),
     ] {
         assert_eq!(node.call::<Value>(method, params).await, expected, "{method}");

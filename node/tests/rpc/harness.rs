@@ -59,22 +59,12 @@ fn config() -> Arc<RollupConfig> {
     let mut alloc = BTreeMap::new();
     for index in 0..4 {
         let balance = U256::from(10).pow(U256::from(20));
-        alloc.insert(
-            user(index).address(),
-            GenesisAccount {
-                balance,
-                ..Default::default()
-            },
-        );
+        alloc.insert(user(index).address(), GenesisAccount { balance, ..Default::default() });
     }
     let mut counter = hex!("600054600101806000556000527f").to_vec();
     counter.extend_from_slice(TOPIC.as_slice());
     counter.extend_from_slice(&hex!("60206000a160206000f3"));
-    let contract = |code: Bytes| GenesisAccount {
-        nonce: 1,
-        code,
-        ..Default::default()
-    };
+    let contract = |code: Bytes| GenesisAccount { nonce: 1, code, ..Default::default() };
     alloc.insert(COUNTER, contract(counter.into()));
     alloc.insert(REVERTER, contract(bytes!("365f5f37365ffd")));
     alloc.insert(BURNER, contract(bytes!("5b5f56")));
@@ -86,26 +76,10 @@ fn config() -> Arc<RollupConfig> {
         blob_base_fee_scalar: 1_014_213,
         ..L1Attributes::default()
     };
-    let storage = fees
-        .storage()
-        .into_iter()
-        .map(|(slot, value)| (slot.into(), value))
-        .collect();
+    let storage = fees.storage().into_iter().map(|(slot, value)| (slot.into(), value)).collect();
     // Stands in for the predeploy: the attributes are written where it would write them.
-    alloc.insert(
-        L1_BLOCK,
-        GenesisAccount {
-            nonce: 1,
-            storage,
-            ..Default::default()
-        },
-    );
-    let genesis = Genesis {
-        timestamp: GENESIS_TIME,
-        gas_limit: 30_000_000,
-        base_fee: 1_000_000,
-        alloc,
-    };
+    alloc.insert(L1_BLOCK, GenesisAccount { nonce: 1, storage, ..Default::default() });
+    let genesis = Genesis { timestamp: GENESIS_TIME, gas_limit: 30_000_000, base_fee: 1_000_000, alloc };
     let block = genesis.block(&mut ());
     Arc::new(RollupConfig {
         l1_chain_id: 31_337,
@@ -146,35 +120,16 @@ impl Node {
         let chain = Chain::open(folder.path(), config(), ChainOptions::default()).unwrap();
         let pool = is_sequencer.then(|| Pool::new(&chain, PoolOptions::default()).unwrap());
         let (stop, shutdown) = shutdown::channel();
-        let context = RpcContext {
-            chain: chain.clone(),
-            pool: pool.clone(),
-            forward,
-            feed: None,
-        };
-        let handle = serve(
-            RpcConfig {
-                address: ([127, 0, 0, 1], 0).into(),
-            },
-            context,
-            shutdown,
-        )
-        .await
-        .unwrap();
+        let context = RpcContext { chain: chain.clone(), pool: pool.clone(), forward, feed: None };
+        let handle =
+            serve(RpcConfig { address: ([127, 0, 0, 1], 0).into() }, context, shutdown).await.unwrap();
         let http = HttpClientBuilder::default()
             .max_response_size(64 << 20)
             .build(format!("http://{}", handle.local_addr()))
             .unwrap();
         // The cache of recent blocks follows from here on.
         tokio::task::yield_now().await;
-        Self {
-            chain,
-            pool,
-            handle,
-            http,
-            stop,
-            _folder: folder,
-        }
+        Self { chain, pool, handle, http, stop, _folder: folder }
     }
 
     pub fn url(&self) -> String {
@@ -184,11 +139,7 @@ impl Node {
     /// Builds a block of what waits.
     pub fn mine(&self) -> Arc<ChainBlock> {
         let head = self.chain.heads().unsafe_head;
-        let plan = BuildPlan {
-            timestamp: head.timestamp + 1,
-            max_messages: 100,
-            message_l1_limit: u64::MAX,
-        };
+        let plan = BuildPlan { timestamp: head.timestamp + 1, max_messages: 100, message_l1_limit: u64::MAX };
         let (block, ()) = self
             .chain
             .build(plan, |builder| {
@@ -212,22 +163,13 @@ impl Node {
         data.extend_from_slice(&100_000u64.to_be_bytes());
         data.push(0);
         let message = message(MessageKind::Deposit, from, data, B256::ZERO);
-        let event = InboxEvent::Message {
-            index: 0,
-            message,
-            client_hash: Some(CLIENT_HASH),
-        };
+        let event = InboxEvent::Message { index: 0, message, client_hash: Some(CLIENT_HASH) };
         self.l1(1, event);
     }
 
     /// Brings a forced batch for block 1 onto L1, on a chain without messages: what was unsafe is gone.
     pub fn force_batch(&self) {
-        let info = message(
-            MessageKind::L1Info,
-            Address::repeat_byte(1),
-            Vec::new(),
-            B256::ZERO,
-        );
+        let info = message(MessageKind::L1Info, Address::repeat_byte(1), Vec::new(), B256::ZERO);
         let header = BatchHeader {
             da_kind: DaKind::None,
             data_hash: chunk_hash(&[]),
@@ -282,13 +224,10 @@ impl Node {
             }
         }
         let params = serde_json::value::to_raw_value(&params).unwrap();
-        self.http
-            .request(method, Raw(params))
-            .await
-            .map_err(|error| match error {
-                ClientError::Call(error) => error,
-                other => panic!("{method}: {other}"),
-            })
+        self.http.request(method, Raw(params)).await.map_err(|error| match error {
+            ClientError::Call(error) => error,
+            other => panic!("{method}: {other}"),
+        })
     }
 
     /// The code and text of the error that a call must give.
@@ -343,13 +282,7 @@ pub fn transaction(sender: u8, nonce: u64, to: TxKind, value: u64, input: Bytes)
 }
 
 pub fn transfer(sender: u8, nonce: u64) -> Bytes {
-    transaction(
-        sender,
-        nonce,
-        TxKind::Call(Address::repeat_byte(0xee)),
-        1,
-        Bytes::new(),
-    )
+    transaction(sender, nonce, TxKind::Call(Address::repeat_byte(0xee)), 1, Bytes::new())
 }
 
 pub fn count(sender: u8, nonce: u64) -> Bytes {

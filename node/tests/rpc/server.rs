@@ -53,36 +53,19 @@ async fn browsers_may_ask() {
 async fn errors_of_the_protocol() {
     let node = Node::sequencer().await;
     let code = |answer: Value| answer["error"]["code"].as_i64();
-    let unknown = post(
-        &node,
-        r#"{"jsonrpc":"2.0","id":1,"method":"eth_nothing","params":[]}"#,
-    )
-    .await;
+    let unknown = post(&node, r#"{"jsonrpc":"2.0","id":1,"method":"eth_nothing","params":[]}"#).await;
     assert_eq!(code(unknown), Some(-32601));
     assert_eq!(code(post(&node, "{").await), Some(-32700));
     assert_eq!(code(post(&node, r#"{"id":1}"#).await), Some(-32600));
-    let object = post(
-        &node,
-        r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":{"a":1}}"#,
-    )
-    .await;
+    let object = post(&node, r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":{"a":1}}"#).await;
     assert_eq!(code(object), Some(-32602));
     // Parameters may be absent, ids may be null or text.
     let no_params = post(&node, r#"{"jsonrpc":"2.0","id":"a","method":"eth_chainId"}"#).await;
-    assert_eq!(
-        no_params,
-        json!({ "jsonrpc": "2.0", "id": "a", "result": "0xa455" })
-    );
-    let null = post(
-        &node,
-        r#"{"jsonrpc":"2.0","id":null,"method":"eth_chainId","params":[]}"#,
-    )
-    .await;
+    assert_eq!(no_params, json!({ "jsonrpc": "2.0", "id": "a", "result": "0xa455" }));
+    let null = post(&node, r#"{"jsonrpc":"2.0","id":null,"method":"eth_chainId","params":[]}"#).await;
     assert_eq!(null["result"], "0xa455");
-    let large = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":["{}"]}}"#,
-        "0".repeat(11 << 20)
-    );
+    let large =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":["{}"]}}"#, "0".repeat(11 << 20));
     let (head, _) = http(&node, "POST", "Content-Type: application/json\r\n", &large).await;
     assert!(head.starts_with("http/1.1 413"), "{head}");
     node.end().await;
@@ -108,9 +91,7 @@ async fn batches_are_answered_in_order() {
     assert_eq!(answers[200]["error"]["code"], -32601);
     assert_eq!(answers[201]["error"]["code"], -32600);
     assert_eq!(node.pool.as_ref().unwrap().status().executable, 200);
-    let too_many: Vec<Value> = (0..1001)
-        .map(|id| request(id, "eth_chainId", json!([])))
-        .collect();
+    let too_many: Vec<Value> = (0..1001).map(|id| request(id, "eth_chainId", json!([]))).collect();
     let answer = post(&node, &serde_json::to_string(&too_many).unwrap()).await;
     assert_eq!(answer["error"]["code"], -32010);
     node.end().await;
@@ -119,15 +100,8 @@ async fn batches_are_answered_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_one_clear_error() {
     let node = Node::sequencer().await;
-    let config = RpcConfig {
-        address: node.handle.local_addr(),
-    };
-    let context = RpcContext {
-        chain: node.chain.clone(),
-        pool: None,
-        forward: None,
-        feed: None,
-    };
+    let config = RpcConfig { address: node.handle.local_addr() };
+    let context = RpcContext { chain: node.chain.clone(), pool: None, forward: None, feed: None };
     let (_stop, shutdown) = shutdown::channel();
     let error = serve(config, context, shutdown).await.unwrap_err();
     assert!(matches!(error, ServeError::Bind { .. }));
@@ -140,8 +114,6 @@ async fn a_taken_port_is_one_clear_error() {
 async fn the_server_ends_with_the_signal() {
     let node = Node::sequencer().await;
     let address = node.handle.local_addr();
-    tokio::time::timeout(Duration::from_secs(10), node.end())
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), node.end()).await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }

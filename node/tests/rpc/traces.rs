@@ -30,12 +30,8 @@ async fn traces_replay_what_happened() {
     assert_eq!(steps["failed"], false);
     assert_eq!(steps["structLogs"][1]["op"], "SLOAD");
 
-    let before: Value = node
-        .call(
-            "debug_traceTransaction",
-            json!([second, { "tracer": "prestateTracer" }]),
-        )
-        .await;
+    let before: Value =
+        node.call("debug_traceTransaction", json!([second, { "tracer": "prestateTracer" }])).await;
     let counter = format!("{COUNTER:#x}");
     let storage = before[&counter]["storage"].as_object().unwrap();
     assert!(storage.values().next().unwrap().as_str().unwrap().ends_with("01"));
@@ -47,12 +43,8 @@ async fn traces_replay_what_happened() {
         .await;
     assert!(diff["post"][&counter].is_object());
 
-    let block: Value = node
-        .call(
-            "debug_traceBlockByNumber",
-            json!(["latest", { "tracer": "callTracer" }]),
-        )
-        .await;
+    let block: Value =
+        node.call("debug_traceBlockByNumber", json!(["latest", { "tracer": "callTracer" }])).await;
     assert_eq!(block.as_array().map(Vec::len), Some(3));
     assert_eq!(block[2]["txHash"], json!(second));
     assert_eq!(block[2]["result"]["gasUsed"], receipt["gasUsed"]);
@@ -63,25 +55,14 @@ async fn traces_replay_what_happened() {
             json!([{ "to": REVERTER, "data": "0x1234" }, "latest", { "tracer": "callTracer" }]),
         )
         .await;
-    assert_eq!(
-        (&call["error"], &call["output"]),
-        (&json!("execution reverted"), &json!("0x1234"))
-    );
+    assert_eq!((&call["error"], &call["output"]), (&json!("execution reverted"), &json!("0x1234")));
     let overridden: Value = node
         .call("debug_traceCall", json!([{ "to": COUNTER }, "latest", { "tracer": "callTracer", "stateOverrides": { counter: { "state": {} } } }]))
         .await;
     assert!(overridden["output"].as_str().unwrap().ends_with("01"));
 
-    assert_eq!(
-        node.error("debug_traceTransaction", json!([second, { "tracer": "{ js }" }]))
-            .await
-            .0,
-        -32602
-    );
-    assert_eq!(
-        node.error("debug_traceBlockByNumber", json!(["0x0"])).await.0,
-        -32000
-    );
+    assert_eq!(node.error("debug_traceTransaction", json!([second, { "tracer": "{ js }" }])).await.0, -32602);
+    assert_eq!(node.error("debug_traceBlockByNumber", json!(["0x0"])).await.0, -32000);
     assert_eq!(
         node.error("debug_traceTransaction", json!([TOPIC])).await,
         (-32000, "transaction not found".into())

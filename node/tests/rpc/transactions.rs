@@ -14,11 +14,7 @@ async fn a_transaction_on_its_way() {
     let pending: Value = node.call("eth_getTransactionByHash", json!([hash])).await;
     assert_eq!(pending["blockHash"], Value::Null);
     assert_eq!(pending["hash"], json!(hash));
-    assert!(
-        node.call::<Value>("eth_getTransactionReceipt", json!([hash]))
-            .await
-            .is_null()
-    );
+    assert!(node.call::<Value>("eth_getTransactionReceipt", json!([hash])).await.is_null());
 
     let block = node.mine();
     let tx: Transaction = node.call("eth_getTransactionByHash", json!([hash])).await;
@@ -28,26 +24,17 @@ async fn a_transaction_on_its_way() {
     assert_eq!(tx.inner.effective_gas_price, Some(base_fee + 1_000_000));
     let found: Bytes = node.call("debug_getRawTransaction", json!([hash])).await;
     assert_eq!(found, raw);
-    let by_index: Transaction = node
-        .call(
-            "eth_getTransactionByBlockHashAndIndex",
-            json!([block.hash, "0x1"]),
-        )
-        .await;
+    let by_index: Transaction =
+        node.call("eth_getTransactionByBlockHashAndIndex", json!([block.hash, "0x1"])).await;
     assert_eq!(by_index, tx);
 
     let receipt: OpTransactionReceipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
     assert_eq!(receipt.inner.effective_gas_price, base_fee + 1_000_000);
     assert_eq!(receipt.inner.to, Some(COUNTER));
-    assert_eq!(
-        receipt.inner.inner.receipt.as_receipt().logs[0].log_index,
-        Some(0)
-    );
+    assert_eq!(receipt.inner.inner.receipt.as_receipt().logs[0].log_index, Some(0));
     assert!(receipt.inner.inner.receipt.as_receipt().status.coerce_status());
     // What the sender paid in all is what left its account.
-    let balance: U256 = node
-        .call("eth_getBalance", json!([user(0).address(), "latest"]))
-        .await;
+    let balance: U256 = node.call("eth_getBalance", json!([user(0).address(), "latest"])).await;
     let paid = U256::from(10).pow(U256::from(20)) - balance;
     let l1_fee = receipt.l1_block_info.l1_fee.unwrap();
     assert!(l1_fee > 0);
@@ -70,10 +57,7 @@ async fn a_transaction_on_its_way() {
         "l1BlobBaseFee",
         "l1BlobBaseFeeScalar",
     ] {
-        assert!(
-            raw[field].as_str().is_some_and(|text| text.starts_with("0x")),
-            "{field} in {raw}"
-        );
+        assert!(raw[field].as_str().is_some_and(|text| text.starts_with("0x")), "{field} in {raw}");
     }
     assert_eq!(raw["contractAddress"], Value::Null);
     node.end().await;
@@ -103,9 +87,7 @@ async fn l1_fees_are_those_that_were_charged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn creations_have_an_address() {
     let node = Node::sequencer().await;
-    let hash = node
-        .send(transaction(0, 0, TxKind::Create, 0, Bytes::from_static(&[0x00])))
-        .await;
+    let hash = node.send(transaction(0, 0, TxKind::Create, 0, Bytes::from_static(&[0x00]))).await;
     node.mine();
     let receipt: OpTransactionReceipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
     assert_eq!(receipt.inner.contract_address, Some(user(0).address().create(0)));
@@ -118,29 +100,19 @@ async fn a_deposit_answers_to_both_its_hashes() {
     let node = Node::sequencer().await;
     let (from, to) = (Address::repeat_byte(0xd1), Address::repeat_byte(0xd2));
     node.deposit(from, to, 5000);
-    assert!(
-        node.call::<Value>("eth_getTransactionReceipt", json!([CLIENT_HASH]))
-            .await
-            .is_null()
-    );
+    assert!(node.call::<Value>("eth_getTransactionReceipt", json!([CLIENT_HASH])).await.is_null());
     let block = node.mine();
     let hash = block.transactions[1].hash();
     assert_ne!(hash, CLIENT_HASH);
     for hash in [hash, CLIENT_HASH] {
         let receipt: Value = node.call("eth_getTransactionReceipt", json!([hash])).await;
         assert_eq!(receipt["transactionHash"], json!(block.transactions[1].hash()));
-        assert_eq!(
-            (&receipt["status"], &receipt["type"]),
-            (&json!("0x1"), &json!("0x7e"))
-        );
+        assert_eq!((&receipt["status"], &receipt["type"]), (&json!("0x1"), &json!("0x7e")));
         assert_eq!(receipt["depositNonce"], "0x0");
         assert_eq!(receipt["depositReceiptVersion"], "0x1");
         assert_eq!(receipt["effectiveGasPrice"], "0x0");
         let tx: Value = node.call("eth_getTransactionByHash", json!([hash])).await;
-        assert_eq!(
-            (&tx["from"], &tx["nonce"], &tx["v"]),
-            (&json!(from), &json!("0x0"), &json!("0x0"))
-        );
+        assert_eq!((&tx["from"], &tx["nonce"], &tx["v"]), (&json!(from), &json!("0x0"), &json!("0x0")));
         let strict: Transaction = serde_json::from_value(tx).unwrap();
         assert!(matches!(strict.as_ref(), OpTxEnvelope::Deposit(_)));
     }
@@ -162,23 +134,13 @@ async fn sending_and_waiting_for_the_receipt() {
     let (receipt, block) = tokio::join!(send, mine);
     assert_eq!(receipt.inner.block_hash, Some(block.hash));
 
-    let error = node
-        .try_call::<Value>("eth_sendRawTransactionSync", json!([count(0, 1), 20]))
-        .await
-        .unwrap_err();
+    let error =
+        node.try_call::<Value>("eth_sendRawTransactionSync", json!([count(0, 1), 20])).await.unwrap_err();
     assert_eq!(error.code(), 4);
     let hash: B256 = serde_json::from_str(error.data().unwrap().get()).unwrap();
     // It waits on.
-    assert!(
-        !node
-            .call::<Value>("eth_getTransactionByHash", json!([hash]))
-            .await
-            .is_null()
-    );
-    assert_eq!(
-        node.error("eth_sendRawTransactionSync", json!(["0x00"])).await.0,
-        -32000
-    );
+    assert!(!node.call::<Value>("eth_getTransactionByHash", json!([hash])).await.is_null());
+    assert_eq!(node.error("eth_sendRawTransactionSync", json!(["0x00"])).await.0, -32000);
     node.end().await;
 }
 
@@ -195,18 +157,12 @@ async fn refusals_have_the_texts_that_clients_match_on() {
         }
     };
     assert_eq!(refused(count(0, 0)).await, "already known");
-    assert_eq!(
-        refused(transfer(0, 0)).await,
-        "replacement transaction underpriced"
-    );
+    assert_eq!(refused(transfer(0, 0)).await, "replacement transaction underpriced");
     assert!(refused(transfer(9, 0)).await.starts_with("insufficient funds"));
     node.mine();
     assert!(refused(transfer(0, 0)).await.starts_with("nonce too low"));
     assert!(!refused(Bytes::from_static(&[1, 2, 3])).await.is_empty());
-    assert_eq!(
-        node.error("eth_sendRawTransaction", json!(["zz"])).await.0,
-        -32602
-    );
+    assert_eq!(node.error("eth_sendRawTransaction", json!(["zz"])).await.0, -32602);
     node.end().await;
 }
 
@@ -221,17 +177,9 @@ async fn the_pool_shows_what_waits() {
     let sender = user(0).address().to_string();
     let entry = |kind: &str| {
         let senders = content[kind].as_object().unwrap();
-        senders
-            .iter()
-            .find(|(address, _)| address.eq_ignore_ascii_case(&sender))
-            .unwrap()
-            .1
-            .clone()
+        senders.iter().find(|(address, _)| address.eq_ignore_ascii_case(&sender)).unwrap().1.clone()
     };
-    assert_eq!(
-        entry("pending")["0"]["to"].as_str().map(str::to_lowercase),
-        Some(format!("{COUNTER:#x}"))
-    );
+    assert_eq!(entry("pending")["0"]["to"].as_str().map(str::to_lowercase), Some(format!("{COUNTER:#x}")));
     assert!(entry("queued")["5"].is_object());
     let from: Value = node.call("txpool_contentFrom", json!([sender])).await;
     assert!(from["pending"]["0"].is_object());
@@ -246,18 +194,14 @@ async fn a_replica_passes_transactions_on() {
     let replica = Node::replica(Some(sequencer.url())).await;
     let hash = replica.send(count(0, 0)).await;
     assert!(sequencer.pool.as_ref().unwrap().get(&hash).is_some());
-    let pending: U256 = replica
-        .call("eth_getTransactionCount", json!([user(0).address(), "pending"]))
-        .await;
+    let pending: U256 = replica.call("eth_getTransactionCount", json!([user(0).address(), "pending"])).await;
     assert_eq!(pending, U256::from(1));
     let status: Value = replica.call("txpool_status", json!([])).await;
     assert_eq!(status["pending"], "0x1");
     assert!(replica.call::<Value>("txpool_content", json!([])).await["pending"].is_object());
     // The sequencer's own words.
     assert_eq!(
-        replica
-            .error("eth_sendRawTransaction", json!([count(0, 0)]))
-            .await,
+        replica.error("eth_sendRawTransaction", json!([count(0, 0)])).await,
         (-32000, "already known".into())
     );
     let alone = Node::replica(None).await;
@@ -267,17 +211,10 @@ async fn a_replica_passes_transactions_on() {
     assert_eq!(alone.error("txpool_status", json!([])).await.0, -32000);
 
     sequencer.end().await;
-    let (code, text) = replica
-        .error("eth_sendRawTransaction", json!([count(1, 0)]))
-        .await;
-    assert_eq!(
-        (code, text.as_str()),
-        (-32000, "the sequencer does not answer: try again later")
-    );
+    let (code, text) = replica.error("eth_sendRawTransaction", json!([count(1, 0)])).await;
+    assert_eq!((code, text.as_str()), (-32000, "the sequencer does not answer: try again later"));
     // What the sequencer would count cannot be asked for; what is in blocks is counted.
-    let pending: U256 = replica
-        .call("eth_getTransactionCount", json!([user(0).address(), "pending"]))
-        .await;
+    let pending: U256 = replica.call("eth_getTransactionCount", json!([user(0).address(), "pending"])).await;
     assert_eq!(pending, U256::ZERO);
     replica.end().await;
     alone.end().await;

@@ -59,18 +59,8 @@ struct Lift<'a, S> {
 }
 
 fn commit_nodes(root: Node, owner: Option<&B256>, sink: &mut impl NodeSink) -> (Option<Node>, B256) {
-    let mut lift = Lift {
-        owner,
-        sink,
-        list: Vec::with_capacity(64),
-        paths: Vec::new(),
-        levels: Vec::new(),
-    };
-    lift.list.push(Lifted {
-        node: Some(root),
-        parent: 0,
-        slot: 0,
-    });
+    let mut lift = Lift { owner, sink, list: Vec::with_capacity(64), paths: Vec::new(), levels: Vec::new() };
+    lift.list.push(Lifted { node: Some(root), parent: 0, slot: 0 });
     if !lift.sink.discards() {
         lift.paths.push(Nibbles::new());
     }
@@ -102,20 +92,12 @@ impl<S: NodeSink> Lift<'_, S> {
                     left &= left - 1;
                     match branch.kids[usize::from(slot)].take() {
                         None => branch.set_slot(slot.into(), &[EMPTY_STRING]),
-                        kid => self.list.push(Lifted {
-                            node: kid,
-                            parent,
-                            slot,
-                        }),
+                        kid => self.list.push(Lifted { node: kid, parent, slot }),
                     }
                 }
             }
             Some(Node::Ext(ext)) if ext.stale => {
-                self.list.push(Lifted {
-                    node: ext.kid.take(),
-                    parent,
-                    slot: 0,
-                });
+                self.list.push(Lifted { node: ext.kid.take(), parent, slot: 0 });
             }
             _ => {}
         }
@@ -147,13 +129,8 @@ impl<S: NodeSink> Lift<'_, S> {
         // The root is hashed however short it is.
         let hashed = |rlp: &[u8]| rlp.len() >= INLINE_LIMIT || start == 0;
         let mut messages = Vec::with_capacity(level.len());
-        messages.extend(
-            level
-                .iter()
-                .flat_map(|lifted| &lifted.node)
-                .map(Node::rlp)
-                .filter(|rlp| hashed(rlp)),
-        );
+        messages
+            .extend(level.iter().flat_map(|lifted| &lifted.node).map(Node::rlp).filter(|rlp| hashed(rlp)));
         let hashes = keccak256_batch(&messages);
         let mut next_hash = hashes.iter();
 

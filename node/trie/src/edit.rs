@@ -123,11 +123,7 @@ impl<S: NodeSource> Loader<'_, S> {
     fn remove(&mut self, node: &mut Node, depth: usize) -> Result<Removal, TrieError> {
         let rest = Run::of_key(self.key, depth);
         match node {
-            Node::Leaf(leaf) => Ok(if leaf.is_at(rest) {
-                Removal::Gone
-            } else {
-                Removal::None
-            }),
+            Node::Leaf(leaf) => Ok(if leaf.is_at(rest) { Removal::Gone } else { Removal::None }),
             Node::Ext(ext) => {
                 let path = ext.path();
                 if path.common_prefix(&rest) < path.len() {

@@ -226,10 +226,7 @@ mod wide {
     macro_rules! rotate_256 {
         ($vector:expr, $by:literal) => {{
             let vector = $vector;
-            _mm256_or_si256(
-                _mm256_slli_epi64::<$by>(vector),
-                _mm256_srli_epi64::<{ 64 - $by }>(vector),
-            )
+            _mm256_or_si256(_mm256_slli_epi64::<$by>(vector), _mm256_srli_epi64::<{ 64 - $by }>(vector))
         }};
     }
 
@@ -268,9 +265,8 @@ mod wide {
 
         #[test]
         fn all_widths_agree_with_one_by_one() {
-            let bytes: Vec<u8> = (0..20_000u32)
-                .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-                .collect();
+            let bytes: Vec<u8> =
+                (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
             for count in [1, 2, 3, 4, 5, 8, 9, 30, 600] {
                 let messages: Vec<&[u8]> = (0..count).map(|i| &bytes[i..i + i * 37 % 700]).collect();
                 let expected: Vec<B256> = messages.iter().map(keccak256).collect();

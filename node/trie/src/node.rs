@@ -73,14 +73,7 @@ impl Node {
         if reference_kind(bytes, path.end)? == Kind::Empty {
             return Err("extension without a child");
         }
-        Ok(Self::Ext(Box::new(Ext {
-            rlp: bytes.to_vec(),
-            hp_at,
-            hp_end,
-            odd,
-            stale: false,
-            kid: None,
-        })))
+        Ok(Self::Ext(Box::new(Ext { rlp: bytes.to_vec(), hp_at, hp_end, odd, stale: false, kid: None })))
     }
 
     /// The node's encoding; it is current when no child is stale.
@@ -119,13 +112,7 @@ impl Leaf {
         let hp_end = rlp.len() as u8;
         rlp::put_string(&mut rlp, value);
         let val_at = (rlp.len() - value.len()) as u8;
-        Self {
-            rlp: rlp.into_boxed_slice(),
-            hp_at,
-            hp_end,
-            val_at,
-            odd: path.len() % 2 == 1,
-        }
+        Self { rlp: rlp.into_boxed_slice(), hp_at, hp_end, val_at, odd: path.len() % 2 == 1 }
     }
 
     pub(crate) fn path(&self) -> Run<'_> {
@@ -184,22 +171,12 @@ impl Ext {
         path.put_compact(false, &mut rlp);
         let hp_end = rlp.len() as u8;
         rlp.extend_from_slice(reference);
-        Self {
-            rlp,
-            hp_at,
-            hp_end,
-            odd: path.len() % 2 == 1,
-            stale: false,
-            kid,
-        }
+        Self { rlp, hp_at, hp_end, odd: path.len() % 2 == 1, stale: false, kid }
     }
 
     /// An extension to a loaded child whose reference the next commit computes.
     pub(crate) fn stale(path: Run<'_>, kid: Node) -> Self {
-        Self {
-            stale: true,
-            ..Self::new(path, &[EMPTY_STRING], Some(kid))
-        }
+        Self { stale: true, ..Self::new(path, &[EMPTY_STRING], Some(kid)) }
     }
 
     pub(crate) fn path(&self) -> Run<'_> {
@@ -273,15 +250,8 @@ impl Branch {
     pub(crate) fn empty() -> Self {
         let mut buf = Vec::with_capacity(128);
         buf.resize(RESERVE + 17, EMPTY_STRING);
-        let mut branch = Self {
-            buf,
-            start: 0,
-            hashed: 0,
-            inlined: 0,
-            stale: 0,
-            present: 0,
-            kids: [const { None }; 16],
-        };
+        let mut branch =
+            Self { buf, start: 0, hashed: 0, inlined: 0, stale: 0, present: 0, kids: [const { None }; 16] };
         branch.seal();
         branch
     }
@@ -317,15 +287,7 @@ impl Branch {
         let start = RESERVE - payload;
         buf.resize(start, 0);
         buf.extend_from_slice(bytes);
-        Ok(Self {
-            buf,
-            start: start as u8,
-            hashed,
-            inlined,
-            stale: 0,
-            present,
-            kids: [const { None }; 16],
-        })
+        Ok(Self { buf, start: start as u8, hashed, inlined, stale: 0, present, kids: [const { None }; 16] })
     }
 
     pub(crate) fn rlp(&self) -> &[u8] {
@@ -436,20 +398,14 @@ impl Ref {
     pub(crate) fn hash(hash: &B256) -> Self {
         let mut bytes = [HASH_HEADER; HASH_REF];
         bytes[1..].copy_from_slice(&hash[..]);
-        Self {
-            len: HASH_REF as u8,
-            bytes,
-        }
+        Self { len: HASH_REF as u8, bytes }
     }
 
     /// A node shorter than INLINE_LIMIT.
     pub(crate) fn inline(rlp: &[u8]) -> Self {
         let mut bytes = [0; HASH_REF];
         bytes[..rlp.len()].copy_from_slice(rlp);
-        Self {
-            len: rlp.len() as u8,
-            bytes,
-        }
+        Self { len: rlp.len() as u8, bytes }
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {

@@ -17,11 +17,8 @@ pub fn ordered_root<I: AsRef<[u8]>>(items: &[I]) -> B256 {
     if items.is_empty() {
         return EMPTY_ROOT;
     }
-    let mut builder = Builder {
-        count: items.len(),
-        leaves: Vec::with_capacity(items.len()),
-        buf: Vec::new(),
-    };
+    let mut builder =
+        Builder { count: items.len(), leaves: Vec::with_capacity(items.len()), buf: Vec::new() };
     builder.hash_leaves(items);
     let reference = builder.subtree(0, items.len(), 0);
     match crate::node::hash_in(reference.as_slice()) {
@@ -83,18 +80,11 @@ impl Builder {
     fn hash_encoded(&mut self, ends: &[usize]) {
         let starts = [0].into_iter().chain(ends.iter().copied());
         let encodings = starts.zip(ends).map(|(start, end)| &self.buf[start..*end]);
-        let long: Vec<&[u8]> = encodings
-            .clone()
-            .filter(|rlp| rlp.len() >= INLINE_LIMIT)
-            .collect();
+        let long: Vec<&[u8]> = encodings.clone().filter(|rlp| rlp.len() >= INLINE_LIMIT).collect();
         let hashes = keccak256_batch(&long);
         let mut hashes = hashes.iter();
         for rlp in encodings {
-            let hash = if rlp.len() < INLINE_LIMIT {
-                None
-            } else {
-                hashes.next()
-            };
+            let hash = if rlp.len() < INLINE_LIMIT { None } else { hashes.next() };
             self.leaves.push(hash.map_or_else(|| Ref::inline(rlp), Ref::hash));
         }
     }
@@ -113,11 +103,7 @@ impl Builder {
         let last = self.key(to - 1);
         let shared = rest.common_prefix(&Run::of_key(last.as_slice(), depth));
         let branch = self.branch(from, to, depth + shared);
-        if shared == 0 {
-            branch
-        } else {
-            self.ext(rest.take(shared), &branch)
-        }
+        if shared == 0 { branch } else { self.ext(rest.take(shared), &branch) }
     }
 
     /// Keys are RLP items, of which none is a prefix of another: branches have no values.
@@ -139,8 +125,7 @@ impl Builder {
         self.buf.clear();
         rlp::put_list_header(&mut self.buf, payload);
         for slot in &slots {
-            self.buf
-                .extend_from_slice(slot.as_ref().map_or(&[EMPTY_STRING], Ref::as_slice));
+            self.buf.extend_from_slice(slot.as_ref().map_or(&[EMPTY_STRING], Ref::as_slice));
         }
         self.buf.push(EMPTY_STRING);
         self.finish()
@@ -165,11 +150,7 @@ impl Builder {
     }
 
     fn finish(&self) -> Ref {
-        if self.buf.len() < INLINE_LIMIT {
-            Ref::inline(&self.buf)
-        } else {
-            Ref::hash(&keccak256(&self.buf))
-        }
+        if self.buf.len() < INLINE_LIMIT { Ref::inline(&self.buf) } else { Ref::hash(&keccak256(&self.buf)) }
     }
 }
 
@@ -191,10 +172,7 @@ impl Key {
         }
         bytes[0] = EMPTY_STRING + content.len() as u8;
         bytes[1..=content.len()].copy_from_slice(content);
-        Self {
-            bytes,
-            len: 1 + content.len(),
-        }
+        Self { bytes, len: 1 + content.len() }
     }
 
     fn as_slice(&self) -> &[u8] {

@@ -22,20 +22,12 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     /// What is left of a key after `depth` nibbles. `depth` is at most the key's length.
     pub(crate) fn of_key(key: &'a [u8], depth: usize) -> Self {
-        Self {
-            bytes: key,
-            start: depth,
-            end: 2 * key.len(),
-        }
+        Self { bytes: key, start: depth, end: 2 * key.len() }
     }
 
     /// The path inside a compact encoding that [`check_compact`] has accepted.
     pub(crate) fn of_compact(compact: &'a [u8], odd: bool) -> Self {
-        Self {
-            bytes: compact,
-            start: if odd { 1 } else { 2 },
-            end: 2 * compact.len(),
-        }
+        Self { bytes: compact, start: if odd { 1 } else { 2 }, end: 2 * compact.len() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,18 +41,12 @@ impl<'a> Run<'a> {
 
     /// The run without its first `n` nibbles; `n` is at most `len`.
     pub(crate) fn skip(&self, n: usize) -> Self {
-        Self {
-            start: self.start + n,
-            ..*self
-        }
+        Self { start: self.start + n, ..*self }
     }
 
     /// The first `n` nibbles; `n` is at most `len`.
     pub(crate) fn take(&self, n: usize) -> Self {
-        Self {
-            end: self.start + n,
-            ..*self
-        }
+        Self { end: self.start + n, ..*self }
     }
 
     /// How many leading nibbles the two runs share.
@@ -77,15 +63,8 @@ impl<'a> Run<'a> {
             }
             let whole = (n - i) / 2;
             let (from_a, from_b) = ((self.start + i) / 2, (other.start + i) / 2);
-            let (a, b) = (
-                &self.bytes[from_a..from_a + whole],
-                &other.bytes[from_b..from_b + whole],
-            );
-            i += 2 * if a == b {
-                whole
-            } else {
-                a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(whole)
-            };
+            let (a, b) = (&self.bytes[from_a..from_a + whole], &other.bytes[from_b..from_b + whole]);
+            i += 2 * if a == b { whole } else { a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(whole) };
         }
         while i < n && self.at(i) == other.at(i) {
             i += 1;
@@ -122,11 +101,7 @@ impl<'a> Run<'a> {
 
 pub(crate) fn nibble(bytes: &[u8], i: usize) -> u8 {
     let byte = bytes[i / 2];
-    if i.is_multiple_of(2) {
-        byte >> 4
-    } else {
-        byte & 0x0f
-    }
+    if i.is_multiple_of(2) { byte >> 4 } else { byte & 0x0f }
 }
 
 /// Checks a compact path that may have at most `room` nibbles; returns (leaf, odd).
@@ -155,10 +130,7 @@ pub(crate) struct PathBuf {
 
 impl PathBuf {
     pub(crate) fn new() -> Self {
-        Self {
-            nibbles: [0; MAX_NIBBLES],
-            len: 0,
-        }
+        Self { nibbles: [0; MAX_NIBBLES], len: 0 }
     }
 
     /// Appends a nibble. Nodes are checked to lie within `MAX_NIBBLES`, so there is always room.
@@ -173,11 +145,8 @@ impl PathBuf {
 
     /// Packs two nibbles a byte, ending on a byte boundary as node paths do.
     pub(crate) fn pack(&self) -> Packed {
-        let mut packed = Packed {
-            bytes: [0; MAX_NIBBLES / 2],
-            start: self.len % 2,
-            end: self.len + self.len % 2,
-        };
+        let mut packed =
+            Packed { bytes: [0; MAX_NIBBLES / 2], start: self.len % 2, end: self.len + self.len % 2 };
         for (i, nibble) in (packed.start..).zip(&self.nibbles[..self.len]) {
             packed.bytes[i / 2] |= if i % 2 == 0 { nibble << 4 } else { *nibble };
         }
@@ -194,10 +163,6 @@ pub(crate) struct Packed {
 
 impl Packed {
     pub(crate) fn run(&self) -> Run<'_> {
-        Run {
-            bytes: &self.bytes,
-            start: self.start,
-            end: self.end,
-        }
+        Run { bytes: &self.bytes, start: self.start, end: self.end }
     }
 }

@@ -25,12 +25,7 @@ impl Trie {
         }
         // Loads the path, and checks the key.
         self.get(src, owner, key)?;
-        let mut cx = Loader {
-            src,
-            owner,
-            key,
-            nodes: &mut self.nodes,
-        };
+        let mut cx = Loader { src, owner, key, nodes: &mut self.nodes };
         let mut proof = Vec::new();
         let mut next = self.root.as_mut();
         let mut depth = 0;
@@ -60,15 +55,9 @@ impl Trie {
 /// The empty trie is proven by no nodes, or by its one encoding. Every other proof consists of exactly the nodes
 /// that [`Trie::proof`] gives.
 pub fn verify_proof(root: B256, key: &[u8], proof: &[Bytes]) -> Result<Option<Vec<u8>>, TrieError> {
-    let source = ProofSource {
-        nodes: proof,
-        used: Cell::new(0),
-        error: RefCell::new(None),
-    };
+    let source = ProofSource { nodes: proof, used: Cell::new(0), error: RefCell::new(None) };
     let mut trie = Trie::from_root(root);
-    let value = trie
-        .get(&source, None, key)
-        .map(|value| value.map(<[u8]>::to_vec));
+    let value = trie.get(&source, None, key).map(|value| value.map(<[u8]>::to_vec));
     if let Some(error) = source.error.take() {
         return Err(error);
     }
@@ -76,10 +65,7 @@ pub fn verify_proof(root: B256, key: &[u8], proof: &[Bytes]) -> Result<Option<Ve
     let used = source.used.get();
     let empty_node = root == EMPTY_ROOT && matches!(proof, [node] if node[..] == [EMPTY_STRING]);
     if used < proof.len() && !empty_node {
-        return Err(TrieError::ProofTooLong {
-            used,
-            given: proof.len(),
-        });
+        return Err(TrieError::ProofTooLong { used, given: proof.len() });
     }
     Ok(value)
 }
@@ -96,27 +82,16 @@ impl NodeSource for ProofSource<'_> {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
         let index = self.used.get();
         let error = match self.nodes.get(index) {
-            None => TrieError::ProofTooShort {
-                given: index,
-                expected: *hash,
-            },
+            None => TrieError::ProofTooShort { given: index, expected: *hash },
             Some(node) => match keccak256(node) {
                 found if found == *hash => {
                     self.used.set(index + 1);
                     return Ok(node.clone());
                 }
-                found => TrieError::ProofMismatch {
-                    index,
-                    expected: *hash,
-                    found,
-                },
+                found => TrieError::ProofMismatch { index, expected: *hash, found },
             },
         };
         self.error.replace(Some(error));
-        Err(NodeError::Missing {
-            owner: owner.copied(),
-            path: *path,
-            hash: *hash,
-        })
+        Err(NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash })
     }
 }

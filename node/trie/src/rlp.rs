@@ -24,11 +24,7 @@ pub(crate) fn item(buf: &[u8], at: usize) -> Result<Item, &'static str> {
     let first = *buf.get(at).ok_or("truncated RLP")?;
     let (list, start, len) = match first {
         0..0x80 => {
-            return Ok(Item {
-                list: false,
-                start: at,
-                end: at + 1,
-            });
+            return Ok(Item { list: false, start: at, end: at + 1 });
         }
         0x80..=0xb7 => (false, at + 1, usize::from(first - 0x80)),
         0xb8..=0xbf => {
@@ -41,10 +37,7 @@ pub(crate) fn item(buf: &[u8], at: usize) -> Result<Item, &'static str> {
             (true, start, len)
         }
     };
-    let end = start
-        .checked_add(len)
-        .filter(|end| *end <= buf.len())
-        .ok_or("truncated RLP")?;
+    let end = start.checked_add(len).filter(|end| *end <= buf.len()).ok_or("truncated RLP")?;
     if !list && len == 1 && buf[start] < 0x80 {
         return Err("single byte with a header");
     }
@@ -62,10 +55,7 @@ fn long_length(buf: &[u8], at: usize, size: usize) -> Result<(usize, usize), &'s
     if bytes[0] == 0 || len < 56 {
         return Err("RLP length not in its shortest form");
     }
-    Ok((
-        at + size,
-        usize::try_from(len).map_err(|_| "RLP length out of range")?,
-    ))
+    Ok((at + size, usize::try_from(len).map_err(|_| "RLP length out of range")?))
 }
 
 /// Bytes that the big-endian form of `len` takes.

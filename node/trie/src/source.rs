@@ -21,11 +21,7 @@ impl<S: NodeSource + ?Sized> NodeSource for &S {
 /// No nodes at all: the source of tries that are built from nothing.
 impl NodeSource for () {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
-        Err(NodeError::Missing {
-            owner: owner.copied(),
-            path: *path,
-            hash: *hash,
-        })
+        Err(NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash })
     }
 }
 

@@ -19,12 +19,8 @@ pub struct Account {
 
 impl Account {
     /// An account with nothing in it, which by EIP-161 the trie does not hold.
-    pub const EMPTY: Self = Self {
-        nonce: 0,
-        balance: U256::ZERO,
-        storage_root: EMPTY_ROOT,
-        code_hash: KECCAK256_EMPTY,
-    };
+    pub const EMPTY: Self =
+        Self { nonce: 0, balance: U256::ZERO, storage_root: EMPTY_ROOT, code_hash: KECCAK256_EMPTY };
 
     /// Whether nonce, balance and code are all empty (EIP-161).
     pub fn is_empty(&self) -> bool {
@@ -122,9 +118,7 @@ fn integer<const N: usize>(content: &[u8]) -> Result<[u8; N], ValueError> {
         return Err(ValueError("integer with leading zeros"));
     }
     let mut out = [0; N];
-    let start = N
-        .checked_sub(content.len())
-        .ok_or(ValueError("integer too large"))?;
+    let start = N.checked_sub(content.len()).ok_or(ValueError("integer too large"))?;
     out[start..].copy_from_slice(content);
     Ok(out)
 }

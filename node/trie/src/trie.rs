@@ -31,11 +31,7 @@ impl Trie {
 
     /// The trie with this root hash. Nothing is loaded yet.
     pub const fn from_root(root: B256) -> Self {
-        Self {
-            root: None,
-            hash: Some(root),
-            nodes: 0,
-        }
+        Self { root: None, hash: Some(root), nodes: 0 }
     }
 
     /// The value of `key`.
@@ -46,12 +42,7 @@ impl Trie {
         key: &[u8],
     ) -> Result<Option<&[u8]>, TrieError> {
         check_key(key)?;
-        let mut cx = Loader {
-            src,
-            owner,
-            key,
-            nodes: &mut self.nodes,
-        };
+        let mut cx = Loader { src, owner, key, nodes: &mut self.nodes };
         cx.load_root(&mut self.root, self.hash.as_ref())?;
         let Some(mut node) = self.root.as_mut() else {
             return Ok(None);
@@ -95,12 +86,7 @@ impl Trie {
         if value.is_empty() {
             return Err(TrieError::EmptyValue);
         }
-        let mut cx = Loader {
-            src,
-            owner,
-            key,
-            nodes: &mut self.nodes,
-        };
+        let mut cx = Loader { src, owner, key, nodes: &mut self.nodes };
         cx.load_root(&mut self.root, self.hash.as_ref())?;
         if cx.insert_root(&mut self.root, value)? {
             self.hash = None;
@@ -116,12 +102,7 @@ impl Trie {
         key: &[u8],
     ) -> Result<bool, TrieError> {
         check_key(key)?;
-        let mut cx = Loader {
-            src,
-            owner,
-            key,
-            nodes: &mut self.nodes,
-        };
+        let mut cx = Loader { src, owner, key, nodes: &mut self.nodes };
         cx.load_root(&mut self.root, self.hash.as_ref())?;
         let removed = cx.remove_root(&mut self.root)?;
         if removed {
@@ -184,10 +165,7 @@ impl Default for Trie {
 
 impl fmt::Debug for Trie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trie")
-            .field("root", &self.hash)
-            .field("loaded", &self.nodes)
-            .finish()
+        f.debug_struct("Trie").field("root", &self.hash).field("loaded", &self.nodes).finish()
     }
 }
 
@@ -209,8 +187,7 @@ fn evict_below(node: &mut Node, depth: usize, keep: usize) -> usize {
         Node::Branch(branch) => {
             let stale = branch.stale;
             let kids = branch.kids.iter_mut().enumerate();
-            kids.map(|(i, kid)| evict_child(kid, stale >> i & 1 == 1, depth + 1, keep))
-                .sum()
+            kids.map(|(i, kid)| evict_child(kid, stale >> i & 1 == 1, depth + 1, keep)).sum()
         }
     }
 }
@@ -335,9 +312,6 @@ impl<S: NodeSource> Loader<'_, S> {
 
     #[cold]
     fn malformed(&self, depth: usize, sibling: Option<u8>, reason: &'static str) -> TrieError {
-        TrieError::Malformed {
-            path: self.path(depth, sibling),
-            reason,
-        }
+        TrieError::Malformed { path: self.path(depth, sibling), reason }
     }
 }

@@ -72,11 +72,7 @@ impl NodeSource for Witness {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
         match self.nodes.get(hash) {
             Some(rlp) => Ok(rlp.clone()),
-            None => Err(NodeError::Missing {
-                owner: owner.copied(),
-                path: *path,
-                hash: *hash,
-            }),
+            None => Err(NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash }),
         }
     }
 }
@@ -91,10 +87,7 @@ pub struct Recorder<S> {
 impl<S> Recorder<S> {
     /// Records what `source` serves.
     pub fn new(source: S) -> Self {
-        Self {
-            source,
-            served: RefCell::default(),
-        }
+        Self { source, served: RefCell::default() }
     }
 
     /// The source behind.

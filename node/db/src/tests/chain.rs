@@ -66,13 +66,8 @@ fn pick<T>(rng: &mut StdRng, items: impl Iterator<Item = T>) -> T {
 
 impl Chain {
     pub(super) fn new(seed: u64) -> Self {
-        let mut chain = Self {
-            seed,
-            states: vec![],
-            blocks: vec![],
-            accounts: Trie::empty(),
-            storage: BTreeMap::new(),
-        };
+        let mut chain =
+            Self { seed, states: vec![], blocks: vec![], accounts: Trie::empty(), storage: BTreeMap::new() };
         chain.grow(0);
         chain
     }
@@ -84,20 +79,14 @@ impl Chain {
         self.blocks.truncate(height as usize + 1);
         (self.accounts, self.storage) = (Trie::empty(), BTreeMap::new());
         for (address, (account, slots)) in &self.states[height as usize] {
-            self.accounts
-                .insert(&(), None, &address[..], &account.encode())
-                .unwrap();
+            self.accounts.insert(&(), None, &address[..], &account.encode()).unwrap();
             let trie = self.storage.entry(*address).or_insert(Trie::empty());
             for (slot, value) in slots {
-                trie.insert(&(), Some(address), &slot[..], &encode_storage(*value).unwrap())
-                    .unwrap();
+                trie.insert(&(), Some(address), &slot[..], &encode_storage(*value).unwrap()).unwrap();
             }
             assert_eq!(trie.commit(Some(address), &mut ()), account.storage_root);
         }
-        assert_eq!(
-            self.accounts.commit(None, &mut ()),
-            self.blocks[height as usize].header.state_root
-        );
+        assert_eq!(self.accounts.commit(None, &mut ()), self.blocks[height as usize].header.state_root);
     }
 
     /// Makes blocks up to `number`.
@@ -109,12 +98,7 @@ impl Chain {
 
     pub(super) fn append(&self, writer: &mut Writer, number: u64) {
         let record = self.blocks[number as usize].record();
-        if number == 0 {
-            writer.append_genesis(&record)
-        } else {
-            writer.append_block(&record)
-        }
-        .unwrap();
+        if number == 0 { writer.append_genesis(&record) } else { writer.append_block(&record) }.unwrap();
     }
 
     fn make_block(&mut self) {
@@ -130,10 +114,7 @@ impl Chain {
                 continue;
             }
             let trie = self.storage.entry(address).or_insert(Trie::empty());
-            let mut storage = StorageChanges {
-                address,
-                ..StorageChanges::default()
-            };
+            let mut storage = StorageChanges { address, ..StorageChanges::default() };
             let (account, slots) = state.entry(address).or_default();
             let dies = rng.random_ratio(1, 5) && number > 0;
             storage.wiped = !slots.is_empty() && (dies || rng.random_ratio(1, 6));
@@ -172,9 +153,7 @@ impl Chain {
                 }
                 storage.slots.sort();
                 account.storage_root = trie.commit(Some(&address), &mut nodes);
-                self.accounts
-                    .insert(&(), None, &address[..], &account.encode())
-                    .unwrap();
+                self.accounts.insert(&(), None, &address[..], &account.encode()).unwrap();
                 changes.accounts.push((address, Some(*account)));
             }
             if storage.wiped || !storage.slots.is_empty() {
@@ -187,14 +166,7 @@ impl Chain {
         self.states.push(state);
         let parent_hash = self.blocks.last().map_or(B256::ZERO, |block| block.header.hash());
         let extra_data = self.seed.to_be_bytes().to_vec().into();
-        let header = Header {
-            number,
-            parent_hash,
-            state_root,
-            extra_data,
-            ..Header::default()
-        }
-        .seal_slow();
+        let header = Header { number, parent_hash, state_root, extra_data, ..Header::default() }.seal_slow();
         let count = rng.random_range(0..4);
         let unique: Vec<[u8; 16]> = (0..count).map(|_| rng.random()).collect();
         let transactions: Vec<Bytes> = (0..count)
@@ -207,10 +179,7 @@ impl Chain {
             .collect();
         self.blocks.push(Block {
             hashes: transactions.iter().map(keccak256).collect(),
-            senders: transactions
-                .iter()
-                .map(|raw| Address::from_slice(&keccak256(raw)[..20]))
-                .collect(),
+            senders: transactions.iter().map(|raw| Address::from_slice(&keccak256(raw)[..20])).collect(),
             receipts: (0..count).map(|_| receipt(rng)).collect(),
             header,
             transactions,
@@ -227,20 +196,13 @@ fn slots_unlike(set: &[(B256, U256)]) -> impl Iterator<Item = B256> {
 fn receipt(rng: &mut StdRng) -> StoredReceipt {
     let logs: Vec<Log> = (0..rng.random_range(0..3))
         .map(|_| {
-            let topics = (0..rng.random_range(0..5))
-                .map(|_| B256::random_with(rng))
-                .collect();
+            let topics = (0..rng.random_range(0..5)).map(|_| B256::random_with(rng)).collect();
             let data = vec![7; rng.random_range(0..200)];
             Log::new_unchecked(Address::random_with(rng), topics, data.into())
         })
         .collect();
-    let types = [
-        OpTxType::Legacy,
-        OpTxType::Eip2930,
-        OpTxType::Eip1559,
-        OpTxType::Eip7702,
-        OpTxType::Deposit,
-    ];
+    let types =
+        [OpTxType::Legacy, OpTxType::Eip2930, OpTxType::Eip1559, OpTxType::Eip7702, OpTxType::Deposit];
     let tx_type = pick(rng, types.into_iter());
     let deposit = |value: u64| (tx_type == OpTxType::Deposit).then_some(value);
     StoredReceipt {
@@ -253,9 +215,6 @@ fn receipt(rng: &mut StdRng) -> StoredReceipt {
             deposit(1).filter(|_| rng.random()),
         ),
         gas_used: rng.random(),
-        l1_fee: (tx_type != OpTxType::Deposit).then(|| L1Fee {
-            fee: rng.random(),
-            gas_used: rng.random(),
-        }),
+        l1_fee: (tx_type != OpTxType::Deposit).then(|| L1Fee { fee: rng.random(), gas_used: rng.random() }),
     }
 }

@@ -82,17 +82,9 @@ fn short_records_are_corrupt() {
     let records = dump(&reader);
     drop(reader);
     // Codes and nodes are taken as they are: who reads them knows their hashes.
-    let opaque = [
-        Table::Codes,
-        Table::AccountNodes,
-        Table::StorageNodes,
-        Table::History,
-    ];
+    let opaque = [Table::Codes, Table::AccountNodes, Table::StorageNodes, Table::History];
     for table in Table::ALL.into_iter().filter(|table| !opaque.contains(table)) {
-        let (_, key, value) = records
-            .iter()
-            .find(|record| record.0 == table && record.2.len() > 4)
-            .unwrap();
+        let (_, key, value) = records.iter().find(|record| record.0 == table && record.2.len() > 4).unwrap();
         let mut writer = database.write().unwrap();
         let short = match table {
             // Values at the end of these records may be shorter.
@@ -101,30 +93,17 @@ fn short_records_are_corrupt() {
             _ => &value[..value.len() - 1],
         };
         // An index that needs more bytes than there are.
-        let short = if matches!(table, Table::Accounts | Table::Storage) {
-            &[0x80][..]
-        } else {
-            short
-        };
+        let short = if matches!(table, Table::Accounts | Table::Storage) { &[0x80][..] } else { short };
         writer.put(table, key, short).unwrap();
         if table == Table::Meta {
             continue;
         }
         let error = read_all(&writer, &chain).unwrap_err();
-        assert!(
-            matches!(error, Error::Corrupt { table: found, .. } if found == table),
-            "{table:?}: {error}"
-        );
+        assert!(matches!(error, Error::Corrupt { table: found, .. } if found == table), "{table:?}: {error}");
     }
     let mut writer = database.write().unwrap();
     writer.put(Table::Meta, b"safe", &[1]).unwrap();
-    assert!(matches!(
-        writer.safe(),
-        Err(Error::Corrupt {
-            table: Table::Meta,
-            ..
-        })
-    ));
+    assert!(matches!(writer.safe(), Err(Error::Corrupt { table: Table::Meta, .. })));
 }
 
 #[test]
@@ -152,12 +131,7 @@ fn random_damage_is_an_error_or_another_value_but_no_panic() {
         writer.put(*table, key, &value).unwrap();
         errors += usize::from(read_all(&writer, &chain).is_err());
         // What writes read is no different.
-        errors += usize::from(
-            writer
-                .set_finalized(0)
-                .and_then(|()| writer.truncate_above(6))
-                .is_err(),
-        );
+        errors += usize::from(writer.set_finalized(0).and_then(|()| writer.truncate_above(6)).is_err());
         errors += usize::from(writer.truncate_l1_above(6).is_err());
         errors += usize::from(writer.prune(4, usize::MAX).is_err());
     }
@@ -169,18 +143,12 @@ fn nodes_are_checked_when_asked_to() {
     let dir = tempfile::tempdir().unwrap();
     let (database, chain) = filled(dir.path());
     drop(database);
-    let options = Options {
-        verify_nodes: true,
-        ..Options::default()
-    };
+    let options = Options { verify_nodes: true, ..Options::default() };
     let database = Database::open(dir.path(), &open::IDENTITY, &options).unwrap();
     let reader = database.read().unwrap();
     let at = reader.state_at(HEAD).unwrap();
     let root = chain.blocks[HEAD as usize].header.state_root;
-    assert_eq!(
-        keccak256(at.node(None, &Default::default(), &root).unwrap()),
-        root
-    );
+    assert_eq!(keccak256(at.node(None, &Default::default(), &root).unwrap()), root);
     let other = keccak256(root);
     assert!(
         matches!(at.node(None, &Default::default(), &other), Err(NodeError::Missing { hash, .. }) if hash == other)

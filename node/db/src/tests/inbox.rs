@@ -25,12 +25,7 @@ pub(super) fn put_l1(writer: &mut Writer, number: u64) {
         writer.put_message(index, &message(index)).unwrap();
     }
     writer.put_batch(number, &batch(number)).unwrap();
-    writer
-        .set_l1_cursor(L1Cursor {
-            number,
-            hash: hash(1, number),
-        })
-        .unwrap();
+    writer.set_l1_cursor(L1Cursor { number, hash: hash(1, number) }).unwrap();
 }
 
 fn message(index: u64) -> MessageRecord {
@@ -39,10 +34,9 @@ fn message(index: u64) -> MessageRecord {
         acc: hash(2, index),
         header: [index as u8; MESSAGE_HEADER],
         data: vec![3; 17 * index as usize].into(),
-        alias: index.is_multiple_of(2).then(|| DepositAlias {
-            client_hash: hash(3, index),
-            hash: hash(4, index),
-        }),
+        alias: index
+            .is_multiple_of(2)
+            .then(|| DepositAlias { client_hash: hash(3, index), hash: hash(4, index) }),
     }
 }
 
@@ -67,55 +61,22 @@ fn records_come_back_and_lookups_find_them() {
     (0..10).for_each(|number| put_l1(&mut writer, number));
     writer.commit().unwrap();
     let reader = database.read().unwrap();
-    assert_eq!(
-        (reader.message_count().unwrap(), reader.batch_count().unwrap()),
-        (20, 10)
-    );
-    assert_eq!(
-        (reader.message(20).unwrap(), reader.batch(10).unwrap()),
-        (None, None)
-    );
-    let messages = reader
-        .messages(3..=6)
-        .unwrap()
-        .collect::<Result<Vec<_>, _>>()
-        .unwrap();
-    assert_eq!(
-        messages,
-        (3..=6).map(|index| (index, message(index))).collect::<Vec<_>>()
-    );
-    let batches = reader
-        .batches(8..=100)
-        .unwrap()
-        .collect::<Result<Vec<_>, _>>()
-        .unwrap();
+    assert_eq!((reader.message_count().unwrap(), reader.batch_count().unwrap()), (20, 10));
+    assert_eq!((reader.message(20).unwrap(), reader.batch(10).unwrap()), (None, None));
+    let messages = reader.messages(3..=6).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    assert_eq!(messages, (3..=6).map(|index| (index, message(index))).collect::<Vec<_>>());
+    let batches = reader.batches(8..=100).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
     assert_eq!(batches, [8, 9].map(|index| (index, batch(index))));
     for index in 0..10 {
         assert_eq!(reader.batch(index).unwrap(), Some(batch(index)));
         for block in 3 * index + 1..=3 * index + 3 {
             assert_eq!(reader.batch_of_block(block).unwrap(), Some(index));
         }
-        assert_eq!(
-            reader.deposit_alias(&hash(3, 2 * index)).unwrap(),
-            Some(hash(4, 2 * index))
-        );
+        assert_eq!(reader.deposit_alias(&hash(3, 2 * index)).unwrap(), Some(hash(4, 2 * index)));
     }
-    assert_eq!(
-        (
-            reader.batch_of_block(0).unwrap(),
-            reader.batch_of_block(31).unwrap()
-        ),
-        (None, None)
-    );
+    assert_eq!((reader.batch_of_block(0).unwrap(), reader.batch_of_block(31).unwrap()), (None, None));
     assert_eq!(reader.deposit_alias(&hash(3, 1)).unwrap(), None);
-    assert_eq!(
-        reader
-            .l1_blocks(1..=5)
-            .unwrap()
-            .map(|item| item.unwrap().0)
-            .collect::<Vec<_>>(),
-        [2, 4]
-    );
+    assert_eq!(reader.l1_blocks(1..=5).unwrap().map(|item| item.unwrap().0).collect::<Vec<_>>(), [2, 4]);
 }
 
 #[test]
@@ -128,13 +89,7 @@ fn truncation_goes_back_to_a_stored_l1_block_and_leaves_no_trace() {
         let expected = dump(&writer);
         (lands + 1..10).for_each(|number| put_l1(&mut writer, number));
         let cursor = writer.truncate_l1_above(to).unwrap();
-        assert_eq!(
-            cursor,
-            Some(L1Cursor {
-                number: lands,
-                hash: hash(1, lands)
-            })
-        );
+        assert_eq!(cursor, Some(L1Cursor { number: lands, hash: hash(1, lands) }));
         assert!(dump(&writer) == expected, "to {to}");
     }
     let dir = tempfile::tempdir().unwrap();
@@ -144,11 +99,7 @@ fn truncation_goes_back_to_a_stored_l1_block_and_leaves_no_trace() {
     (0..10).for_each(|number| put_l1(&mut writer, number));
     writer.forget_l1_blocks_below(7).unwrap();
     assert_eq!(writer.l1_block(6).unwrap(), None);
-    assert_eq!(
-        writer.truncate_l1_above(7).unwrap(),
-        None,
-        "nothing below is retained"
-    );
+    assert_eq!(writer.truncate_l1_above(7).unwrap(), None, "nothing below is retained");
     assert!(dump(&writer) == expected);
 }
 
@@ -158,35 +109,11 @@ fn gaps_and_foreign_parents_are_refused() {
     let database = open::open(dir.path()).unwrap();
     let mut writer = database.write().unwrap();
     let error = writer.put_message(1, &message(1)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NotNext {
-                expected: 0,
-                found: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NotNext { expected: 0, found: 1, .. }), "{error}");
     let error = writer.put_batch(3, &batch(3)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NotNext {
-                expected: 0,
-                found: 3,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NotNext { expected: 0, found: 3, .. }), "{error}");
     put_l1(&mut writer, 0);
-    let stranger = L1Block {
-        hash: hash(1, 1),
-        parent: hash(8, 0),
-        timestamp: 0,
-    };
+    let stranger = L1Block { hash: hash(1, 1), parent: hash(8, 0), timestamp: 0 };
     let error = writer.put_l1_block(1, &stranger).unwrap_err();
     assert!(matches!(error, Error::NotChild { number: 1, .. }), "{error}");
 }

@@ -70,11 +70,7 @@ fn a_killed_process_leaves_its_last_commit_whole() {
     let mut heads = Vec::new();
     for round in 0..ROUNDS {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "tests::kill::a_killed_process_leaves_its_last_commit_whole",
-                "--nocapture",
-            ])
+            .args(["--exact", "tests::kill::a_killed_process_leaves_its_last_commit_whole", "--nocapture"])
             .env(FOLDER, dir.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -93,10 +89,7 @@ fn a_killed_process_leaves_its_last_commit_whole() {
         let fresh = open::open(fresh_dir.path()).unwrap();
         let mut writer = fresh.write().unwrap();
         (0..=head).for_each(|number| write(&mut writer, &mut chain, number));
-        assert!(
-            dump(&writer) == dump(&database.read().unwrap()),
-            "round {round}, head {head}"
-        );
+        assert!(dump(&writer) == dump(&database.read().unwrap()), "round {round}, head {head}");
     }
     assert!(heads.len() > ROUNDS / 2, "the child gets to write: {heads:?}");
     heads.dedup();

@@ -16,23 +16,13 @@ fn check_state<K: Kind>(tx: &Tx<K>, chain: &Chain, height: u64) {
     let mut accounts = Trie::from_root(chain.blocks[height as usize].header.state_root);
     for address in addresses() {
         let expected = chain.states[height as usize].get(&address);
-        assert_eq!(
-            at.account(&address).unwrap(),
-            expected.map(|(account, _)| *account),
-            "height {height}"
-        );
+        assert_eq!(at.account(&address).unwrap(), expected.map(|(account, _)| *account), "height {height}");
         let rlp = accounts.get(&at, None, &address[..]).unwrap();
-        assert_eq!(
-            rlp.map(|rlp| Account::decode(rlp).unwrap()),
-            expected.map(|(account, _)| *account)
-        );
+        assert_eq!(rlp.map(|rlp| Account::decode(rlp).unwrap()), expected.map(|(account, _)| *account));
         let root = expected.map_or(trie::EMPTY_ROOT, |(account, _)| account.storage_root);
         let mut storage = Trie::from_root(root);
         for slot in slots() {
-            let value = expected
-                .and_then(|(_, slots)| slots.get(&slot))
-                .copied()
-                .unwrap_or_default();
+            let value = expected.and_then(|(_, slots)| slots.get(&slot)).copied().unwrap_or_default();
             assert_eq!(at.storage(&address, &slot).unwrap(), value, "height {height}");
             let rlp = storage.get(&at, Some(&address), &slot[..]).unwrap();
             assert_eq!(rlp.map_or(U256::ZERO, |rlp| decode_storage(rlp).unwrap()), value);
@@ -45,15 +35,8 @@ fn check_state<K: Kind>(tx: &Tx<K>, chain: &Chain, height: u64) {
 
 fn check_chain<K: Kind>(tx: &Tx<K>, chain: &Chain, head: u64) {
     let expected = &chain.blocks[..=head as usize];
-    assert_eq!(
-        tx.head().unwrap(),
-        Some((head, expected[head as usize].header.hash()))
-    );
-    let headers: Vec<_> = tx
-        .headers(0..=u64::MAX)
-        .unwrap()
-        .map(|item| item.unwrap().1)
-        .collect();
+    assert_eq!(tx.head().unwrap(), Some((head, expected[head as usize].header.hash())));
+    let headers: Vec<_> = tx.headers(0..=u64::MAX).unwrap().map(|item| item.unwrap().1).collect();
     assert!(headers.iter().eq(expected.iter().map(|block| &block.header)));
     for (number, block) in (0..).zip(expected) {
         assert_eq!(tx.block_number(&block.header.hash()).unwrap(), Some(number));
@@ -64,17 +47,10 @@ fn check_chain<K: Kind>(tx: &Tx<K>, chain: &Chain, head: u64) {
         for (index, hash) in (0..).zip(&block.hashes) {
             let location = TxLocation { block: number, index };
             assert_eq!(tx.find_transaction(hash).unwrap(), Some(location));
-            assert_eq!(
-                tx.transaction(location).unwrap().as_ref(),
-                transactions.get(index as usize)
-            );
+            assert_eq!(tx.transaction(location).unwrap().as_ref(), transactions.get(index as usize));
         }
     }
-    let middle: Vec<_> = tx
-        .receipts_range(head / 2..=head)
-        .unwrap()
-        .map(|item| item.unwrap().0)
-        .collect();
+    let middle: Vec<_> = tx.receipts_range(head / 2..=head).unwrap().map(|item| item.unwrap().0).collect();
     assert!(middle.into_iter().eq(head / 2..=head));
 }
 
@@ -141,10 +117,7 @@ fn run(seed: u64) {
         let fresh = open::open(dir.path()).unwrap();
         let mut writer = fresh.write().unwrap();
         (0..=head).for_each(|number| chain.append(&mut writer, number));
-        assert!(
-            dump(&writer) == dump(&database.read().unwrap()),
-            "truncation leaves no trace"
-        );
+        assert!(dump(&writer) == dump(&database.read().unwrap()), "truncation leaves no trace");
     } else {
         let mut writer = database.write().unwrap();
         while !writer.prune(head, 50).unwrap() {}
@@ -152,11 +125,7 @@ fn run(seed: u64) {
         let of = |table| writer.records(table, 0..=u64::MAX, |_| Some(())).unwrap().count();
         assert_eq!(of(crate::Table::History), 0);
         assert_eq!(
-            writer
-                .cursor(crate::Table::Accounts)
-                .unwrap()
-                .iter::<Vec<u8>, Vec<u8>>()
-                .count(),
+            writer.cursor(crate::Table::Accounts).unwrap().iter::<Vec<u8>, Vec<u8>>().count(),
             chain.states[head as usize].len()
         );
     }
@@ -178,20 +147,12 @@ fn blocks_append_in_order_and_truncate_within_bounds() {
     chain.grow(10);
     let mut writer = database.write().unwrap();
     let next = |expected, found| move |error: &Error| matches!(error, Error::NotNext { expected: e, found: f, .. } if (*e, *f) == (expected, found));
-    assert!(next(0, 1)(
-        &writer.append_block(&chain.blocks[1].record()).unwrap_err()
-    ));
-    assert!(next(0, 1)(
-        &writer.append_genesis(&chain.blocks[1].record()).unwrap_err()
-    ));
+    assert!(next(0, 1)(&writer.append_block(&chain.blocks[1].record()).unwrap_err()));
+    assert!(next(0, 1)(&writer.append_genesis(&chain.blocks[1].record()).unwrap_err()));
     assert!(writer.state_at(0).is_err());
     (0..=8).for_each(|number| chain.append(&mut writer, number));
-    assert!(next(9, 0)(
-        &writer.append_genesis(&chain.blocks[0].record()).unwrap_err()
-    ));
-    assert!(next(9, 10)(
-        &writer.append_block(&chain.blocks[10].record()).unwrap_err()
-    ));
+    assert!(next(9, 0)(&writer.append_genesis(&chain.blocks[0].record()).unwrap_err()));
+    assert!(next(9, 10)(&writer.append_block(&chain.blocks[10].record()).unwrap_err()));
     chain.fork(7, 2);
     chain.grow(9);
     let error = writer.append_block(&chain.blocks[9].record()).unwrap_err();
@@ -200,35 +161,16 @@ fn blocks_append_in_order_and_truncate_within_bounds() {
     assert!(matches!(writer.set_safe(9), Err(Error::NoBlock(9))));
     writer.set_safe(8).unwrap();
     writer.set_finalized(5).unwrap();
-    assert!(matches!(
-        writer.truncate_above(4),
-        Err(Error::Finalized {
-            number: 4,
-            finalized: 5
-        })
-    ));
+    assert!(matches!(writer.truncate_above(4), Err(Error::Finalized { number: 4, finalized: 5 })));
     writer.truncate_above(6).unwrap();
-    assert_eq!(
-        (writer.safe().unwrap(), writer.finalized().unwrap()),
-        (Some(6), Some(5))
-    );
+    assert_eq!((writer.safe().unwrap(), writer.finalized().unwrap()), (Some(6), Some(5)));
     writer.set_finalized(0).unwrap();
     assert!(!writer.prune(5, 1).unwrap());
-    assert!(matches!(
-        writer.truncate_above(4),
-        Err(Error::NoState {
-            height: 4,
-            oldest: 5,
-            newest: 6
-        })
-    ));
+    assert!(matches!(writer.truncate_above(4), Err(Error::NoState { height: 4, oldest: 5, newest: 6 })));
     assert!(matches!(writer.prune(7, 1), Err(Error::NoBlock(7))));
     writer.truncate_above(5).unwrap();
     assert_eq!(writer.block_hash(6).unwrap(), None);
     assert!(writer.state_at(5).unwrap().block_hash(6).is_err());
-    assert_eq!(
-        writer.state_at(5).unwrap().block_hash(3).unwrap(),
-        chain.blocks[3].header.hash()
-    );
+    assert_eq!(writer.state_at(5).unwrap().block_hash(3).unwrap(), chain.blocks[3].header.hash());
     assert!(matches!(writer.code(&B256::ZERO), Err(Error::NoCode(_))));
 }

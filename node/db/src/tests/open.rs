@@ -14,10 +14,7 @@ pub(super) fn open(path: &std::path::Path) -> Result<Database, Error> {
 }
 
 fn cursor(number: u64) -> L1Cursor {
-    L1Cursor {
-        number,
-        hash: B256::with_last_byte(number as u8),
-    }
+    L1Cursor { number, hash: B256::with_last_byte(number as u8) }
 }
 
 #[test]
@@ -35,21 +32,12 @@ fn commits_stay_and_dropped_writers_leave_nothing() {
         assert_eq!(database.read().unwrap().l1_cursor().unwrap(), Some(cursor(1)));
         let mut writer = database.write().unwrap();
         writer.set_l1_cursor(cursor(2)).unwrap();
-        assert_eq!(
-            writer.l1_cursor().unwrap(),
-            Some(cursor(2)),
-            "a writer sees its own writes"
-        );
+        assert_eq!(writer.l1_cursor().unwrap(), Some(cursor(2)), "a writer sees its own writes");
         drop(writer);
         let reader = database.read().unwrap();
-        std::thread::spawn(move || assert_eq!(reader.l1_cursor().unwrap(), Some(cursor(1))))
-            .join()
-            .unwrap();
+        std::thread::spawn(move || assert_eq!(reader.l1_cursor().unwrap(), Some(cursor(1)))).join().unwrap();
     }
-    assert_eq!(
-        open(&path).unwrap().read().unwrap().l1_cursor().unwrap(),
-        Some(cursor(1))
-    );
+    assert_eq!(open(&path).unwrap().read().unwrap().l1_cursor().unwrap(), Some(cursor(1)));
 }
 
 #[test]
@@ -57,40 +45,13 @@ fn another_chain_is_refused_by_the_field_that_differs() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()).unwrap());
     for (identity, expected) in [
-        (
-            Identity {
-                l1_chain_id: 9,
-                ..IDENTITY
-            },
-            "the L1 chain id",
-        ),
-        (
-            Identity {
-                l2_chain_id: 9,
-                ..IDENTITY
-            },
-            "the L2 chain id",
-        ),
-        (
-            Identity {
-                genesis_hash: B256::ZERO,
-                ..IDENTITY
-            },
-            "the L2 genesis",
-        ),
-        (
-            Identity {
-                config_hash: B256::ZERO,
-                ..IDENTITY
-            },
-            "the rollup configuration",
-        ),
+        (Identity { l1_chain_id: 9, ..IDENTITY }, "the L1 chain id"),
+        (Identity { l2_chain_id: 9, ..IDENTITY }, "the L2 chain id"),
+        (Identity { genesis_hash: B256::ZERO, ..IDENTITY }, "the L2 genesis"),
+        (Identity { config_hash: B256::ZERO, ..IDENTITY }, "the rollup configuration"),
     ] {
         let error = Database::open(dir.path(), &identity, &Options::default()).unwrap_err();
-        assert!(
-            matches!(error, Error::OtherChain { field, .. } if field == expected),
-            "{error}"
-        );
+        assert!(matches!(error, Error::OtherChain { field, .. } if field == expected), "{error}");
     }
     open(dir.path()).unwrap();
 }
@@ -115,8 +76,7 @@ fn what_is_no_database_is_left_alone() {
         let mut builder = signet_libmdbx::Environment::builder();
         let env = builder.set_max_dbs(4).open(foreign.path()).unwrap();
         let tx = env.begin_rw_unsync().unwrap();
-        tx.create_db(Some("Theirs"), signet_libmdbx::DatabaseFlags::empty())
-            .unwrap();
+        tx.create_db(Some("Theirs"), signet_libmdbx::DatabaseFlags::empty()).unwrap();
         tx.commit().unwrap();
     }
     let error = open(foreign.path()).unwrap_err();
@@ -128,22 +88,11 @@ fn a_newer_schema_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let database = open(dir.path()).unwrap();
     let mut writer = database.write().unwrap();
-    writer
-        .put(crate::Table::Meta, b"schema", &99u32.to_be_bytes())
-        .unwrap();
+    writer.put(crate::Table::Meta, b"schema", &99u32.to_be_bytes()).unwrap();
     writer.commit().unwrap();
     drop(database);
     let error = open(dir.path()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Schema {
-                found: 99,
-                supported: 1
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Schema { found: 99, supported: 1 }), "{error}");
 }
 
 #[test]
@@ -159,18 +108,9 @@ fn one_database_of_a_folder_at_a_time() {
 #[test]
 fn a_full_database_says_so_and_can_be_opened_larger() {
     let dir = tempfile::tempdir().unwrap();
-    let small = Options {
-        max_size: 4 << 20,
-        ..Options::default()
-    };
-    let tiny = Options {
-        max_size: 4096,
-        ..Options::default()
-    };
-    assert!(matches!(
-        Database::open(dir.path(), &IDENTITY, &tiny),
-        Err(Error::MapTooSmall { .. })
-    ));
+    let small = Options { max_size: 4 << 20, ..Options::default() };
+    let tiny = Options { max_size: 4096, ..Options::default() };
+    assert!(matches!(Database::open(dir.path(), &IDENTITY, &tiny), Err(Error::MapTooSmall { .. })));
     {
         let database = Database::open(dir.path(), &IDENTITY, &small).unwrap();
         let mut number = 0;
@@ -178,11 +118,7 @@ fn a_full_database_says_so_and_can_be_opened_larger() {
             let mut writer = database.write().unwrap();
             let filled = (0..1000).try_for_each(|_| {
                 number += 1;
-                let block = L1Block {
-                    hash: B256::random(),
-                    parent: B256::ZERO,
-                    timestamp: 0,
-                };
+                let block = L1Block { hash: B256::random(), parent: B256::ZERO, timestamp: 0 };
                 writer.put_l1_block(2 * number, &block)
             });
             if let Err(error) = filled.and_then(|()| writer.commit()) {
@@ -196,14 +132,7 @@ fn a_full_database_says_so_and_can_be_opened_larger() {
     let mut writer = database.write().unwrap();
     for number in 1_000_000..1_100_000 {
         writer
-            .put_l1_block(
-                2 * number,
-                &L1Block {
-                    hash: B256::ZERO,
-                    parent: B256::ZERO,
-                    timestamp: 0,
-                },
-            )
+            .put_l1_block(2 * number, &L1Block { hash: B256::ZERO, parent: B256::ZERO, timestamp: 0 })
             .unwrap();
     }
     writer.commit().unwrap();

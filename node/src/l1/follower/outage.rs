@@ -43,8 +43,7 @@ impl Outage {
             let seconds = since.elapsed().as_secs();
             debug!(target: TARGET, %error, failures = self.failures, seconds, "following L1 failed");
         }
-        poll.saturating_mul(1 << (self.failures - 1).min(10))
-            .min(MAX_BACKOFF)
+        poll.saturating_mul(1 << (self.failures - 1).min(10)).min(MAX_BACKOFF)
     }
 
     /// The endpoint is well again.

@@ -43,25 +43,17 @@ impl Follower {
                 match cursor {
                     Some(cursor) if at == 0 => return self.rewind(cursor, head.number()).await,
                     _ => {
-                        return Err(Mismatch::NotChild {
-                            number: header.number(),
-                            parent,
-                        }
-                        .into());
+                        return Err(Mismatch::NotChild { number: header.number(), parent }.into());
                     }
                 }
             }
             parent = Some(header.hash);
         }
         let inbox = self.chain.config().contracts.inbox;
-        let wanted: Vec<&L1Header> = headers
-            .iter()
-            .filter(|header| !self.trust_blooms || header.may_log(inbox))
-            .collect();
-        let filters: Vec<Filter> = wanted
-            .iter()
-            .map(|header| self.filter().at_block_hash(header.hash))
-            .collect();
+        let wanted: Vec<&L1Header> =
+            headers.iter().filter(|header| !self.trust_blooms || header.may_log(inbox)).collect();
+        let filters: Vec<Filter> =
+            wanted.iter().map(|header| self.filter().at_block_hash(header.hash)).collect();
         let logs: Vec<Log> = self.client.logs(&filters).await?.into_iter().flatten().collect();
         self.read(&mut position, headers, &logs).await
     }
@@ -120,20 +112,13 @@ impl Follower {
         let mut rest = &entries[..];
         let mut updates = Vec::new();
         for header in &headers {
-            let count = rest
-                .iter()
-                .take_while(|entry| entry.block == header.number())
-                .count();
+            let count = rest.iter().take_while(|entry| entry.block == header.number()).count();
             let (own, after) = rest.split_at(count);
             rest = after;
             updates.push((header, own));
         }
         if let Some(stray) = rest.first() {
-            return Err(Mismatch::Log {
-                number: stray.block,
-                index: 0,
-            }
-            .into());
+            return Err(Mismatch::Log { number: stray.block, index: 0 }.into());
         }
         let mut from = 0;
         while from < updates.len() {
@@ -156,14 +141,8 @@ impl Follower {
                 self.check_counts(position, last.hash).await?;
             }
             self.apply(L1Update::Blocks(blocks)).await?;
-            let cursor = Some(L1Cursor {
-                number: last.number(),
-                hash: last.hash,
-            });
-            self.place = Some(Place {
-                cursor,
-                position: *position,
-            });
+            let cursor = Some(L1Cursor { number: last.number(), hash: last.hash });
+            self.place = Some(Place { cursor, position: *position });
             from = to;
         }
         Ok(Step::Moved)
@@ -178,11 +157,7 @@ impl Follower {
         let hashes: Vec<B256> = entries.filter_map(Entry::payload_tx).collect();
         let found = self.client.transactions(&hashes).await?;
         let missing = || L1Error::Nonsense("a transaction with logs does not exist".into());
-        hashes
-            .into_iter()
-            .zip(found)
-            .map(|(hash, tx)| Ok((hash, tx.ok_or_else(missing)?)))
-            .collect()
+        hashes.into_iter().zip(found).map(|(hash, tx)| Ok((hash, tx.ok_or_else(missing)?))).collect()
     }
 
     /// Asks the inbox how many records it has, so that logs that the endpoint left out are noticed at once.
@@ -197,19 +172,11 @@ impl Follower {
         let (Ok(messages), Ok(batches)) = (messages, batches) else {
             return Ok(());
         };
-        let checks = [
-            ("messages", position.messages, messages),
-            ("batches", position.batches, batches),
-        ];
+        let checks = [("messages", position.messages, messages), ("batches", position.batches, batches)];
         for (what, expected, found) in checks {
             if expected != found {
                 self.trust_blooms = false;
-                return Err(Mismatch::Count {
-                    what,
-                    expected,
-                    found,
-                }
-                .into());
+                return Err(Mismatch::Count { what, expected, found }.into());
             }
         }
         Ok(())
@@ -228,13 +195,11 @@ impl Follower {
 
     fn filter(&self) -> Filter {
         let contracts = self.chain.config().contracts;
-        Filter::new()
-            .address(vec![contracts.inbox, contracts.portal])
-            .event_signature(vec![
-                IInbox::MessageEnqueued::SIGNATURE_HASH,
-                IInbox::BatchAppended::SIGNATURE_HASH,
-                IPortal::TransactionDeposited::SIGNATURE_HASH,
-            ])
+        Filter::new().address(vec![contracts.inbox, contracts.portal]).event_signature(vec![
+            IInbox::MessageEnqueued::SIGNATURE_HASH,
+            IInbox::BatchAppended::SIGNATURE_HASH,
+            IPortal::TransactionDeposited::SIGNATURE_HASH,
+        ])
     }
 }
 
@@ -242,10 +207,7 @@ impl Follower {
 fn group(blocks: &[(&L1Header, &[Entry])]) -> usize {
     let (mut batches, mut l2_blocks) = (0, 0u64);
     let fits = |(_, entries): &&(&L1Header, &[Entry])| {
-        batches += entries
-            .iter()
-            .filter(|entry| entry.payload_tx().is_some())
-            .count();
+        batches += entries.iter().filter(|entry| entry.payload_tx().is_some()).count();
         l2_blocks += entries.iter().map(Entry::l2_blocks).sum::<u64>();
         batches <= UPDATE_BATCHES && l2_blocks <= UPDATE_L2_BLOCKS
     };

@@ -43,10 +43,7 @@ impl Chain {
     fn message(&mut self, kind: MessageKind, data: &[u8]) {
         let header = header(kind, data).encode();
         let index = self.position.messages;
-        let message = self
-            .position
-            .message(index, None, &header, data.to_vec())
-            .unwrap();
+        let message = self.position.message(index, None, &header, data.to_vec()).unwrap();
         let event = MessageEnqueued {
             index,
             acc: message.acc,
@@ -70,9 +67,7 @@ impl Chain {
         let info = header(MessageKind::L1Info, &[]).encode();
         let info_index = self.position.messages;
         let end = (self.position.messages, self.position.message_acc);
-        self.position
-            .message(info_index, None, &info, Vec::new())
-            .unwrap();
+        self.position.message(info_index, None, &info, Vec::new()).unwrap();
         let header = BatchHeader {
             da_kind: DaKind::Calldata,
             data_hash: chunk_hash(payload),
@@ -95,8 +90,7 @@ impl Chain {
             infoHeader: info.to_vec().into(),
         };
         let tx = 100 + index as u8;
-        self.logs
-            .push(log(INBOX, event.encode_log_data(), self.logs.len() as u64, tx));
+        self.logs.push(log(INBOX, event.encode_log_data(), self.logs.len() as u64, tx));
         let call = appendBatchCall {
             payload: payload.to_vec().into(),
             firstBlock: header.first_block,
@@ -106,20 +100,12 @@ impl Chain {
             youngMessageHeader: Bytes::new(),
         };
         let input = call.abi_encode().into();
-        self.transactions.insert(
-            B256::repeat_byte(tx),
-            L1Transaction {
-                to: Some(INBOX),
-                input,
-            },
-        );
+        self.transactions.insert(B256::repeat_byte(tx), L1Transaction { to: Some(INBOX), input });
     }
 
     fn read(&self, position: &mut Position) -> Result<Vec<InboxEvent>, Mismatch> {
         let entries = entries(&self.logs, INBOX, PORTAL)?;
-        events(position, INBOX, HASH, &entries, |tx| {
-            self.transactions.get(&tx).cloned()
-        })
+        events(position, INBOX, HASH, &entries, |tx| self.transactions.get(&tx).cloned())
     }
 }
 
@@ -148,18 +134,9 @@ fn what_the_inbox_wrote_is_read() {
     let mut position = Position::default();
     let events = chain.read(&mut position).unwrap();
     assert_eq!(position, chain.position);
-    assert_eq!(
-        (position.messages, position.batches, position.last_block),
-        (4, 2, 6)
-    );
-    let [
-        _,
-        _,
-        InboxEvent::Message {
-            client_hash: Some(_), ..
-        },
-        InboxEvent::Batch { payload, .. },
-    ] = &events[..]
+    assert_eq!((position.messages, position.batches, position.last_block), (4, 2, 6));
+    let [_, _, InboxEvent::Message { client_hash: Some(_), .. }, InboxEvent::Batch { payload, .. }] =
+        &events[..]
     else {
         panic!("{events:?}");
     };
@@ -224,13 +201,7 @@ fn a_payload_must_be_the_committed_one_and_sent_to_the_inbox() {
         let mut chain = sample();
         chain.transactions.values_mut().for_each(change);
         let error = chain.read(&mut Position::default()).unwrap_err();
-        assert_eq!(
-            error,
-            Mismatch::Data {
-                what: "batch",
-                index: 0
-            }
-        );
+        assert_eq!(error, Mismatch::Data { what: "batch", index: 0 });
     }
     let mut chain = sample();
     chain.transactions.clear();
@@ -248,15 +219,8 @@ fn client_hash_is_what_viem_computes() {
     data.extend_from_slice(&hex!("1234"));
     let mut header = header(MessageKind::Deposit, &data);
     header.sender = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
-    let message = Message {
-        header,
-        data,
-        acc: B256::ZERO,
-    };
+    let message = Message { header, data, acc: B256::ZERO };
     let block = b256!("0x1111111111111111111111111111111111111111111111111111111111111111");
     let hash = client_hash(&message, block, 3).unwrap();
-    assert_eq!(
-        hash,
-        b256!("0x4ac2c731e1efa7087081ee6a4e80ea8edcf85cc4435119f23f91532d6813e9eb")
-    );
+    assert_eq!(hash, b256!("0x4ac2c731e1efa7087081ee6a4e80ea8edcf85cc4435119f23f91532d6813e9eb"));
 }

@@ -141,21 +141,14 @@ impl Fees {
     /// Enough to replace a transaction with these fees, and no less than the market's.
     pub(super) fn bumped(self, market: Self) -> Self {
         let bump = |fee: u128| {
-            fee.saturating_add((fee.saturating_mul(BUMP_PERCENT)).div_ceil(100))
-                .max(fee.saturating_add(1))
+            fee.saturating_add((fee.saturating_mul(BUMP_PERCENT)).div_ceil(100)).max(fee.saturating_add(1))
         };
-        Self {
-            max_fee: bump(self.max_fee).max(market.max_fee),
-            tip: bump(self.tip).max(market.tip),
-        }
+        Self { max_fee: bump(self.max_fee).max(market.max_fee), tip: bump(self.tip).max(market.tip) }
     }
 
     pub(super) fn capped(self, cap: u128) -> Self {
         let max_fee = self.max_fee.min(cap);
-        Self {
-            max_fee,
-            tip: self.tip.min(max_fee),
-        }
+        Self { max_fee, tip: self.tip.min(max_fee) }
     }
 }
 
@@ -166,29 +159,14 @@ mod tests {
     #[test]
     fn a_bump_is_enough_to_replace() {
         for fee in [0, 1, 7, 99, 1_000_000_000, 1_000_000_007] {
-            let fees = Fees {
-                max_fee: fee,
-                tip: fee,
-            };
+            let fees = Fees { max_fee: fee, tip: fee };
             let bumped = fees.bumped(Fees::default());
             assert!(bumped.max_fee * 8 >= fee * 9 && bumped.max_fee > fee, "{fee}");
             assert!(bumped.tip * 8 >= fee * 9 && bumped.tip > fee, "{fee}");
         }
-        let market = Fees {
-            max_fee: 1000,
-            tip: 10,
-        };
+        let market = Fees { max_fee: 1000, tip: 10 };
         assert_eq!(Fees { max_fee: 1, tip: 1 }.bumped(market), market);
-        let huge = Fees {
-            max_fee: u128::MAX - 1,
-            tip: 1,
-        };
-        assert_eq!(
-            huge.bumped(market).capped(500),
-            Fees {
-                max_fee: 500,
-                tip: 10
-            }
-        );
+        let huge = Fees { max_fee: u128::MAX - 1, tip: 1 };
+        assert_eq!(huge.bumped(market).capped(500), Fees { max_fee: 500, tip: 10 });
     }
 }

@@ -75,7 +75,9 @@ pub(super) fn inflate(input: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError
             BrotliResult::NeedsMoreInput => return Err(DecodeError::Truncated),
             BrotliResult::NeedsMoreOutput if written >= limit => return Err(DecodeError::TooLarge(limit)),
             BrotliResult::NeedsMoreOutput if progressed => {}
-            BrotliResult::NeedsMoreOutput | BrotliResult::ResultFailure => return Err(DecodeError::Compression),
+            BrotliResult::NeedsMoreOutput | BrotliResult::ResultFailure => {
+                return Err(DecodeError::Compression);
+            }
         }
     }
 }

@@ -29,20 +29,14 @@ const ALL: Range<usize> = 0..usize::MAX;
 
 /// A generator that says its seed, which `STF_SEED` sets.
 fn generator() -> StdRng {
-    let seed = env::var("STF_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(rand::random);
+    let seed = env::var("STF_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     eprintln!("STF_SEED={seed}");
     StdRng::seed_from_u64(seed)
 }
 
 /// How often to repeat a test of random cases: this often, times `STF_ROUNDS`.
 fn rounds(base: usize) -> usize {
-    base * env::var("STF_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(1)
+    base * env::var("STF_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
 }
 
 /// A number whose length is as random as its digits.
@@ -80,9 +74,7 @@ fn bytes(rng: &mut StdRng, most: usize) -> Bytes {
 fn access_list(rng: &mut StdRng) -> AccessList {
     let item = |rng: &mut StdRng| AccessListItem {
         address: rng.random::<[u8; 20]>().into(),
-        storage_keys: (0..rng.random_range(0..3))
-            .map(|_| B256::from(rng.random::<[u8; 32]>()))
-            .collect(),
+        storage_keys: (0..rng.random_range(0..3)).map(|_| B256::from(rng.random::<[u8; 32]>())).collect(),
     };
     AccessList((0..rng.random_range(1..4)).map(|_| item(rng)).collect())
 }
@@ -103,22 +95,14 @@ where
 
 fn eip1559(rng: &mut StdRng) -> TxEip1559 {
     TxEip1559 {
-        chain_id: if rng.random_ratio(1, 10) {
-            number(rng)
-        } else {
-            CHAIN_ID
-        },
+        chain_id: if rng.random_ratio(1, 10) { number(rng) } else { CHAIN_ID },
         nonce: number(rng),
         gas_limit: number(rng),
         max_fee_per_gas: rng.random::<u128>() >> rng.random_range(0..128),
         max_priority_fee_per_gas: rng.random::<u128>() >> rng.random_range(0..128),
         to: kind(rng),
         value: value(rng),
-        access_list: if rng.random_ratio(1, 4) {
-            access_list(rng)
-        } else {
-            AccessList::default()
-        },
+        access_list: if rng.random_ratio(1, 4) { access_list(rng) } else { AccessList::default() },
         input: bytes(rng, 200),
     }
 }
@@ -199,11 +183,7 @@ fn specs(rng: &mut StdRng, most_blocks: usize, most_transactions: usize) -> Vec<
     for _ in 0..rng.random_range(0..=most_blocks) {
         let count = rng.random_range(0..=most_transactions);
         specs.push(BlockSpec {
-            timestamp: if rng.random() {
-                number(rng)
-            } else {
-                1_700_000_000 + number(rng) % 100
-            },
+            timestamp: if rng.random() { number(rng) } else { 1_700_000_000 + number(rng) % 100 },
             messages: number(rng),
             transactions: (0..count).map(|_| transaction(rng)).collect(),
         });
@@ -235,13 +215,8 @@ fn transactions_that_would_be_valid_travel_in_columns() {
         let signature = sign_message(key, tx.signature_hash()).unwrap();
         let encoded: Bytes = tx.into_signed(signature).encoded_2718().into();
         assert!(Transaction::recover(encoded.clone()).is_ok());
-        let plain = encode_plain(
-            &[BlockSpec {
-                transactions: vec![encoded],
-                ..BlockSpec::default()
-            }],
-            CHAIN_ID,
-        );
+        let plain =
+            encode_plain(&[BlockSpec { transactions: vec![encoded], ..BlockSpec::default() }], CHAIN_ID);
         // version, block count, timestamp, messages, transactions, then the kind.
         assert_eq!(plain[5] & 3, 2, "travels raw");
     }
@@ -258,31 +233,22 @@ fn what_is_wanted_decides_only_what_is_built() {
         let decoded = decode_plain(&plain, CHAIN_ID, wanted.clone()).unwrap();
         assert_eq!(decoded.len(), specs.len());
         for (index, (found, spec)) in decoded.iter().zip(&specs).enumerate() {
-            let transactions = if wanted.contains(&index) {
-                &spec.transactions[..]
-            } else {
-                &[]
-            };
+            let transactions = if wanted.contains(&index) { &spec.transactions[..] } else { &[] };
             assert_eq!((found.timestamp, found.messages), (spec.timestamp, spec.messages));
             assert_eq!(found.transactions, transactions);
         }
         let at = rng.random_range(0..plain.len());
         plain[at] = rng.random();
-        let (all, some) = (
-            decode_plain(&plain, CHAIN_ID, ALL),
-            decode_plain(&plain, CHAIN_ID, wanted),
-        );
+        let (all, some) = (decode_plain(&plain, CHAIN_ID, ALL), decode_plain(&plain, CHAIN_ID, wanted));
         assert_eq!(all.as_ref().map(Vec::len), some.as_ref().map(Vec::len));
     }
 }
 
 #[test]
 fn no_blocks_and_empty_blocks_are_payloads() {
-    for specs in [
-        vec![],
-        vec![BlockSpec::default(); 3],
-        vec![BlockSpec::default(); MAX_BLOCKS_PER_BATCH as usize],
-    ] {
+    for specs in
+        [vec![], vec![BlockSpec::default(); 3], vec![BlockSpec::default(); MAX_BLOCKS_PER_BATCH as usize]]
+    {
         let payload = encode(&specs, CHAIN_ID, 9).unwrap();
         assert_eq!(decode(&payload, CHAIN_ID, ALL).unwrap(), specs);
     }
@@ -291,10 +257,7 @@ fn no_blocks_and_empty_blocks_are_payloads() {
 #[test]
 fn more_transactions_than_signatures_fit_do_not_decode() {
     let with = |count: usize| {
-        [BlockSpec {
-            transactions: vec![Bytes::from_static(&[2]); count],
-            ..BlockSpec::default()
-        }]
+        [BlockSpec { transactions: vec![Bytes::from_static(&[2]); count], ..BlockSpec::default() }]
     };
     let most = with(MAX_TRANSACTIONS);
     let payload = encode(&most, CHAIN_ID, 9).unwrap();
@@ -309,10 +272,7 @@ fn more_transactions_than_signatures_fit_do_not_decode() {
 fn the_largest_payload_decodes_and_a_larger_one_does_not() {
     let with = |length: usize| {
         let raw = Bytes::from(vec![3; length]);
-        [BlockSpec {
-            transactions: vec![raw],
-            ..BlockSpec::default()
-        }]
+        [BlockSpec { transactions: vec![raw], ..BlockSpec::default() }]
     };
     let frame = encode_plain(&with(MAX_DECOMPRESSED_SIZE), CHAIN_ID).len() - MAX_DECOMPRESSED_SIZE;
     let largest = with(MAX_DECOMPRESSED_SIZE - frame);
@@ -331,10 +291,7 @@ fn the_chain_id_is_the_chains_own() {
     let mut rng = generator();
     let mut tx = eip1559(&mut rng);
     (tx.chain_id, tx.access_list) = (CHAIN_ID, AccessList::default());
-    let specs = [BlockSpec {
-        transactions: vec![signed(&mut rng, tx)],
-        ..BlockSpec::default()
-    }];
+    let specs = [BlockSpec { transactions: vec![signed(&mut rng, tx)], ..BlockSpec::default() }];
     let payload = encode(&specs, CHAIN_ID, 9).unwrap();
     assert_eq!(decode(&payload, CHAIN_ID, ALL).unwrap(), specs);
     assert_ne!(decode(&payload, CHAIN_ID + 1, ALL).unwrap(), specs);

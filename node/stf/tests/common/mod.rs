@@ -20,12 +20,8 @@ use stf::{
 };
 use trie::{Account, Nibbles, NodeError, NodeSink, NodeSource, Recorder, TrieError, Witness};
 
-pub const CONFIG: ChainConfig = ChainConfig {
-    chain_id: 42_069,
-    max_drift: 600,
-    base_fee_elasticity: 6,
-    base_fee_denominator: 250,
-};
+pub const CONFIG: ChainConfig =
+    ChainConfig { chain_id: 42_069, max_drift: 600, base_fee_elasticity: 6, base_fee_denominator: 250 };
 pub const GAS_LIMIT: u64 = 30_000_000;
 pub const BASE_FEE: u64 = 1_000_000;
 pub const ETHER: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
@@ -99,11 +95,7 @@ impl Queue {
             data_hash: chunk_hash(&data),
         };
         let acc = self.messages.last().map_or(B256::ZERO, |message| message.acc);
-        self.messages.push(Message {
-            acc: accumulate(acc, &header.encode()),
-            header,
-            data,
-        });
+        self.messages.push(Message { acc: accumulate(acc, &header.encode()), header, data });
         &mut self.messages.last_mut().unwrap().header
     }
 
@@ -134,13 +126,7 @@ pub struct Deposit {
 impl Default for Deposit {
     fn default() -> Self {
         let to = Some(Address::repeat_byte(0xbb));
-        Self {
-            to,
-            mint: U256::ZERO,
-            value: U256::ZERO,
-            gas_limit: 100_000,
-            input: Vec::new(),
-        }
+        Self { to, mint: U256::ZERO, value: U256::ZERO, gas_limit: 100_000, input: Vec::new() }
     }
 }
 
@@ -249,24 +235,16 @@ pub struct Chain {
 impl Chain {
     /// A chain with these contracts besides the predeploys.
     pub fn new(contracts: &[(Address, &[u8])]) -> Self {
-        let funded = Account {
-            balance: ETHER * U256::from(1_000),
-            ..Account::EMPTY
-        };
+        let funded = Account { balance: ETHER * U256::from(1_000), ..Account::EMPTY };
         let mut world = World::default();
         let mut changes = StateChanges::default();
         let mut contract = |address: Address, code: &[u8], changes: &mut StateChanges| {
             let code_hash = keccak256(code);
             world.codes.insert(code_hash, Bytes::copy_from_slice(code));
             changes.codes.push((code_hash, Bytes::copy_from_slice(code)));
-            changes.accounts.push((
-                keccak256(address),
-                Some(Account {
-                    nonce: 1,
-                    code_hash,
-                    ..Account::EMPTY
-                }),
-            ));
+            changes
+                .accounts
+                .push((keccak256(address), Some(Account { nonce: 1, code_hash, ..Account::EMPTY })));
         };
         contract(L1_BLOCK, L1_BLOCK_CODE, &mut changes);
         contract(HISTORY_STORAGE_ADDRESS, &HISTORY_STORAGE_CODE, &mut changes);
@@ -277,21 +255,13 @@ impl Chain {
         for key in [1, 2] {
             changes.accounts.push((keccak256(address_of(key)), Some(funded)));
         }
-        let attributes = L1Attributes {
-            base_fee: U256::from(1),
-            base_fee_scalar: 1,
-            ..L1Attributes::default()
-        };
+        let attributes =
+            L1Attributes { base_fee: U256::from(1), base_fee_scalar: 1, ..L1Attributes::default() };
         let slots = attributes.storage().into_iter();
-        let mut slots: Vec<_> = slots
-            .map(|(key, value)| (keccak256(key.to_be_bytes::<32>()), value))
-            .collect();
+        let mut slots: Vec<_> =
+            slots.map(|(key, value)| (keccak256(key.to_be_bytes::<32>()), value)).collect();
         slots.sort_unstable();
-        changes.storage.push(StorageChanges {
-            address: keccak256(L1_BLOCK),
-            wiped: false,
-            slots,
-        });
+        changes.storage.push(StorageChanges { address: keccak256(L1_BLOCK), wiped: false, slots });
         changes.accounts.sort_unstable_by_key(|(address, _)| *address);
         let mut trie = StateTrie::new(trie::EMPTY_ROOT);
         let root = trie.update(&mut changes, &(), &mut world).unwrap();
@@ -299,12 +269,7 @@ impl Chain {
         let header = genesis_header(root, passer, 1_600_000_000, GAS_LIMIT, BASE_FEE);
         let hash = header.hash_slow();
         world.hashes.insert(0, hash);
-        Self {
-            genesis: changes,
-            world,
-            header,
-            hash,
-        }
+        Self { genesis: changes, world, header, hash }
     }
 
     /// The block that these messages and transactions make, one second on. The chain stays where it is.
@@ -319,16 +284,10 @@ impl Chain {
         messages: &[Message],
         transactions: &[Transaction],
     ) -> Result<Built, BlockError<StateError>> {
-        let view = View {
-            nodes: Recorder::new(world),
-            world,
-        };
+        let view = View { nodes: Recorder::new(world), world };
         let state = TrieState::new(self.header.state_root, view);
         let mut builder = self.begin(messages, state)?;
-        let outcomes = transactions
-            .iter()
-            .map(|tx| builder.execute(tx))
-            .collect::<Result<_, _>>()?;
+        let outcomes = transactions.iter().map(|tx| builder.execute(tx)).collect::<Result<_, _>>()?;
         let (pending, mut state) = builder.finish();
         let mut new_nodes = World::default();
         let block = pending
@@ -339,12 +298,7 @@ impl Chain {
             codes: world.codes.clone(),
             hashes: world.hashes.clone(),
         };
-        Ok(Built {
-            block,
-            outcomes,
-            read,
-            new_nodes,
-        })
+        Ok(Built { block, outcomes, read, new_nodes })
     }
 
     /// Begins the block that these messages make, one second on, over any state.
@@ -354,28 +308,16 @@ impl Chain {
         state: DB,
     ) -> Result<BlockBuilder<DB>, BlockError<DB::Error>> {
         let timestamp = self.header.timestamp + 1;
-        BlockBuilder::begin(
-            &CONFIG,
-            &self.header,
-            self.hash,
-            timestamp,
-            self.cursor(),
-            messages,
-            state,
-        )
+        BlockBuilder::begin(&CONFIG, &self.header, self.hash, timestamp, self.cursor(), messages, state)
     }
 
     /// Builds a block and moves on to it.
     pub fn advance(&mut self, messages: &[Message], transactions: &[Transaction]) -> Built {
         let mut built = self.build(messages, transactions);
         let new = std::mem::take(&mut built.new_nodes.nodes);
-        self.world
-            .nodes
-            .extend(new.into_sorted().into_iter().map(|(_, rlp)| rlp));
+        self.world.nodes.extend(new.into_sorted().into_iter().map(|(_, rlp)| rlp));
         self.world.codes.extend(built.block.changes.codes.iter().cloned());
-        self.world
-            .hashes
-            .insert(built.block.header.number, built.block.hash);
+        self.world.hashes.insert(built.block.header.number, built.block.hash);
         (self.header, self.hash) = (built.block.header.clone(), built.block.hash);
         built
     }
@@ -385,10 +327,7 @@ impl Chain {
     }
 
     fn state(&self) -> Overlay<TrieState<View<'_>>> {
-        let view = View {
-            nodes: Recorder::new(&self.world),
-            world: &self.world,
-        };
+        let view = View { nodes: Recorder::new(&self.world), world: &self.world };
         Overlay::new(TrieState::new(self.header.state_root, view))
     }
 

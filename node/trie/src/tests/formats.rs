@@ -10,9 +10,7 @@ fn ordered_roots() {
     let mut rng = seeded("ordered_roots", 1);
     for count in (0..300).chain([511, 512, 1000, 65_535, 65_536, 66_000]) {
         let max = if count % 2 == 0 { 4 } else { 200 };
-        let items: Vec<Vec<u8>> = (0..count)
-            .map(|_| vec![rng.random(); rng.random_range(1..max)])
-            .collect();
+        let items: Vec<Vec<u8>> = (0..count).map(|_| vec![rng.random(); rng.random_range(1..max)]).collect();
         let expected = ordered_trie_root_with_encoder(&items, |item, out| out.extend_from_slice(item));
         assert_eq!(ordered_root(&items), expected, "{count} items");
     }
@@ -28,22 +26,9 @@ fn accounts() {
             storage_root: B256::from(rng.random::<[u8; 32]>()),
             code_hash: B256::from(rng.random::<[u8; 32]>()),
         };
-        let Account {
-            nonce,
-            balance,
-            storage_root,
-            code_hash,
-        } = account;
+        let Account { nonce, balance, storage_root, code_hash } = account;
         let bytes = account.encode();
-        assert_eq!(
-            bytes,
-            alloy_rlp::encode(TrieAccount {
-                nonce,
-                balance,
-                storage_root,
-                code_hash
-            })
-        );
+        assert_eq!(bytes, alloy_rlp::encode(TrieAccount { nonce, balance, storage_root, code_hash }));
         assert_eq!(Account::decode(&bytes), Ok(account));
         for len in 0..bytes.len() {
             assert!(Account::decode(&bytes[..len]).is_err());
@@ -62,38 +47,20 @@ fn accounts() {
 
 #[test]
 fn refused_accounts() {
-    let tail = [
-        obvious_string(&EMPTY_ROOT[..]),
-        obvious_string(&KECCAK256_EMPTY[..]),
-    ];
+    let tail = [obvious_string(&EMPTY_ROOT[..]), obvious_string(&KECCAK256_EMPTY[..])];
     let account = |head: &[&[u8]]| {
         let mut items: Vec<_> = head.iter().map(|item| item.to_vec()).collect();
         items.extend(tail.clone());
         obvious_list(&items)
     };
     assert!(Account::decode(&account(&[&[0x80], &[0x80]])).is_ok());
-    assert!(
-        Account::decode(&account(&[&[0x00], &[0x80]])).is_err(),
-        "zero is the empty string"
-    );
-    assert!(
-        Account::decode(&account(&[&[0x82, 0, 1], &[0x80]])).is_err(),
-        "leading zero"
-    );
-    assert!(
-        Account::decode(&account(&[&[0x81, 1], &[0x80]])).is_err(),
-        "header too many"
-    );
-    assert!(
-        Account::decode(&account(&[&[0x89, 1, 2, 3, 4, 5, 6, 7, 8, 9], &[0x80]])).is_err(),
-        "65 bits"
-    );
+    assert!(Account::decode(&account(&[&[0x00], &[0x80]])).is_err(), "zero is the empty string");
+    assert!(Account::decode(&account(&[&[0x82, 0, 1], &[0x80]])).is_err(), "leading zero");
+    assert!(Account::decode(&account(&[&[0x81, 1], &[0x80]])).is_err(), "header too many");
+    assert!(Account::decode(&account(&[&[0x89, 1, 2, 3, 4, 5, 6, 7, 8, 9], &[0x80]])).is_err(), "65 bits");
     assert!(Account::decode(&account(&[&[0xc0], &[0x80]])).is_err(), "a list");
     assert!(Account::decode(&account(&[&[0x80]])).is_err(), "three fields");
-    assert!(
-        Account::decode(&account(&[&[0x80], &[0x80], &[0x80]])).is_err(),
-        "five fields"
-    );
+    assert!(Account::decode(&account(&[&[0x80], &[0x80], &[0x80]])).is_err(), "five fields");
 }
 
 #[test]
@@ -107,15 +74,7 @@ fn storage_values() {
         assert!(decode_storage(&bytes[..bytes.len() - 1]).is_err());
     }
     assert_eq!(encode_storage(U256::ZERO), None);
-    for refused in [
-        &[][..],
-        &[0x80],
-        &[0x00],
-        &[0x81, 0x01],
-        &[0x82, 0x00, 0x01],
-        &[0x01, 0x01],
-        &[0xc0],
-    ] {
+    for refused in [&[][..], &[0x80], &[0x00], &[0x81, 0x01], &[0x82, 0x00, 0x01], &[0x01, 0x01], &[0xc0]] {
         assert!(decode_storage(refused).is_err(), "{refused:?}");
     }
     assert!(decode_storage(&[&[0xa1][..], &[1; 33]].concat()).is_err());

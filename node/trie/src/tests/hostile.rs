@@ -19,13 +19,7 @@ impl NodeSource for Mutator {
         }
         // Any node at all, at any path: structure that no honest trie has.
         let at = rng.random_range(0..self.db.0.len());
-        let mut rlp = self
-            .db
-            .0
-            .values()
-            .nth(at)
-            .map(|rlp| rlp.to_vec())
-            .unwrap_or_default();
+        let mut rlp = self.db.0.values().nth(at).map(|rlp| rlp.to_vec()).unwrap_or_default();
         for _ in 0..rng.random_range(0..3) {
             mutate(&mut rlp, rng);
         }
@@ -40,9 +34,8 @@ fn mutate(rlp: &mut Vec<u8>, rng: &mut StdRng) {
     let at = rng.random_range(0..rlp.len());
     // The first bytes are headers and paths: most of what can go wrong.
     let at = if rng.random_bool(0.5) { at % 6 } else { at };
-    let telling = [
-        0x00, 0x20, 0x7f, 0x80, 0x81, 0xa0, 0xb7, 0xb8, 0xbf, 0xc0, 0xc1, 0xde, 0xdf, 0xf7, 0xf8, 0xff,
-    ];
+    let telling =
+        [0x00, 0x20, 0x7f, 0x80, 0x81, 0xa0, 0xb7, 0xb8, 0xbf, 0xc0, 0xc1, 0xde, 0xdf, 0xf7, 0xf8, 0xff];
     match rng.random_range(0..5) {
         0 => rlp.truncate(at),
         1 if at < rlp.len() => rlp[at] = telling[rng.random_range(0..telling.len())],
@@ -60,11 +53,7 @@ fn mutated_nodes_never_panic() {
         let style = &STYLES[seed as usize % STYLES.len()];
         let (model, root, db) = random_trie(style, 40, &mut rng);
         let rng_source = RefCell::new(StdRng::seed_from_u64(seed));
-        let source = Mutator {
-            db,
-            rng: rng_source,
-            rate: [0.1, 0.5, 1.0][seed as usize % 3],
-        };
+        let source = Mutator { db, rng: rng_source, rate: [0.1, 0.5, 1.0][seed as usize % 3] };
         let mut trie = Trie::from_root(root);
         for _ in 0..60 {
             let key = some_key(&model, style, &mut rng);
@@ -123,27 +112,15 @@ fn refused_encodings() {
     let short = |path: &[u8], second: &[u8]| obvious_list(&[obvious_string(path), second.to_vec()]);
 
     assert!(Node::decode(&branch(&[hash.clone(), hash.clone()], &[0x80]), 63).is_ok());
-    refuse(
-        &branch(&[hash.clone(), hash.clone()], &[0x80]),
-        64,
-        "branch where keys have ended",
-    );
-    refuse(
-        &branch(std::slice::from_ref(&hash), &[0x80]),
-        0,
-        "branch with fewer than two entries",
-    );
+    refuse(&branch(&[hash.clone(), hash.clone()], &[0x80]), 64, "branch where keys have ended");
+    refuse(&branch(std::slice::from_ref(&hash), &[0x80]), 0, "branch with fewer than two entries");
     assert!(Node::decode(&branch(std::slice::from_ref(&hash), &[0x01]), 0).is_ok());
     refuse(
         &branch(&[hash.clone(), vec![0x82, 1, 2]], &[0x80]),
         0,
         "child is neither a hash nor a short node",
     );
-    refuse(
-        &branch(&[hash.clone(), hash.clone()], &[0xc0]),
-        0,
-        "branch without exactly one value",
-    );
+    refuse(&branch(&[hash.clone(), hash.clone()], &[0xc0]), 0, "branch without exactly one value");
     refuse(&short(&[0x20], &[0x80]), 0, "leaf without a value");
     refuse(&short(&[0x20], &[0xc1, 1]), 0, "leaf without a value");
     refuse(&short(&[0x21], &[0x01]), 0, "bad flags in compact path");
@@ -188,10 +165,7 @@ fn failed_operations_change_nothing_and_can_be_repeated() {
             let key = some_key(&model, style, &mut rng);
             let value = rng.random_bool(0.4).then(|| style.value(&mut rng));
             loop {
-                let source = Flaky {
-                    db: &db,
-                    rng: shared.clone(),
-                };
+                let source = Flaky { db: &db, rng: shared.clone() };
                 let done = match &value {
                     Some(value) => trie.insert(&source, None, &key, value),
                     None => trie.remove(&source, None, &key).map(drop),

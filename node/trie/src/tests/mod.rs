@@ -26,12 +26,7 @@ fn seeded(test: &str, seed: u64) -> StdRng {
 fn obvious_root(model: &Model) -> B256 {
     let entries: Vec<(Vec<u8>, &[u8])> = model
         .iter()
-        .map(|(key, value)| {
-            (
-                key.iter().flat_map(|b| [b >> 4, b & 15]).collect(),
-                value.as_slice(),
-            )
-        })
+        .map(|(key, value)| (key.iter().flat_map(|b| [b >> 4, b & 15]).collect(), value.as_slice()))
         .collect();
     keccak256(obvious_node(&entries, 0))
 }
@@ -41,10 +36,7 @@ fn obvious_node(entries: &[(Vec<u8>, &[u8])], depth: usize) -> Vec<u8> {
         return vec![0x80];
     };
     if others.is_empty() {
-        return obvious_list(&[
-            obvious_string(&obvious_path(&first[depth..], true)),
-            obvious_string(value),
-        ]);
+        return obvious_list(&[obvious_string(&obvious_path(&first[depth..], true)), obvious_string(value)]);
     }
     let shared = (depth..first.len())
         .take_while(|i| others.iter().all(|(key, _)| key.get(*i) == Some(&first[*i])))
@@ -55,11 +47,8 @@ fn obvious_node(entries: &[(Vec<u8>, &[u8])], depth: usize) -> Vec<u8> {
     }
     let mut items: Vec<Vec<u8>> = (0..16)
         .map(|nibble| {
-            let below: Vec<_> = entries
-                .iter()
-                .filter(|(key, _)| key.get(depth) == Some(&nibble))
-                .cloned()
-                .collect();
+            let below: Vec<_> =
+                entries.iter().filter(|(key, _)| key.get(depth) == Some(&nibble)).cloned().collect();
             obvious_reference(&below, depth + 1)
         })
         .collect();
@@ -70,11 +59,7 @@ fn obvious_node(entries: &[(Vec<u8>, &[u8])], depth: usize) -> Vec<u8> {
 
 fn obvious_reference(entries: &[(Vec<u8>, &[u8])], depth: usize) -> Vec<u8> {
     let node = obvious_node(entries, depth);
-    if node.len() < 32 {
-        node
-    } else {
-        obvious_string(&keccak256(node)[..])
-    }
+    if node.len() < 32 { node } else { obvious_string(&keccak256(node)[..]) }
 }
 
 fn obvious_path(nibbles: &[u8], leaf: bool) -> Vec<u8> {
@@ -96,11 +81,7 @@ fn obvious_string(content: &[u8]) -> Vec<u8> {
 fn obvious_list(items: &[Vec<u8>]) -> Vec<u8> {
     let payload = items.concat();
     let mut out = Vec::new();
-    alloy_rlp::Header {
-        list: true,
-        payload_length: payload.len(),
-    }
-    .encode(&mut out);
+    alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut out);
     out.extend(payload);
     out
 }
@@ -111,17 +92,9 @@ struct PathDb(HashMap<(Option<B256>, Nibbles), Bytes>);
 
 impl NodeSource for PathDb {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
-        let missing = || NodeError::Missing {
-            owner: owner.copied(),
-            path: *path,
-            hash: *hash,
-        };
+        let missing = || NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash };
         let node = self.0.get(&(owner.copied(), *path)).ok_or_else(missing)?;
-        if keccak256(node) == *hash {
-            Ok(node.clone())
-        } else {
-            Err(missing())
-        }
+        if keccak256(node) == *hash { Ok(node.clone()) } else { Err(missing()) }
     }
 }
 
@@ -129,8 +102,7 @@ impl NodeSink for PathDb {
     fn put(&mut self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8]) {
         assert_eq!(keccak256(rlp), *hash);
         assert!(rlp.len() >= 32 || path.is_empty());
-        self.0
-            .insert((owner.copied(), *path), Bytes::copy_from_slice(rlp));
+        self.0.insert((owner.copied(), *path), Bytes::copy_from_slice(rlp));
     }
 }
 
@@ -148,49 +120,20 @@ struct Style {
 
 const STYLES: &[Style] = &[
     // Tiny keys and values: everything is inlined, nodes collapse all the time.
-    Style {
-        lengths: &[1, 2],
-        alphabet: &[0x00, 0x01, 0x10, 0x11, 0xf0],
-        varying: 2,
-        max_value: 3,
-    },
+    Style { lengths: &[1, 2], alphabet: &[0x00, 0x01, 0x10, 0x11, 0xf0], varying: 2, max_value: 3 },
     // Keys that end inside others: values in branches.
-    Style {
-        lengths: &[0, 1, 2, 3, 5],
-        alphabet: &[0x00, 0x0f, 0xf0],
-        varying: 5,
-        max_value: 40,
-    },
+    Style { lengths: &[0, 1, 2, 3, 5], alphabet: &[0x00, 0x0f, 0xf0], varying: 5, max_value: 40 },
     // Long keys that differ early or late: deep extensions.
-    Style {
-        lengths: &[32],
-        alphabet: &[0x00, 0x01, 0x10],
-        varying: 3,
-        max_value: 70,
-    },
-    Style {
-        lengths: &[32],
-        alphabet: &[0x77, 0x78],
-        varying: 32,
-        max_value: 4,
-    },
-    Style {
-        lengths: &[4],
-        alphabet: &[0x12, 0x13, 0x22, 0xa2],
-        varying: 4,
-        max_value: 34,
-    },
+    Style { lengths: &[32], alphabet: &[0x00, 0x01, 0x10], varying: 3, max_value: 70 },
+    Style { lengths: &[32], alphabet: &[0x77, 0x78], varying: 32, max_value: 4 },
+    Style { lengths: &[4], alphabet: &[0x12, 0x13, 0x22, 0xa2], varying: 4, max_value: 34 },
 ];
 
 impl Style {
     fn key(&self, rng: &mut StdRng) -> Vec<u8> {
         let mut key = vec![0; self.lengths[rng.random_range(0..self.lengths.len())]];
         // The last bytes, so that long keys share almost everything.
-        let start = if rng.random_bool(0.5) {
-            0
-        } else {
-            key.len().saturating_sub(self.varying)
-        };
+        let start = if rng.random_bool(0.5) { 0 } else { key.len().saturating_sub(self.varying) };
         for byte in key.iter_mut().skip(start).take(self.varying) {
             *byte = self.alphabet[rng.random_range(0..self.alphabet.len())];
         }

@@ -25,18 +25,10 @@ fn run_against_model(style: &Style, seed: u64) {
             model.insert(key, value);
         } else {
             let key = some_key(&model, style, &mut rng);
-            assert_eq!(
-                trie.remove(&db, owner, &key).unwrap(),
-                model.remove(&key).is_some(),
-                "step {step}"
-            );
+            assert_eq!(trie.remove(&db, owner, &key).unwrap(), model.remove(&key).is_some(), "step {step}");
         }
         let key = some_key(&model, style, &mut rng);
-        assert_eq!(
-            trie.get(&db, owner, &key).unwrap(),
-            model.get(&key).map(Vec::as_slice),
-            "step {step}"
-        );
+        assert_eq!(trie.get(&db, owner, &key).unwrap(), model.get(&key).map(Vec::as_slice), "step {step}");
         match rng.random_range(0..12) {
             0..4 => {
                 let root = trie.commit(owner, &mut db);
@@ -50,11 +42,7 @@ fn run_against_model(style: &Style, seed: u64) {
             5 => trie.evict(rng.random_range(0..6)),
             _ => {}
         }
-        assert_eq!(
-            trie.node_count(),
-            trie.root.as_ref().map_or(0, loaded),
-            "step {step}"
-        );
+        assert_eq!(trie.node_count(), trie.root.as_ref().map_or(0, loaded), "step {step}");
     }
     let keys: Vec<_> = model.keys().cloned().collect();
     for key in keys {
@@ -75,9 +63,7 @@ fn applied_blocks_equal_hash_builder() {
         for _ in 0..rng.random_range(1..3000) {
             // Few keys, so that blocks meet the keys of earlier ones.
             let key = keccak256(rng.random_range(0..4000u32).to_be_bytes());
-            let value = rng
-                .random_bool(0.6)
-                .then(|| vec![rng.random(); rng.random_range(1..100)]);
+            let value = rng.random_bool(0.6).then(|| vec![rng.random(); rng.random_range(1..100)]);
             changes.insert(key, value);
         }
         let changes: Vec<_> = changes.into_iter().collect();
@@ -112,21 +98,12 @@ impl NodeSink for Trace {
 fn commit_is_the_same_on_any_number_of_threads() {
     let mut trie = Trie::empty();
     for i in 0..5000u32 {
-        trie.insert(
-            &(),
-            None,
-            &keccak256(i.to_be_bytes())[..],
-            &i.to_be_bytes().repeat(20),
-        )
-        .unwrap();
+        trie.insert(&(), None, &keccak256(i.to_be_bytes())[..], &i.to_be_bytes().repeat(20)).unwrap();
     }
     let root = trie.clone().commit(None, &mut ());
     let traces = [1, 3, 8].map(|threads| {
         let (mut trie, mut trace) = (trie.clone(), Trace::default());
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         assert_eq!(pool.install(|| trie.commit(None, &mut trace)), root);
         trace
     });
@@ -135,10 +112,7 @@ fn commit_is_the_same_on_any_number_of_threads() {
     assert_eq!(traces[0], traces[2]);
     for (i, (path, ..)) in traces[0].0.iter().enumerate() {
         let earlier = &traces[0].0[..i];
-        assert!(
-            !earlier.iter().any(|(other, ..)| path.starts_with(other)),
-            "child after parent"
-        );
+        assert!(!earlier.iter().any(|(other, ..)| path.starts_with(other)), "child after parent");
     }
 }
 
@@ -179,14 +153,8 @@ fn evict_keeps_changes() {
 fn refused_arguments() {
     let mut trie = Trie::empty();
     assert_eq!(trie.insert(&(), None, b"key", b""), Err(TrieError::EmptyValue));
-    assert_eq!(
-        trie.insert(&(), None, &[0; 33], b"value"),
-        Err(TrieError::KeyTooLong { len: 33 })
-    );
-    assert_eq!(
-        trie.get(&(), None, &[0; 33]),
-        Err(TrieError::KeyTooLong { len: 33 })
-    );
+    assert_eq!(trie.insert(&(), None, &[0; 33], b"value"), Err(TrieError::KeyTooLong { len: 33 }));
+    assert_eq!(trie.get(&(), None, &[0; 33]), Err(TrieError::KeyTooLong { len: 33 }));
     trie.insert(&(), None, b"key", b"value").unwrap();
     assert_eq!(trie.proof(&(), None, b"key"), Err(TrieError::Uncommitted));
 }

@@ -39,17 +39,13 @@ fn witness_suffices_and_has_nothing_to_spare() {
 
         let run = |witness: &Witness| {
             let mut trie = Trie::from_root(root);
-            trie.apply(witness, None, &changes)
-                .map(|()| trie.commit(None, &mut ()))
+            trie.apply(witness, None, &changes).map(|()| trie.commit(None, &mut ()))
         };
         let all: Witness = nodes.iter().map(|(_, rlp)| rlp.clone()).collect();
         assert_eq!(run(&all), Ok(next));
         for (absent, _) in &nodes {
-            let rest: Witness = nodes
-                .iter()
-                .filter(|(hash, _)| hash != absent)
-                .map(|(_, rlp)| rlp.clone())
-                .collect();
+            let rest: Witness =
+                nodes.iter().filter(|(hash, _)| hash != absent).map(|(_, rlp)| rlp.clone()).collect();
             match run(&rest) {
                 Err(TrieError::Node(NodeError::Missing { hash, .. })) => assert_eq!(hash, *absent),
                 other => panic!("without {absent}: {other:?}"),
@@ -72,12 +68,8 @@ fn loads_are_the_old_paths_and_the_needed_siblings() {
         let mut trie = Trie::from_root(root);
         trie.apply(&recorder, None, &changes).unwrap();
         let next = trie.commit(None, &mut ());
-        let served: BTreeSet<Bytes> = recorder
-            .into_witness()
-            .into_sorted()
-            .into_iter()
-            .map(|(_, rlp)| rlp)
-            .collect();
+        let served: BTreeSet<Bytes> =
+            recorder.into_witness().into_sorted().into_iter().map(|(_, rlp)| rlp).collect();
 
         let mut needed = BTreeSet::new();
         let mut old = Trie::from_root(root);
@@ -100,13 +92,8 @@ fn loads_are_the_old_paths_and_the_needed_siblings() {
             let mut current = Trie::from_root(next);
             let mut padded = parent.to_vec();
             padded.resize(64, 0);
-            current
-                .get(&all, None, &Nibbles::from_nibbles(padded).pack())
-                .unwrap();
-            assert!(
-                !branch_at(current.root.as_ref().unwrap(), 0, &parent),
-                "{path:?} was not needed"
-            );
+            current.get(&all, None, &Nibbles::from_nibbles(padded).pack()).unwrap();
+            assert!(!branch_at(current.root.as_ref().unwrap(), 0, &parent), "{path:?} was not needed");
         }
     }
 }
@@ -116,15 +103,12 @@ fn branch_at(node: &crate::node::Node, depth: usize, path: &Nibbles) -> bool {
     use crate::node::Node;
     match node {
         Node::Leaf(_) => false,
-        Node::Ext(ext) => ext
-            .kid
-            .as_ref()
-            .is_some_and(|kid| branch_at(kid, depth + ext.path().len(), path)),
+        Node::Ext(ext) => ext.kid.as_ref().is_some_and(|kid| branch_at(kid, depth + ext.path().len(), path)),
         Node::Branch(_) if depth >= path.len() => depth == path.len(),
         Node::Branch(branch) => match path.get(depth) {
-            Some(nibble) => branch.kids[usize::from(nibble)]
-                .as_ref()
-                .is_some_and(|kid| branch_at(kid, depth + 1, path)),
+            Some(nibble) => {
+                branch.kids[usize::from(nibble)].as_ref().is_some_and(|kid| branch_at(kid, depth + 1, path))
+            }
             None => false,
         },
     }
@@ -190,10 +174,7 @@ fn proofs_verify_and_tampered_ones_do_not() {
 fn proofs_of_the_empty_trie() {
     assert_eq!(Trie::empty().proof(&(), None, b"key"), Ok(vec![]));
     assert_eq!(verify_proof(EMPTY_ROOT, b"key", &[]), Ok(None));
-    assert_eq!(
-        verify_proof(EMPTY_ROOT, b"key", &[Bytes::from_static(&[0x80])]),
-        Ok(None)
-    );
+    assert_eq!(verify_proof(EMPTY_ROOT, b"key", &[Bytes::from_static(&[0x80])]), Ok(None));
     assert!(verify_proof(EMPTY_ROOT, b"key", &[Bytes::from_static(&[0x81])]).is_err());
     assert!(verify_proof(EMPTY_ROOT, b"key", &[(); 2].map(|()| Bytes::from_static(&[0x80]))).is_err());
     assert!(verify_proof(B256::ZERO, b"key", &[]).is_err());
@@ -205,13 +186,7 @@ fn witness_files_nodes_under_their_real_hash() {
     witness.insert(Bytes::from_static(b"not a node"));
     assert!(witness.get(&keccak256(b"not a node")).is_some());
     let mut trie = Trie::from_root(keccak256(b"not a node"));
-    assert!(matches!(
-        trie.get(&witness, None, b"key"),
-        Err(TrieError::Malformed { .. })
-    ));
+    assert!(matches!(trie.get(&witness, None, b"key"), Err(TrieError::Malformed { .. })));
     let mut trie = Trie::from_root(B256::ZERO);
-    assert!(matches!(
-        trie.get(&witness, None, b"key"),
-        Err(TrieError::Node(NodeError::Missing { .. }))
-    ));
+    assert!(matches!(trie.get(&witness, None, b"key"), Err(TrieError::Node(NodeError::Missing { .. }))));
 }

@@ -9,11 +9,7 @@ use crate::codec::inflate::inflate;
 const LARGEST_WINDOW: u8 = 0x0f;
 
 fn compress(plain: &[u8], quality: i32) -> Vec<u8> {
-    let params = brotli::enc::BrotliEncoderParams {
-        quality,
-        lgwin: 24,
-        ..Default::default()
-    };
+    let params = brotli::enc::BrotliEncoderParams { quality, lgwin: 24, ..Default::default() };
     let mut out = Vec::new();
     brotli::BrotliCompress(&mut &plain[..], &mut out, &params).unwrap();
     out
@@ -89,11 +85,7 @@ fn mutated_payloads_never_panic() {
         }
     }
     // Not all mutants die early, or the test would not reach far.
-    assert!(
-        decoded > 5 * count,
-        "only {decoded} mutants of {} decoded",
-        100 * count
-    );
+    assert!(decoded > 5 * count, "only {decoded} mutants of {} decoded", 100 * count);
 }
 
 #[test]
@@ -101,36 +93,19 @@ fn every_truncation_is_refused() {
     let mut rng = generator();
     for _ in 0..rounds(20) {
         let mut specs = specs(&mut rng, 4, 4);
-        specs.push(BlockSpec {
-            transactions: vec![transaction(&mut rng)],
-            ..BlockSpec::default()
-        });
+        specs.push(BlockSpec { transactions: vec![transaction(&mut rng)], ..BlockSpec::default() });
         let plain = encode_plain(&specs, CHAIN_ID);
         for length in 0..plain.len() {
-            assert!(
-                decode_plain(&plain[..length], CHAIN_ID, ALL).is_err(),
-                "{length} of {}",
-                plain.len()
-            );
+            assert!(decode_plain(&plain[..length], CHAIN_ID, ALL).is_err(), "{length} of {}", plain.len());
         }
         let payload = encode(&specs, CHAIN_ID, 9).unwrap();
         for length in 0..payload.len() {
-            assert!(
-                decode(&payload[..length], CHAIN_ID, ALL).is_err(),
-                "{length} of {}",
-                payload.len()
-            );
+            assert!(decode(&payload[..length], CHAIN_ID, ALL).is_err(), "{length} of {}", payload.len());
         }
         let extended = [&plain[..], &[0]].concat();
-        assert_eq!(
-            decode_plain(&extended, CHAIN_ID, ALL),
-            Err(DecodeError::TrailingBytes(1))
-        );
+        assert_eq!(decode_plain(&extended, CHAIN_ID, ALL), Err(DecodeError::TrailingBytes(1)));
         let extended = [&payload[..], &[0]].concat();
-        assert_eq!(
-            decode(&extended, CHAIN_ID, ALL),
-            Err(DecodeError::TrailingBytes(1))
-        );
+        assert_eq!(decode(&extended, CHAIN_ID, ALL), Err(DecodeError::TrailingBytes(1)));
     }
 }
 
@@ -139,20 +114,13 @@ fn bombs_stop_at_the_cap() {
     let bomb = compress(&vec![0; 256 << 20], 5);
     assert!(bomb.len() < 1000, "{} bytes", bomb.len());
     let start = Instant::now();
-    assert_eq!(
-        decode(&bomb, CHAIN_ID, ALL),
-        Err(DecodeError::TooLarge(MAX_DECOMPRESSED_SIZE))
-    );
+    assert_eq!(decode(&bomb, CHAIN_ID, ALL), Err(DecodeError::TooLarge(MAX_DECOMPRESSED_SIZE)));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     // The cap is exact.
     for (size, fits) in [(999, true), (1000, true), (1001, false)] {
         for quality in 0..=11 {
             let result = inflate(&compress(&vec![7; size], quality), 1000);
-            assert_eq!(
-                result.is_ok(),
-                fits,
-                "{size} bytes at quality {quality}: {result:?}"
-            );
+            assert_eq!(result.is_ok(), fits, "{size} bytes at quality {quality}: {result:?}");
         }
     }
     // A window of 16 MiB, announced by a stream of a few bytes.
@@ -216,8 +184,5 @@ fn fields_out_of_range_are_refused() {
     let many = MAX_BLOCKS_PER_BATCH + 1;
     let mut plain = vec![1, (many as u8) | 0x80, (many >> 7) as u8];
     plain.resize(plain.len() + 3 * many as usize, 0);
-    assert_eq!(
-        decode_plain(&plain, CHAIN_ID, ALL),
-        Err(DecodeError::Range("block count"))
-    );
+    assert_eq!(decode_plain(&plain, CHAIN_ID, ALL), Err(DecodeError::Range("block count")));
 }

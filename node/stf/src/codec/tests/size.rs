@@ -19,12 +19,8 @@ fn transfers(rng: &mut StdRng, count: usize, accounts: usize) -> Vec<Bytes> {
             base_fee = base_fee * rng.random_range(980..1020) / 1000;
         }
         let from = pick(rng);
-        let tip = [
-            1_000_000,
-            100_000_000,
-            1_500_000_000,
-            rng.random_range(1..2_000_000_000),
-        ][rng.random_range(0..4)];
+        let tip = [1_000_000, 100_000_000, 1_500_000_000, rng.random_range(1..2_000_000_000)]
+            [rng.random_range(0..4)];
         let wei = match rng.random_range(0..3) {
             0 => U256::from(rng.random_range(1..1000u64)) * U256::from(10_000_000_000_000_000u64),
             1 => U256::from(rng.random_range(1..10_000_000u64)) * U256::from(1_000_000_000_000u64),
@@ -62,11 +58,7 @@ fn a_transfer_costs_little_more_than_its_signature() {
         let blocks: Vec<_> = transfers
             .chunks(50)
             .zip(1_700_000_000..)
-            .map(|(chunk, timestamp)| BlockSpec {
-                timestamp,
-                messages: 0,
-                transactions: chunk.to_vec(),
-            })
+            .map(|(chunk, timestamp)| BlockSpec { timestamp, messages: 0, transactions: chunk.to_vec() })
             .collect();
         let plain = encode_plain(&blocks, CHAIN_ID).len();
         print!(
@@ -78,10 +70,7 @@ fn a_transfer_costs_little_more_than_its_signature() {
             let payload = encode(&blocks, CHAIN_ID, quality).unwrap();
             let each = payload.len() as f64 / count as f64;
             print!(", quality {quality}: {each:.2}");
-            assert!(
-                quality < 9 || each <= most,
-                "{each:.2} bytes per transfer at quality {quality}"
-            );
+            assert!(quality < 9 || each <= most, "{each:.2} bytes per transfer at quality {quality}");
             assert_eq!(decode(&payload, CHAIN_ID, ALL).unwrap(), blocks);
         }
         println!();
@@ -93,15 +82,7 @@ fn a_transfer_costs_little_more_than_its_signature() {
 fn a_batch_holds_several_full_blocks_of_transfers() {
     let mut rng = StdRng::seed_from_u64(2);
     let per_block = (MAX_BLOCK_GAS_LIMIT / 21_000) as usize;
-    let block = BlockSpec {
-        timestamp: 1,
-        messages: 0,
-        transactions: transfers(&mut rng, per_block, 500),
-    };
+    let block = BlockSpec { timestamp: 1, messages: 0, transactions: transfers(&mut rng, per_block, 500) };
     let payload = encode(&[block.clone(), block], CHAIN_ID, 5).unwrap();
-    assert!(
-        payload.len() < crate::inbox::MAX_PAYLOAD_SIZE,
-        "{} bytes",
-        payload.len()
-    );
+    assert!(payload.len() < crate::inbox::MAX_PAYLOAD_SIZE, "{} bytes", payload.len());
 }
