@@ -166,17 +166,11 @@ impl Base {
 
     /// Waits for the end. A task that ends before it was asked to takes the node with it.
     async fn finish(mut self) -> Result<()> {
-        let failure = loop {
-            match self.tasks.join_next().await {
-                None => break None,
-                Some(Ok((_, Ok(())))) if self.shutdown.is_set() => break None,
-                Some(Ok((name, Ok(())))) => break Some(anyhow!("{name} ended unexpectedly")),
-                Some(Ok((name, Err(error)))) => break Some(error.context(format!("{name} failed"))),
-                Some(Err(error)) => break Some(anyhow!("a task failed: {error}")),
-            }
-        };
-        if let Some(failure) = failure {
-            return Err(failure);
+        match self.tasks.join_next().await {
+            Some(Ok((name, Err(error)))) => return Err(error.context(format!("{name} failed"))),
+            Some(Err(error)) => bail!("a task failed: {error}"),
+            Some(Ok((name, Ok(())))) if !self.shutdown.is_set() => bail!("{name} ended unexpectedly"),
+            _ => {}
         }
         let ended =
             tokio::time::timeout(SHUTDOWN_GRACE, async { while self.tasks.join_next().await.is_some() {} });

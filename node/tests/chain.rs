@@ -1,5 +1,6 @@
 //! The chain against a model of L1: whatever order things happen in, a node that follows along and a node that reads
 //! only the inbox that finally stands hold the same chain.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use std::{collections::BTreeMap, sync::Arc};
 

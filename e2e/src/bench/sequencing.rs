@@ -190,10 +190,9 @@ async fn throughput(
                 let mut connection = Connection::open(address).await?;
                 for request in lane {
                     let body = connection.send(&request).await?;
-                    if body.windows(7).any(|window| window == b"\"error\"") {
-                        if refused.fetch_add(1, Ordering::Relaxed) == 0 {
-                            eprintln!("refused: {}", String::from_utf8_lossy(body));
-                        }
+                    let is_error = body.windows(7).any(|window| window == b"\"error\"");
+                    if is_error && refused.fetch_add(1, Ordering::Relaxed) == 0 {
+                        eprintln!("refused: {}", String::from_utf8_lossy(body));
                     }
                 }
                 anyhow::Ok(())

@@ -1,5 +1,6 @@
 //! The node's L1 side against a real L1: following it through reorgs and bad endpoints, sending transactions, posting
 //! batches, proposing outputs.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod batcher;
 mod common;

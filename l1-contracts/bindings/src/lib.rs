@@ -26,7 +26,7 @@ pub use l1::*;
 pub use l2::*;
 
 /// Contracts on L1 (the Multicall is deployed on both layers).
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::too_many_arguments)]
 pub mod l1 {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -97,7 +97,7 @@ pub mod samples {
 }
 
 /// Constructor arguments: `X::constructorCall { .. }.abi_encode()`.
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::too_many_arguments)]
 pub mod constructors {
     alloy::sol! {
         contract Inbox {

@@ -186,6 +186,7 @@ impl TxManager {
         let mut included = None;
         let mut told = false;
         let mut gaps = 0;
+        let mut behind = None;
         self.broadcast(flight, left).await?;
         loop {
             sleep(self.poll_interval).await;
@@ -211,8 +212,18 @@ impl TxManager {
                     continue;
                 }
                 Ok(Outcome::NonceTaken) => return Err(SendError::Replaced { nonce: flight.nonce }),
-                Ok(Outcome::Waiting) => {
+                Ok(outcome @ (Outcome::Waiting | Outcome::Behind { .. })) => {
                     gaps = 0;
+                    match outcome {
+                        // Some pools count a transaction as pending whose predecessor a reorg lost for good.
+                        Outcome::Behind { missing } => {
+                            let since = *behind.get_or_insert_with(Instant::now);
+                            if since.elapsed() >= self.options.resend_after {
+                                return Err(SendError::Gap { nonce: flight.nonce, missing });
+                            }
+                        }
+                        _ => behind = None,
+                    }
                     if let Some(hash) = included.take() {
                         info!(target: TARGET, %hash, "an L1 reorg took a transaction away");
                         self.check_again(flight, hash).await?;
@@ -243,7 +254,11 @@ impl TxManager {
         if next < flight.nonce {
             // Usually the earlier ones wait for a block again, like this one.
             let missing = self.nonce(BlockNumberOrTag::Pending).await?;
-            return Ok(if missing < flight.nonce { Outcome::Gap { missing } } else { Outcome::Waiting });
+            return Ok(if missing < flight.nonce {
+                Outcome::Gap { missing }
+            } else {
+                Outcome::Behind { missing: next }
+            });
         }
         for (hash, _) in flight.sent.iter().rev() {
             let Some(receipt) = self.client.provider().get_transaction_receipt(*hash).await? else {
@@ -382,6 +397,11 @@ enum Outcome {
     /// In no block, and can't be before an earlier nonce is used.
     Gap {
         /// That nonce.
+        missing: u64,
+    },
+    /// In no block, and neither is an earlier nonce, though the endpoint counts that as pending.
+    Behind {
+        /// The first nonce that is in no block.
         missing: u64,
     },
 }
