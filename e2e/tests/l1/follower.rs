@@ -15,10 +15,10 @@ use crate::{
 async fn activity(l1: &L1, seed: u64) {
     for block in 0..3 {
         let n = seed * 3 + block;
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             l1.deposit(n as u32 % 3, 1000 + n, &n.to_be_bytes()).await;
         }
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             l1.deposit(4, 5, &vec![7; 5000]).await;
         }
         if n % 5 == 1 {
