@@ -4,10 +4,10 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use stf::codec::{MAX_DECOMPRESSED_SIZE, decode};
+use stf::codec::{MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, decode};
 
 /// Counts what is allocated, and the most of it at a time.
 struct Counting;
@@ -48,9 +48,10 @@ fn varint(out: &mut Vec<u8>, mut value: usize) {
     out.push(value as u8);
 }
 
-/// One block with as many transactions of a kind as there is room for; each is `kind`, and zeros in every column.
-fn full(kind: u8, bytes_each: usize) -> Vec<u8> {
-    let count = (MAX_DECOMPRESSED_SIZE - 16) / bytes_each;
+/// One block with as many transactions of a kind as there is room for, or `most`; each is `kind`, and zeros in every
+/// column.
+fn full(kind: u8, bytes_each: usize, most: usize) -> Vec<u8> {
+    let count = most.min((MAX_DECOMPRESSED_SIZE - 16) / bytes_each);
     let mut plain = vec![1, 1, 0, 0];
     varint(&mut plain, count);
     plain.resize(plain.len() + count, kind);
@@ -60,7 +61,7 @@ fn full(kind: u8, bytes_each: usize) -> Vec<u8> {
 
 /// A test of its own process: nothing else allocates meanwhile.
 #[test]
-fn hostile_payloads_cost_bounded_memory_and_time() {
+fn hostile_payloads_cost_bounded_memory() {
     let mut many_blocks = vec![1];
     varint(&mut many_blocks, MAX_DECOMPRESSED_SIZE / 3 - 8);
     many_blocks.resize(MAX_DECOMPRESSED_SIZE - 8, 0);
@@ -68,8 +69,9 @@ fn hostile_payloads_cost_bounded_memory_and_time() {
     let cases = [
         ("zeros without end", vec![0; 256 << 20], false),
         ("blocks", many_blocks, false),
-        ("empty raw transactions", full(3, 2), true),
-        ("legacy creations", full(8, 71), true),
+        ("raw transactions without end", full(3, 2, usize::MAX), false),
+        ("empty raw transactions", full(3, 2, MAX_TRANSACTIONS), true),
+        ("legacy creations", full(8, 71, MAX_TRANSACTIONS), true),
     ];
     for (name, plain, decodes) in cases {
         let payload = compress(&plain);
@@ -82,6 +84,5 @@ fn hostile_payloads_cost_bounded_memory_and_time() {
         println!("{name}: {} bytes, {peak} MiB, {time:?}", payload.len());
         assert_eq!(result.is_ok(), decodes, "{name}: {:?}", result.err());
         assert!(peak < 192, "{name}: {peak} MiB");
-        assert!(time < Duration::from_secs(2), "{name}: {time:?}");
     }
 }
