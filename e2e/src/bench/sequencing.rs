@@ -41,13 +41,23 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let each = anvil(Mining::OnDemand).await?;
     progress("sequencing: Anvil, a block per second");
     let timed = anvil(Mining::Every(1)).await?;
-    let (peer, rate) = if each.rate >= timed.rate {
-        ("Anvil, a block per transaction", each.rate)
-    } else {
-        ("Anvil, a block per second", timed.rate)
-    };
     Ok(vec![
-        Row::new("transfers into sealed blocks", ours.rate, "tx/s", peer, rate, Target::RatioAtLeast(5.0)),
+        Row::new(
+            "transfers into sealed blocks",
+            ours.rate,
+            "tx/s",
+            "Anvil as it comes, sealing on demand like the node",
+            each.rate,
+            Target::RatioAtLeast(5.0),
+        ),
+        Row::new(
+            "… beside Anvil, a block per second",
+            ours.rate,
+            "tx/s",
+            "Anvil, a block per second",
+            timed.rate,
+            Target::Shown,
+        ),
         Row::new("send to receipt, median", ours.median, "ms", "limit", 10.0, Target::AtMostPeer),
         Row::new(
             "… beside Anvil",
