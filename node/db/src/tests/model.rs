@@ -124,10 +124,15 @@ fn run(seed: u64) {
         check_state(&writer, &chain, head);
         let of = |table| writer.records(table, 0..=u64::MAX, |_| Some(())).unwrap().count();
         assert_eq!(of(crate::Table::History), 0);
-        assert_eq!(
-            writer.cursor(crate::Table::Accounts).unwrap().iter::<Vec<u8>, Vec<u8>>().count(),
-            chain.states[head as usize].len()
-        );
+        // A record of a deletion may stay where a reorg took back the block that made the account again; it reads as
+        // nothing.
+        let mut accounts = writer.cursor(crate::Table::Accounts).unwrap();
+        let live = accounts.iter::<Vec<u8>, Vec<u8>>().filter(|record| {
+            let (key, _) = record.as_ref().unwrap();
+            let account = writer.state_at(head).unwrap().account(&B256::from_slice(&key[..32]));
+            account.unwrap().is_some()
+        });
+        assert_eq!(live.count(), chain.states[head as usize].len());
     }
 }
 
