@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.25;
+
+/// @title IRiscV
+/// @notice The fraud-proof machine: one step of it as a pure function of calldata. The machine (state, instructions,
+///         environment calls, witness) is specified in `fraud-prover/vm/README.md`.
+/// @dev Constructor of the implementation: `constructor()`. It runs every precompile that the machine may call once,
+///      and reverts if one does not answer as it should. The contract has no storage, no owner and no funds.
+interface IRiscV {
+    /// @notice The packed state has another length than every state has.
+    error WrongStateLength(uint256 expected, uint256 actual);
+    /// @notice The exited flag of a state is 0 or 1.
+    error ImpossibleExitedFlag(uint256 actual);
+    /// @notice The step needs a witness of another length.
+    /// @param expected The length that it needs; if `actual` is less, the length that it needs at least.
+    /// @param actual The given witness's length.
+    error WrongWitnessLength(uint256 expected, uint256 actual);
+    /// @notice A leaf or a page of the witness, with its branch, does not hash to the state's memory root.
+    /// @param pointer Address of the leaf's or the page's first byte.
+    error WrongMemoryProof(uint256 pointer, bytes32 expectedRoot, bytes32 actualRoot);
+    /// @notice The witness's preimage is not that of the key.
+    error WrongPreimage(bytes32 expectedHash, bytes32 actualHash);
+    /// @notice The witness does not open the blob with this versioned hash at this field element.
+    error WrongBlobOpening(bytes32 versionedHash, uint256 index);
+    /// @notice The call came with too little gas: a precompile could have failed for lack of it.
+    /// @param required Gas that must be available to the precompile and around it.
+    /// @param available Gas that was.
+    error NotEnoughGas(uint256 required, uint256 available);
+    /// @notice The chain lacks this precompile, or it answers wrongly.
+    error PrecompileFailed(address precompile);
+
+    /// @notice Executes one step. Anyone may call; the result depends on the arguments alone.
+    /// @dev Reverts if the state cannot be one, if the witness does not verify or has another length than the step
+    ///      needs, and if there is too little gas: a caller must let a revert through, it says nothing about the step.
+    ///      A step that goes wrong inside the machine does not revert: it exits with code 2.
+    /// @param state The packed state before the step, 337 bytes.
+    /// @param witness What the step reads, with proofs.
+    /// @return postStateHash Hash of the packed state after the step.
+    function step(bytes calldata state, bytes calldata witness) external view returns (bytes32 postStateHash);
+}
