@@ -13,6 +13,7 @@
 //! - [`l1`]: the follower, and the transaction manager that batcher and proposer (and a challenger) share.
 //! - [`pool`], [`sequencer`], [`feed`]: unsafe blocks, made and handed on.
 //! - [`batcher`], [`proposer`]: what goes to L1.
+//! - [`witness`]: what the fraud-proof program reads to compute a block.
 //! - [`rpc`]: JSON-RPC; it never writes.
 //! - [`run`], [`cli`]: putting a process together.
 
@@ -33,5 +34,6 @@ pub mod sequencer;
 pub mod shutdown;
 #[cfg(test)]
 mod testing;
+pub mod witness;
 
 pub use config::RollupConfig;

@@ -13,7 +13,7 @@ pub mod derivation;
 pub mod execution;
 pub mod sequencing;
 mod wire;
-mod workload;
+pub(crate) mod workload;
 
 /// One figure.
 #[derive(Clone, Debug, Serialize)]

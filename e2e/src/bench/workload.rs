@@ -23,30 +23,34 @@ use rayon::prelude::*;
 use testnet::{DeployConfig, L1Origin, l2_genesis};
 
 /// The ERC-20 of the benchmarks' genesis.
-pub(super) const TOKEN: Address = address!("0x00000000000000000000000000000000000e2e01");
+pub(crate) const TOKEN: Address = address!("0x00000000000000000000000000000000000e2e01");
 /// Their contract with many slots.
-pub(super) const STORAGE: Address = address!("0x00000000000000000000000000000000000e2e02");
+pub(crate) const STORAGE: Address = address!("0x00000000000000000000000000000000000e2e02");
 
 /// Slots that the storage contract starts with.
 const SLOTS: u64 = 20_000;
 
 /// Accounts with keys, ether and tokens.
-pub(super) struct Population {
+pub struct Population {
     pub(super) signers: Vec<PrivateKeySigner>,
     nonces: Vec<u64>,
     chain_id: u64,
 }
 
 /// What transactions do.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Workload {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// Plain transfers.
     Transfers,
+    /// Transfers of a token.
     Erc20,
+    /// A hundred slots updated.
     Storage,
 }
 
 impl Workload {
-    pub(super) const ALL: [Self; 3] = [Self::Transfers, Self::Erc20, Self::Storage];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Transfers, Self::Erc20, Self::Storage];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -67,7 +71,8 @@ impl Workload {
 }
 
 impl Population {
-    pub(super) fn new(size: usize, chain_id: u64) -> Self {
+    /// So many accounts; their keys are hashes of their numbers.
+    pub fn new(size: usize, chain_id: u64) -> Self {
         let key = |index: usize| {
             let seed = keccak256((index as u64).to_be_bytes());
             PrivateKeySigner::from_bytes(&seed).expect("a hash is a valid key but for one in 2^127")
@@ -76,7 +81,7 @@ impl Population {
     }
 
     /// Signed transactions, as many as asked for, from and to random members.
-    pub(super) fn transactions(&mut self, workload: Workload, count: usize, rng: &mut StdRng) -> Vec<Bytes> {
+    pub fn transactions(&mut self, workload: Workload, count: usize, rng: &mut StdRng) -> Vec<Bytes> {
         let members = self.signers.len();
         let unsigned: Vec<(usize, TxEip1559)> = (0..count)
             .map(|_| {
@@ -129,7 +134,15 @@ fn sign(signer: &PrivateKeySigner, tx: TxEip1559) -> Bytes {
 }
 
 /// A rollup whose genesis holds a population, with tokens, and a contract with many slots. It has no L1.
-pub(super) fn rollup(population: &Population) -> Result<Arc<RollupConfig>> {
+pub(crate) fn rollup(population: &Population) -> Result<Arc<RollupConfig>> {
+    rollup_with(population, [])
+}
+
+/// As [`rollup`], with further accounts.
+pub(crate) fn rollup_with(
+    population: &Population,
+    further: impl IntoIterator<Item = (Address, GenesisAccount)>,
+) -> Result<Arc<RollupConfig>> {
     let deploy = DeployConfig {
         funded: population.signers.iter().map(PrivateKeySigner::address).collect(),
         ..DeployConfig::devnet()?
@@ -147,6 +160,7 @@ pub(super) fn rollup(population: &Population) -> Result<Arc<RollupConfig>> {
         (key, U256::from(slot + 1))
     });
     genesis.alloc.insert(STORAGE, contract(deployed_code(Contract::StorageHeavy), slots.collect()));
+    genesis.alloc.extend(further);
     let block = genesis.block(&mut ());
     Ok(Arc::new(RollupConfig {
         l1_chain_id: 31_337,

@@ -33,6 +33,7 @@ pub mod message;
 pub mod output;
 mod overlay;
 pub mod predeploys;
+pub mod run;
 pub mod state;
 pub mod transaction;
 
@@ -44,5 +45,6 @@ pub use derive::{BlockInputs, MessageSource};
 pub use inbox::{BatchHeader, Message, MessageHeader};
 pub use output::output_root;
 pub use overlay::{Overlay, Touched};
+pub use run::{Boot, PreimageOracle, run};
 pub use state::{StateTrie, TrieState};
 pub use transaction::{Skip, Transaction};

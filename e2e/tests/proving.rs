@@ -1,0 +1,211 @@
+//! What the fraud-proof program computes, natively: the block that the node has, from its witness and nothing else.
+#![allow(clippy::unwrap_used)]
+
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use e2e::proving::{Catalogue, Deposit, Kind, Lab, Population, Workload};
+use node::witness::BlockWitness;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use stf::{
+    BlockSpec,
+    run::{MAX_PREIMAGE_SIZE, OracleError, RunError},
+};
+
+const CHAIN_ID: u64 = 42_069;
+
+fn lab(members: usize) -> (Lab, Catalogue, Population) {
+    let population = Population::new(members, CHAIN_ID);
+    let catalogue = Catalogue::new(CHAIN_ID).unwrap();
+    let lab = Lab::new(catalogue.rollup(&population).unwrap()).unwrap();
+    (lab, catalogue, population)
+}
+
+/// The witness of a block, checked: every preimage is right and short enough, the run over it gives the node's output,
+/// and without any one of the preimages there is no output.
+fn check(lab: &Lab, block: u64) -> BlockWitness {
+    let witness = lab.witness(block).unwrap();
+    let output = lab.output(block).unwrap();
+    assert_eq!(witness.output, output, "block {block}");
+    assert_eq!(stf::run(&witness.boot.hash(), &witness).unwrap(), output, "block {block} from its witness");
+    for (hash, bytes) in &witness.preimages {
+        assert_eq!(keccak256(bytes), *hash);
+        assert!(bytes.len() <= MAX_PREIMAGE_SIZE);
+    }
+    witness
+}
+
+/// A chain with a block of every kind; nothing in it depends on chance.
+fn every_kind() -> Lab {
+    let (mut lab, mut catalogue, mut population) = lab(50);
+    let mut rng = StdRng::seed_from_u64(1);
+    let ether = U256::from(10).pow(U256::from(18));
+    let deposit =
+        |to| Deposit { to, mint: ether, value: ether / U256::from(2), gas_limit: 200_000, input: vec![] };
+    lab.deposit(Address::repeat_byte(0x31), &deposit(Some(Address::repeat_byte(0x32))));
+    // Creates a contract; fails, but mints; is malformed; carries a lot of data.
+    let creation = Deposit { input: vec![0x5f, 0x5f, 0xf3], ..deposit(None) };
+    lab.deposit(Address::repeat_byte(0x31), &creation);
+    lab.deposit(
+        Address::repeat_byte(0x33),
+        &Deposit { value: ether + ether, ..deposit(Some(Address::ZERO)) },
+    );
+    lab.deposit(Address::repeat_byte(0x34), &Deposit { gas_limit: u64::MAX, ..deposit(None) });
+    let data = Deposit {
+        input: vec![9; 100_000],
+        gas_limit: 5_000_000,
+        ..deposit(Some(Address::repeat_byte(0x35)))
+    };
+    lab.deposit(Address::repeat_byte(0x34), &data);
+    lab.update(0, U256::from(40_000_000));
+    lab.update(2, (U256::from(7) << 64) | U256::from(9));
+    lab.update(9, U256::ZERO);
+    for kind in Kind::ALL {
+        lab.block(catalogue.transactions(kind).unwrap()).unwrap();
+    }
+    for workload in Workload::ALL {
+        let count = if workload == Workload::Storage { 3 } else { 40 };
+        lab.block(population.transactions(workload, count, &mut rng)).unwrap();
+    }
+    // Several blocks in a batch, which share the messages between them.
+    for index in 0..5 {
+        lab.deposit(Address::repeat_byte(index), &deposit(Some(Address::repeat_byte(0x40 + index))));
+    }
+    let timestamp = lab.timestamp();
+    let specs: Vec<BlockSpec> = [2u64, 0, 1]
+        .map(|messages| BlockSpec {
+            timestamp: timestamp - 3,
+            messages,
+            transactions: population.transactions(Workload::Transfers, 3, &mut rng),
+        })
+        .into();
+    lab.batch(&specs).unwrap();
+    // Garbage, no payload at all, and too few blocks; with messages waiting.
+    lab.deposit(Address::repeat_byte(0x51), &deposit(Some(Address::repeat_byte(0x52))));
+    lab.raw_batch(vec![0xff; 9_000], 2).unwrap();
+    lab.raw_batch(Vec::new(), 1).unwrap();
+    let payload = stf::codec::encode(&specs, CHAIN_ID, 5).unwrap();
+    lab.raw_batch(payload, 4).unwrap();
+    lab.deposit(Address::repeat_byte(0x53), &deposit(Some(Address::repeat_byte(0x54))));
+    lab.forced_batch().unwrap();
+    lab.block(catalogue.transactions(Kind::Ancestors).unwrap()).unwrap();
+    lab
+}
+
+#[test]
+fn every_block_comes_out_of_its_witness() {
+    let lab = every_kind();
+    for block in 1..=lab.head() {
+        check(&lab, block);
+    }
+}
+
+/// What must be in the blocks is: a catalogue whose transactions are all skipped would show nothing.
+#[test]
+fn the_blocks_hold_what_they_are_for() {
+    let (mut lab, mut catalogue, mut population) = lab(50);
+    for kind in Kind::ALL {
+        let transactions = catalogue.transactions(kind).unwrap();
+        let expected = if kind == Kind::Skipped { 1 } else { transactions.len() };
+        lab.block(transactions).unwrap();
+        let reader = lab.chain().db().read().unwrap();
+        let receipts = reader.receipts(lab.head()).unwrap().unwrap();
+        assert_eq!(receipts.len() - 1, expected, "{kind:?}");
+        let succeeded = receipts[1..].iter().filter(|receipt| receipt.receipt.status()).count();
+        match kind {
+            Kind::Failures => assert!(succeeded < expected),
+            // The code that EIP-3541 refuses.
+            Kind::Creation => assert_eq!(succeeded, expected - 1),
+            _ => assert_eq!(succeeded, expected, "{kind:?}"),
+        }
+    }
+    let mut rng = StdRng::seed_from_u64(1);
+    for workload in Workload::ALL {
+        lab.block(population.transactions(workload, 3, &mut rng)).unwrap();
+        let reader = lab.chain().db().read().unwrap();
+        let receipts = reader.receipts(lab.head()).unwrap().unwrap();
+        assert_eq!(receipts.iter().filter(|receipt| receipt.receipt.status()).count(), 4, "{workload:?}");
+    }
+}
+
+/// An oracle that lacks something gives an error, whatever it lacks.
+#[test]
+fn no_preimage_can_be_left_out() {
+    let lab = every_kind();
+    for block in 1..=lab.head() {
+        let mut witness = lab.witness(block).unwrap();
+        let hashes: Vec<B256> = witness.preimages.keys().copied().collect();
+        // All of a small witness, some of a large one.
+        for hash in hashes.iter().step_by(hashes.len().div_ceil(40)) {
+            let bytes = witness.preimages.remove(hash).unwrap();
+            assert!(stf::run(&witness.boot.hash(), &witness).is_err(), "block {block} without {hash}");
+            witness.preimages.insert(*hash, bytes);
+        }
+    }
+}
+
+/// An oracle that lies (which the machine's cannot) gives an error or another output; it never makes the run panic.
+#[test]
+fn lies_do_not_make_it_panic() {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("SEED={seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let lab = every_kind();
+    let mut wrong = 0;
+    for block in 1..=lab.head() {
+        let witness = lab.witness(block).unwrap();
+        let hashes: Vec<B256> = witness.preimages.keys().copied().collect();
+        for _ in 0..60 {
+            let mut lying = witness.clone();
+            let bytes = lying.preimages.get_mut(&hashes[rng.random_range(0..hashes.len())]).unwrap();
+            let mut altered = bytes.to_vec();
+            let at = rng.random_range(0..altered.len());
+            match rng.random_range(0..4) {
+                0 => altered[at] = rng.random(),
+                1 => altered.truncate(at),
+                2 => altered.push(rng.random()),
+                _ => altered[at] ^= 1 << rng.random_range(0..8),
+            }
+            *bytes = altered.into();
+            wrong += usize::from(stf::run(&lying.boot.hash(), &lying).ok() != Some(witness.output));
+        }
+    }
+    assert!(wrong > 500, "{wrong} lies only made a difference");
+}
+
+#[test]
+fn what_is_pinned_decides() {
+    let (mut lab, mut catalogue, _) = lab(2);
+    for _ in 0..3 {
+        lab.block(catalogue.transactions(Kind::Ancestors).unwrap()).unwrap();
+    }
+    let mut witness = lab.witness(2).unwrap();
+    let output = witness.output;
+    let rerun = |witness: &mut BlockWitness| {
+        let hash = witness.boot.hash();
+        witness.preimages.insert(hash, Bytes::copy_from_slice(&witness.boot.encode()));
+        stf::run(&hash, witness)
+    };
+    let full = witness.boot;
+    // Fewer batches that still hold the block change nothing.
+    let reader = lab.chain().db().read().unwrap();
+    witness.boot.batch_acc = reader.batch(1).unwrap().unwrap().acc;
+    assert_eq!(rerun(&mut witness).unwrap(), output);
+    // With fewer than that, there is no such block.
+    let mut early = lab.witness(1).unwrap();
+    early.boot = witness.boot;
+    early.preimages.extend(witness.preimages.clone());
+    early.boot.batch_acc = reader.batch(0).unwrap().unwrap().acc;
+    assert!(matches!(rerun(&mut early), Err(RunError::NotInBatches(2))));
+    early.boot.batch_acc = B256::ZERO;
+    assert!(matches!(rerun(&mut early), Err(RunError::NotInBatches(2))));
+    // ⊥ leads to ⊥; an output that is not the block before's leads nowhere.
+    witness.boot = full;
+    witness.boot.agreed_output = B256::ZERO;
+    assert!(matches!(rerun(&mut witness), Err(RunError::NoAgreedOutput)));
+    witness.boot = full;
+    witness.boot.block = 3;
+    assert!(matches!(rerun(&mut witness), Err(RunError::Malformed("parent header"))));
+    witness.boot = full;
+    witness.boot.config_hash = B256::repeat_byte(1);
+    assert!(matches!(rerun(&mut witness), Err(RunError::Oracle(OracleError::Missing(_)))));
+    assert!(lab.witness(4).is_err() && lab.witness(0).is_err());
+}

@@ -1,0 +1,206 @@
+//! The witness of a block: what the fraud-proof program reads to compute it.
+//!
+//! It is collected by running [`stf::run`] over the database and noting every preimage that it asks for. So the set is
+//! exactly what the program will ask for, no more: the trie nodes that deletions need included.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use alloy::{
+    primitives::{B256, Bytes, keccak256},
+    rlp,
+};
+use db::{Kind, StateAt, Tx};
+use stf::{
+    Boot, ChainConfig, PreimageOracle,
+    derive::message_cursor,
+    inbox::CHUNK_SIZE,
+    run::{AgreedOutput, OracleError, RunError},
+};
+use trie::{Nibbles, NodeSource};
+
+/// Why there is no witness.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// The database failed, or no longer has the state before the block.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// A record is missing that others say exists, or that the caller named.
+    #[error("{what} {number} is missing in the database")]
+    Missing {
+        /// Which kind of record.
+        what: &'static str,
+        /// Its number or index.
+        number: u64,
+    },
+    /// The block could not be computed from the database.
+    #[error("block {block}: {error}")]
+    Run {
+        /// The block.
+        block: u64,
+        /// What the run met.
+        error: Box<RunError>,
+    },
+}
+
+/// What the computation of one block starts from, reads, and gives.
+#[derive(Clone, Debug)]
+pub struct BlockWitness {
+    /// Where it starts.
+    pub boot: Boot,
+    /// Every preimage that it reads, by keccak256; the boot's too.
+    pub preimages: BTreeMap<B256, Bytes>,
+    /// The block's output root.
+    pub output: B256,
+}
+
+impl PreimageOracle for BlockWitness {
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
+        self.preimages.get(hash).cloned().ok_or(OracleError::Missing(*hash))
+    }
+}
+
+/// The witness of a block, in a dispute that is pinned to the first `batch_count` batches. The database must have the
+/// block before with its state, and those batches.
+pub fn witness_of<K: Kind>(
+    tx: &Tx<K>,
+    config: &ChainConfig,
+    block: u64,
+    batch_count: u64,
+) -> Result<BlockWitness, WitnessError> {
+    let missing = |what, number| WitnessError::Missing { what, number };
+    let number = block.checked_sub(1).ok_or(missing("block before", block))?;
+    let parent = tx.header(number)?.ok_or(missing("header", number))?;
+    let agreed = AgreedOutput {
+        state_root: parent.state_root,
+        message_passer_root: parent.withdrawals_root.unwrap_or_default(),
+        block_hash: parent.hash(),
+    };
+    let last = batch_count.checked_sub(1).ok_or(missing("batch before", batch_count))?;
+    let boot = Boot {
+        agreed_output: keccak256(agreed.encode()),
+        block,
+        batch_acc: tx.batch(last)?.ok_or(missing("batch", last))?.acc,
+        config_hash: config.hash(),
+    };
+    let mut inbox = Preimages::default();
+    inbox.add(&boot.encode());
+    inbox.add(&agreed.encode());
+    inbox.add(&config.encode());
+    add_inbox(tx, block, batch_count, message_cursor(&parent).unwrap_or(0), &mut inbox)?;
+
+    let source = Recording { state: tx.state_at(number)?, inbox, served: RefCell::default() };
+    let output =
+        stf::run(&boot.hash(), &source).map_err(|error| WitnessError::Run { block, error: error.into() })?;
+    Ok(BlockWitness { boot, preimages: source.served.into_inner(), output })
+}
+
+/// Preimages by their hashes.
+#[derive(Debug, Default)]
+struct Preimages(BTreeMap<B256, Bytes>);
+
+impl Preimages {
+    /// Adds a preimage, returns its hash.
+    fn add(&mut self, bytes: &[u8]) -> B256 {
+        let hash = keccak256(bytes);
+        self.0.insert(hash, Bytes::copy_from_slice(bytes));
+        hash
+    }
+
+    /// Adds a link of a hash chain: the accumulator before a header, and the header.
+    fn add_link(&mut self, before: B256, header: &[u8]) {
+        let hash = self.add(header);
+        self.add(&[before, hash].concat());
+    }
+
+    /// Adds data by chunks, and the list of their hashes.
+    fn add_chunks(&mut self, data: &[u8]) {
+        let hashes: Vec<B256> = data.chunks(CHUNK_SIZE).map(|chunk| self.add(chunk)).collect();
+        self.add(&hashes.concat());
+    }
+}
+
+/// Adds what a run may read of the inbox: the batches from the pinned end back to the block's, that one's payload, and
+/// the messages from the queue index `cursor` up to its end.
+fn add_inbox<K: Kind>(
+    tx: &Tx<K>,
+    block: u64,
+    batch_count: u64,
+    cursor: u64,
+    preimages: &mut Preimages,
+) -> Result<(), WitnessError> {
+    let missing = |what, number| WitnessError::Missing { what, number };
+    let index = tx.batch_of_block(block)?.filter(|index| *index < batch_count);
+    let index = index.ok_or(missing("pinned batch of block", block))?;
+    let acc = |batch: Option<u64>| match batch {
+        Some(index) => Ok(tx.batch(index)?.ok_or(missing("batch", index))?.acc),
+        None => Ok::<_, WitnessError>(B256::ZERO),
+    };
+    let mut before = acc(index.checked_sub(1))?;
+    for (offset, batch) in tx.batches(index..=batch_count - 1)?.enumerate() {
+        let (number, batch) = batch?;
+        if number != index + offset as u64 {
+            return Err(missing("batch", index + offset as u64));
+        }
+        preimages.add_link(before, &batch.header);
+        before = batch.acc;
+    }
+
+    let batch = tx.batch(index)?.ok_or(missing("batch", index))?;
+    preimages.add_chunks(&batch.payload);
+    let header = stf::BatchHeader::decode(&batch.header);
+    let end = header.map_err(|error| WitnessError::Run { block, error: Box::new(error.into()) })?.message_end;
+    let mut before = match cursor.checked_sub(1) {
+        Some(index) => tx.message(index)?.ok_or(missing("message", index))?.acc,
+        None => B256::ZERO,
+    };
+    for index in cursor..end {
+        let message = tx.message(index)?.ok_or(missing("message", index))?;
+        preimages.add_link(before, &message.header);
+        preimages.add_chunks(&message.data);
+        before = message.acc;
+    }
+    Ok(())
+}
+
+/// The database as an oracle, noting what it serves.
+struct Recording<'a, K: Kind> {
+    /// The state after the block before.
+    state: StateAt<'a, K>,
+    inbox: Preimages,
+    served: RefCell<BTreeMap<B256, Bytes>>,
+}
+
+impl<K: Kind> Recording<'_, K> {
+    fn serve(&self, hash: &B256, bytes: Bytes) -> Bytes {
+        self.served.borrow_mut().insert(*hash, bytes.clone());
+        bytes
+    }
+
+    fn find(&self, hash: &B256) -> Result<Option<Bytes>, db::Error> {
+        if let Some(bytes) = self.inbox.0.get(hash) {
+            return Ok(Some(bytes.clone()));
+        }
+        let tx = self.state.tx();
+        if let Some(number) = tx.block_number(hash)? {
+            return Ok(tx.header(number)?.map(|header| rlp::encode(header.inner()).into()));
+        }
+        match self.state.code(hash) {
+            Err(db::Error::NoCode(_)) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+}
+
+impl<K: Kind> PreimageOracle for Recording<'_, K> {
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
+        let found = self.find(hash).map_err(|error| OracleError::Other(error.to_string()))?;
+        found.map(|bytes| self.serve(hash, bytes)).ok_or(OracleError::Missing(*hash))
+    }
+
+    fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, OracleError> {
+        let node = self.state.node(owner, path, hash);
+        // The database may hand out a node without hashing it again; a preimage must be right.
+        let node = node.ok().filter(|rlp| keccak256(rlp) == *hash).ok_or(OracleError::Missing(*hash))?;
+        Ok(self.serve(hash, node))
+    }
+}

@@ -1,0 +1,126 @@
+//! One block from nothing but hashes: what the fraud-proof program computes.
+//!
+//! A dispute over a block starts from 32 bytes, the hash of a [`Boot`]. Everything else that decides the block's output
+//! is reached from there by keccak256 preimages, which a [`PreimageOracle`] supplies:
+//!
+//! ```text
+//! boot ─┬ agreed output ─ parent header ─┬ earlier headers, as far as BLOCKHASH asks
+//!       │                                └ state root ─ trie nodes ─ codes
+//!       ├ chain config
+//!       └ pinned batchAcc ─ … ─ batch header ─┬ list of chunk hashes ─ chunks of the payload
+//!                                             └ messageAcc ─ … ─ message header ─ list ─ chunks of the data
+//! ```
+//!
+//! [`run`] walks there and hands what it finds to the functions that the node uses: there is no second implementation
+//! of a rule. No preimage that an honest chain needs is longer than [`MAX_PREIMAGE_SIZE`], and longer ones are refused,
+//! so that each can be shown to a contract in one transaction.
+//!
+//! An error means that the run has no output, ⊥: the program exits with a code that is not 0, and the machine's value
+//! is zero. On a chain's real inputs that happens in two cases only: the agreed output is ⊥ itself, or the pinned
+//! batches do not reach the block.
+
+use alloy_consensus::Header;
+use alloy_primitives::B256;
+use alloy_rlp::Decodable;
+use trie::TrieError;
+
+use crate::{
+    BlockBuilder, BlockError, ChainConfig, Transaction, TrieState,
+    derive::{block_inputs, block_specs, message_cursor},
+    inbox::InboxError,
+    output_root,
+    state::StateError,
+};
+
+mod boot;
+mod inbox;
+mod oracle;
+
+pub use boot::{AgreedOutput, Boot};
+pub use oracle::{MAX_PREIMAGE_SIZE, OracleError, PreimageOracle};
+
+use inbox::{Queue, find_batch, payload};
+use oracle::{Preimages, read};
+
+/// Why a run has no output.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A preimage could not be had. On the machine that cannot be: a step without its preimage cannot be shown.
+    #[error(transparent)]
+    Oracle(#[from] OracleError),
+    /// The agreed output is ⊥: the state transition of ⊥ is ⊥.
+    #[error("the agreed output is zero")]
+    NoAgreedOutput,
+    /// The pinned batches end before the block, or begin after it.
+    #[error("block {0} is not in the pinned batches")]
+    NotInBatches(u64),
+    /// A preimage is not what a commitment of an honest chain can lead to.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+    /// A packed inbox header that the contract never writes.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The state could not be read.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// The block could not be executed.
+    #[error(transparent)]
+    Block(#[from] BlockError<StateError>),
+}
+
+/// Computes the output root of the block that a boot names, by the hash of that [`Boot`].
+pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, RunError> {
+    let boot = Boot::decode(&read(oracle, boot_hash)?)?;
+    if boot.agreed_output.is_zero() {
+        return Err(RunError::NoAgreedOutput);
+    }
+    let agreed = AgreedOutput::decode(&read(oracle, &boot.agreed_output)?)?;
+    let parent = header(oracle, &agreed.block_hash)?;
+    if parent.number.checked_add(1) != Some(boot.block) || parent.state_root != agreed.state_root {
+        return Err(RunError::Malformed("parent header"));
+    }
+    let cursor = message_cursor(&parent).ok_or(RunError::Malformed("parent header"))?;
+    let config =
+        ChainConfig::decode(&read(oracle, &boot.config_hash)?).ok_or(RunError::Malformed("chain config"))?;
+
+    let batch = find_batch(oracle, boot.batch_acc, boot.block)?;
+    let payload = payload(oracle, &batch)?;
+    // At most MAX_BLOCKS_PER_BATCH, which `find_batch` has checked.
+    let index = (boot.block - batch.first_block) as usize;
+    let spec = block_specs(&config, &batch, &payload, index..index + 1).into_iter().nth(index).flatten();
+    // Freed before execution, which may need the memory.
+    drop(payload);
+    let mut queue = Queue::new(oracle, cursor, &batch);
+    let inputs = block_inputs(&config, &parent, cursor, &batch, spec, &mut queue)?;
+
+    let source = Preimages::new(oracle, parent.number, agreed.block_hash);
+    let state = TrieState::new(parent.state_root, source);
+    let mut builder = BlockBuilder::begin(
+        &config,
+        &parent,
+        agreed.block_hash,
+        inputs.timestamp,
+        cursor,
+        &inputs.messages,
+        state,
+    )?;
+    for raw in inputs.transactions {
+        if let Ok(transaction) = Transaction::recover(raw) {
+            // One that is skipped leaves no trace.
+            let _ = builder.execute(&transaction)?;
+        }
+    }
+    let (pending, mut state) = builder.finish();
+    let block = pending.seal(&mut state.trie, &state.source, &mut ())?;
+    Ok(output_root(&block.header, block.hash))
+}
+
+/// The header with this hash.
+fn header<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Header, RunError> {
+    let rlp = read(oracle, hash)?;
+    let mut rest = &rlp[..];
+    match Header::decode(&mut rest) {
+        Ok(header) if rest.is_empty() => Ok(header),
+        _ => Err(RunError::Malformed("block header")),
+    }
+}

@@ -1,0 +1,146 @@
+//! Where a run reads from.
+
+use alloc::{string::String, vec::Vec};
+use alloy_primitives::{B256, Bytes, KECCAK256_EMPTY};
+use core::cell::RefCell;
+use trie::{Nibbles, NodeError, NodeSource, TrieError};
+
+use super::{RunError, header};
+use crate::{inbox::CHUNK_SIZE, state::CodeSource};
+
+/// Longest preimage of any commitment of an honest chain, in bytes: a contract's code (EIP-170). Trie nodes, headers,
+/// chunks and lists of chunk hashes are all shorter.
+pub const MAX_PREIMAGE_SIZE: usize = 24_576;
+
+/// Why an oracle does not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OracleError {
+    /// It has nothing with this keccak256.
+    #[error("no preimage of {0}")]
+    Missing(B256),
+    /// What it has is longer than [`MAX_PREIMAGE_SIZE`].
+    #[error("preimage of {hash} has {len} bytes, at most {MAX_PREIMAGE_SIZE} are possible")]
+    TooLong {
+        /// What was asked for.
+        hash: B256,
+        /// Length of the preimage in bytes.
+        len: usize,
+    },
+    /// The source behind the oracle failed, for example a database.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Supplies preimages. It vouches that what it returns has the hash that was asked for: the machine checks it, and so
+/// does everybody who collects preimages.
+pub trait PreimageOracle {
+    /// The bytes whose keccak256 is `hash`.
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError>;
+
+    /// The node of the parent's state tries with this hash. Owner and path (see [`NodeSource`]) are for oracles over a
+    /// database that stores nodes by place; the hash says it all.
+    fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, OracleError> {
+        let _ = (owner, path);
+        self.preimage(hash)
+    }
+}
+
+impl<O: PreimageOracle + ?Sized> PreimageOracle for &O {
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
+        (**self).preimage(hash)
+    }
+
+    fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, OracleError> {
+        (**self).node(owner, path, hash)
+    }
+}
+
+/// A preimage of a bounded length.
+pub(super) fn read<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Bytes, OracleError> {
+    bounded(hash, oracle.preimage(hash)?)
+}
+
+fn bounded(hash: &B256, bytes: Bytes) -> Result<Bytes, OracleError> {
+    if bytes.len() > MAX_PREIMAGE_SIZE {
+        return Err(OracleError::TooLong { hash: *hash, len: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+/// The data under a [`chunk_hash`](crate::inbox::chunk_hash).
+pub(super) fn read_chunks<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Vec<u8>, RunError> {
+    if *hash == KECCAK256_EMPTY {
+        return Ok(Vec::new());
+    }
+    let list = read(oracle, hash)?;
+    let (hashes, []) = list.as_chunks::<32>() else {
+        return Err(RunError::Malformed("list of chunk hashes"));
+    };
+    let mut data = Vec::with_capacity(hashes.len() * CHUNK_SIZE);
+    for (index, hash) in hashes.iter().enumerate() {
+        let chunk = read(oracle, &B256::from(*hash))?;
+        let full = chunk.len() == CHUNK_SIZE;
+        let last = index + 1 == hashes.len() && (1..=CHUNK_SIZE).contains(&chunk.len());
+        if !full && !last {
+            return Err(RunError::Malformed("chunk"));
+        }
+        data.extend_from_slice(&chunk);
+    }
+    Ok(data)
+}
+
+/// An oracle as the source of a block's state: nodes and codes by their hashes, and earlier blocks by walking back.
+#[derive(Debug)]
+pub(super) struct Preimages<'a, O> {
+    oracle: &'a O,
+    /// Number of the parent block.
+    parent: u64,
+    /// Hashes of the parent, its parent, and so on, as far as they were asked for.
+    ancestors: RefCell<Vec<B256>>,
+}
+
+impl<'a, O: PreimageOracle> Preimages<'a, O> {
+    /// The source of the state after the block `parent`.
+    pub(super) fn new(oracle: &'a O, parent: u64, parent_hash: B256) -> Self {
+        Self { oracle, parent, ancestors: RefCell::new(alloc::vec![parent_hash]) }
+    }
+
+    /// The hash of the block so many before the parent.
+    fn ancestor(&self, distance: usize) -> Result<B256, RunError> {
+        let mut known = self.ancestors.borrow_mut();
+        loop {
+            if let Some(hash) = known.get(distance) {
+                return Ok(*hash);
+            }
+            // There is one at least: the parent.
+            let deepest = known.last().copied().unwrap_or_default();
+            known.push(header(self.oracle, &deepest)?.parent_hash);
+        }
+    }
+}
+
+impl<O: PreimageOracle> NodeSource for Preimages<'_, O> {
+    fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
+        let node = self.oracle.node(owner, path, hash).and_then(|node| bounded(hash, node));
+        node.map_err(|error| match error {
+            OracleError::Missing(_) => NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash },
+            other => NodeError::Other(alloc::format!("{other}")),
+        })
+    }
+}
+
+impl<O: PreimageOracle> CodeSource for Preimages<'_, O> {
+    fn code(&self, hash: &B256) -> Result<Bytes, TrieError> {
+        read(self.oracle, hash).map_err(failed)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, TrieError> {
+        let distance = self.parent.checked_sub(number).and_then(|distance| usize::try_from(distance).ok());
+        let distance = distance.ok_or_else(|| failed(RunError::NotInBatches(number)))?;
+        self.ancestor(distance).map_err(failed)
+    }
+}
+
+fn failed(error: impl core::fmt::Display) -> TrieError {
+    NodeError::Other(alloc::format!("{error}")).into()
+}
