@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("db", &["stf", "trie"]),
     ("bindings", &[]),
     ("node", &["bindings", "db", "stf", "trie", "testnet"]),
+    ("fraud-prover", &["bindings", "db", "node", "stf", "trie", "vm"]),
     ("testnet", &["bindings", "node", "stf"]),
     ("e2e", &["bindings", "db", "node", "stf", "testnet", "trie"]),
 ];

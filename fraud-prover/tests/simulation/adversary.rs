@@ -1,0 +1,144 @@
+//! Those who play against the truth, or beside it.
+
+use alloy::primitives::{Address, B256};
+use fraud_prover::{
+    game::{Claim, Game, Run},
+    strategy::{Move, View, plan},
+    truth::{Judgement, judge},
+};
+use node::interval::Interval;
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+
+use crate::world::{TRUE, World, garbage};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Plays the honest strategy in a timeline of its own.
+    Liar(u32),
+    /// Makes the honest moves before the honest, and abandons them.
+    Copier,
+    /// Attacks wrong claims at the part where the honest attack is due, or before it, with wrong values.
+    Freeloader,
+    /// Attacks anything with anything.
+    Garbage,
+    /// Proves whatever step can be proven.
+    Stepper,
+    /// Decides and settles as soon as it can.
+    Closer,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Adversary {
+    pub(crate) kind: Kind,
+    pub(crate) account: Address,
+    /// Moves left.
+    pub(crate) budget: u32,
+    /// Waits for the last seconds of a clock.
+    pub(crate) late: bool,
+}
+
+impl Adversary {
+    /// A move that it would like to make now.
+    pub(crate) fn choose(&self, rng: &mut StdRng, world: &World, game: &Game, now: u64) -> Option<Move> {
+        let candidates: Vec<usize> = (0..game.claims.len())
+            .filter(|index| {
+                let claim = &game.claims[*index];
+                let left = game.time_left(claim, now);
+                !claim.status.is_decided() && (!self.late || (1..=3).contains(&left))
+            })
+            .collect();
+        match self.kind {
+            Kind::Liar(line) => self.honest_in(rng, world, game, line, now, &candidates),
+            Kind::Copier => self.honest_in(rng, world, game, TRUE, now, &candidates),
+            Kind::Freeloader => {
+                let claim = &game.claims[*candidates.choose(rng)?];
+                let Ok(Judgement::WrongFrom(first)) = judge(&world.believer(TRUE), claim) else {
+                    return None;
+                };
+                attack(rng, world, claim, rng.clone().random_range(0..=first))
+            }
+            Kind::Garbage => {
+                let claim = &game.claims[*candidates.choose(rng)?];
+                let part = rng.random_range(0..claim.interval.parts()) as u8;
+                attack(rng, world, claim, part)
+            }
+            Kind::Stepper => {
+                let claim = &game.claims[*candidates.choose(rng)?];
+                let part = rng.random_range(0..claim.interval.parts()) as u8;
+                Some(Move::Step { claim: claim.id, part, block: 0, step: 0 })
+            }
+            Kind::Closer => {
+                let claim = game.claims.choose(rng)?.id;
+                Some(if rng.random() { Move::Decide { claim } } else { Move::Settle { claim } })
+            }
+        }
+    }
+
+    fn honest_in(
+        &self,
+        rng: &mut StdRng,
+        world: &World,
+        game: &Game,
+        line: u32,
+        now: u64,
+        candidates: &[usize],
+    ) -> Option<Move> {
+        let plan = plan(View { game, now, me: None }, &world.believer(line));
+        let answers: Vec<_> = plan.moves.into_iter().filter(|due| due.action.is_answer()).collect();
+        let timely = |action: &Move| match target(action).and_then(|claim| game.index(claim)) {
+            Some(index) => candidates.contains(&index),
+            None => false,
+        };
+        let answers: Vec<_> = answers.into_iter().filter(|due| timely(&due.action)).collect();
+        answers.choose(rng).map(|due| due.action.clone())
+    }
+}
+
+/// The claim that a move answers.
+pub(crate) fn target(action: &Move) -> Option<fraud_prover::game::ClaimId> {
+    match action {
+        Move::Attack { claim, .. } | Move::Boundary { claim, .. } | Move::Step { claim, .. } => Some(*claim),
+        _ => None,
+    }
+}
+
+/// An attack with values that are right up to somewhere, then those of another timeline or nothing at all.
+fn attack(rng: &mut StdRng, world: &World, claim: &Claim, part: u8) -> Option<Move> {
+    let interval = claim.part_interval(part)?;
+    let id = claim.id;
+    if interval.length > 1 {
+        let mut vector = values(rng, world, claim, interval);
+        if rng.random_ratio(1, 4) {
+            // A wrong vector behind a right assertion.
+            let right = fraud_prover::truth::vector(&world.believer(TRUE), claim.level, interval).ok()?;
+            *vector.last_mut()? = *right.last()?;
+        }
+        return Some(Move::Attack { claim: id, part, vector });
+    }
+    if claim.is_step_level() {
+        return Some(Move::Step { claim: id, part, block: 0, step: 0 });
+    }
+    let steps = match rng.random_range(0..4) {
+        0 => world.rules.max_steps,
+        1 => 1,
+        _ => rng.random_range(1..=world.rules.max_steps),
+    };
+    let run = Run { boot_hash: B256::ZERO, start: B256::ZERO, steps };
+    let level = fraud_prover::game::Level::Steps { block: interval.end(), boot_hash: B256::ZERO };
+    let like = Claim { level, ..claim.clone() };
+    let vector = values(rng, world, &like, Interval { start: 0, length: steps });
+    Some(Move::Boundary { claim: id, part, block: interval.end(), run, vector })
+}
+
+fn values(rng: &mut StdRng, world: &World, claim: &Claim, interval: Interval) -> Vec<B256> {
+    let mut values =
+        fraud_prover::truth::vector(&world.believer(TRUE), claim.level, interval).unwrap_or_default();
+    let from = rng.random_range(0..values.len());
+    let honest_tail = rng.random_ratio(1, 3);
+    for (place, value) in values.iter_mut().enumerate() {
+        if place == from || (place > from && !honest_tail) {
+            *value = garbage(rng);
+        }
+    }
+    values
+}
