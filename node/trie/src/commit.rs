@@ -6,12 +6,12 @@
 
 use crate::{
     EMPTY_ROOT, Nibbles, NodeSink, Trie,
-    keccak::keccak256_batch,
     node::{INLINE_LIMIT, Node, Ref},
     rlp::EMPTY_STRING,
 };
 use alloc::vec::Vec;
 use alloy_primitives::B256;
+use keccak_lanes::keccak256_batch;
 
 impl Trie {
     /// Hashes every node that has changed, emits the new nodes to the sink, and returns the root hash.

@@ -74,7 +74,6 @@ extern crate alloc;
 mod commit;
 mod edit;
 mod error;
-mod keccak;
 mod node;
 mod ordered;
 mod path;
@@ -87,7 +86,7 @@ mod witness;
 
 pub use alloy_trie::Nibbles;
 pub use error::{NodeError, TrieError};
-pub use keccak::keccak256_batch;
+pub use keccak_lanes::keccak256_batch;
 pub use ordered::ordered_root;
 pub use proof::verify_proof;
 pub use source::{NodeSink, NodeSource};

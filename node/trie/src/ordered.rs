@@ -1,12 +1,12 @@
 use crate::{
     EMPTY_ROOT,
-    keccak::keccak256_batch,
     node::{INLINE_LIMIT, Ref},
     path::Run,
     rlp::{self, EMPTY_STRING},
 };
 use alloc::vec::Vec;
 use alloy_primitives::{B256, keccak256};
+use keccak_lanes::keccak256_batch;
 
 /// The root of the trie that maps `rlp(i)` to the `i`-th item: the transactions root of a block's transactions, the
 /// receipts root of its receipts. Items are encoded, and not empty.

@@ -1,0 +1,156 @@
+//! Pre-decoded instructions: what the fast interpreter runs.
+//!
+//! One slot of eight bytes for each instruction address of the code range, in order, so that a program counter and a
+//! slot index are the same thing but for an offset. Decoding also sorts out what needs the reference interpreter
+//! (ECALLs, unknown words, targets outside the range), and marks pairs of operations that often follow each other:
+//! a marked slot is executed together with the next one, which keeps its own decoding for whoever jumps to it.
+
+use crate::{
+    flat::{Flat, Slots},
+    isa::{Form, Instruction, Op},
+    operation::Operation,
+    reference::Memory,
+};
+use std::sync::Arc;
+
+/// Longest code range, in bytes.
+pub(crate) const MAX_CODE: u32 = 1 << 24;
+
+/// The register that writes to x0 go to; nothing reads it.
+pub(crate) const SINK: u8 = 32;
+
+/// A pre-decoded instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Slot {
+    pub(crate) operation: Operation,
+    /// rd ([`SINK`] for x0); of stores and branches, rs2.
+    pub(crate) a: u8,
+    /// rs1.
+    pub(crate) b: u8,
+    /// Immediate; the distance in slots of jumps and branches; rs2 of register operations.
+    pub(crate) c: i32,
+}
+
+impl Slot {
+    /// Left to the reference interpreter.
+    pub(crate) const SLOW: Self = Self { operation: Operation::Slow, a: 0, b: 0, c: 0 };
+}
+
+/// The code range of a program, decoded.
+#[derive(Clone)]
+pub(crate) struct Code {
+    start: u32,
+    /// Slots of the range; beyond them is padding.
+    length: u32,
+    slots: Slots,
+    /// The most steps that can be made without a jump or a taken branch.
+    longest_run: u32,
+}
+
+impl Code {
+    /// Decodes `length` words from `start` on, a multiple of 4; at most [`MAX_CODE`] bytes within memory.
+    pub(crate) fn decode(start: u32, length: u32, word: impl Fn(u32) -> u32) -> Self {
+        let slots = (0..length).map(|index| plain(index, length, word(start + 4 * index))).collect();
+        let mut code = Self { start, length, slots: Slots::new(slots, Slot::SLOW), longest_run: 0 };
+        let mut run = 0;
+        for index in 0..length {
+            code.mark_pair(index);
+            // Behind these, no run goes on.
+            let ends =
+                matches!(code.slots.at(index).operation, Operation::Slow | Operation::Jal | Operation::Jalr);
+            run = if ends { 0 } else { run + 1 };
+            code.longest_run = code.longest_run.max(run);
+        }
+        code
+    }
+
+    /// Decodes again what stores have changed.
+    pub(crate) fn refresh(code: &mut Arc<Self>, memory: &Flat, stores: &[(u32, u32)]) {
+        for (address, length) in stores {
+            for address in (address & !3..=address + (length - 1)).step_by(4) {
+                let Some(index) = code.index(address.into()) else { continue };
+                let new = plain(index, code.length, u32::from_le_bytes(memory.load(address)));
+                let old = code.slots.at(index);
+                if new == (Slot { operation: old.operation.first(), ..old }) {
+                    continue;
+                }
+                let code = Arc::make_mut(code);
+                // The slot before may have made a pair with this one, or may now.
+                for index in [Some(index), index.checked_sub(1)].into_iter().flatten() {
+                    let word = u32::from_le_bytes(memory.load(code.start + 4 * index));
+                    code.slots.set(index, plain(index, code.length, word));
+                    code.mark_pair(index);
+                }
+                // Any program can be written now: nothing is known of its runs but that they end with the range.
+                code.longest_run = code.length;
+            }
+        }
+    }
+
+    /// Marks a slot if it makes a pair with the next one.
+    fn mark_pair(&mut self, index: u32) {
+        let (mut slot, next) = (self.slots.at(index), self.slots.at(index + 1));
+        if let Some(pair) = Operation::pair(slot.operation, next.operation.first()) {
+            slot.operation = pair;
+            self.slots.set(index, slot);
+        }
+    }
+
+    /// The slot of an instruction address, if it is in the range.
+    pub(crate) fn index(&self, pc: u64) -> Option<u32> {
+        let index = pc.checked_sub(self.start.into()).filter(|offset| offset % 4 == 0)? / 4;
+        (index < self.length.into()).then_some(index as u32)
+    }
+
+    /// The addresses of the range.
+    pub(crate) fn range(&self) -> std::ops::Range<u64> {
+        self.start.into()..u64::from(self.start) + 4 * u64::from(self.length)
+    }
+
+    /// The range's first address.
+    #[inline(always)]
+    pub(crate) fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// The range's slots.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> u32 {
+        self.length
+    }
+
+    #[inline(always)]
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// The most steps between two jumps or taken branches.
+    pub(crate) fn longest_run(&self) -> u32 {
+        self.longest_run
+    }
+}
+
+/// Decodes a word on its own.
+fn plain(index: u32, length: u32, word: u32) -> Slot {
+    let Some(Instruction { op, rd, rs1, rs2, imm }) = Instruction::decode(word) else { return Slot::SLOW };
+    let operation = Operation::of(op);
+    let rd = if rd == 0 { SINK } else { rd };
+    match op.form() {
+        Form::Upper | Form::Load | Form::Immediate | Form::Shift | Form::ShiftWord | Form::Unary => {
+            Slot { operation, a: rd, b: rs1, c: imm }
+        }
+        Form::Register => Slot { operation, a: rd, b: rs1, c: rs2.into() },
+        Form::Store => Slot { operation, a: rs2, b: rs1, c: imm },
+        Form::Jump | Form::Branch => {
+            let target = i64::from(index) + i64::from(imm / 4);
+            if imm % 4 != 0 || !(0..i64::from(length)).contains(&target) {
+                return Slot::SLOW;
+            }
+            let a = if op == Op::Jal { rd } else { rs2 };
+            Slot { operation, a, b: rs1, c: imm / 4 }
+        }
+        Form::Bare if op == Op::Fence => Slot { operation, a: SINK, b: 0, c: 0 },
+        Form::Bare => Slot::SLOW,
+    }
+}

@@ -1,0 +1,90 @@
+//! What a run reads from outside: preimages and blobs.
+
+use alloy_primitives::{B256, Bytes};
+
+/// Where a machine's preimages and blobs come from.
+///
+/// A host is asked only for what a program asks for. What it gives is checked before it is used (preimages, by their
+/// hash) or at the latest when a step is proven (blob elements).
+pub trait Host {
+    /// The bytes whose keccak256 is `hash`; `None` if the host doesn't have them.
+    fn preimage(&mut self, hash: &B256) -> Option<Bytes>;
+
+    /// Field element `index` (below 4,096) of the blob with this versioned hash, as 32 big-endian bytes; `None` if
+    /// the host doesn't have it.
+    fn blob_element(&mut self, versioned_hash: &B256, index: u16) -> Option<B256>;
+
+    /// The KZG commitment of the blob, and the proof of its element `index`; for witnesses only.
+    fn blob_proof(&mut self, versioned_hash: &B256, index: u16) -> Option<BlobProof>;
+}
+
+/// What shows that a blob has an element: the last two inputs of L1's point evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobProof {
+    /// The blob's commitment; its versioned hash is derived from it.
+    pub commitment: [u8; 48],
+    /// The opening's proof.
+    pub proof: [u8; 48],
+}
+
+/// A host without anything, for programs that read nothing.
+impl Host for () {
+    fn preimage(&mut self, _: &B256) -> Option<Bytes> {
+        None
+    }
+
+    fn blob_element(&mut self, _: &B256, _: u16) -> Option<B256> {
+        None
+    }
+
+    fn blob_proof(&mut self, _: &B256, _: u16) -> Option<BlobProof> {
+        None
+    }
+}
+
+impl<H: Host + ?Sized> Host for &mut H {
+    fn preimage(&mut self, hash: &B256) -> Option<Bytes> {
+        (**self).preimage(hash)
+    }
+
+    fn blob_element(&mut self, versioned_hash: &B256, index: u16) -> Option<B256> {
+        (**self).blob_element(versioned_hash, index)
+    }
+
+    fn blob_proof(&mut self, versioned_hash: &B256, index: u16) -> Option<BlobProof> {
+        (**self).blob_proof(versioned_hash, index)
+    }
+}
+
+/// Why a run can't go on. The program has not failed: the host has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// The program asks for a preimage that the host doesn't have.
+    #[error("step {step}: no preimage of {hash}")]
+    NoPreimage {
+        /// The step that asks.
+        step: u64,
+        /// What it asks for.
+        hash: B256,
+    },
+    /// The host gave other bytes than those with the hash.
+    #[error("step {step}: the preimage given for {expected} has the hash {found}")]
+    WrongPreimage {
+        /// The step that asks.
+        step: u64,
+        /// What it asks for.
+        expected: B256,
+        /// What it got.
+        found: B256,
+    },
+    /// The program asks for a blob that the host doesn't have.
+    #[error("step {step}: no element {index} of blob {versioned_hash}")]
+    NoBlob {
+        /// The step that asks.
+        step: u64,
+        /// The blob.
+        versioned_hash: B256,
+        /// The element.
+        index: u16,
+    },
+}

@@ -1,0 +1,301 @@
+//! A running program.
+
+use crate::{
+    accel,
+    code::Code,
+    fast::{self, Registers},
+    flat::{Flat, PAGE_BYTES},
+    host::{Host, HostError},
+    image::Image,
+    reference::{self, Access, PreimageCache},
+    state::{Cpu, State},
+    tree::Tree,
+    witness::{Provable, StepWitness, prove},
+};
+use alloy_primitives::B256;
+use std::{collections::BTreeMap, io, sync::Arc};
+
+/// A machine that runs a program, from its start or from a snapshot.
+pub struct Machine<H> {
+    image: Image,
+    cpu: Cpu,
+    /// Memory as it is now.
+    memory: Flat,
+    /// Memory as it was hashed last; behind `memory` by the pages that are marked there.
+    tree: Tree,
+    /// The image's code, or a copy of its own if the program has written to it.
+    code: Arc<Code>,
+    host: H,
+    cache: PreimageCache,
+    calls: BTreeMap<Call, u64>,
+    log: Option<Vec<(u64, Call)>>,
+}
+
+/// A machine at a step, to go on from. Clones share their memory, and snapshots of one run what has not changed
+/// between them.
+#[derive(Clone)]
+pub struct Snapshot {
+    image: Image,
+    cpu: Cpu,
+    tree: Tree,
+}
+
+/// An ECALL that a program has made. Those that exit the machine with code 2 don't count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    /// HALT.
+    Halt,
+    /// PREIMAGE.
+    Preimage,
+    /// BLOB.
+    Blob,
+    /// ACCEL with this operation.
+    Accel(u64),
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Steps from the program's start.
+    pub steps: u64,
+    /// The exit code; `None` if the machine still runs.
+    pub exit: Option<u64>,
+    /// The output; zero while it runs.
+    pub output: B256,
+    /// The run's value: the output of an exit with code 0, otherwise ⊥ (zero).
+    pub value: B256,
+}
+
+/// Why a machine can't do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The host lacks something. The machine is as it was before the step, and can go on once the host has it.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A step that the machine has passed already.
+    #[error("asked for step {asked}, but the machine is at step {at}")]
+    Past {
+        /// The step asked for.
+        asked: u64,
+        /// Where the machine is.
+        at: u64,
+    },
+    /// The system gave no address space.
+    #[error("no memory for the machine")]
+    Memory(#[from] io::Error),
+}
+
+impl<H: Host> Machine<H> {
+    /// A machine at the start of a program.
+    ///
+    /// # Errors
+    /// If the system gives no address space (4 GiB, of which only what is touched takes memory).
+    pub fn new(image: &Image, boot_hash: B256, host: H) -> Result<Self, RunError> {
+        let State { cpu, .. } = image.start(boot_hash);
+        Self::resume(&Snapshot { image: image.clone(), cpu, tree: image.tree.clone() }, host)
+    }
+
+    /// A machine that goes on from a snapshot.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn resume(snapshot: &Snapshot, host: H) -> Result<Self, RunError> {
+        let Snapshot { image, cpu, tree } = snapshot.clone();
+        let mut memory = Flat::new(image.code.range())?;
+        tree.for_each_page(|number, page| memory.fill(number, page));
+        let mut code = image.code.clone();
+        // Code that the program had changed before the snapshot.
+        let mut changed = Vec::new();
+        let range = code.range();
+        tree.differing(Some(&image.tree), &mut |number, _| {
+            let address = number * PAGE_BYTES as u32;
+            if u64::from(address) + PAGE_BYTES as u64 > range.start && u64::from(address) < range.end {
+                changed.push((address, PAGE_BYTES as u32));
+            }
+        });
+        Code::refresh(&mut code, &memory, &changed);
+        let (cache, calls) = (PreimageCache::default(), BTreeMap::new());
+        Ok(Self { image, cpu, memory, tree, code, host, cache, calls, log: None })
+    }
+
+    /// Runs until the machine exits or has made `max_steps` steps in all, since the program's start.
+    ///
+    /// # Errors
+    /// If the host lacks something.
+    pub fn run(&mut self, max_steps: u64) -> Result<Outcome, RunError> {
+        self.advance(max_steps)?;
+        let Cpu { step, exited, exit_code, output, .. } = self.cpu;
+        Ok(Outcome { steps: step, exit: exited.then_some(exit_code), output, value: self.cpu.value() })
+    }
+
+    /// Runs to exactly this step, counted from the program's start; an exited machine stays at its last one.
+    ///
+    /// # Errors
+    /// If the machine has passed it, or the host lacks something.
+    pub fn run_to(&mut self, step: u64) -> Result<(), RunError> {
+        if step < self.cpu.step && !self.cpu.exited {
+            return Err(RunError::Past { asked: step, at: self.cpu.step });
+        }
+        self.advance(step)
+    }
+
+    /// The hashes of the states at these steps, which must not decrease. Behind its exit, a machine's state stays.
+    ///
+    /// # Errors
+    /// As [`Self::run_to`].
+    pub fn states_at(&mut self, steps: &[u64]) -> Result<Vec<B256>, RunError> {
+        let mut states = Vec::with_capacity(steps.len());
+        for step in steps {
+            self.run_to(*step)?;
+            states.push(self.state().hash());
+        }
+        Ok(states)
+    }
+
+    /// The state as it is now.
+    pub fn state(&mut self) -> State {
+        self.sync();
+        State { root: self.tree.root(), cpu: self.cpu.clone() }
+    }
+
+    /// Everything but memory, as it is now.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    /// The machine as it is now, to go on from later.
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.sync();
+        Snapshot { image: self.image.clone(), cpu: self.cpu.clone(), tree: self.tree.clone() }
+    }
+
+    /// The witness of the next step, and the state it leads to. The machine stays where it is.
+    ///
+    /// # Errors
+    /// If the host lacks something.
+    pub fn witness(&mut self) -> Result<StepWitness, RunError> {
+        let state = self.state();
+        Ok(prove(&state, &self.tree, &mut self.host, &mut self.cache)?)
+    }
+
+    /// Pages of 4 KiB that hold what the program started with, or that it has written. Memory that the process
+    /// needs for it is about three times that: as it is now, as it was hashed, and the hashes.
+    pub fn pages(&mut self) -> usize {
+        self.sync();
+        self.tree.pages()
+    }
+
+    /// How often each ECALL was made, since the machine was made.
+    pub fn calls(&self) -> &BTreeMap<Call, u64> {
+        &self.calls
+    }
+
+    /// Notes the step of every ECALL from now on: 24 bytes each.
+    pub fn log_calls(&mut self) {
+        self.log = Some(Vec::new());
+    }
+
+    /// The ECALLs noted, as (step before it, call). The witness of that step proves the call.
+    pub fn logged_calls(&self) -> &[(u64, Call)] {
+        self.log.as_deref().unwrap_or_default()
+    }
+
+    /// What it reads from.
+    pub fn host(&mut self) -> &mut H {
+        &mut self.host
+    }
+
+    fn advance(&mut self, to: u64) -> Result<(), RunError> {
+        let mut registers: Registers = [0; 256];
+        while !self.cpu.exited && self.cpu.step < to {
+            if let Some(index) = self.code.index(self.cpu.pc)
+                && to - self.cpu.step > self.code.longest_run().into()
+            {
+                registers[..32].copy_from_slice(&self.cpu.x);
+                let memory = self.memory.window();
+                let (index, steps) = fast::run(&self.code, &mut registers, memory, index, to - self.cpu.step);
+                self.cpu.x.copy_from_slice(&registers[..32]);
+                self.cpu.step += steps;
+                self.cpu.pc = u64::from(self.code.start()) + 4 * u64::from(index);
+            }
+            self.step_plainly(to)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a step, and more as long as the fast interpreter would refuse them for being too close to the end.
+    pub(crate) fn step_plainly(&mut self, to: u64) -> Result<(), RunError> {
+        while !self.cpu.exited && self.cpu.step < to {
+            let step = self.cpu.step;
+            let access = reference::step(&mut self.cpu, &mut self.memory, &mut self.host, &mut self.cache)?;
+            self.note(step, &access);
+            if self.memory.has_code_stores() {
+                let stores = self.memory.take_code_stores();
+                Code::refresh(&mut self.code, &self.memory, &stores);
+            }
+            if to - self.cpu.step > self.code.longest_run().into() && self.code.index(self.cpu.pc).is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, step: u64, access: &Access) {
+        let call = match access {
+            Access::Preimage { .. } => Call::Preimage,
+            Access::Blob { .. } => Call::Blob,
+            Access::Page { op, accepted: true, .. } => Call::Accel(*op),
+            Access::Output(_) => Call::Halt,
+            _ => return,
+        };
+        *self.calls.entry(call).or_default() += 1;
+        if let Some(log) = &mut self.log {
+            log.push((step, call));
+        }
+    }
+
+    /// Brings the tree up to date.
+    fn sync(&mut self) {
+        let dirty = self.memory.take_dirty();
+        let memory = &self.memory;
+        self.tree.update(dirty.iter().map(|number| (*number, memory.page(*number))));
+    }
+}
+
+#[cfg(test)]
+impl<H: Host> Machine<H> {
+    pub(crate) fn cpu_mut(&mut self) -> &mut Cpu {
+        &mut self.cpu
+    }
+
+    /// Whether the program has written to its code.
+    pub(crate) fn has_own_code(&self) -> bool {
+        !Arc::ptr_eq(&self.code, &self.image.code)
+    }
+}
+
+impl Snapshot {
+    /// The state at the snapshot.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State { root: self.tree.root(), cpu: self.cpu.clone() }
+    }
+}
+
+impl Provable for Tree {
+    fn node(&self, height: u32, index: u32) -> B256 {
+        Tree::node(self, height, index)
+    }
+
+    fn branch(&self, height: u32, index: u32) -> Vec<B256> {
+        Tree::branch(self, height, index)
+    }
+}
+
+impl Call {
+    /// Whether the call runs a precompile of L1.
+    #[must_use]
+    pub fn is_precompile(self) -> bool {
+        matches!(self, Self::Accel(op) if op != accel::op::KECCAK256)
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the machine as a whole. Parts have theirs beside them.
+
+mod decode;
+mod random;
+mod semantics;
