@@ -19,6 +19,7 @@ abstract contract System is Base {
     uint64 internal constant FORCED_INTERVAL = 60;
     uint64 internal constant CLOCK = 3 days;
     uint64 internal constant FINALITY_DELAY = 1 days;
+    uint64 internal constant PROOF_MATURITY = 2 days;
     uint64 internal constant PAUSE = 7 days;
     uint256 internal constant BOND = 1 ether;
     uint64 internal constant START = 1_700_000_000;
@@ -55,15 +56,17 @@ abstract contract System is Base {
         uint64 nonce = vm.getNonce(address(this));
         address futurePortal = vm.computeCreateAddress(address(this), nonce + 1);
         address futureConfig = vm.computeCreateAddress(address(this), nonce + 2);
+        address futureRegistry = vm.computeCreateAddress(address(this), nonce + 4);
         address futureFactory = vm.computeCreateAddress(address(this), nonce + 5);
         inbox = new Inbox(futurePortal, futureConfig, FORCE_DELAY, SEQUENCER_TIMEOUT);
-        portal = new Portal(address(inbox));
+        portal = new Portal(address(inbox), futureRegistry, PROOF_MATURITY);
         config = new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4);
         implementation = new DisputeGame(CLOCK);
         registry = new AnchorStateRegistry(futureFactory, guardian, FINALITY_DELAY, PAUSE, GENESIS_OUTPUT, 0);
         factory = new DisputeGameFactory(address(implementation), address(registry), address(inbox), BOND);
         vm.assertEq(address(factory), futureFactory);
         vm.assertEq(address(config), futureConfig);
+        vm.assertEq(address(registry), futureRegistry);
     }
 
     // Reference encodings.

@@ -28,12 +28,12 @@ pub struct RollupConfig {
 }
 
 /// Addresses of the contracts on L1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Contracts {
     /// Orders messages and batches.
     pub inbox: Address,
-    /// Takes deposits.
+    /// Takes deposits and pays withdrawals.
     pub portal: Address,
     /// Names the batcher and holds the parameters.
     pub system_config: Address,
@@ -43,6 +43,10 @@ pub struct Contracts {
     pub anchor_state_registry: Address,
     /// Multicall3, which client libraries query games with.
     pub multicall3: Address,
+    /// Sends messages to L2 and relays those from there.
+    pub l1_cross_domain_messenger: Address,
+    /// Holds the tokens that L2's stand for.
+    pub l1_standard_bridge: Address,
 }
 
 /// The state of L2 block 0.

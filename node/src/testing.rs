@@ -55,6 +55,7 @@ pub(crate) fn config(users: u8, age: u64) -> Arc<RollupConfig> {
             dispute_game_factory: Address::ZERO,
             anchor_state_registry: Address::ZERO,
             multicall3: Address::ZERO,
+            ..Contracts::default()
         },
         genesis,
         genesis_hash: block.hash,

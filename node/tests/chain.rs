@@ -55,6 +55,7 @@ fn config() -> Arc<RollupConfig> {
             dispute_game_factory: Address::repeat_byte(4),
             anchor_state_registry: Address::repeat_byte(5),
             multicall3: Address::repeat_byte(6),
+            ..Contracts::default()
         },
         genesis,
         genesis_hash: block.hash,

@@ -50,6 +50,8 @@ pub struct DeployConfig {
     pub max_clock_duration: u64,
     /// Seconds between a game's decision and its finality.
     pub finality_delay: u64,
+    /// Seconds between the proof of a withdrawal and its finalization.
+    pub proof_maturity_delay: u64,
     /// Length of a guardian's pause, in seconds.
     pub pause_duration: u64,
     /// Bond of a proposal, in wei.
@@ -58,7 +60,8 @@ pub struct DeployConfig {
     pub fee_recipient: Address,
     /// Who runs the rollup.
     pub roles: Roles,
-    /// L2 accounts that start with [`accounts::BALANCE`]: money that no deposit backs, for devnets.
+    /// L2 accounts that start with [`accounts::BALANCE`], for devnets. The portal gets as much, so that it covers what
+    /// can be withdrawn there, too.
     pub funded: Vec<Address>,
 }
 
@@ -84,6 +87,7 @@ impl DeployConfig {
             sequencer_timeout: 6 * 3600,
             max_clock_duration: 84 * 3600,
             finality_delay: 84 * 3600,
+            proof_maturity_delay: 7 * 24 * 3600,
             pause_duration: 7 * 24 * 3600,
             bond: U256::from(1_000_000_000_000_000_000_u64),
             fee_recipient: roles.owner.address(),
@@ -100,6 +104,7 @@ impl DeployConfig {
             sequencer_timeout: 60,
             max_clock_duration: 60,
             finality_delay: 10,
+            proof_maturity_delay: 10,
             pause_duration: 60,
             bond: U256::from(100_000_000_000_000_000_u64),
             funded: users.iter().map(|user| user.address()).collect(),
@@ -124,11 +129,14 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
         dispute_game_factory: address(3),
         anchor_state_registry: address(4),
         multicall3: address(5),
+        l1_cross_domain_messenger: address(7),
+        l1_standard_bridge: address(8),
     };
 
     let origin = l1.latest().await?.header;
     let genesis = l2_genesis(
         config,
+        &contracts,
         L1Origin {
             number: origin.number,
             timestamp: origin.timestamp,
@@ -140,12 +148,14 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
 
     let codes = [
         (Contract::Inbox, inbox_arguments(config, &contracts)),
-        (Contract::Portal, constructors::Portal::constructorCall { inbox: contracts.inbox }.abi_encode()),
+        (Contract::Portal, portal_arguments(config, &contracts)),
         (Contract::SystemConfig, system_config_arguments(config, &contracts)),
         (Contract::DisputeGameFactory, factory_arguments(config, &contracts, game_implementation)),
         (Contract::AnchorStateRegistry, registry_arguments(config, &contracts, genesis_block.output_root)),
         (Contract::Multicall3, Vec::new()),
         (Contract::DisputeGame, game_arguments(config)),
+        (Contract::L1CrossDomainMessenger, messenger_arguments(&contracts)),
+        (Contract::L1StandardBridge, bridge_arguments(&contracts)),
     ];
     let chain_id = l1.provider().get_chain_id().await?;
     let wallet = EthereumWallet::from(config.roles.deployer.clone());
@@ -171,6 +181,10 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
         start_block = start_block.or(receipt.block_number);
     }
     check(l1, &contracts).await?;
+    let backing = accounts::BALANCE * U256::from(config.funded.len());
+    if !backing.is_zero() {
+        l1.set_balance(contracts.portal, backing).await?;
+    }
     Ok(RollupConfig {
         l1_chain_id: chain_id,
         l1_start_block: start_block.context("the deployment is in no block")?,
@@ -191,6 +205,8 @@ async fn check(l1: &Anvil, contracts: &Contracts) -> Result<()> {
         contracts.dispute_game_factory,
         contracts.anchor_state_registry,
         contracts.multicall3,
+        contracts.l1_cross_domain_messenger,
+        contracts.l1_standard_bridge,
     ] {
         let code = l1.provider().get_code_at(address).block_id(BlockNumberOrTag::Latest.into()).await?;
         ensure!(!code.is_empty(), "no contract at {address} after the deployment");
@@ -206,6 +222,24 @@ fn inbox_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<u8> {
         sequencerTimeout: config.sequencer_timeout,
     }
     .abi_encode()
+}
+
+fn portal_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<u8> {
+    constructors::Portal::constructorCall {
+        inbox: contracts.inbox,
+        anchorStateRegistry: contracts.anchor_state_registry,
+        proofMaturityDelay: U256::from(config.proof_maturity_delay),
+    }
+    .abi_encode()
+}
+
+fn messenger_arguments(contracts: &Contracts) -> Vec<u8> {
+    constructors::L1CrossDomainMessenger::constructorCall { portal: contracts.portal }.abi_encode()
+}
+
+fn bridge_arguments(contracts: &Contracts) -> Vec<u8> {
+    constructors::L1StandardBridge::constructorCall { messenger: contracts.l1_cross_domain_messenger }
+        .abi_encode()
 }
 
 fn system_config_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<u8> {

@@ -11,7 +11,7 @@ use bindings::{
     artifacts::{Contract, deployed_code},
     predeploys,
 };
-use node::config::{Genesis, GenesisAccount};
+use node::config::{Contracts, Genesis, GenesisAccount};
 use stf::block::L1Attributes;
 
 use crate::{DeployConfig, accounts};
@@ -39,7 +39,7 @@ pub struct L1Origin {
 }
 
 /// The genesis state: the predeploys, contracts that every chain has, and funded accounts.
-pub fn l2_genesis(config: &DeployConfig, origin: L1Origin) -> Result<Genesis> {
+pub fn l2_genesis(config: &DeployConfig, contracts: &Contracts, origin: L1Origin) -> Result<Genesis> {
     let mut alloc = BTreeMap::new();
     let attributes = L1Attributes {
         number: origin.number,
@@ -57,12 +57,27 @@ pub fn l2_genesis(config: &DeployConfig, origin: L1Origin) -> Result<Genesis> {
     let plain = [
         (predeploys::L2_TO_L1_MESSAGE_PASSER, deployed_code(Contract::L2ToL1MessagePasser)),
         (predeploys::GAS_PRICE_ORACLE, deployed_code(Contract::GasPriceOracle)),
+        (predeploys::WETH, deployed_code(Contract::WETH)),
+        (predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY, deployed_code(Contract::OptimismMintableERC20Factory)),
         (MULTICALL3, deployed_code(Contract::Multicall3)),
         (HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE.clone()),
         (DEPLOYMENT_PROXY, DEPLOYMENT_PROXY_CODE),
     ];
     for (address, code) in plain {
         alloc.insert(address, contract(code, BTreeMap::new()));
+    }
+    // Slot 0 of these is their counterpart on L1.
+    let paired = [
+        (
+            predeploys::L2_CROSS_DOMAIN_MESSENGER,
+            Contract::L2CrossDomainMessenger,
+            contracts.l1_cross_domain_messenger,
+        ),
+        (predeploys::L2_STANDARD_BRIDGE, Contract::L2StandardBridge, contracts.l1_standard_bridge),
+    ];
+    for (address, code, peer) in paired {
+        let storage = BTreeMap::from([(B256::ZERO, U256::from_be_slice(peer.as_slice()))]);
+        alloc.insert(address, contract(deployed_code(code), storage));
     }
     // A vault's slot 0 is the L1 account that it pays out to.
     let recipient = U256::from_be_slice(config.fee_recipient.as_slice());

@@ -148,7 +148,7 @@ pub(crate) fn rollup_with(
         ..DeployConfig::devnet()?
     };
     let origin = L1Origin { number: 1, timestamp: 1_700_000_000, base_fee: 1_000_000_000, blob_base_fee: 1 };
-    let mut genesis = l2_genesis(&deploy, origin)?;
+    let mut genesis = l2_genesis(&deploy, &Contracts::default(), origin)?;
     let balances = population.signers.iter().map(|signer| {
         let key = keccak256([signer.address().into_word().as_slice(), &[0; 32]].concat());
         (key, U256::from(1_000_000_000u64))
@@ -173,6 +173,7 @@ pub(crate) fn rollup_with(
             dispute_game_factory: Address::ZERO,
             anchor_state_registry: Address::ZERO,
             multicall3: Address::ZERO,
+            ..Contracts::default()
         },
         genesis,
         genesis_hash: block.hash,

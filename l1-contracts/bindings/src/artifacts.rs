@@ -29,7 +29,9 @@ macro_rules! contracts {
 
 contracts! {
     Inbox => "Inbox.sol", "L1: orders messages and batches.";
-    Portal => "Portal.sol", "L1: deposits.";
+    Portal => "Portal.sol", "L1: deposits and withdrawals.";
+    L1CrossDomainMessenger => "L1CrossDomainMessenger.sol", "L1: messages.";
+    L1StandardBridge => "L1StandardBridge.sol", "L1: tokens.";
     SystemConfig => "SystemConfig.sol", "L1: roles and L2 parameters.";
     DisputeGame => "DisputeGame.sol", "L1: code of all games.";
     DisputeGameFactory => "DisputeGameFactory.sol", "L1: takes proposals.";
@@ -38,6 +40,11 @@ contracts! {
     L2ToL1MessagePasser => "L2ToL1MessagePasser.sol", "L2: withdrawals.";
     GasPriceOracle => "GasPriceOracle.sol", "L2: fee estimates.";
     FeeVault => "FeeVault.sol", "L2: code of the four fee vaults.";
+    L2CrossDomainMessenger => "L2CrossDomainMessenger.sol", "L2: messages.";
+    L2StandardBridge => "L2StandardBridge.sol", "L2: tokens.";
+    OptimismMintableERC20 => "OptimismMintableERC20.sol", "L2: a token that stands for one on L1.";
+    OptimismMintableERC20Factory => "OptimismMintableERC20Factory.sol", "L2: creates such tokens.";
+    WETH => "WETH.sol", "L2: ETH as an ERC-20.";
     Multicall3 => "Multicall3.sol", "Both layers: many calls in one.";
     Counter => "Counter.sol", "Sample: one number, one event.";
     SampleToken => "SampleToken.sol", "Sample: an ERC-20.";
@@ -51,7 +58,7 @@ pub fn creation_code(contract: Contract) -> Bytes {
 }
 
 /// The code of the deployed contract, for a genesis state. Only meaningful for contracts without immutables: the
-/// L2 contracts, [`Contract::Multicall3`] and the samples.
+/// predeploys, [`Contract::Multicall3`] and the samples.
 #[must_use]
 pub fn deployed_code(contract: Contract) -> Bytes {
     code(contract, "deployedBytecode")

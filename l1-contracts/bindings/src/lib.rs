@@ -1,6 +1,6 @@
 //! Rust types of the contracts, generated from the Solidity interfaces in `l1-contracts/src/interfaces`.
 //!
-//! - [`l1`] and [`l2`]: one module per interface, with calls, events, errors and an RPC instance each, such as
+//! - [`l1`], [`l2`] and [`bridge`] (both layers): one module per interface, with calls, events, errors and an RPC instance each, such as
 //!   `IInbox::IInboxInstance`, `IInbox::appendBatchCall` or `IInbox::BatchAppended`. All are re-exported here.
 //! - [`constructors`]: the constructors' arguments, which interfaces cannot hold.
 //! - [`samples`]: contracts for tests and benchmarks.
@@ -11,17 +11,19 @@
 //!
 //! ```
 //! use alloy::{primitives::address, sol_types::SolConstructor};
-//! use bindings::constructors::Portal;
+//! use bindings::constructors::Inbox;
 //!
-//! let inbox = address!("0x00000000000000000000000000000000000000aa");
-//! let arguments = Portal::constructorCall { inbox }.abi_encode();
-//! assert_eq!(arguments.len(), 32);
+//! let portal = address!("0x00000000000000000000000000000000000000aa");
+//! let systemConfig = address!("0x00000000000000000000000000000000000000bb");
+//! let arguments = Inbox::constructorCall { portal, systemConfig, forceDelay: 60, sequencerTimeout: 60 }.abi_encode();
+//! assert_eq!(arguments.len(), 4 * 32);
 //! ```
 
 #[cfg(feature = "artifacts")]
 pub mod artifacts;
 pub mod predeploys;
 
+pub use bridge::*;
 pub use l1::*;
 pub use l2::*;
 
@@ -56,10 +58,14 @@ pub mod l1 {
         #[sol(rpc, all_derives)]
         "../src/interfaces/IMulticall3.sol"
     );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IL1StandardBridge.sol"
+    );
 }
 
-/// Predeployed contracts on L2.
-#[allow(missing_docs)]
+/// Predeployed contracts on L2, and the tokens that their factory creates.
+#[allow(missing_docs, clippy::too_many_arguments)]
 pub mod l2 {
     alloy::sol!(
         #[sol(rpc, all_derives)]
@@ -76,6 +82,35 @@ pub mod l2 {
     alloy::sol!(
         #[sol(rpc, all_derives)]
         "../src/interfaces/IFeeVault.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IL2StandardBridge.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IOptimismMintableERC20.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IOptimismMintableERC20Factory.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IWETH.sol"
+    );
+}
+
+/// Contracts that stand on both layers.
+#[allow(missing_docs, clippy::too_many_arguments)]
+pub mod bridge {
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/ICrossDomainMessenger.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IStandardBridge.sol"
     );
 }
 
@@ -105,7 +140,7 @@ pub mod constructors {
         }
 
         contract Portal {
-            constructor(address inbox);
+            constructor(address inbox, address anchorStateRegistry, uint256 proofMaturityDelay);
         }
 
         contract SystemConfig {
@@ -139,6 +174,18 @@ pub mod constructors {
                 bytes32 genesisOutput,
                 uint64 genesisBlock
             );
+        }
+
+        contract L1CrossDomainMessenger {
+            constructor(address portal);
+        }
+
+        contract L1StandardBridge {
+            constructor(address messenger);
+        }
+
+        contract OptimismMintableERC20 {
+            constructor(address bridge, address remoteToken, string name, string symbol, uint8 decimals);
         }
 
         contract SampleToken {

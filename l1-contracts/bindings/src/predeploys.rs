@@ -2,10 +2,18 @@
 
 use alloy::primitives::{Address, address};
 
+/// `WETH`.
+pub const WETH: Address = address!("0x4200000000000000000000000000000000000006");
+/// `L2CrossDomainMessenger`.
+pub const L2_CROSS_DOMAIN_MESSENGER: Address = address!("0x4200000000000000000000000000000000000007");
 /// `GasPriceOracle`.
 pub const GAS_PRICE_ORACLE: Address = address!("0x420000000000000000000000000000000000000F");
+/// `L2StandardBridge`.
+pub const L2_STANDARD_BRIDGE: Address = address!("0x4200000000000000000000000000000000000010");
 /// Fee vault of priority fees: the coinbase of L2 blocks.
 pub const SEQUENCER_FEE_VAULT: Address = address!("0x4200000000000000000000000000000000000011");
+/// `OptimismMintableERC20Factory`.
+pub const OPTIMISM_MINTABLE_ERC20_FACTORY: Address = address!("0x4200000000000000000000000000000000000012");
 /// `L1Block`.
 pub const L1_BLOCK: Address = address!("0x4200000000000000000000000000000000000015");
 /// `L2ToL1MessagePasser`.

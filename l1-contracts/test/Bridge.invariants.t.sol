@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {DisputeGame} from "../src/DisputeGame.sol";
+import {IPortal} from "../src/interfaces/IPortal.sol";
+import {TrieBuilder} from "./TrieBuilder.sol";
+import {TwoLayers} from "./TwoLayers.sol";
+
+/// @notice Moves ETH in and out at random, keeps L2's balances, and holds every outcome against what must happen.
+///         Withdrawals are the real message passer's, proofs real tries'.
+contract BridgeHandler is TwoLayers {
+    address[4] internal actors;
+    /// @notice L2's ledger: what each account has there.
+    mapping(address => uint256) internal l2Balance;
+    /// @notice All of it.
+    uint256 public l2Supply;
+    /// @notice Worth of the withdrawals that were initiated and not finalized.
+    uint256 public pending;
+    /// @notice Worth of the withdrawals whose call failed: the portal keeps it.
+    uint256 public stuck;
+    mapping(uint256 withdrawal => bool) internal proven;
+    mapping(string => uint256) public calls;
+
+    constructor() {
+        deployBoth();
+        actors = [account("actor 0"), account("actor 1"), account("actor 2"), address(this)];
+        for (uint256 i = 0; i < actors.length; ++i) {
+            vm.deal(actors[i], 1000 ether);
+        }
+    }
+
+    /// @notice One of the accounts. The last one is this contract, which takes no ETH: withdrawals to it fail.
+    function actor(uint256 _seed) private view returns (address) {
+        return actors[_seed % actors.length];
+    }
+
+    function wait(uint256 _seconds) external {
+        pass(bound(_seconds, 0, 1 days));
+    }
+
+    /// @notice Mint and value are apart: more value than balance makes the L2 call fail, which keeps the mint.
+    function depositSome(uint256 _from, uint256 _to, uint256 _mint, uint256 _value) external {
+        address from = actor(_from);
+        address to = actor(_to);
+        uint256 mint = bound(_mint, 0, from.balance / 10);
+        uint256 value = bound(_value, 0, 2 * mint + 1);
+        vm.prank(from, from);
+        portal.depositTransaction{value: mint}(to, value, 100_000, false, "");
+        l2Balance[from] += mint;
+        l2Supply += mint;
+        if (l2Balance[from] >= value) {
+            l2Balance[from] -= value;
+            l2Balance[to] += value;
+        } else {
+            ++calls["deposit call failed"];
+        }
+        ++calls["deposit"];
+    }
+
+    function transferSome(uint256 _from, uint256 _to, uint256 _value) external {
+        uint256 value = bound(_value, 0, l2Balance[actor(_from)]);
+        l2Balance[actor(_from)] -= value;
+        l2Balance[actor(_to)] += value;
+    }
+
+    function withdrawSome(uint256 _from, uint256 _to, uint256 _value) external {
+        address from = actor(_from);
+        uint256 value = bound(_value, 0, l2Balance[from]);
+        l2Balance[from] -= value;
+        l2Supply -= value;
+        pending += value;
+        vm.recordLogs();
+        // The passer is on L2: what it is sent is that layer's ETH.
+        vm.deal(from, from.balance + value);
+        vm.prank(from, from);
+        passer.initiateWithdrawal{value: value}(actor(_to), 30_000, "");
+        collect();
+        ++calls["withdrawal"];
+    }
+
+    function proposeSome() external {
+        proposeOutput();
+    }
+
+    /// @notice The game is decided, if its time has come.
+    function resolveSome(uint256 _game) external {
+        if (factory.gameCount() == 0) return;
+        (,, address game) = factory.gameAtIndex(_game % factory.gameCount());
+        if (DisputeGame(game).resolvedAt() != 0) return;
+        if (block.timestamp >= DisputeGame(game).expectedResolution()) DisputeGame(game).resolve();
+    }
+
+    function proveSome(uint256 _withdrawal, uint256 _game) external {
+        if (withdrawals.length == 0 || factory.gameCount() == 0) return;
+        uint256 index = _withdrawal % withdrawals.length;
+        uint256 game = _game % factory.gameCount();
+        (,, address at) = factory.gameAtIndex(game);
+        (address before,) = portal.provenWithdrawals(hashOf(index), alice);
+        bool lawful = index < known[at] && before != at && !portal.finalizedWithdrawals(hashOf(index));
+        bytes memory call_ = proveCall(withdrawals[index], game);
+        vm.prank(alice, alice);
+        (bool success,) = address(portal).call(call_);
+        vm.assertEq(success, lawful);
+        ++calls[success ? "proven" : "proof refused"];
+    }
+
+    /// @notice A withdrawal of another value, with the true one's proof and with what leads to its own place.
+    function forgeSome(uint256 _withdrawal, uint256 _game, uint256 _value) external {
+        if (withdrawals.length == 0 || factory.gameCount() == 0) return;
+        IPortal.WithdrawalTransaction memory forged = withdrawals[_withdrawal % withdrawals.length];
+        if (forged.value == _value) return;
+        uint256 game = _game % factory.gameCount();
+        (,, address at) = factory.gameAtIndex(game);
+        bytes[] memory proof = TrieBuilder.proof(storageOf(known[at]), keyOf(hashOf(forged)), false);
+        forged.value = _value;
+        bytes memory borrowed =
+            abi.encodeCall(IPortal.proveWithdrawalTransaction, (forged, game, outputOf(known[at]), proof));
+        (bool success,) = address(portal).call(borrowed);
+        vm.assertFalse(success, "forged withdrawal proven");
+        (success,) = address(portal).call(proveCall(forged, game));
+        vm.assertFalse(success, "forged withdrawal proven");
+        ++calls["forgery refused"];
+    }
+
+    function finalizeSome(uint256 _withdrawal, bool _wait) external {
+        if (withdrawals.length == 0) return;
+        uint256 index = _withdrawal % withdrawals.length;
+        IPortal.WithdrawalTransaction memory w = withdrawals[index];
+        bytes32 hash = hashOf(index);
+        (address game, uint64 time) = portal.provenWithdrawals(hash, alice);
+        if (_wait && game != address(0)) {
+            if (DisputeGame(game).resolvedAt() == 0) {
+                vm.warp(block.timestamp + CLOCK);
+                DisputeGame(game).resolve();
+            }
+            pass(FINALITY_DELAY + PROOF_MATURITY + 1);
+        }
+        bool lawful = game != address(0) && !portal.finalizedWithdrawals(hash)
+            && block.timestamp > time + PROOF_MATURITY && registry.isGameClaimValid(game);
+        uint256 before = w.target.balance;
+        vm.prank(alice, alice);
+        (bool success,) = address(portal).call(abi.encodeCall(IPortal.finalizeWithdrawalTransaction, (w)));
+        vm.assertEq(success, lawful);
+        if (!success) {
+            ++calls["finalization refused"];
+            return;
+        }
+        pending -= w.value;
+        if (w.target == address(this)) {
+            stuck += w.value;
+            ++calls["call failed"];
+        } else {
+            vm.assertEq(w.target.balance, before + w.value);
+            ++calls["paid"];
+        }
+    }
+
+    /// @notice What the portal holds is what L2 has or is on its way, and what failed.
+    function check() external view {
+        vm.assertEq(address(portal).balance, l2Supply + pending + stuck);
+        // What can be withdrawn is covered, whatever happened.
+        vm.assertGe(address(portal).balance, l2Supply + pending);
+        uint256 sum;
+        for (uint256 i = 0; i < actors.length; ++i) {
+            sum += l2Balance[actors[i]];
+        }
+        vm.assertEq(sum, l2Supply);
+    }
+}
+
+contract BridgeInvariants is TwoLayers {
+    BridgeHandler private handler;
+
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    function setUp() public {
+        handler = new BridgeHandler();
+    }
+
+    function targetContracts() external view returns (address[] memory targets_) {
+        targets_ = new address[](1);
+        targets_[0] = address(handler);
+    }
+
+    function targetSelectors() external view returns (FuzzSelector[] memory selectors_) {
+        selectors_ = new FuzzSelector[](1);
+        bytes4[] memory actions = new bytes4[](10);
+        actions[0] = handler.wait.selector;
+        actions[1] = handler.depositSome.selector;
+        actions[2] = handler.transferSome.selector;
+        actions[3] = handler.withdrawSome.selector;
+        actions[4] = handler.proposeSome.selector;
+        actions[5] = handler.resolveSome.selector;
+        actions[6] = handler.proveSome.selector;
+        actions[7] = handler.forgeSome.selector;
+        actions[8] = handler.finalizeSome.selector;
+        actions[9] = handler.depositSome.selector;
+        selectors_[0] = FuzzSelector(address(handler), actions);
+    }
+
+    /// forge-config: default.invariant.runs = 16
+    function invariant_portalCoversL2() public view {
+        handler.check();
+    }
+
+    /// @notice A run of the handler that meets every case, so that the invariant cannot hold vacuously.
+    function test_handler_reachesEveryCase() public {
+        handler.depositSome(0, 1, 10 ether, 4 ether);
+        handler.depositSome(2, 1, 1 ether, 2 ether + 1);
+        handler.transferSome(0, 2, 1 ether);
+        handler.withdrawSome(0, 1, 2 ether);
+        handler.withdrawSome(0, 3, 1 ether);
+        handler.proveSome(0, 0);
+        handler.proposeSome();
+        handler.withdrawSome(0, 1, 1);
+        handler.proveSome(0, 0);
+        handler.proveSome(0, 0);
+        handler.proveSome(1, 0);
+        handler.proveSome(2, 0);
+        handler.forgeSome(0, 0, 500 ether);
+        handler.finalizeSome(0, false);
+        handler.wait(1 days);
+        handler.resolveSome(0);
+        handler.finalizeSome(0, true);
+        handler.finalizeSome(1, true);
+        handler.finalizeSome(0, true);
+        handler.check();
+        string[9] memory cases = [
+            "deposit",
+            "deposit call failed",
+            "withdrawal",
+            "proven",
+            "proof refused",
+            "forgery refused",
+            "paid",
+            "call failed",
+            "finalization refused"
+        ];
+        for (uint256 i = 0; i < cases.length; ++i) {
+            vm.assertGt(handler.calls(cases[i]), 0);
+        }
+    }
+}
