@@ -43,7 +43,6 @@ interface Vm {
         pure
         returns (string[] memory);
     function parseJsonUintArray(string calldata json, string calldata key) external pure returns (uint256[] memory);
-    function setEvmVersion(string calldata evm) external;
     function skip(bool skipTest, string calldata reason) external;
 
     function assertTrue(bool condition) external pure;

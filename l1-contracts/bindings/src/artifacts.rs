@@ -36,6 +36,7 @@ contracts! {
     DisputeGame => "DisputeGame.sol", "L1: code of all games.";
     DisputeGameFactory => "DisputeGameFactory.sol", "L1: takes proposals.";
     AnchorStateRegistry => "AnchorStateRegistry.sol", "L1: the final output root.";
+    RiscV => "RiscV.sol", "L1: one step of the fraud-proof machine.";
     L1Block => "L1Block.sol", "L2: what L2 knows of L1.";
     L2ToL1MessagePasser => "L2ToL1MessagePasser.sol", "L2: withdrawals.";
     GasPriceOracle => "GasPriceOracle.sol", "L2: fee estimates.";
@@ -58,7 +59,7 @@ pub fn creation_code(contract: Contract) -> Bytes {
 }
 
 /// The code of the deployed contract, for a genesis state. Only meaningful for contracts without immutables: the
-/// predeploys, [`Contract::Multicall3`] and the samples.
+/// predeploys, [`Contract::RiscV`], [`Contract::Multicall3`] and the samples.
 #[must_use]
 pub fn deployed_code(contract: Contract) -> Bytes {
     code(contract, "deployedBytecode")

@@ -56,6 +56,10 @@ pub mod l1 {
     );
     alloy::sol!(
         #[sol(rpc, all_derives)]
+        "../src/interfaces/IRiscV.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
         "../src/interfaces/IMulticall3.sol"
     );
     alloy::sol!(

@@ -14,9 +14,10 @@ library KnownAnswers {
         _checkHashes();
         _checkNumbers();
         _checkBls();
+        _checkP256();
     }
 
-    /// @notice Signatures and hashes.
+    /// @notice Signatures of secp256k1, and hashes.
     function _checkHashes() private view {
         // A valid signature.
         _check(
@@ -48,16 +49,6 @@ library KnownAnswers {
             hex"0000000000000000000000000000000000000000000000000000000000000000"
             hex"000000000300000000000000000000000000000001",
             0xd4c8e8eb15f89aad8b378137af3e5bb15c058352bbb40e7579e4ca376f8ffceb
-        );
-        // A valid signature.
-        _check(
-            Accelerator.P256VERIFY,
-            hex"4cee90eb86eaa050036147a12d49004b6b9c72bd725d39d4785011fe190f0b4d"
-            hex"a73bd4903f0ce3b639bbbf6e8e80d16931ff4bcf5993d58468e8fb19086e8cac"
-            hex"36dbcd03009df8c59286b162af3bd7fcc0450c9aa81be5d10d312af6c66b1d60"
-            hex"4aebd3099c618202fcfe16ae7770b0c49ab5eadf74b754204a3bb6060e44eff3"
-            hex"7618b065f9832de4ca6ca971a7a1adc826d0f7c00181a5fb2ddf79ae00b4e10e",
-            0xb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf6
         );
     }
 
@@ -224,6 +215,20 @@ library KnownAnswers {
             hex"000000000000000000000000000000000e885bb33996e12f07da69073e2c0cc8"
             hex"80bc8eff26d2a724299eb12d54f4bcf26f4748bb020e80a7e3794a7b0e47a641",
             0x49cf10aecd3b9fe12b9b941b0565ba4ae0147db013d80220725a52bcbc6ef037
+        );
+    }
+
+    /// @notice Signatures of secp256r1.
+    function _checkP256() private view {
+        // A valid signature.
+        _check(
+            Accelerator.P256VERIFY,
+            hex"4cee90eb86eaa050036147a12d49004b6b9c72bd725d39d4785011fe190f0b4d"
+            hex"a73bd4903f0ce3b639bbbf6e8e80d16931ff4bcf5993d58468e8fb19086e8cac"
+            hex"36dbcd03009df8c59286b162af3bd7fcc0450c9aa81be5d10d312af6c66b1d60"
+            hex"4aebd3099c618202fcfe16ae7770b0c49ab5eadf74b754204a3bb6060e44eff3"
+            hex"7618b065f9832de4ca6ca971a7a1adc826d0f7c00181a5fb2ddf79ae00b4e10e",
+            0xb10e2d527612073b26eecdfd717e6a320cf44b4afac2b0732d9fcbe2b7fa0cf6
         );
     }
 
