@@ -2,13 +2,14 @@
 //!
 //! One slot of eight bytes for each instruction address of the code range, in order, so that a program counter and a
 //! slot index are the same thing but for an offset. Decoding also sorts out what needs the reference interpreter
-//! (ECALLs, unknown words, targets outside the range), and marks pairs of operations that often follow each other:
-//! a marked slot is executed together with the next one, which keeps its own decoding for whoever jumps to it.
+//! (ECALLs, unknown words, targets outside the range), and marks sequences of operations that often follow each
+//! other: a marked slot is executed together with the next ones, which keep their own decoding for whoever jumps to
+//! them.
 
 use crate::{
     flat::{Flat, Slots},
     isa::{Form, Instruction, Op},
-    operation::Operation,
+    operation::{LONGEST, Operation},
     reference::Memory,
 };
 use std::sync::Arc;
@@ -44,7 +45,10 @@ pub(crate) struct Code {
     /// Slots of the range; beyond them is padding.
     length: u32,
     slots: Slots,
-    /// The most steps that can be made without a jump or a taken branch.
+    /// For each slot, the most steps until a jump is taken, the jump included; the largest number stands for any
+    /// that is not known.
+    runs: Vec<u16>,
+    /// The most of all slots.
     longest_run: u32,
 }
 
@@ -52,14 +56,17 @@ impl Code {
     /// Decodes `length` words from `start` on, a multiple of 4; at most [`MAX_CODE`] bytes within memory.
     pub(crate) fn decode(start: u32, length: u32, word: impl Fn(u32) -> u32) -> Self {
         let slots = (0..length).map(|index| plain(index, length, word(start + 4 * index))).collect();
-        let mut code = Self { start, length, slots: Slots::new(slots, Slot::SLOW), longest_run: 0 };
-        let mut run = 0;
-        for index in 0..length {
-            code.mark_pair(index);
-            // Behind these, no run goes on.
-            let ends =
-                matches!(code.slots.at(index).operation, Operation::Slow | Operation::Jal | Operation::Jalr);
-            run = if ends { 0 } else { run + 1 };
+        let slots = Slots::new(slots, Slot::SLOW);
+        let mut code = Self { start, length, slots, runs: vec![0; length as usize], longest_run: 0 };
+        (0..length).for_each(|index| code.mark(index));
+        let mut run = 0u32;
+        for index in (0..length).rev() {
+            run = match code.slots.window(index)[0].operation.first() {
+                Operation::Slow => 0,
+                Operation::Jal | Operation::Jalr => 1,
+                _ => run + 1,
+            };
+            code.runs[index as usize] = run.try_into().unwrap_or(u16::MAX);
             code.longest_run = code.longest_run.max(run);
         }
         code
@@ -71,30 +78,28 @@ impl Code {
             for address in (address & !3..=address + (length - 1)).step_by(4) {
                 let Some(index) = code.index(address.into()) else { continue };
                 let new = plain(index, code.length, u32::from_le_bytes(memory.load(address)));
-                let old = code.slots.at(index);
-                if new == (Slot { operation: old.operation.first(), ..old }) {
+                let [old, ..] = code.slots.window(index);
+                if new == (Slot { operation: old.operation.first(), ..*old }) {
                     continue;
                 }
                 let code = Arc::make_mut(code);
-                // The slot before may have made a pair with this one, or may now.
-                for index in [Some(index), index.checked_sub(1)].into_iter().flatten() {
-                    let word = u32::from_le_bytes(memory.load(code.start + 4 * index));
-                    code.slots.set(index, plain(index, code.length, word));
-                    code.mark_pair(index);
+                code.slots.set(index, new);
+                // Slots before may have begun a sequence with this one in it, or may now.
+                for index in index.saturating_sub(LONGEST as u32 - 1)..=index {
+                    code.mark(index);
                 }
                 // Any program can be written now: nothing is known of its runs but that they end with the range.
+                code.runs.fill(u16::MAX);
                 code.longest_run = code.length;
             }
         }
     }
 
-    /// Marks a slot if it makes a pair with the next one.
-    fn mark_pair(&mut self, index: u32) {
-        let (mut slot, next) = (self.slots.at(index), self.slots.at(index + 1));
-        if let Some(pair) = Operation::pair(slot.operation, next.operation.first()) {
-            slot.operation = pair;
-            self.slots.set(index, slot);
-        }
+    /// Marks a slot with the sequence that begins there, if there is one.
+    fn mark(&mut self, index: u32) {
+        let window = self.slots.window(index);
+        let operation = Operation::sequence(&window.map(|slot| slot.operation.first()));
+        self.slots.set(index, Slot { operation, ..window[0] });
     }
 
     /// The slot of an instruction address, if it is in the range.
@@ -125,9 +130,13 @@ impl Code {
         &self.slots
     }
 
-    /// The most steps between two jumps or taken branches.
-    pub(crate) fn longest_run(&self) -> u32 {
-        self.longest_run
+    /// When to leave, so that not more than `steps` are made from a slot on: at the first jump that is taken with
+    /// this many steps made, or more. 0: not even a single straight run is sure to end in time.
+    pub(crate) fn limit(&self, index: u32, steps: u64) -> u64 {
+        let any = steps.saturating_sub(self.longest_run.into());
+        let run = self.runs[index as usize];
+        // Up to the next jump, if it is near enough.
+        any.max((run != u16::MAX && u64::from(run) <= steps).into())
     }
 }
 

@@ -6,8 +6,8 @@
 //!
 //! **Step count.** Between two jumps, a step is a slot: the count is the slot index plus a base, and only jumps and
 //! taken branches change the base. They are also the only place where the count is compared with the limit. That is
-//! exact, since the limit is set so early that the longest straight run behind the last comparison still ends within
-//! the steps allowed; the few steps that are then left are made by the reference interpreter.
+//! exact, since the limit is set so early that the straight run behind the last comparison still ends within the steps
+//! allowed ([`Code::limit`]); the few steps that are then left are made by the reference interpreter.
 
 use crate::{
     code::Code,
@@ -19,30 +19,39 @@ use crate::{
 /// The register file: indexed by a byte without a check. Those from 33 on are unused.
 pub(crate) type Registers = [u64; 256];
 
-/// Runs from slot `index` for at most `steps` steps, and as long as instructions are plain. Returns the slot of the
-/// next instruction, and how many steps were made; fewer than `steps` may be left though the next one is plain.
+/// Why the loop was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// At the limit.
+    Limit,
+    /// Before an instruction that is not plain.
+    Slow,
+}
+
+/// Runs from slot `index` until a jump is taken with `limit` steps made, or an instruction is not plain. Returns the
+/// slot of the next instruction, and how many steps were made.
 pub(crate) fn run(
     code: &Code,
     registers: &mut Registers,
     mut memory: Window<'_>,
     index: u32,
-    steps: u64,
-) -> (u32, u64) {
+    limit: u64,
+) -> (u32, u64, Left) {
     let r = registers;
     let slots = code.slots();
     let (start, length) = (code.start(), code.length());
-    let Some(limit) = steps.checked_sub(code.longest_run().into()).filter(|limit| *limit > 0) else {
-        return (index, 0);
-    };
     let mut index = index;
     // Steps made are `base + index`.
     let mut base = 0u64.wrapping_sub(index.into());
 
     /// Leaves before the slot `$at`.
     macro_rules! leave {
-        ($at:expr) => {{
+        ($at:expr) => {
+            leave!($at, Left::Slow)
+        };
+        ($at:expr, $why:expr) => {{
             let at: u32 = $at;
-            return (at, base.wrapping_add(at.into()));
+            return (at, base.wrapping_add(at.into()), $why);
         }};
     }
     /// Goes from slot `$at` to slot `$to`.
@@ -52,7 +61,7 @@ pub(crate) fn run(
             base = base.wrapping_add(u64::from(at).wrapping_sub(to.into())).wrapping_add(1);
             index = to;
             if base.wrapping_add(to.into()) >= limit {
-                leave!(to);
+                leave!(to, Left::Limit);
             }
             continue;
         }};
@@ -130,26 +139,56 @@ pub(crate) fn run(
             store: [$($store:ident)*]
             branch: [$($branch:ident)*]
             special: [$($special:ident)*]
-            pairs: [$($pair:ident: $first_kind:ident $first:ident, $second_kind:ident $second:ident;)*]
+            sequences: [$($sequence:ident: $($kind:ident $op:ident),+;)*]
         ) => {
             loop {
-                let slot = slots.at(index);
+                let window = slots.window(index);
+                let slot = &window[0];
                 match slot.operation {
                     Operation::Slow => leave!(index),
-                    $(Operation::$register => execute!(register $register, slot, index),)*
-                    $(Operation::$immediate => execute!(immediate $immediate, slot, index),)*
-                    $(Operation::$load => execute!(load $load, slot, index),)*
-                    $(Operation::$store => execute!(store $store, slot, index),)*
-                    $(Operation::$branch => execute!(branch $branch, slot, index),)*
-                    $(Operation::$special => execute!(special $special, slot, index),)*
-                    $(Operation::$pair => {
-                        execute!($first_kind $first, slot, index);
+                    $(Operation::$register => {
+                        execute!(register $register, slot, index);
                         index += 1;
-                        let slot = slots.at(index);
-                        execute!($second_kind $second, slot, index);
+                    })*
+                    $(Operation::$immediate => {
+                        execute!(immediate $immediate, slot, index);
+                        index += 1;
+                    })*
+                    $(Operation::$load => {
+                        execute!(load $load, slot, index);
+                        index += 1;
+                    })*
+                    $(Operation::$store => {
+                        execute!(store $store, slot, index);
+                        index += 1;
+                    })*
+                    $(Operation::$branch => {
+                        execute!(branch $branch, slot, index);
+                        index += 1;
+                    })*
+                    $(Operation::$special => {
+                        execute!(special $special, slot, index);
+                        #[allow(unreachable_code)]
+                        {
+                            index += 1;
+                        }
+                    })*
+                    $(Operation::$sequence => {
+                        let mut at = 0;
+                        $(
+                            let slot = &window[at];
+                            execute!($kind $op, slot, index + at as u32);
+                            #[allow(unreachable_code)]
+                            {
+                                at += 1;
+                            }
+                        )+
+                        #[allow(unreachable_code)]
+                        {
+                            index += at as u32;
+                        }
                     })*
                 }
-                index += 1;
             }
         };
     }

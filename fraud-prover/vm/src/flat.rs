@@ -5,6 +5,7 @@
 
 use crate::{
     code::Slot,
+    operation::LONGEST,
     reference::{MEMORY, Memory},
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -187,28 +188,30 @@ impl Window<'_> {
 /// Pre-decoded instructions, indexed without a branch.
 #[derive(Clone)]
 pub(crate) struct Slots {
-    /// A power of two of them.
+    /// A power of two of them, and then one less than a window has.
     slots: Vec<Slot>,
+    /// The power of two, less one.
+    mask: usize,
 }
 
 impl Slots {
-    /// `slots`, filled up with `padding` to a power of two, by at least one.
+    /// `slots`, filled up with `padding`, by at least one.
     pub(crate) fn new(mut slots: Vec<Slot>, padding: Slot) -> Self {
-        slots.resize((slots.len() + 1).next_power_of_two(), padding);
-        Self { slots }
+        let length = (slots.len() + 1).next_power_of_two();
+        slots.resize(length + LONGEST - 1, padding);
+        Self { slots, mask: length - 1 }
     }
 
-    /// A copy of a slot; indices wrap.
+    /// A slot, and those behind it; indices wrap.
     #[inline(always)]
-    pub(crate) fn at(&self, index: u32) -> Slot {
-        let index = index as usize & (self.slots.len() - 1);
-        // SAFETY: the length is a power of two (`new`, and nothing changes it), so the mask is below it.
-        unsafe { *self.slots.get_unchecked(index) }
+    pub(crate) fn window(&self, index: u32) -> &[Slot; LONGEST] {
+        let index = index as usize & self.mask;
+        // SAFETY: there are `mask + LONGEST` slots (`new`, and nothing changes that), and the index is at most `mask`.
+        unsafe { &*self.slots.as_ptr().add(index).cast() }
     }
 
-    /// Changes a slot.
+    /// Changes a slot; indices wrap.
     pub(crate) fn set(&mut self, index: u32, slot: Slot) {
-        let mask = self.slots.len() - 1;
-        self.slots[index as usize & mask] = slot;
+        self.slots[index as usize & self.mask] = slot;
     }
 }

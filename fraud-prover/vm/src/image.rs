@@ -35,10 +35,16 @@ impl Image {
     pub fn new(segments: &[Segment<'_>], entry: u32) -> Result<Self, ElfError> {
         let mut pages: BTreeMap<u32, Box<[u8; PAGE_BYTES]>> = BTreeMap::new();
         for segment in segments {
-            for (i, byte) in segment.bytes.iter().enumerate().filter(|(_, byte)| **byte != 0) {
-                let at = segment.address as usize + i;
-                let page = pages.entry((at / PAGE_BYTES) as u32).or_insert_with(|| Box::new([0; PAGE_BYTES]));
-                page[at % PAGE_BYTES] = *byte;
+            let mut address = segment.address as usize;
+            let mut bytes = segment.bytes;
+            while !bytes.is_empty() {
+                let at = address % PAGE_BYTES;
+                let (part, rest) = bytes.split_at(bytes.len().min(PAGE_BYTES - at));
+                let page =
+                    pages.entry((address / PAGE_BYTES) as u32).or_insert_with(|| Box::new([0; PAGE_BYTES]));
+                page[at..at + part.len()].copy_from_slice(part);
+                address += part.len();
+                bytes = rest;
             }
         }
         let executable = || segments.iter().filter(|segment| segment.executable);

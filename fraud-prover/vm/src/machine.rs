@@ -3,11 +3,12 @@
 use crate::{
     accel,
     code::Code,
-    fast::{self, Registers},
+    fast::{self, Left, Registers},
     flat::{Flat, PAGE_BYTES},
     host::{Host, HostError},
     image::Image,
-    reference::{self, Access, PreimageCache},
+    isa::Instruction,
+    reference::{self, Access, Memory, PreimageCache},
     state::{Cpu, State},
     tree::Tree,
     witness::{Provable, StepWitness, prove},
@@ -163,6 +164,12 @@ impl<H: Host> Machine<H> {
         &self.cpu
     }
 
+    /// The instruction that the next step executes; `None` if that step exits the machine for lack of one.
+    pub fn next_instruction(&self) -> Option<Instruction> {
+        let pc = u32::try_from(self.cpu.pc).ok().filter(|pc| pc.is_multiple_of(4))?;
+        Instruction::decode(u32::from_le_bytes(self.memory.load(pc)))
+    }
+
     /// The machine as it is now, to go on from later.
     pub fn snapshot(&mut self) -> Snapshot {
         self.sync();
@@ -207,35 +214,37 @@ impl<H: Host> Machine<H> {
 
     fn advance(&mut self, to: u64) -> Result<(), RunError> {
         let mut registers: Registers = [0; 256];
-        while !self.cpu.exited && self.cpu.step < to {
+        registers[..32].copy_from_slice(&self.cpu.x);
+        let mut result = Ok(());
+        while result.is_ok() && !self.cpu.exited && self.cpu.step < to {
             if let Some(index) = self.code.index(self.cpu.pc)
-                && to - self.cpu.step > self.code.longest_run().into()
+                && let limit = self.code.limit(index, to - self.cpu.step)
+                && limit > 0
             {
-                registers[..32].copy_from_slice(&self.cpu.x);
                 let memory = self.memory.window();
-                let (index, steps) = fast::run(&self.code, &mut registers, memory, index, to - self.cpu.step);
-                self.cpu.x.copy_from_slice(&registers[..32]);
+                let (index, steps, left) = fast::run(&self.code, &mut registers, memory, index, limit);
                 self.cpu.step += steps;
-                self.cpu.pc = u64::from(self.code.start()) + 4 * u64::from(index);
+                self.cpu.pc = self.code.range().start + 4 * u64::from(index);
+                if left == Left::Limit || self.cpu.step == to {
+                    continue;
+                }
             }
-            self.step_plainly(to)?;
+            self.cpu.x.copy_from_slice(&registers[..32]);
+            result = self.step_plainly();
+            registers[..32].copy_from_slice(&self.cpu.x);
         }
-        Ok(())
+        self.cpu.x.copy_from_slice(&registers[..32]);
+        result
     }
 
-    /// Makes a step, and more as long as the fast interpreter would refuse them for being too close to the end.
-    pub(crate) fn step_plainly(&mut self, to: u64) -> Result<(), RunError> {
-        while !self.cpu.exited && self.cpu.step < to {
-            let step = self.cpu.step;
-            let access = reference::step(&mut self.cpu, &mut self.memory, &mut self.host, &mut self.cache)?;
-            self.note(step, &access);
-            if self.memory.has_code_stores() {
-                let stores = self.memory.take_code_stores();
-                Code::refresh(&mut self.code, &self.memory, &stores);
-            }
-            if to - self.cpu.step > self.code.longest_run().into() && self.code.index(self.cpu.pc).is_some() {
-                break;
-            }
+    /// Makes one step with the reference interpreter.
+    pub(crate) fn step_plainly(&mut self) -> Result<(), RunError> {
+        let step = self.cpu.step;
+        let access = reference::step(&mut self.cpu, &mut self.memory, &mut self.host, &mut self.cache)?;
+        self.note(step, &access);
+        if self.memory.has_code_stores() {
+            let stores = self.memory.take_code_stores();
+            Code::refresh(&mut self.code, &self.memory, &stores);
         }
         Ok(())
     }
