@@ -42,6 +42,7 @@ abstract contract MachineTest is Base {
         }
         machine_.ram.setLeaf(0, keccak256("first leaf"));
         machine_.ram.setLeaf(PC, keccak256("code leaf"));
+        machine_.ram.setLeaf(PC + 32, keccak256("its sibling"));
         machine_.ram.setLeaf(0xffff_ffe0, keccak256("last leaf"));
         machine_.ram.writeNumber(PC, 4, _word);
     }

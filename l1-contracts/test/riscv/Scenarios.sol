@@ -58,6 +58,7 @@ abstract contract Scenarios is MachineTest {
     function load() internal pure returns (Scenario memory scenario_) {
         Machine memory pre = machine(Assembler.load(3, 1, 2, 8));
         pre.x[2] = POINTER;
+        addSiblings(pre);
         pre.ram.writeNumber(POINTER + 8, 8, 0x1122334455667788);
         Machine memory post = next(pre);
         post.x[1] = 0x1122334455667788;
@@ -67,6 +68,7 @@ abstract contract Scenarios is MachineTest {
     function store() internal pure returns (Scenario memory scenario_) {
         Machine memory pre = machine(Assembler.store(3, 1, 2, 8));
         pre.x[2] = POINTER;
+        addSiblings(pre);
         pre.ram.setLeaf(POINTER, keccak256("overwritten"));
         Machine memory post = next(pre);
         post.ram.writeNumber(POINTER + 8, 8, pre.x[1]);
@@ -75,12 +77,14 @@ abstract contract Scenarios is MachineTest {
 
     function halt() internal pure returns (Scenario memory scenario_) {
         Machine memory pre = caller(0, 7, POINTER, 0);
+        addSiblings(pre);
         pre.ram.setLeaf(POINTER, keccak256("output"));
         scenario_ = scenario("halt", pre, code(pre, POINTER), exit(pre, 7, keccak256("output")));
     }
 
     function preimage(uint256 _length) internal pure returns (Scenario memory scenario_) {
         Machine memory pre = caller(1, POINTER, DESTINATION, 40);
+        addSiblings(pre);
         bytes memory data = noise(_length, 2);
         pre.ram.setLeaf(POINTER, keccak256(data));
         pre.ram.setLeaf(DESTINATION, keccak256("overwritten"));
@@ -93,6 +97,7 @@ abstract contract Scenarios is MachineTest {
 
     function blob() internal pure returns (Scenario memory scenario_) {
         Machine memory pre = caller(2, POINTER, DESTINATION, 1);
+        addSiblings(pre);
         pre.ram.setLeaf(POINTER, bytes32(uint256(sha256(TAU)) & (type(uint256).max >> 8) | 1 << 248));
         pre.ram.setLeaf(DESTINATION, keccak256("overwritten"));
         Machine memory post = next(pre);
@@ -153,6 +158,12 @@ abstract contract Scenarios is MachineTest {
         machine_ = machine(Assembler.ECALL);
         machine_.x[A7] = _number;
         (machine_.x[A0], machine_.x[A1], machine_.x[A2]) = (_a0, _a1, _a2);
+    }
+
+    /// @notice Puts something beside the leaves that are used, as there is in real memory: zeroes are cheaper.
+    function addSiblings(Machine memory _machine) internal pure {
+        _machine.ram.setLeaf(POINTER ^ 32, keccak256("sibling of the pointer's leaf"));
+        _machine.ram.setLeaf(DESTINATION ^ 32, keccak256("sibling of the destination"));
     }
 
     /// @notice Fills the page at `PAGE`.
