@@ -43,6 +43,8 @@ mod code;
 mod elf;
 mod fast;
 mod flat;
+#[cfg(any(test, feature = "generate"))]
+pub mod generate;
 mod host;
 mod image;
 mod isa;
