@@ -69,15 +69,11 @@ impl Anvil {
             None => ports::free()?,
         };
         let mut command = Command::new(tools::anvil()?);
-        command.args([
-            "--host",
-            "127.0.0.1",
-            "--no-mining",
-            "--gas-limit",
-            "60000000",
-            "--port",
-            &port.to_string(),
-        ]);
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+        // The fork that the fraud-proof machine needs, with the cap on a transaction's gas that it brings (EIP-7825),
+        // which Anvil otherwise leaves out.
+        command.args(["--hardfork", "osaka", "--enable-tx-gas-limit"]);
+        command.args(["--no-mining", "--gas-limit", "60000000"]);
         command.args(["--chain-id", &options.chain_id.to_string()]);
         command.args(["--slots-in-an-epoch", &options.slots_in_an_epoch.to_string()]);
         let process = Process::spawn("anvil", &mut command, &options.log)?;
