@@ -7,7 +7,8 @@ SHELL := /bin/sh
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CONTRACTS := l1-contracts
-FORGE := node_modules/.bin/forge
+# Not npm's wrapper, which ends with success whatever Forge says.
+FORGE := ./forge
 # The platform of the fraud-proof machine.
 GUEST := riscv64imac-unknown-none-elf
 # Options for `testnet devnet`, as in `make devnet DEVNET="--l2-port 8547"`.
