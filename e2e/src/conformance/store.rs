@@ -26,7 +26,7 @@ impl Store {
         let folder = tempfile::tempdir()?;
         let identity =
             Identity { l1_chain_id: 1, l2_chain_id: 1, genesis_hash: B256::ZERO, config_hash: B256::ZERO };
-        let options = Options { max_size: 4 << 30, verify_nodes: true, ..Options::default() };
+        let options = Options { max_size: 4 << 30, ..Options::default() };
         Ok(Self { database: Database::open(folder.path(), &identity, &options)?, _folder: folder })
     }
 

@@ -7,9 +7,10 @@ use stf::StorageChanges;
 
 use crate::{
     BlockRecord, Error, Result, Table, Writer, codec,
+    history::{entries, run_of},
     table::Key,
     tx::Raw,
-    version::{replaced, split, written},
+    version::split,
 };
 
 impl Writer {
@@ -76,6 +77,7 @@ impl Writer {
             }
             versions.put(address.as_slice(), &value)?;
         }
+        versions.finish()?;
 
         let mut versions = self.versions(Table::Storage, number)?;
         for storage in &changes.storage {
@@ -87,12 +89,14 @@ impl Writer {
                 versions.put(Key::slot(&storage.address, slot).as_slice(), &value)?;
             }
         }
+        versions.finish()?;
 
         for table in [Table::AccountNodes, Table::StorageNodes] {
             let mut versions = self.versions(table, number)?;
-            for (key, rlp) in block.nodes.sorted(table) {
-                versions.put(key, rlp)?;
+            for (key, node) in block.nodes.sorted(table) {
+                versions.put(key, node)?;
             }
+            versions.finish()?;
         }
 
         let mut codes: Vec<_> = changes.codes.iter().collect();
@@ -101,7 +105,7 @@ impl Writer {
         for (hash, code) in codes {
             versions.put_once(hash.as_slice(), code)?;
         }
-        Ok(())
+        versions.finish()
     }
 
     /// The slots that a wiped account sets, and zero for all others that it has.
@@ -126,14 +130,17 @@ impl Writer {
     fn remove_state(&mut self, number: u64) -> Result<()> {
         loop {
             let last = self.cursor(Table::History)?.last::<Vec<u8>, Vec<u8>>()?;
-            let Some((at, record)) = last.filter(|(at, _)| at.starts_with(&number.to_be_bytes())) else {
+            let Some((at, run)) = last.filter(|(at, _)| at.starts_with(&number.to_be_bytes())) else {
                 return Ok(());
             };
             let corrupt = || Error::corrupt(Table::History, &at);
-            let (table, key) = written(&at).ok_or_else(corrupt)?;
-            match replaced(&record).ok_or_else(corrupt)? {
-                (_, []) => self.delete(table, key)?,
-                (_, before) => self.put(table, key, before)?,
+            let (_, table) = run_of(&at).ok_or_else(corrupt)?;
+            for entry in entries(&run) {
+                let entry = entry.ok_or_else(corrupt)?;
+                match entry.before {
+                    None => self.delete(table, &entry.key)?,
+                    Some(before) => self.put(table, &entry.key, before)?,
+                }
             }
             self.delete(Table::History, &at)?;
         }

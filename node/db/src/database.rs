@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Version of the layouts. A database of another version is refused: the node can rebuild it from L1.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// The file that the engine keeps in the folder.
 const DATA_FILE: &str = "mdbx.dat";
@@ -110,13 +110,11 @@ pub struct Options {
     pub max_size: usize,
     /// What a commit waits for.
     pub durability: Durability,
-    /// Hash every trie node that is read, and treat one that differs from what its parent says as missing.
-    pub verify_nodes: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_size: 1 << 40, durability: Durability::default(), verify_nodes: false }
+        Self { max_size: 1 << 40, durability: Durability::default() }
     }
 }
 
@@ -137,7 +135,6 @@ impl Index<Table> for Handles {
 pub struct Database {
     env: Environment,
     handles: Handles,
-    verify: bool,
     path: Arc<Path>,
 }
 
@@ -150,20 +147,20 @@ impl Database {
         let env = open_environment(path, options)?;
         let handles = open_tables(&env, path, identity)?;
         tracing::info!(target: "db", path = %path.display(), max_size = options.max_size, "database opened");
-        Ok(Self { env, handles, verify: options.verify_nodes, path: path.into() })
+        Ok(Self { env, handles, path: path.into() })
     }
 
     /// Begins a read-only transaction.
     pub fn read(&self) -> Result<Reader> {
         let inner = self.env.begin_ro_unsync()?;
-        Ok(Reader { inner, handles: self.handles, verify: self.verify })
+        Ok(Reader { inner, handles: self.handles })
     }
 
     /// Begins the read-write transaction; waits while another thread has it. A thread that has it already gets
     /// an error.
     pub fn write(&self) -> Result<Writer> {
         let inner = self.env.begin_rw_unsync()?;
-        Ok(Writer { inner, handles: self.handles, verify: self.verify })
+        Ok(Writer { inner, handles: self.handles })
     }
 
     /// Flushes all commits to disk. Call it every second or so: with [`Durability::Process`], a power cut loses

@@ -33,12 +33,19 @@
 //! Accounts, slots and trie nodes are stored by place, and each table of them holds the newest version of every key
 //! only. So the tables stay dense, reading the newest state is one look-up, and a block dirties few pages. When a
 //! block replaces a version, the old one moves to `History`, under the block that replaced it: each block appends its
-//! own run of records there. That one table serves
+//! own runs there, some dozens of replaced records in each. That one table serves
 //!
 //! - old state: a version names the blocks of the write that made it and of a few earlier ones, chosen so that the
 //!   version at any height is found in about log2 of the key's versions steps,
-//! - reorgs: the last block's run, put back, undoes the block,
+//! - reorgs: the last block's runs, put back, undo the block,
 //! - pruning: the first runs are dropped, nothing else is touched.
+//!
+//! # Trie nodes
+//!
+//! Only nodes that have inner children are stored. Leaves, and branches of which all children are leaves, are most of
+//! a trie and most of what a block changes; they are made from the accounts or slots below them when somebody asks,
+//! which are sixteen at most (`trie::subtree`). A stored node counts only if it has the hash that was asked for, so a
+//! node that ceases to be an inner one needs no notice, and a damaged one is made again.
 //!
 //! A trie node is read only where its parent, at the same height, names it. So a node that is no longer part of the
 //! trie needs no deletion mark: nobody asks for it. It stays where it is until another node takes its place.
@@ -55,10 +62,10 @@
 //! | Meta | name | `schema` u32 · `identity` l1 chain id ‖ l2 chain id ‖ genesis hash ‖ config hash · `safe`, `finalized`, `oldest-state` number · `l1-cursor` number ‖ hash |
 //! | Accounts | address hash | version ‖ flags(1: nonce length, 0x10 has code, 0x20 has storage) ‖ nonce ‖ \[code hash\] ‖ \[storage root\] ‖ balance, numbers without leading zeros; nothing after the version: deleted |
 //! | Storage | address hash ‖ slot hash | version ‖ value without leading zeros |
-//! | AccountNodes | path, a byte per nibble ‖ 0x10 | version ‖ RLP |
-//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 | version ‖ RLP |
+//! | AccountNodes | path, a byte per nibble ‖ 0x10 | version ‖ inner children u16 ‖ RLP |
+//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 | version ‖ inner children u16 ‖ RLP |
 //! | Codes | code hash | code |
-//! | History | number ‖ table(1: 1 to 5 for those above) ‖ key | was it a deletion(1) ‖ the record replaced; nothing if there was none |
+//! | History | number ‖ table(1: 1 to 5 for those above) ‖ first key | each: bytes that the key shares with the one before(1) ‖ how many follow(1) ‖ these ‖ flags(1: 1 there was no record, 2 the block deleted it) ‖ length (varint) ‖ the record replaced |
 //! | Headers | number | hash ‖ header RLP |
 //! | HeaderNumbers | hash | number |
 //! | Bodies | number | count ‖ each: sender(20) ‖ len ‖ EIP-2718 transaction |
@@ -90,6 +97,7 @@ mod chain;
 mod codec;
 mod database;
 mod error;
+mod history;
 mod inbox;
 mod meta;
 mod nodes;

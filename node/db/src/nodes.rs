@@ -3,10 +3,19 @@ use trie::{Nibbles, NodeSink};
 
 use crate::{Table, table::Key};
 
+/// Length of a node's inner children in its record.
+const INNER: usize = 2;
+
+/// Splits a node's record into inner children and RLP.
+pub(crate) fn split_node(record: &[u8]) -> Option<(u16, &[u8])> {
+    let (inner, rlp) = record.split_first_chunk::<INNER>()?;
+    Some((u16::from_be_bytes(*inner), rlp))
+}
+
 /// Collects the nodes that a trie commits, in one allocation, for [`BlockRecord`](crate::BlockRecord).
 #[derive(Clone, Debug, Default)]
 pub struct NodeBuffer {
-    /// Key and RLP of each node.
+    /// Key, inner children and RLP of each node.
     arena: Vec<u8>,
     account: Vec<Entry>,
     storage: Vec<Entry>,
@@ -19,7 +28,7 @@ struct Entry {
     prefix: u64,
     start: usize,
     key_len: u32,
-    rlp_len: u32,
+    node_len: u32,
 }
 
 impl NodeBuffer {
@@ -45,12 +54,17 @@ impl NodeBuffer {
         self.len() == 0
     }
 
-    /// Adds the node at `path` of the account trie or of `owner`'s storage trie.
-    pub fn push(&mut self, owner: Option<&B256>, path: &Nibbles, rlp: &[u8]) {
+    /// Adds the node at `path` of the account trie or of `owner`'s storage trie, with its inner children. A node
+    /// without any is left out: [`StateAt`](crate::StateAt) makes it from the accounts or slots below it.
+    pub fn push(&mut self, owner: Option<&B256>, path: &Nibbles, rlp: &[u8], inner: u16) {
+        if inner == 0 {
+            return;
+        }
         let key = Key::node(owner, path);
         let key = key.as_slice();
         let start = self.arena.len();
         self.arena.extend_from_slice(key);
+        self.arena.extend_from_slice(&inner.to_be_bytes());
         self.arena.extend_from_slice(rlp);
         let mut prefix = [0; 8];
         let len = key.len().min(8);
@@ -59,19 +73,19 @@ impl NodeBuffer {
             prefix: u64::from_be_bytes(prefix),
             start,
             key_len: key.len() as u32,
-            rlp_len: rlp.len() as u32,
+            node_len: (INNER + rlp.len()) as u32,
         };
         if owner.is_some() { self.storage.push(entry) } else { self.account.push(entry) }
     }
 
-    /// Keys without versions, and RLP, in the order of keys.
+    /// Keys, and records without versions, in the order of keys.
     pub(crate) fn sorted(&self, table: Table) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut entries =
             if table == Table::StorageNodes { self.storage.clone() } else { self.account.clone() };
         entries.sort_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| self.key(a).cmp(self.key(b))));
         entries.into_iter().map(|entry| {
-            let rlp = entry.start + entry.key_len as usize;
-            (self.key(&entry), &self.arena[rlp..rlp + entry.rlp_len as usize])
+            let node = entry.start + entry.key_len as usize;
+            (self.key(&entry), &self.arena[node..node + entry.node_len as usize])
         })
     }
 
@@ -82,6 +96,10 @@ impl NodeBuffer {
 
 impl NodeSink for NodeBuffer {
     fn put(&mut self, owner: Option<&B256>, path: &Nibbles, _: &B256, rlp: &[u8]) {
-        self.push(owner, path, rlp);
+        self.push(owner, path, rlp, u16::MAX);
+    }
+
+    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, _: &B256, rlp: &[u8], inner: u16) {
+        self.push(owner, path, rlp, inner);
     }
 }

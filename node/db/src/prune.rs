@@ -2,13 +2,13 @@
 
 use crate::{
     Error, Result, Table, Writer,
-    codec::Fields,
-    version::{replaced, split, written},
+    history::{entries, run_of},
+    version::split,
 };
 
 impl Writer {
     /// Drops the state before block `below`, and all that only such state needs. The oldest state moves to `below` at
-    /// once; records go `budget` at a time, so that it can be done in small transactions between others. Returns
+    /// once; records go some `budget` at a time, so that it can be done in small transactions between others. Returns
     /// whether none is left to drop. Blocks, receipts and lookups stay.
     pub fn prune(&mut self, below: u64, budget: usize) -> Result<bool> {
         if self.head()?.is_none_or(|(newest, _)| below > newest) {
@@ -16,20 +16,23 @@ impl Writer {
         }
         let below = below.max(self.oldest_state()?);
         self.set_oldest_state(below)?;
-        for _ in 0..budget {
+        let mut left = budget;
+        while left > 0 {
             let first = self.cursor(Table::History)?.first::<Vec<u8>, Vec<u8>>()?;
-            let Some((at, record)) = first else {
+            let Some((at, run)) = first else {
                 return Ok(true);
             };
             let corrupt = || Error::corrupt(Table::History, &at);
-            let block = Fields(&at).u64().ok_or_else(corrupt)?;
+            let (block, table) = run_of(&at).ok_or_else(corrupt)?;
             if block > below {
                 return Ok(true);
             }
-            let (deleted, _) = replaced(&record).ok_or_else(corrupt)?;
-            if deleted {
-                let (table, key) = written(&at).ok_or_else(corrupt)?;
-                self.drop_deleted(table, key, block)?;
+            for entry in entries(&run) {
+                let entry = entry.ok_or_else(corrupt)?;
+                if entry.deleted {
+                    self.drop_deleted(table, &entry.key, block)?;
+                }
+                left = left.saturating_sub(1);
             }
             self.delete(Table::History, &at)?;
         }

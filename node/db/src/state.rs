@@ -3,7 +3,9 @@ use trie::{Account, Nibbles, NodeError, NodeSource};
 
 use crate::{
     Error, Kind, Result, Table, Tx, codec,
+    nodes::split_node,
     table::{Key, node_table},
+    tx::Raw,
 };
 
 /// The state after a block. It costs nothing to make: a reference and a number.
@@ -80,6 +82,48 @@ impl<'a, K: Kind> StateAt<'a, K> {
     }
 }
 
+impl<K: Kind> StateAt<'_, K> {
+    /// A node that is stored, if the one that was stored at its path last is the one with this hash.
+    fn stored_node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Option<(Bytes, u16)>> {
+        let key = Key::node(owner, path);
+        let decode = |record: &[u8]| {
+            split_node(record)
+                .map(|(inner, rlp)| (keccak256(rlp) == *hash).then(|| (Bytes::copy_from_slice(rlp), inner)))
+        };
+        Ok(self.tx.version(node_table(owner), &key, self.height, decode)?.flatten())
+    }
+
+    /// A node made from the accounts or slots below it.
+    ///
+    /// Nodes that are not stored have at most sixteen of them at their height. What else is read was deleted, and not
+    /// pruned yet, or came later, beside them.
+    fn made_node(&self, owner: Option<&B256>, path: &Nibbles) -> Result<Option<trie::Subtree>> {
+        let table = if owner.is_some() { Table::Storage } else { Table::Accounts };
+        let prefix = owner.map_or(&[][..], |owner| owner.as_slice());
+        let first = Key::new(&[prefix, &path.pack()]);
+        let mut cursor = self.tx.cursor(table)?;
+        let mut leaves = Vec::new();
+        let mut next = cursor.set_range::<Raw<'_>, Raw<'_>>(first.as_slice())?;
+        while let Some((at, newest)) = next {
+            let Some(hashed) = at.strip_prefix(prefix) else { break };
+            let hashed = codec::only_b256(hashed).ok_or_else(|| Error::corrupt(table, &at))?;
+            if !Nibbles::unpack(hashed).starts_with(path) {
+                break;
+            }
+            let decode = |value: &[u8]| match table {
+                Table::Storage => codec::uint(value).map(trie::encode_storage),
+                _ => codec::account(value).map(|account| account.map(|account| account.encode())),
+            };
+            if let Some(value) = self.tx.version_from(table, &at, newest, self.height, decode)?.flatten() {
+                leaves.push((hashed, value));
+            }
+            next = cursor.next()?;
+        }
+        // Keys differ and values are not empty, so this cannot fail.
+        trie::subtree(path.len(), leaves).map_err(|_| Error::corrupt(table, first.as_slice()))
+    }
+}
+
 impl<K: Kind> NodeSource for StateAt<'_, K> {
     fn node(
         &self,
@@ -87,16 +131,22 @@ impl<K: Kind> NodeSource for StateAt<'_, K> {
         path: &Nibbles,
         hash: &B256,
     ) -> std::result::Result<Bytes, NodeError> {
-        let key = Key::node(owner, path);
-        let rlp = self
-            .tx
-            .version(node_table(owner), &key, self.height, |rlp| Some(Bytes::copy_from_slice(rlp)))
-            .map_err(|error| NodeError::Other(error.to_string()))?;
-        let verify = self.tx.verify || cfg!(debug_assertions);
-        rlp.filter(|rlp| !verify || keccak256(rlp) == *hash).ok_or_else(|| NodeError::Missing {
-            owner: owner.copied(),
-            path: *path,
-            hash: *hash,
-        })
+        self.shaped_node(owner, path, hash).map(|(rlp, _)| rlp)
+    }
+
+    fn shaped_node(
+        &self,
+        owner: Option<&B256>,
+        path: &Nibbles,
+        hash: &B256,
+    ) -> std::result::Result<(Bytes, u16), NodeError> {
+        let other = |error: Error| NodeError::Other(error.to_string());
+        if let Some(node) = self.stored_node(owner, path, hash).map_err(other)? {
+            return Ok(node);
+        }
+        match self.made_node(owner, path).map_err(other)? {
+            Some(made) if made.hash == *hash => Ok((made.rlp, made.inner)),
+            _ => Err(NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash }),
+        }
     }
 }

@@ -16,7 +16,6 @@ impl Kind for Rw {}
 pub struct Tx<K: Kind> {
     pub(crate) inner: signet_libmdbx::tx::Tx<K>,
     pub(crate) handles: Handles,
-    pub(crate) verify: bool,
 }
 
 /// The kind of a [`Reader`].

@@ -1,8 +1,7 @@
 //! Versioned records: the newest version of each key, and the way back to the older ones.
 //!
 //! A table of state holds the newest version of each key only, so it stays dense and a block writes few pages. When a
-//! block replaces a version, the old one moves to `History` under the block that replaced it: every block appends its
-//! own run of records there, in order. A version names the block that wrote it and the blocks of some earlier writes
+//! block replaces a version, the old one moves to `History` under the block that replaced it. A version names the block that wrote it and the blocks of some earlier writes
 //! of its key: version `i` (counting from zero) those that come from clearing the lowest set bits of `i` one after the
 //! other. From there, finding the version at a height takes at most about log2(versions) steps, each halving the rest.
 
@@ -11,7 +10,9 @@ use signet_libmdbx::{Cursor, Rw, WriteFlags};
 use crate::{
     Error, Kind, Result, Table, Tx, Writer,
     codec::{Fields, put_varint},
+    history::HistoryWriter,
     table::Key,
+    tx::Raw,
 };
 
 /// The header of a versioned record: index ‖ block ‖ for each earlier write: how many blocks before the last.
@@ -72,32 +73,6 @@ pub(crate) fn split(record: &[u8]) -> Option<(Version, &[u8])> {
     Some((Version::decode(&mut fields)?, fields.rest()))
 }
 
-/// A key of `History`: the block that wrote, the table, the key.
-pub(crate) fn history_key(block: u64, table: Table, key: &[u8]) -> Key {
-    Key::new(&[&block.to_be_bytes(), &[table as u8], key])
-}
-
-/// The table and key of a key of `History`.
-pub(crate) fn written(at: &[u8]) -> Option<(Table, &[u8])> {
-    let mut fields = Fields(at);
-    fields.u64()?;
-    Some((Table::from_number(fields.u8()?)?, fields.rest()))
-}
-
-/// First byte of a record of `History`: what the write did.
-const SET: u8 = 0;
-/// The write deleted.
-const DELETED: u8 = 1;
-
-/// A record of `History`: whether the write deleted, and the record that it replaced; empty if there was none.
-pub(crate) fn replaced(record: &[u8]) -> Option<(bool, &[u8])> {
-    match record.split_first()? {
-        (&SET, before) => Some((false, before)),
-        (&DELETED, before) => Some((true, before)),
-        _ => None,
-    }
-}
-
 impl<K: Kind> Tx<K> {
     /// The value at a height: that of the newest version at or below it.
     pub(crate) fn version<T>(
@@ -107,24 +82,32 @@ impl<K: Kind> Tx<K> {
         height: u64,
         decode: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Option<T>> {
-        let key = key.as_slice();
+        match self.get_raw(table, key.as_slice())? {
+            Some(newest) => self.version_from(table, key.as_slice(), newest, height, decode),
+            None => Ok(None),
+        }
+    }
+
+    /// The value at a height of a key whose newest record is at hand.
+    pub(crate) fn version_from<T>(
+        &self,
+        table: Table,
+        key: &[u8],
+        newest: Raw<'_>,
+        height: u64,
+        decode: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>> {
         let corrupt = || Error::corrupt(table, key);
-        let Some(mut record) = self.get_raw(table, key)? else {
-            return Ok(None);
-        };
+        let mut record = newest;
         loop {
             let (version, value) = split(&record).ok_or_else(corrupt)?;
             let Some(above) = version.above(height) else {
                 return decode(value).map(Some).ok_or_else(corrupt);
             };
-            let at = history_key(above, table, key);
-            let missing = || Error::corrupt(Table::History, at.as_slice());
-            let step = self.get_raw(Table::History, at.as_slice())?.ok_or_else(missing)?;
-            let (_, before) = replaced(&step).ok_or_else(missing)?;
-            if before.is_empty() {
-                return Ok(None);
+            match self.replaced(above, table, key)? {
+                Some(before) => record = before.into(),
+                None => return Ok(None),
             }
-            record = before.to_vec().into();
         }
     }
 }
@@ -136,19 +119,18 @@ pub(crate) struct Versions<'a> {
     /// Where the newest versions are.
     cursor: Cursor<'a, Rw>,
     /// Where the replaced ones go; nowhere for genesis, which replaces none and never goes.
-    history: Option<Cursor<'a, Rw>>,
+    history: Option<HistoryWriter<'a>>,
     record: Vec<u8>,
     before: Vec<u8>,
 }
 
 impl Writer {
     pub(crate) fn versions(&self, table: Table, block: u64) -> Result<Versions<'_>> {
-        let history = if block == 0 { None } else { Some(self.cursor(Table::History)?) };
         Ok(Versions {
             table,
             block,
             cursor: self.cursor(table)?,
-            history,
+            history: if block == 0 { None } else { Some(self.history(table, block)?) },
             record: Vec::new(),
             before: Vec::new(),
         })
@@ -159,20 +141,25 @@ impl Versions<'_> {
     /// Puts a version; an empty value deletes.
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         self.before.clear();
-        self.before.push(if value.is_empty() { DELETED } else { SET });
         let mut version = None;
+        let mut flags = WriteFlags::UPSERT;
         if self.history.is_some()
-            && let Some(before) = self.cursor.set::<crate::tx::Raw<'_>>(key)?
+            && let Some(before) = self.cursor.set::<Raw<'_>>(key)?
         {
             let (found, _) = split(&before).ok_or_else(|| Error::corrupt(self.table, key))?;
             version = Some(found);
             self.before.extend_from_slice(&before);
+            // The cursor is there already.
+            flags = WriteFlags::CURRENT;
         }
         self.record.clear();
         Version::after(version, self.block).encode(&mut self.record);
         self.record.extend_from_slice(value);
-        self.cursor.put(key, &self.record, WriteFlags::UPSERT)?;
-        self.keep(key)
+        self.cursor.put(key, &self.record, flags)?;
+        match &mut self.history {
+            Some(history) => history.push(key, value.is_empty(), &self.before),
+            None => Ok(()),
+        }
     }
 
     /// Puts a record that never changes, unless it is there already.
@@ -181,17 +168,15 @@ impl Versions<'_> {
             return Ok(());
         }
         self.cursor.put(key, value, WriteFlags::UPSERT)?;
-        self.before.clear();
-        self.before.push(SET);
-        self.keep(key)
+        match &mut self.history {
+            Some(history) => history.push(key, false, &[]),
+            None => Ok(()),
+        }
     }
 
-    fn keep(&mut self, key: &[u8]) -> Result<()> {
-        if let Some(history) = &mut self.history {
-            let at = history_key(self.block, self.table, key);
-            history.put(at.as_slice(), &self.before, WriteFlags::APPEND)?;
-        }
-        Ok(())
+    /// Writes what is still in memory. Without this the block's history is not whole.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.history.as_mut().map_or(Ok(()), HistoryWriter::flush)
     }
 }
 

@@ -58,7 +58,11 @@ struct Lift<'a, S> {
     levels: Vec<usize>,
 }
 
-fn commit_nodes(root: Node, owner: Option<&B256>, sink: &mut impl NodeSink) -> (Option<Node>, B256) {
+pub(crate) fn commit_nodes(
+    root: Node,
+    owner: Option<&B256>,
+    sink: &mut impl NodeSink,
+) -> (Option<Node>, B256) {
     let mut lift = Lift { owner, sink, list: Vec::with_capacity(64), paths: Vec::new(), levels: Vec::new() };
     lift.list.push(Lifted { node: Some(root), parent: 0, slot: 0 });
     if !lift.sink.discards() {
@@ -140,7 +144,7 @@ impl<S: NodeSink> Lift<'_, S> {
             let reference = match if hashed(rlp) { next_hash.next() } else { None } {
                 Some(hash) => {
                     if let Some(path) = self.paths.get(start + i) {
-                        self.sink.put(self.owner, path, hash, rlp);
+                        self.sink.put_shaped(self.owner, path, hash, rlp, node.inner());
                     }
                     Ref::hash(hash)
                 }
@@ -153,6 +157,7 @@ impl<S: NodeSink> Lift<'_, S> {
                 Some(Node::Branch(branch)) => {
                     let slot = usize::from(lifted.slot);
                     branch.set_slot(slot, reference.as_slice());
+                    branch.set_inner(slot, !matches!(node, Node::Leaf(_)));
                     branch.kids[slot] = lifted.node.take();
                 }
                 Some(Node::Ext(ext)) => {

@@ -45,7 +45,8 @@ impl<S: NodeSource> Loader<'_, S> {
         Ok(removal != Removal::None)
     }
 
-    fn insert(&mut self, node: &mut Node, depth: usize, value: &[u8]) -> Result<bool, TrieError> {
+    /// Inserts into the subtree of a node at `depth`; returns whether it changed.
+    pub(crate) fn insert(&mut self, node: &mut Node, depth: usize, value: &[u8]) -> Result<bool, TrieError> {
         let rest = Run::of_key(self.key, depth);
         match node {
             Node::Leaf(leaf) => {
@@ -234,7 +235,7 @@ impl<S: NodeSource> Loader<'_, S> {
         }
     }
 
-    fn new_leaf(&mut self, path: Run<'_>, value: &[u8]) -> Node {
+    pub(crate) fn new_leaf(&mut self, path: Run<'_>, value: &[u8]) -> Node {
         *self.nodes += 1;
         Node::Leaf(Leaf::new(path, value))
     }

@@ -14,6 +14,9 @@
 //! - [`Trie::proof`] and [`verify_proof`] are the two ends of `eth_getProof`. [`ordered_root`] hashes lists:
 //!   transactions, receipts; [`keccak256_batch`] hashes many things fast. [`Account`] and the storage functions encode what the state tries map to.
 //!
+//! - [`subtree`] is a node made from the keys and values below it: a database that has those need not store the lowest
+//!   nodes, which are most of them.
+//!
 //! Nodes are stored without deletions. A node that a change makes obsolete needs no record: reads start from a root
 //! and go from a parent's hash to the child, so what no parent names is not read again.
 //!
@@ -81,6 +84,7 @@ mod proof;
 mod rlp;
 mod source;
 mod state;
+mod subtree;
 mod trie;
 mod witness;
 
@@ -91,6 +95,7 @@ pub use ordered::ordered_root;
 pub use proof::verify_proof;
 pub use source::{NodeSink, NodeSource};
 pub use state::{Account, ValueError, decode_storage, encode_storage};
+pub use subtree::{Subtree, subtree};
 pub use trie::Trie;
 pub use witness::{Recorder, Witness};
 

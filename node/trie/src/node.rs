@@ -76,6 +76,16 @@ impl Node {
         Ok(Self::Ext(Box::new(Ext { rlp: bytes.to_vec(), hp_at, hp_end, odd, stale: false, kid: None })))
     }
 
+    /// Which children are not leaves; see [`NodeSink::put_shaped`](crate::NodeSink::put_shaped).
+    pub(crate) fn inner(&self) -> u16 {
+        match self {
+            Self::Leaf(_) => 0,
+            // Below an extension there is always a branch.
+            Self::Ext(_) => 1,
+            Self::Branch(branch) => branch.inner & branch.present,
+        }
+    }
+
     /// The node's encoding; it is current when no child is stale.
     pub(crate) fn rlp(&self) -> &[u8] {
         match self {
@@ -243,6 +253,8 @@ pub(crate) struct Branch {
     pub(crate) stale: u16,
     /// Children that exist.
     pub(crate) present: u16,
+    /// Children that are not leaves, or of which that is not known; among those that are present and not stale.
+    pub(crate) inner: u16,
     pub(crate) kids: [Option<Node>; 16],
 }
 
@@ -250,8 +262,9 @@ impl Branch {
     pub(crate) fn empty() -> Self {
         let mut buf = Vec::with_capacity(128);
         buf.resize(RESERVE + 17, EMPTY_STRING);
+        let kids = [const { None }; 16];
         let mut branch =
-            Self { buf, start: 0, hashed: 0, inlined: 0, stale: 0, present: 0, kids: [const { None }; 16] };
+            Self { buf, start: 0, hashed: 0, inlined: 0, stale: 0, present: 0, inner: u16::MAX, kids };
         branch.seal();
         branch
     }
@@ -287,7 +300,8 @@ impl Branch {
         let start = RESERVE - payload;
         buf.resize(start, 0);
         buf.extend_from_slice(bytes);
-        Ok(Self { buf, start: start as u8, hashed, inlined, stale: 0, present, kids: [const { None }; 16] })
+        let kids = [const { None }; 16];
+        Ok(Self { buf, start: start as u8, hashed, inlined, stale: 0, present, inner: u16::MAX, kids })
     }
 
     pub(crate) fn rlp(&self) -> &[u8] {
@@ -341,6 +355,11 @@ impl Branch {
             [HASH_HEADER, ..] => (self.hashed, self.present) = (self.hashed | bit, self.present | bit),
             _ => (self.inlined, self.present) = (self.inlined | bit, self.present | bit),
         }
+    }
+
+    /// Notes whether child `i` is a leaf.
+    pub(crate) fn set_inner(&mut self, i: usize, inner: bool) {
+        self.inner = self.inner & !(1 << i) | u16::from(inner) << i;
     }
 
     /// Makes a loaded node child `i`; its slot is written at commit.

@@ -232,8 +232,8 @@ impl<S: NodeSource> Loader<'_, S> {
         if let (None, Some(hash)) = (&root, hash)
             && *hash != EMPTY_ROOT
         {
-            let rlp = self.fetch(0, None, hash)?;
-            *root = Some(self.decode(&rlp, 0, None)?);
+            let (rlp, inner) = self.fetch(0, None, hash)?;
+            *root = Some(self.decode(&rlp, inner, 0, None)?);
         }
         Ok(())
     }
@@ -266,7 +266,9 @@ impl<S: NodeSource> Loader<'_, S> {
             return Ok(None);
         }
         if branch.kids[i].is_none() {
-            branch.kids[i] = Some(self.resolve(branch.slot(i), depth, None)?);
+            let kid = self.resolve(branch.slot(i), depth, None)?;
+            branch.set_inner(i, !matches!(kid, Node::Leaf(_)));
+            branch.kids[i] = Some(kid);
         }
         Ok(branch.kids[i].as_mut())
     }
@@ -280,21 +282,30 @@ impl<S: NodeSource> Loader<'_, S> {
         sibling: Option<u8>,
     ) -> Result<Node, TrieError> {
         let Some(hash) = hash_in(reference) else {
-            return self.decode(reference, depth, sibling);
+            return self.decode(reference, u16::MAX, depth, sibling);
         };
-        let rlp = self.fetch(depth, sibling, &hash)?;
+        let (rlp, inner) = self.fetch(depth, sibling, &hash)?;
         if rlp.len() < crate::node::INLINE_LIMIT {
             return Err(self.malformed(depth, sibling, "short node referred to by hash"));
         }
-        self.decode(&rlp, depth, sibling)
+        self.decode(&rlp, inner, depth, sibling)
     }
 
-    fn fetch(&self, depth: usize, sibling: Option<u8>, hash: &B256) -> Result<Bytes, NodeError> {
-        self.src.node(self.owner, &self.path(depth, sibling), hash)
+    fn fetch(&self, depth: usize, sibling: Option<u8>, hash: &B256) -> Result<(Bytes, u16), NodeError> {
+        self.src.shaped_node(self.owner, &self.path(depth, sibling), hash)
     }
 
-    fn decode(&mut self, rlp: &[u8], depth: usize, sibling: Option<u8>) -> Result<Node, TrieError> {
-        let node = Node::decode(rlp, depth).map_err(|reason| self.malformed(depth, sibling, reason))?;
+    fn decode(
+        &mut self,
+        rlp: &[u8],
+        inner: u16,
+        depth: usize,
+        sibling: Option<u8>,
+    ) -> Result<Node, TrieError> {
+        let mut node = Node::decode(rlp, depth).map_err(|reason| self.malformed(depth, sibling, reason))?;
+        if let Node::Branch(branch) = &mut node {
+            branch.inner = inner;
+        }
         *self.nodes += 1;
         Ok(node)
     }

@@ -107,6 +107,17 @@ impl<S: NodeSource> NodeSource for Recorder<S> {
         self.served.borrow_mut().insert_trusted(*hash, rlp.clone());
         Ok(rlp)
     }
+
+    fn shaped_node(
+        &self,
+        owner: Option<&B256>,
+        path: &Nibbles,
+        hash: &B256,
+    ) -> Result<(Bytes, u16), NodeError> {
+        let (rlp, inner) = self.source.shaped_node(owner, path, hash)?;
+        self.served.borrow_mut().insert_trusted(*hash, rlp.clone());
+        Ok((rlp, inner))
+    }
 }
 
 /// Takes eight bytes of a digest, which is as random as a hash can be, as its hash.

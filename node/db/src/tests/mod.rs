@@ -5,7 +5,7 @@ mod damage;
 mod inbox;
 mod kill;
 mod model;
-mod open;
+pub(crate) mod open;
 mod sync;
 
 use crate::{Kind, Table, Tx};

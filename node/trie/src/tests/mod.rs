@@ -4,6 +4,7 @@
 mod formats;
 mod hostile;
 mod model;
+mod subtree;
 mod witness;
 
 use crate::{Nibbles, NodeError, NodeSink, NodeSource, Trie};
