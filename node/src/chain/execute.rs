@@ -6,28 +6,29 @@ use alloy::{
     consensus::Sealed,
     primitives::{B256, Bytes},
 };
-use db::{BlockRecord, Database, Writer};
+use db::{BlockRecord, Database, Kind, NodeBuffer, StateAt, Tx, Writer};
 use rayon::prelude::*;
 use stf::{
-    BlockBuilder, BlockInputs, Message, MessageHeader, MessageSource, Skip, Transaction,
+    BlockBuilder, BlockError, BlockInputs, ExecutedBlock, Message, MessageHeader, MessageSource, Skip,
+    Transaction,
     derive::{consume, message_cursor},
 };
 
 use super::{
-    BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome, KEPT_TRIE_DEPTH,
-    MAX_TRIE_NODES, state::HeadState,
+    BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, MAX_TRIE_NODES, StateError,
+    state::HeadState,
 };
 
 /// A list of transactions shorter than this is not worth spreading over threads.
 const PARALLEL_RECOVERY: usize = 8;
 
 /// The block builder on the chain's head state.
-pub type HeadBuilder<'a> = BlockBuilder<HeadState<'a, db::ReadWrite>>;
+pub type HeadBuilder<'a, K = db::ReadWrite> = BlockBuilder<HeadState<'a, K>>;
 
 /// The message queue in the database.
-pub(super) struct Queue<'a>(pub(super) &'a Writer);
+pub(super) struct Queue<'a, K: Kind>(pub(super) &'a Tx<K>);
 
-impl MessageSource for Queue<'_> {
+impl<K: Kind> MessageSource for Queue<'_, K> {
     type Error = ChainError;
 
     fn message(&mut self, index: u64) -> Result<Message, ChainError> {
@@ -55,44 +56,59 @@ impl Head {
         message_cursor(&self.header).unwrap_or(0)
     }
 
-    /// Executes the next block, whose transactions `fill` chooses, and writes it.
-    pub(super) fn append<R>(
-        &mut self,
-        config: &stf::ChainConfig,
-        writer: &mut Writer,
-        timestamp: u64,
-        messages: &[Message],
-        fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
-    ) -> Result<(ChainBlock, R), ChainError> {
-        let number = self.header.number + 1;
-        let failed = |error| ChainError::Execution { number, error };
-        let cursor = self.cursor();
-        self.hot.shrink();
+    /// Makes ready to execute on a database that has everything up to the head.
+    pub(super) fn begin(&mut self) {
+        self.hot.begin();
         if self.trie.node_count() > MAX_TRIE_NODES {
             self.trie.evict(KEPT_TRIE_DEPTH);
         }
-        let at = writer.state_at(self.header.number)?;
+    }
+
+    /// Executes the next block, whose transactions `fill` chooses. Nothing is written: `at` is the state in the database
+    /// after some earlier block, `above` the hashes of the blocks from there up to the head, executed since
+    /// [`begin`](Self::begin). The block's trie nodes are in `nodes` afterwards.
+    pub(super) fn execute<K: Kind, R>(
+        &mut self,
+        config: &stf::ChainConfig,
+        at: StateAt<'_, K>,
+        above: &[B256],
+        inputs: (u64, &[Message]),
+        nodes: &mut NodeBuffer,
+        fill: impl FnOnce(&mut HeadBuilder<'_, K>) -> R,
+    ) -> Result<(ExecutedBlock, R), ChainError> {
+        let number = self.header.number + 1;
+        let failed = |error| ChainError::Execution { number, error };
+        let cursor = self.cursor();
+        let (timestamp, messages) = inputs;
         let timestamp = timestamp.max(self.header.timestamp);
-        let state = HeadState::new(at, &mut self.hot);
+        let state = HeadState::new(at, above, &mut self.hot);
         let mut builder =
             BlockBuilder::begin(config, &self.header, self.hash, timestamp, cursor, messages, state)
                 .map_err(failed)?;
         let filled = fill(&mut builder);
         let (pending, _) = builder.finish_with(|state, touched| state.hot().update(touched));
-        self.nodes.clear();
-        let block = pending.seal(&mut self.trie, &at, &mut self.nodes)?;
-        let record = Encoded::new(&block);
-        writer.append_block(&BlockRecord {
-            header: &Sealed::new_unchecked(block.header.clone(), block.hash),
-            transactions: &record.transactions,
-            hashes: &record.hashes,
-            senders: &record.senders,
-            receipts: &record.receipts,
-            changes: &block.changes,
-            nodes: &self.nodes,
-        })?;
+        nodes.clear();
+        let block = pending.seal(&mut self.trie, &at, nodes)?;
+        self.hot.deployed(&block.changes.codes);
         self.header = block.header.clone();
         self.hash = block.hash;
+        Ok((block, filled))
+    }
+
+    /// Executes the next block, whose transactions `fill` chooses, and writes it.
+    pub(super) fn append<R>(
+        &mut self,
+        config: &stf::ChainConfig,
+        writer: &mut Writer,
+        inputs: (u64, &[Message]),
+        fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
+    ) -> Result<(ChainBlock, R), ChainError> {
+        self.begin();
+        let mut nodes = std::mem::take(&mut self.nodes);
+        let at = writer.state_at(self.header.number)?;
+        let (block, filled) = self.execute(config, at, &[], inputs, &mut nodes, fill)?;
+        write_block(writer, &block, &nodes)?;
+        self.nodes = nodes;
         Ok((ChainBlock::new(block), filled))
     }
 
@@ -106,17 +122,43 @@ impl Head {
     ) -> Result<ChainBlock, ChainError> {
         let number = self.header.number + 1;
         let (block, outcome) =
-            self.append(config, writer, inputs.timestamp, &inputs.messages, |builder| {
-                for transaction in transactions.iter().flatten() {
-                    if let Err(skip) = builder.execute(transaction)? {
-                        tracing::debug!(target: "node::chain", number, tx = %transaction.hash(), %skip, "skipped");
-                    }
-                }
-                Ok(())
-            })?;
+            self.append(config, writer, (inputs.timestamp, &inputs.messages), run_all(transactions))?;
         outcome.map_err(|error| ChainError::Execution { number, error })?;
         Ok(block)
     }
+}
+
+/// Fills a block with these transactions; those that cannot be in it are skipped.
+pub(super) fn run_all<K: Kind>(
+    transactions: &[Option<Transaction>],
+) -> impl FnOnce(&mut HeadBuilder<'_, K>) -> Result<(), BlockError<StateError>> {
+    move |builder| {
+        for transaction in transactions.iter().flatten() {
+            if let Err(skip) = builder.execute(transaction)? {
+                let (number, tx) = (builder.header().number, transaction.hash());
+                tracing::debug!(target: "node::chain", number, %tx, %skip, "skipped");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes an executed block.
+pub(super) fn write_block(
+    writer: &mut Writer,
+    block: &ExecutedBlock,
+    nodes: &NodeBuffer,
+) -> Result<(), ChainError> {
+    let record = Encoded::new(block);
+    Ok(writer.append_block(&BlockRecord {
+        header: &Sealed::new_unchecked(block.header.clone(), block.hash),
+        transactions: &record.transactions,
+        hashes: &record.hashes,
+        senders: &record.senders,
+        receipts: &record.receipts,
+        changes: &block.changes,
+        nodes,
+    })?)
 }
 
 /// A block's lists, in the form that the database takes.
@@ -159,91 +201,12 @@ impl Chain {
             let limit = messages_up_to(&writer, cursor, plan)?;
             let messages = consume(cursor, limit, &mut Queue(&writer))?;
             let config = &self.0.config.chain;
-            let (block, filled) = head.append(config, &mut writer, plan.timestamp, &messages, fill)?;
+            let (block, filled) = head.append(config, &mut writer, (plan.timestamp, &messages), fill)?;
             writer.commit()?;
             let block = Arc::new(block);
             events.push(ChainEvent::Block(block.clone()));
             Ok((block, filled))
         })
-    }
-
-    /// Executes a run of unsafe blocks of the sequencer, in one transaction. A block that differs from an unsafe one here
-    /// replaces it and all after it; a safe block is never replaced.
-    ///
-    /// Blocks count in order: those before the first that does not fit are in the chain afterwards, and the outcome is
-    /// that of the first that does not fit, or of the last.
-    pub fn import_unsafe(&self, run: &[FeedBlock]) -> Result<ImportOutcome, ChainError> {
-        // Signatures are recovered before the lock is taken.
-        let all: Vec<Bytes> = run.iter().flat_map(|block| block.spec.transactions.iter().cloned()).collect();
-        let mut recovered = recover(&all).into_iter();
-        let run: Vec<_> = run
-            .iter()
-            .map(|block| (block, recovered.by_ref().take(block.spec.transactions.len()).collect::<Vec<_>>()))
-            .collect();
-        let (fitting, outcome) = self.try_import(&run)?;
-        if fitting > 0 && fitting < run.len() {
-            self.try_import(&run[..fitting])?;
-        }
-        Ok(outcome)
-    }
-
-    /// Imports a run if all of it fits, else nothing. Returns how many blocks fit, and what became of the last looked at.
-    fn try_import(
-        &self,
-        run: &[(&FeedBlock, Vec<Option<Transaction>>)],
-    ) -> Result<(usize, ImportOutcome), ChainError> {
-        self.write(|head, events| {
-            let mut writer = self.0.db.write()?;
-            let mut outcome = ImportOutcome::Known;
-            for (index, (feed, transactions)) in run.iter().enumerate() {
-                outcome = self.import_one(head, &mut writer, feed, transactions, events)?;
-                if !matches!(outcome, ImportOutcome::Appended | ImportOutcome::Known) {
-                    // What was written is dropped, memory goes back to the database.
-                    drop(writer);
-                    events.clear();
-                    **head = Head::load(&self.0.db.read()?)?;
-                    return Ok((index, outcome));
-                }
-            }
-            writer.commit()?;
-            Ok((run.len(), outcome))
-        })
-    }
-
-    fn import_one(
-        &self,
-        head: &mut Head,
-        writer: &mut Writer,
-        feed: &FeedBlock,
-        transactions: &[Option<Transaction>],
-        events: &mut Vec<ChainEvent>,
-    ) -> Result<ImportOutcome, ChainError> {
-        if feed.number > head.header.number + 1 {
-            return Ok(ImportOutcome::Gap { next: head.header.number + 1 });
-        }
-        if feed.number <= head.header.number {
-            let known = writer.block_hash(feed.number)? == Some(feed.hash);
-            if known || feed.number <= writer.safe()?.unwrap_or(0) {
-                return Ok(ImportOutcome::Known);
-            }
-            self.truncate(head, writer, feed.number - 1, events)?;
-        }
-        let (have, cursor) = (writer.message_count()?, head.cursor());
-        let need = cursor.saturating_add(feed.spec.messages);
-        if need > have {
-            return Ok(ImportOutcome::NeedsMessages { have, need });
-        }
-        let inputs = BlockInputs {
-            timestamp: feed.spec.timestamp,
-            messages: consume(cursor, feed.spec.messages, &mut Queue(writer))?,
-            transactions: Vec::new(),
-        };
-        let block = head.append_inputs(&self.0.config.chain, writer, &inputs, transactions)?;
-        if block.hash != feed.hash {
-            return Ok(ImportOutcome::Mismatch { expected: feed.hash, found: block.hash });
-        }
-        events.push(ChainEvent::Block(Arc::new(block)));
-        Ok(ImportOutcome::Appended)
     }
 
     /// Takes away all blocks above `number`.

@@ -26,6 +26,7 @@ use crate::config::RollupConfig;
 
 mod execute;
 mod follow;
+mod import;
 mod state;
 mod types;
 

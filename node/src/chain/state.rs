@@ -1,8 +1,8 @@
 //! States to execute on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use alloy::primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
+use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use db::{Kind, Reader, StateAt};
 use revm::{
     Database,
@@ -85,6 +85,8 @@ pub(super) struct HotState {
     accounts: HashMap<Address, Option<AccountInfo>, alloy::primitives::map::DefaultHashBuilder>,
     storage: HashMap<(Address, U256), U256, alloy::primitives::map::DefaultHashBuilder>,
     codes: HashMap<B256, Bytecode, alloy::primitives::map::DefaultHashBuilder>,
+    /// Accounts whose slots in the database no longer count, though they are still there.
+    wiped: HashSet<Address, alloy::primitives::map::DefaultHashBuilder>,
 }
 
 impl HotState {
@@ -92,6 +94,18 @@ impl HotState {
     pub(super) fn clear(&mut self) {
         self.accounts.clear();
         self.storage.clear();
+        self.wiped.clear();
+    }
+
+    /// Makes ready for blocks on a database that has everything so far. Starts afresh where there is too much.
+    pub(super) fn begin(&mut self) {
+        self.wiped.clear();
+        self.shrink();
+    }
+
+    /// Takes over the codes that a block deployed.
+    pub(super) fn deployed(&mut self, codes: &[(B256, Bytes)]) {
+        self.codes.extend(codes.iter().map(|(hash, code)| (*hash, bytecode(code.clone()))));
     }
 
     /// Takes over what a block did to an account.
@@ -100,12 +114,12 @@ impl HotState {
         self.accounts.insert(address, account.cloned());
         if wiped {
             self.storage.retain(|(owner, _), _| *owner != address);
+            self.wiped.insert(address);
         }
         self.storage.extend(slots.map(|(key, value)| ((address, key), value)));
     }
 
-    /// Starts afresh where there is too much.
-    pub(super) fn shrink(&mut self) {
+    fn shrink(&mut self) {
         if self.accounts.len() > CACHE_ENTRIES {
             self.accounts.clear();
         }
@@ -122,12 +136,14 @@ impl HotState {
 #[derive(Debug)]
 pub struct HeadState<'a, K: Kind> {
     at: StateAt<'a, K>,
+    /// Hashes of blocks above `at`. What these changed is in the hot cache.
+    above: &'a [B256],
     hot: &'a mut HotState,
 }
 
 impl<'a, K: Kind> HeadState<'a, K> {
-    pub(super) fn new(at: StateAt<'a, K>, hot: &'a mut HotState) -> Self {
-        Self { at, hot }
+    pub(super) fn new(at: StateAt<'a, K>, above: &'a [B256], hot: &'a mut HotState) -> Self {
+        Self { at, above, hot }
     }
 
     pub(super) fn hot(&mut self) -> &mut HotState {
@@ -163,12 +179,20 @@ impl<K: Kind> Database for HeadState<'_, K> {
         if let Some(value) = self.hot.storage.get(&(address, key)) {
             return Ok(*value);
         }
-        let value = self.at.storage(&keccak256(address), &keccak256(key.to_be_bytes::<32>()))?;
+        let value = if self.hot.wiped.contains(&address) {
+            U256::ZERO
+        } else {
+            self.at.storage(&keccak256(address), &keccak256(key.to_be_bytes::<32>()))?
+        };
         self.hot.storage.insert((address, key), value);
         Ok(value)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
-        Ok(self.at.block_hash(number)?)
+        let above = number.checked_sub(self.at.height() + 1).and_then(|index| usize::try_from(index).ok());
+        match above.and_then(|index| self.above.get(index)) {
+            Some(hash) => Ok(*hash),
+            None => Ok(self.at.block_hash(number)?),
+        }
     }
 }
