@@ -6,6 +6,10 @@ use clap::Parser;
 use node::cli::{Cli, LogFormat};
 use tracing_subscriber::EnvFilter;
 
+/// Many small allocations that one thread makes and another frees: the system's allocator is slow at these.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,db=warn"));

@@ -7,6 +7,10 @@ use clap::{Parser, ValueEnum};
 use e2e::bench::{Row, batches, derivation, execution, sequencing, table};
 use indicatif::ProgressBar;
 
+/// As in the node.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the node beside its peers, each in the same run on the same machine.
 #[derive(Parser)]
 #[command(name = "bench")]

@@ -1,6 +1,6 @@
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, Sealed};
-use op_alloy_consensus::OpReceiptEnvelope;
+use op_alloy_consensus::{DEPOSIT_TX_TYPE_ID, OpReceiptEnvelope};
 use stf::StateChanges;
 
 use crate::NodeBuffer;
@@ -31,6 +31,13 @@ pub struct StoredTransaction {
     pub sender: Address,
     /// The EIP-2718 envelope.
     pub raw: Bytes,
+}
+
+impl StoredTransaction {
+    /// Whether it came from the message queue, and not from a batch: whether its type is that of deposits.
+    pub fn is_deposit(&self) -> bool {
+        self.raw.first() == Some(&DEPOSIT_TX_TYPE_ID)
+    }
 }
 
 /// A receipt, and what RPC tells with it that would take execution to find out again.

@@ -10,9 +10,6 @@ use stf::{
 
 use crate::{chain::Chain, l1::Position};
 
-/// First byte of a deposit transaction.
-const DEPOSIT: u8 = 0x7e;
-
 /// Where the batches end on L1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InboxView {
@@ -91,7 +88,7 @@ pub enum PlanError {
 
 /// A block's transactions without deposits.
 pub(super) fn user_transactions(body: &[StoredTransaction]) -> impl Iterator<Item = &Bytes> {
-    body.iter().map(|tx| &tx.raw).filter(|raw| raw.first() != Some(&DEPOSIT))
+    body.iter().filter(|tx| !tx.is_deposit()).map(|tx| &tx.raw)
 }
 
 /// The local blocks that come next, as far as they may be in a batch.

@@ -220,10 +220,8 @@ fn recover_all(specs: &[Option<BlockSpec>]) -> Vec<Vec<Option<Transaction>>> {
 }
 
 fn same_transactions(writer: &Writer, number: u64, inputs: &BlockInputs) -> Result<bool, ChainError> {
-    /// First byte of a deposit transaction.
-    const DEPOSIT: u8 = 0x7e;
     let stored = writer.transactions(number)?.ok_or(ChainError::Missing { what: "body", number })?;
-    let users = stored.iter().filter(|tx| tx.raw.first() != Some(&DEPOSIT));
+    let users = stored.iter().filter(|tx| !tx.is_deposit());
     Ok(users.map(|tx| &tx.raw).eq(&inputs.transactions))
 }
 

@@ -28,9 +28,6 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How deep a reorg may be for a subscriber to be told exactly what changed.
 const REMEMBERED: usize = 1024;
 
-/// First byte of a deposit transaction, which followers make themselves.
-const DEPOSIT: u8 = 0x7e;
-
 /// Signs and serves a chain's blocks.
 #[derive(Debug)]
 pub struct FeedServer {
@@ -187,7 +184,7 @@ fn read_block(reader: &Reader, number: u64) -> db::Result<Option<FeedBlock>> {
     let (Some(end), Some(start)) = (message_cursor(&header), message_cursor(&parent)) else {
         return Ok(None);
     };
-    let users = body.into_iter().map(|tx| tx.raw).filter(|raw| raw.first() != Some(&DEPOSIT));
+    let users = body.into_iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw);
     Ok(Some(FeedBlock {
         number,
         hash: header.hash(),

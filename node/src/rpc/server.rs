@@ -1,6 +1,7 @@
 //! The server: HTTP and WebSocket on one port, limits, and what browsers need.
 
 use std::{
+    collections::HashMap,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Instant,
@@ -16,8 +17,9 @@ use jsonrpsee::{
         traits::IdProvider,
     },
     server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle},
-    types::{Request, SubscriptionId, error::METHOD_NOT_FOUND_CODE},
+    types::{Request, SubscriptionId},
 };
+use metrics::Histogram;
 use tower_http::cors::CorsLayer;
 
 use super::{RpcConfig, RpcContext, context::Rpc, forward::Forward, methods};
@@ -99,6 +101,7 @@ pub async fn serve(
         module.merge(feed)?;
     }
 
+    let times = Arc::new(Times::new(module.method_names()));
     let bind = |error| ServeError::Bind { address: config.address, error };
     let listener = TcpListener::bind(config.address).map_err(bind)?;
     listener.set_nonblocking(true).map_err(bind)?;
@@ -117,7 +120,9 @@ pub async fn serve(
         .set_config(limits)
         // Any page may ask: there is nothing here that only some may see, and no cookie to act with.
         .set_http_middleware(tower::ServiceBuilder::new().layer(CorsLayer::permissive()))
-        .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(Concurrent))
+        .set_rpc_middleware(
+            RpcServiceBuilder::new().layer_fn(move |service| Concurrent { service, times: times.clone() }),
+        )
         .build_from_tcp(listener)
         .map_err(bind)?
         .start(module);
@@ -148,9 +153,26 @@ impl IdProvider for HexIds {
     }
 }
 
+/// How long requests take, by method. Made once: to find a metric by its name costs as much as a small request.
+struct Times {
+    methods: HashMap<&'static str, Histogram>,
+    /// Whatever clients make up goes under one name.
+    unknown: Histogram,
+}
+
+impl Times {
+    fn new(methods: impl Iterator<Item = &'static str>) -> Self {
+        let of = |method| metrics::histogram!("recourse_rpc_request_seconds", "method" => method);
+        Self { methods: methods.map(|method| (method, of(method))).collect(), unknown: of("unknown") }
+    }
+}
+
 /// Works on the requests of a batch at the same time; the answers come in the order of the requests.
-#[derive(Clone, Debug)]
-struct Concurrent<S>(S);
+#[derive(Clone)]
+struct Concurrent<S> {
+    service: S,
+    times: Arc<Times>,
+}
 
 impl<S> RpcServiceT for Concurrent<S>
 where
@@ -168,18 +190,19 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        measured(self.0.clone(), request)
+        let Self { service, times } = self.clone();
+        measured(service, times, request)
     }
 
     fn notification<'a>(
         &self,
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        self.0.notification(notification)
+        self.service.notification(notification)
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let service = self.0.clone();
+        let service = self.clone();
         async move {
             let mut is_notified = false;
             let mut entries = Vec::with_capacity(batch.len());
@@ -217,7 +240,7 @@ where
 type Entry = Result<Request<'static>, MethodResponse>;
 
 /// Answers requests, several at a time.
-async fn answer<S>(service: S, entries: Vec<Entry>) -> Vec<MethodResponse>
+async fn answer<S>(service: Concurrent<S>, entries: Vec<Entry>) -> Vec<MethodResponse>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync,
 {
@@ -225,18 +248,18 @@ where
     stream::iter(answers).buffered(BATCH_CONCURRENCY).collect().await
 }
 
-async fn answer_one<S>(service: S, entry: Entry) -> MethodResponse
+async fn answer_one<S>(service: Concurrent<S>, entry: Entry) -> MethodResponse
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
 {
     match entry {
-        Ok(request) => measured(service, request).await,
+        Ok(request) => measured(service.service, service.times, request).await,
         Err(response) => response,
     }
 }
 
 /// Answers requests on as many threads as there are.
-async fn spread<S>(service: S, mut entries: Vec<Entry>) -> Vec<MethodResponse>
+async fn spread<S>(service: Concurrent<S>, mut entries: Vec<Entry>) -> Vec<MethodResponse>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
@@ -251,19 +274,16 @@ where
 }
 
 /// Answers one request, and counts it.
-async fn measured<S>(service: S, request: Request<'_>) -> MethodResponse
+async fn measured<S>(service: S, times: Arc<Times>, request: Request<'_>) -> MethodResponse
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
 {
     let start = Instant::now();
-    let method = request.method.clone().into_owned();
+    let known = times.methods.get_key_value(request.method.as_ref());
     let response = service.call(request).await;
-    let code = response.as_error_code();
-    // Whatever clients make up goes under one name.
-    let method = if code == Some(METHOD_NOT_FOUND_CODE) { "unknown".into() } else { method };
-    metrics::histogram!("recourse_rpc_request_seconds", "method" => method.clone())
-        .record(start.elapsed().as_secs_f64());
-    if let Some(code) = code {
+    let (method, time) = known.map_or(("unknown", &times.unknown), |(method, time)| (*method, time));
+    time.record(start.elapsed().as_secs_f64());
+    if let Some(code) = response.as_error_code() {
         metrics::counter!("recourse_rpc_errors_total", "method" => method, "code" => code.to_string())
             .increment(1);
     }
