@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use alloy::{
-    consensus::Sealed,
+    consensus::{Header, Sealed},
     primitives::{B256, Bytes},
 };
-use db::{BlockRecord, Database, Kind, NodeBuffer, StateAt, Tx, Writer};
+use db::{BlockRecord, Database, Kind, NodeBuffer, Tx, Writer};
 use rayon::prelude::*;
 use stf::{
     BlockBuilder, BlockError, BlockInputs, ExecutedBlock, Message, MessageHeader, MessageSource, Skip,
     Transaction,
+    block::PendingBlock,
     derive::{consume, message_cursor},
 };
 
@@ -64,37 +65,6 @@ impl Head {
         }
     }
 
-    /// Executes the next block, whose transactions `fill` chooses. Nothing is written: `at` is the state in the database
-    /// after some earlier block, `above` the hashes of the blocks from there up to the head, executed since
-    /// [`begin`](Self::begin). The block's trie nodes are in `nodes` afterwards.
-    pub(super) fn execute<K: Kind, R>(
-        &mut self,
-        config: &stf::ChainConfig,
-        at: StateAt<'_, K>,
-        above: &[B256],
-        inputs: (u64, &[Message]),
-        nodes: &mut NodeBuffer,
-        fill: impl FnOnce(&mut HeadBuilder<'_, K>) -> R,
-    ) -> Result<(ExecutedBlock, R), ChainError> {
-        let number = self.header.number + 1;
-        let failed = |error| ChainError::Execution { number, error };
-        let cursor = self.cursor();
-        let (timestamp, messages) = inputs;
-        let timestamp = timestamp.max(self.header.timestamp);
-        let state = HeadState::new(at, above, &mut self.hot);
-        let mut builder =
-            BlockBuilder::begin(config, &self.header, self.hash, timestamp, cursor, messages, state)
-                .map_err(failed)?;
-        let filled = fill(&mut builder);
-        let (pending, _) = builder.finish_with(|state, touched| state.hot().update(touched));
-        nodes.clear();
-        let block = pending.seal(&mut self.trie, &at, nodes)?;
-        self.hot.deployed(&block.changes.codes);
-        self.header = block.header.clone();
-        self.hash = block.hash;
-        Ok((block, filled))
-    }
-
     /// Executes the next block, whose transactions `fill` chooses, and writes it.
     pub(super) fn append<R>(
         &mut self,
@@ -106,7 +76,12 @@ impl Head {
         self.begin();
         let mut nodes = std::mem::take(&mut self.nodes);
         let at = writer.state_at(self.header.number)?;
-        let (block, filled) = self.execute(config, at, &[], inputs, &mut nodes, fill)?;
+        let state = HeadState::new(at, &[], &mut self.hot);
+        let (pending, filled) = execute(config, (&self.header, self.hash), state, inputs, fill)?;
+        nodes.clear();
+        let block = pending.seal(&mut self.trie, &at, &mut nodes)?;
+        self.header = block.header.clone();
+        self.hash = block.hash;
         write_block(writer, &block, &nodes)?;
         self.nodes = nodes;
         Ok((ChainBlock::new(block), filled))
@@ -126,6 +101,29 @@ impl Head {
         outcome.map_err(|error| ChainError::Execution { number, error })?;
         Ok(block)
     }
+}
+
+/// Executes the block after `parent`, whose transactions `fill` chooses. `inputs` are its timestamp and the messages that
+/// it consumes. The hot cache under `state` has everything that it changed afterwards.
+pub(super) fn execute<K: Kind, R>(
+    config: &stf::ChainConfig,
+    parent: (&Header, B256),
+    state: HeadState<'_, K>,
+    inputs: (u64, &[Message]),
+    fill: impl FnOnce(&mut HeadBuilder<'_, K>) -> R,
+) -> Result<(PendingBlock, R), ChainError> {
+    let (header, hash) = parent;
+    let number = header.number + 1;
+    let failed = |error| ChainError::Execution { number, error };
+    let cursor = message_cursor(header).unwrap_or(0);
+    let (timestamp, messages) = inputs;
+    let timestamp = timestamp.max(header.timestamp);
+    let mut builder =
+        BlockBuilder::begin(config, header, hash, timestamp, cursor, messages, state).map_err(failed)?;
+    let filled = fill(&mut builder);
+    let (pending, mut state) = builder.finish_with(|state, touched| state.hot().update(touched));
+    state.hot().deployed(pending.codes());
+    Ok((pending, filled))
 }
 
 /// Fills a block with these transactions; those that cannot be in it are skipped.

@@ -1,30 +1,38 @@
 //! Importing unsafe blocks of the sequencer, one or a run of them.
 //!
 //! ```text
-//! execution thread   block n+1 ──▶ n+2 ──▶ …       on the database as it was before the run, and what the run has
-//!                        │          │              changed since, in memory
-//! writing thread         └▶ write n └▶ write n+1   one transaction for the run
+//! execution    block n+2      on the database as it was before the run, and what the run has changed since, in memory
+//!      │
+//! sealing      block n+1      state root and the other roots; the hash must be the one that the sequencer signed
+//!      │
+//! writing      block n        one transaction for the run
 //! ```
 //!
-//! A block's root is known before it is written, and the next block needs nothing that only the database would have.
-//! So writing, which takes as long as executing, goes on beside it.
+//! The three take about as long as each other, and each needs of the block before only what its own stage has of it:
+//! the hash of the parent, which execution puts into the next block, is known from the feed, and is checked before
+//! anything counts. So they work side by side.
 
 use std::sync::{Arc, mpsc};
 
 use alloy::primitives::{B256, Bytes};
 use db::{Kind, NodeBuffer, Tx, Writer};
-use stf::{BlockInputs, ExecutedBlock, Message, Transaction, derive::consume};
+use stf::{
+    BlockInputs, ExecutedBlock, Message, Transaction,
+    block::PendingBlock,
+    derive::{consume, message_cursor},
+};
 
 use super::{
     Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome,
-    execute::{Queue, recover, run_all, write_block},
+    execute::{Queue, execute, recover, run_all, write_block},
+    state::HeadState,
 };
 
 /// Blocks of a run that are executed ahead of the database. What they change is kept in memory meanwhile.
 const MAX_AHEAD: usize = 64;
 
-/// Executed blocks that wait to be written.
-const WRITE_QUEUE: usize = 4;
+/// Blocks that wait between two stages.
+const QUEUE: usize = 4;
 
 /// A block of the feed with its transactions' senders recovered.
 type Recovered<'a> = (&'a FeedBlock, Vec<Option<Transaction>>);
@@ -81,7 +89,8 @@ impl Chain {
         })
     }
 
-    /// Appends blocks that come right after the head, executing on one thread and writing on another.
+    /// Appends blocks that come right after the head, executing on one thread, hashing on another, and writing on this
+    /// one. Returns how many blocks fit, and what became of the last looked at.
     fn append_run(
         &self,
         head: &mut Head,
@@ -89,36 +98,56 @@ impl Chain {
         run: &[Recovered<'_>],
         events: &mut Vec<ChainEvent>,
     ) -> Result<(usize, ImportOutcome), ChainError> {
-        // Nothing is written yet, so a snapshot has everything up to the head.
-        let reader = self.0.db.read()?;
-        let (executed, to_write) = mpsc::sync_channel::<(ExecutedBlock, NodeBuffer)>(WRITE_QUEUE);
+        head.begin();
+        // Nothing is written yet, so snapshots have everything up to the head.
+        let (reader, nodes_from) = (self.0.db.read()?, self.0.db.read()?);
+        let Head { header, hash, trie, hot, .. } = head;
+        let base = header.number;
+        let parent = (header.clone(), *hash);
+        let config = &self.0.config.chain;
+        let (executed, to_seal) = mpsc::sync_channel::<PendingBlock>(QUEUE);
+        let (sealed, to_write) = mpsc::sync_channel::<(ExecutedBlock, NodeBuffer)>(QUEUE);
+        let appended = (run.len(), ImportOutcome::Appended);
+        // A stage ends when the one before it does. One that fails says why; those before it find nobody to hand to.
         std::thread::scope(|scope| {
             let execution = scope.spawn(move || {
-                head.begin();
-                let at = reader.state_at(head.header.number)?;
+                let at = reader.state_at(base)?;
+                let (mut parent, mut parent_hash) = parent;
                 let mut above: Vec<B256> = Vec::new();
                 for (index, (feed, transactions)) in run.iter().enumerate() {
-                    let messages = match messages_of(&reader, head, feed)? {
+                    let messages = match messages_of(&reader, message_cursor(&parent).unwrap_or(0), feed)? {
                         Ok(messages) => messages,
                         Err(outcome) => return Ok((index, outcome)),
                     };
-                    let mut nodes = NodeBuffer::new();
+                    let state = HeadState::new(at, &above, hot);
                     let inputs = (feed.spec.timestamp, &messages[..]);
-                    let config = &self.0.config.chain;
                     let (block, outcome) =
-                        head.execute(config, at, &above, inputs, &mut nodes, run_all(transactions))?;
+                        execute(config, (&parent, parent_hash), state, inputs, run_all(transactions))?;
                     outcome.map_err(|error| ChainError::Execution { number: feed.number, error })?;
-                    let found = block.hash;
-                    if found != feed.hash {
-                        return Ok((index, ImportOutcome::Mismatch { expected: feed.hash, found }));
-                    }
-                    above.push(found);
-                    if executed.send((block, nodes)).is_err() {
-                        // The writer has failed, and says why.
+                    // The hash that the sequencer has signed is taken for the block's; sealing tells.
+                    (parent, parent_hash) = (block.header().clone(), feed.hash);
+                    above.push(feed.hash);
+                    if executed.send(block).is_err() {
                         break;
                     }
                 }
-                Ok((run.len(), ImportOutcome::Appended))
+                Ok(appended)
+            });
+            let sealing = scope.spawn(move || -> Result<(usize, ImportOutcome), ChainError> {
+                let at = nodes_from.state_at(base)?;
+                for ((index, (feed, _)), block) in run.iter().enumerate().zip(to_seal) {
+                    let mut nodes = NodeBuffer::new();
+                    let block = block.seal(trie, &at, &mut nodes)?;
+                    if block.hash != feed.hash {
+                        let (expected, found) = (feed.hash, block.hash);
+                        return Ok((index, ImportOutcome::Mismatch { expected, found }));
+                    }
+                    (*header, *hash) = (block.header.clone(), block.hash);
+                    if sealed.send((block, nodes)).is_err() {
+                        break;
+                    }
+                }
+                Ok(appended)
             });
             let mut write = |to_write: mpsc::Receiver<(ExecutedBlock, NodeBuffer)>| {
                 for (block, nodes) in to_write {
@@ -128,8 +157,15 @@ impl Chain {
                 Ok(())
             };
             let written: Result<(), ChainError> = write(to_write);
-            let executed = execution.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            written.and(executed)
+            let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let executed: Result<(usize, ImportOutcome), ChainError> =
+                execution.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            written?;
+            // What sealing refuses, comes before what execution stopped at.
+            match sealed? {
+                (fitting, outcome) if fitting < run.len() => Ok((fitting, outcome)),
+                _ => executed,
+            }
         })
     }
 
@@ -169,7 +205,7 @@ impl Chain {
             }
             self.truncate(head, writer, feed.number - 1, events)?;
         }
-        let messages = match messages_of(writer, head, feed)? {
+        let messages = match messages_of(writer, head.cursor(), feed)? {
             Ok(messages) => messages,
             Err(outcome) => return Ok(outcome),
         };
@@ -183,13 +219,13 @@ impl Chain {
     }
 }
 
-/// The messages that a block after the head consumes, if they have all been seen on L1.
+/// The messages that a block consumes from the queue index `cursor` on, if they have all been seen on L1.
 fn messages_of<K: Kind>(
     tx: &Tx<K>,
-    head: &Head,
+    cursor: u64,
     feed: &FeedBlock,
 ) -> Result<Result<Vec<Message>, ImportOutcome>, ChainError> {
-    let (have, cursor) = (tx.message_count()?, head.cursor());
+    let have = tx.message_count()?;
     let need = cursor.saturating_add(feed.spec.messages);
     if need > have {
         return Ok(Err(ImportOutcome::NeedsMessages { have, need }));

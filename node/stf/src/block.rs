@@ -303,6 +303,16 @@ pub struct PendingBlock {
 }
 
 impl PendingBlock {
+    /// The header so far: everything but the roots and the bloom is final.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The codes that the block deployed, by their hashes.
+    pub fn codes(&self) -> &[(B256, Bytes)] {
+        &self.changes.codes
+    }
+
     /// Computes all roots. `trie` stands at the parent's state and moves to the block's; new nodes go to `sink`.
     pub fn seal(
         mut self,
