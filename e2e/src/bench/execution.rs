@@ -30,7 +30,7 @@ const BLOCKS: usize = 20;
 /// Blocks before those, on both sides: a node that follows a chain has in memory what the chain works with.
 const WARM_UP: usize = 20;
 /// Blocks imported at a time, as a node does that catches up.
-const RUN: usize = 10;
+const RUN: usize = 20;
 /// Runs of each side, alternating; the best of each counts, as the one least disturbed.
 const RUNS: usize = 3;
 

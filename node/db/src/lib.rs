@@ -42,13 +42,10 @@
 //!
 //! # Trie nodes
 //!
-//! Only nodes that have inner children are stored. Leaves, and branches of which all children are leaves, are most of
-//! a trie and most of what a block changes; they are made from the accounts or slots below them when somebody asks,
-//! which are sixteen at most (`trie::subtree`). A stored node counts only if it has the hash that was asked for, so a
-//! node that ceases to be an inner one needs no notice, and a damaged one is made again.
-//!
-//! A trie node is read only where its parent, at the same height, names it. So a node that is no longer part of the
-//! trie needs no deletion mark: nobody asks for it. It stays where it is until another node takes its place.
+//! Small nodes are not stored: leaves, and branches with at most one more branch between them and their leaves
+//! (`trie::Shape`). They are nearly all of a trie, and nearly all that a block changes. They are made from the accounts or
+//! slots below them when somebody asks: a handful, 256 at most (`trie::subtree`). A stored node counts only if it has the
+//! hash that was asked for, so a node that becomes small needs no notice, and a damaged one is found.
 //!
 //! # Tables
 //!
@@ -62,8 +59,8 @@
 //! | Meta | name | `schema` u32 · `identity` l1 chain id ‖ l2 chain id ‖ genesis hash ‖ config hash · `safe`, `finalized`, `oldest-state` number · `l1-cursor` number ‖ hash |
 //! | Accounts | address hash | version ‖ flags(1: nonce length, 0x10 has code, 0x20 has storage) ‖ nonce ‖ \[code hash\] ‖ \[storage root\] ‖ balance, numbers without leading zeros; nothing after the version: deleted |
 //! | Storage | address hash ‖ slot hash | version ‖ value without leading zeros |
-//! | AccountNodes | path, a byte per nibble ‖ 0x10 | version ‖ inner children u16 ‖ RLP |
-//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 | version ‖ inner children u16 ‖ RLP |
+//! | AccountNodes | path, a byte per nibble ‖ 0x10 | version ‖ shape(4: inner u16, deep u16) ‖ RLP |
+//! | StorageNodes | address hash ‖ path, a byte per nibble ‖ 0x10 | version ‖ shape(4: inner u16, deep u16) ‖ RLP |
 //! | Codes | code hash | code |
 //! | History | number ‖ table(1: 1 to 5 for those above) ‖ first key | each: bytes that the key shares with the one before(1) ‖ how many follow(1) ‖ these ‖ flags(1: 1 there was no record, 2 the block deleted it) ‖ length (varint) ‖ the record replaced |
 //! | Headers | number | hash ‖ header RLP |

@@ -1,21 +1,21 @@
 use alloy_primitives::B256;
-use trie::{Nibbles, NodeSink};
+use trie::{Nibbles, NodeSink, Shape};
 
 use crate::{Table, table::Key};
 
-/// Length of a node's inner children in its record.
-const INNER: usize = 2;
+/// Length of a node's shape in its record.
+const SHAPE: usize = 4;
 
-/// Splits a node's record into inner children and RLP.
-pub(crate) fn split_node(record: &[u8]) -> Option<(u16, &[u8])> {
-    let (inner, rlp) = record.split_first_chunk::<INNER>()?;
-    Some((u16::from_be_bytes(*inner), rlp))
+/// Splits a node's record into shape and RLP.
+pub(crate) fn split_node(record: &[u8]) -> Option<(Shape, &[u8])> {
+    let ([a, b, c, d], rlp) = record.split_first_chunk::<SHAPE>()?;
+    Some((Shape { inner: u16::from_be_bytes([*a, *b]), deep: u16::from_be_bytes([*c, *d]) }, rlp))
 }
 
 /// Collects the nodes that a trie commits, in one allocation, for [`BlockRecord`](crate::BlockRecord).
 #[derive(Clone, Debug, Default)]
 pub struct NodeBuffer {
-    /// Key, inner children and RLP of each node.
+    /// Key, shape and RLP of each node.
     arena: Vec<u8>,
     account: Vec<Entry>,
     storage: Vec<Entry>,
@@ -54,17 +54,18 @@ impl NodeBuffer {
         self.len() == 0
     }
 
-    /// Adds the node at `path` of the account trie or of `owner`'s storage trie, with its inner children. A node
-    /// without any is left out: [`StateAt`](crate::StateAt) makes it from the accounts or slots below it.
-    pub fn push(&mut self, owner: Option<&B256>, path: &Nibbles, rlp: &[u8], inner: u16) {
-        if inner == 0 {
+    /// Adds the node at `path` of the account trie or of `owner`'s storage trie. A small one is left out:
+    /// [`StateAt`](crate::StateAt) makes it from the accounts or slots below it.
+    pub fn push(&mut self, owner: Option<&B256>, path: &Nibbles, rlp: &[u8], shape: Shape) {
+        if shape.is_small() {
             return;
         }
         let key = Key::node(owner, path);
         let key = key.as_slice();
         let start = self.arena.len();
         self.arena.extend_from_slice(key);
-        self.arena.extend_from_slice(&inner.to_be_bytes());
+        self.arena.extend_from_slice(&shape.inner.to_be_bytes());
+        self.arena.extend_from_slice(&shape.deep.to_be_bytes());
         self.arena.extend_from_slice(rlp);
         let mut prefix = [0; 8];
         let len = key.len().min(8);
@@ -73,7 +74,7 @@ impl NodeBuffer {
             prefix: u64::from_be_bytes(prefix),
             start,
             key_len: key.len() as u32,
-            node_len: (INNER + rlp.len()) as u32,
+            node_len: (SHAPE + rlp.len()) as u32,
         };
         if owner.is_some() { self.storage.push(entry) } else { self.account.push(entry) }
     }
@@ -96,10 +97,10 @@ impl NodeBuffer {
 
 impl NodeSink for NodeBuffer {
     fn put(&mut self, owner: Option<&B256>, path: &Nibbles, _: &B256, rlp: &[u8]) {
-        self.push(owner, path, rlp, u16::MAX);
+        self.push(owner, path, rlp, Shape::UNKNOWN);
     }
 
-    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, _: &B256, rlp: &[u8], inner: u16) {
-        self.push(owner, path, rlp, inner);
+    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, _: &B256, rlp: &[u8], shape: Shape) {
+        self.push(owner, path, rlp, shape);
     }
 }

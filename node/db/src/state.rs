@@ -1,5 +1,5 @@
 use alloy_primitives::{B256, Bytes, U256, keccak256};
-use trie::{Account, Nibbles, NodeError, NodeSource};
+use trie::{Account, Nibbles, NodeError, NodeSource, Shape};
 
 use crate::{
     Error, Kind, Result, Table, Tx, codec,
@@ -84,18 +84,23 @@ impl<'a, K: Kind> StateAt<'a, K> {
 
 impl<K: Kind> StateAt<'_, K> {
     /// A node that is stored, if the one that was stored at its path last is the one with this hash.
-    fn stored_node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Option<(Bytes, u16)>> {
+    fn stored_node(
+        &self,
+        owner: Option<&B256>,
+        path: &Nibbles,
+        hash: &B256,
+    ) -> Result<Option<(Bytes, Shape)>> {
         let key = Key::node(owner, path);
         let decode = |record: &[u8]| {
             split_node(record)
-                .map(|(inner, rlp)| (keccak256(rlp) == *hash).then(|| (Bytes::copy_from_slice(rlp), inner)))
+                .map(|(shape, rlp)| (keccak256(rlp) == *hash).then(|| (Bytes::copy_from_slice(rlp), shape)))
         };
         Ok(self.tx.version(node_table(owner), &key, self.height, decode)?.flatten())
     }
 
     /// A node made from the accounts or slots below it.
     ///
-    /// Nodes that are not stored have at most sixteen of them at their height. What else is read was deleted, and not
+    /// Nodes that are not stored have at most 256 of them at their height, mostly a handful. What else is read was deleted, and not
     /// pruned yet, or came later, beside them.
     fn made_node(&self, owner: Option<&B256>, path: &Nibbles) -> Result<Option<trie::Subtree>> {
         let table = if owner.is_some() { Table::Storage } else { Table::Accounts };
@@ -139,13 +144,13 @@ impl<K: Kind> NodeSource for StateAt<'_, K> {
         owner: Option<&B256>,
         path: &Nibbles,
         hash: &B256,
-    ) -> std::result::Result<(Bytes, u16), NodeError> {
+    ) -> std::result::Result<(Bytes, Shape), NodeError> {
         let other = |error: Error| NodeError::Other(error.to_string());
         if let Some(node) = self.stored_node(owner, path, hash).map_err(other)? {
             return Ok(node);
         }
         match self.made_node(owner, path).map_err(other)? {
-            Some(made) if made.hash == *hash => Ok((made.rlp, made.inner)),
+            Some(made) if made.hash == *hash => Ok((made.rlp, made.shape)),
             _ => Err(NodeError::Missing { owner: owner.copied(), path: *path, hash: *hash }),
         }
     }

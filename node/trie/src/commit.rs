@@ -144,7 +144,7 @@ impl<S: NodeSink> Lift<'_, S> {
             let reference = match if hashed(rlp) { next_hash.next() } else { None } {
                 Some(hash) => {
                     if let Some(path) = self.paths.get(start + i) {
-                        self.sink.put_shaped(self.owner, path, hash, rlp, node.inner());
+                        self.sink.put_shaped(self.owner, path, hash, rlp, node.shape());
                     }
                     Ref::hash(hash)
                 }
@@ -157,7 +157,7 @@ impl<S: NodeSink> Lift<'_, S> {
                 Some(Node::Branch(branch)) => {
                     let slot = usize::from(lifted.slot);
                     branch.set_slot(slot, reference.as_slice());
-                    branch.set_inner(slot, !matches!(node, Node::Leaf(_)));
+                    branch.set_shape(slot, matches!(node, Node::Leaf(_)), node.shape());
                     branch.kids[slot] = lifted.node.take();
                 }
                 Some(Node::Ext(ext)) => {

@@ -93,7 +93,7 @@ pub use error::{NodeError, TrieError};
 pub use keccak_lanes::keccak256_batch;
 pub use ordered::ordered_root;
 pub use proof::verify_proof;
-pub use source::{NodeSink, NodeSource};
+pub use source::{NodeSink, NodeSource, Shape};
 pub use state::{Account, ValueError, decode_storage, encode_storage};
 pub use subtree::{Subtree, subtree};
 pub use trie::Trie;

@@ -6,6 +6,7 @@
 //! comparisons.
 
 use crate::{
+    Shape,
     path::{MAX_NIBBLES, Run, check_compact},
     rlp::{self, EMPTY_STRING},
 };
@@ -76,13 +77,19 @@ impl Node {
         Ok(Self::Ext(Box::new(Ext { rlp: bytes.to_vec(), hp_at, hp_end, odd, stale: false, kid: None })))
     }
 
-    /// Which children are not leaves; see [`NodeSink::put_shaped`](crate::NodeSink::put_shaped).
-    pub(crate) fn inner(&self) -> u16 {
+    /// What is known of the children.
+    pub(crate) fn shape(&self) -> Shape {
         match self {
-            Self::Leaf(_) => 0,
+            Self::Leaf(_) => Shape::LEAF,
             // Below an extension there is always a branch.
-            Self::Ext(_) => 1,
-            Self::Branch(branch) => branch.inner & branch.present,
+            Self::Ext(ext) => {
+                let deep = ext.kid.as_ref().is_none_or(|kid| kid.shape().inner != 0);
+                Shape { inner: 1, deep: deep.into() }
+            }
+            Self::Branch(branch) => {
+                let Shape { inner, deep } = branch.shape;
+                Shape { inner: inner & branch.present, deep: deep & branch.present }
+            }
         }
     }
 
@@ -253,8 +260,8 @@ pub(crate) struct Branch {
     pub(crate) stale: u16,
     /// Children that exist.
     pub(crate) present: u16,
-    /// Children that are not leaves, or of which that is not known; among those that are present and not stale.
-    pub(crate) inner: u16,
+    /// What is known of the children that are present and not stale.
+    pub(crate) shape: Shape,
     pub(crate) kids: [Option<Node>; 16],
 }
 
@@ -264,7 +271,7 @@ impl Branch {
         buf.resize(RESERVE + 17, EMPTY_STRING);
         let kids = [const { None }; 16];
         let mut branch =
-            Self { buf, start: 0, hashed: 0, inlined: 0, stale: 0, present: 0, inner: u16::MAX, kids };
+            Self { buf, start: 0, hashed: 0, inlined: 0, stale: 0, present: 0, shape: Shape::UNKNOWN, kids };
         branch.seal();
         branch
     }
@@ -301,7 +308,7 @@ impl Branch {
         buf.resize(start, 0);
         buf.extend_from_slice(bytes);
         let kids = [const { None }; 16];
-        Ok(Self { buf, start: start as u8, hashed, inlined, stale: 0, present, inner: u16::MAX, kids })
+        Ok(Self { buf, start: start as u8, hashed, inlined, stale: 0, present, shape: Shape::UNKNOWN, kids })
     }
 
     pub(crate) fn rlp(&self) -> &[u8] {
@@ -357,9 +364,12 @@ impl Branch {
         }
     }
 
-    /// Notes whether child `i` is a leaf.
-    pub(crate) fn set_inner(&mut self, i: usize, inner: bool) {
-        self.inner = self.inner & !(1 << i) | u16::from(inner) << i;
+    /// Notes what child `i` is: its shape, and whether it is a leaf.
+    pub(crate) fn set_shape(&mut self, i: usize, is_leaf: bool, child: Shape) {
+        let bit = 1 << i;
+        let set = |mask: u16, on: bool| if on { mask | bit } else { mask & !bit };
+        self.shape.inner = set(self.shape.inner, !is_leaf);
+        self.shape.deep = set(self.shape.deep, child.inner != 0);
     }
 
     /// Makes a loaded node child `i`; its slot is written at commit.

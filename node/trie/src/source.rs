@@ -1,6 +1,31 @@
 use crate::{Nibbles, NodeError};
 use alloy_primitives::{B256, Bytes};
 
+/// How much is below a node: one bit for each child of a branch. A bit may be set in error where a source did not know;
+/// one that is not set is certain.
+///
+/// A [small](Self::is_small) node follows from the few keys and values below it ([`subtree`](crate::subtree)). A database
+/// that has those at hand need not store it, and nearly all nodes are small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Children that are not leaves.
+    pub inner: u16,
+    /// Children that have inner children themselves.
+    pub deep: u16,
+}
+
+impl Shape {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { inner: u16::MAX, deep: u16::MAX };
+    /// A leaf.
+    pub const LEAF: Self = Self { inner: 0, deep: 0 };
+
+    /// Whether at most two branches lie one below the other from this node on: 256 leaves at most.
+    pub const fn is_small(&self) -> bool {
+        self.deep == 0
+    }
+}
+
 /// Supplies nodes that the in-memory trie doesn't hold.
 ///
 /// The trie checks that a node is well-formed, but does not hash it again: a source that doesn't trust its own
@@ -11,15 +36,14 @@ pub trait NodeSource {
     /// for those that store them by content.
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError>;
 
-    /// The same with what the source knows of the node's inner children (see [`NodeSink::put_shaped`]): a bit that is
-    /// not set says that this child, if there is one, is a leaf. A source that does not know says so with all bits set.
+    /// The same with what the source knows of the node's [`Shape`].
     fn shaped_node(
         &self,
         owner: Option<&B256>,
         path: &Nibbles,
         hash: &B256,
-    ) -> Result<(Bytes, u16), NodeError> {
-        Ok((self.node(owner, path, hash)?, u16::MAX))
+    ) -> Result<(Bytes, Shape), NodeError> {
+        Ok((self.node(owner, path, hash)?, Shape::UNKNOWN))
     }
 }
 
@@ -33,7 +57,7 @@ impl<S: NodeSource + ?Sized> NodeSource for &S {
         owner: Option<&B256>,
         path: &Nibbles,
         hash: &B256,
-    ) -> Result<(Bytes, u16), NodeError> {
+    ) -> Result<(Bytes, Shape), NodeError> {
         (**self).shaped_node(owner, path, hash)
     }
 }
@@ -54,13 +78,9 @@ pub trait NodeSink {
     /// Takes the node at `path` of trie `owner`.
     fn put(&mut self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8]);
 
-    /// The same, with the node's inner children: bit `i` is set if child `i` of a branch is not a leaf (or may be
-    /// none, where the source did not know). Zero for a leaf, never zero for an extension.
-    ///
-    /// A node without inner children follows from the few keys and values below it ([`subtree`](crate::subtree)). A
-    /// database that has those at hand need not store it, and four of five nodes are of that kind.
-    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8], inner: u16) {
-        let _ = inner;
+    /// The same, with the node's shape.
+    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8], shape: Shape) {
+        let _ = shape;
         self.put(owner, path, hash, rlp);
     }
 
@@ -84,8 +104,8 @@ impl<S: NodeSink + ?Sized> NodeSink for &mut S {
         (**self).put(owner, path, hash, rlp);
     }
 
-    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8], inner: u16) {
-        (**self).put_shaped(owner, path, hash, rlp, inner);
+    fn put_shaped(&mut self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8], shape: Shape) {
+        (**self).put_shaped(owner, path, hash, rlp, shape);
     }
 
     fn discards(&self) -> bool {

@@ -1,5 +1,5 @@
 use crate::{
-    TrieError,
+    Shape, TrieError,
     commit::commit_nodes,
     path::{MAX_NIBBLES, Run},
     trie::Loader,
@@ -13,8 +13,8 @@ pub struct Subtree {
     pub hash: B256,
     /// The node's RLP.
     pub rlp: Bytes,
-    /// Its inner children, as [`NodeSink::put_shaped`](crate::NodeSink::put_shaped) has them.
-    pub inner: u16,
+    /// What is below it.
+    pub shape: Shape,
 }
 
 /// The node that stands `depth` nibbles below the root of a trie in which exactly these keys begin with its path.
@@ -41,5 +41,5 @@ pub fn subtree<V: AsRef<[u8]>>(
     }
     let Some(root) = root else { return Ok(None) };
     let (root, hash) = commit_nodes(root, None, &mut ());
-    Ok(root.map(|node| Subtree { hash, rlp: Bytes::copy_from_slice(node.rlp()), inner: node.inner() }))
+    Ok(root.map(|node| Subtree { hash, rlp: Bytes::copy_from_slice(node.rlp()), shape: node.shape() }))
 }

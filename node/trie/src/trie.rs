@@ -1,5 +1,5 @@
 use crate::{
-    EMPTY_ROOT, NodeError, NodeSource, TrieError,
+    EMPTY_ROOT, NodeError, NodeSource, Shape, TrieError,
     node::{Branch, Ext, Node, hash_in},
     path::{MAX_NIBBLES, Run, key_prefix},
 };
@@ -232,8 +232,8 @@ impl<S: NodeSource> Loader<'_, S> {
         if let (None, Some(hash)) = (&root, hash)
             && *hash != EMPTY_ROOT
         {
-            let (rlp, inner) = self.fetch(0, None, hash)?;
-            *root = Some(self.decode(&rlp, inner, 0, None)?);
+            let (rlp, shape) = self.fetch(0, None, hash)?;
+            *root = Some(self.decode(&rlp, shape, 0, None)?);
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl<S: NodeSource> Loader<'_, S> {
         }
         if branch.kids[i].is_none() {
             let kid = self.resolve(branch.slot(i), depth, None)?;
-            branch.set_inner(i, !matches!(kid, Node::Leaf(_)));
+            branch.set_shape(i, matches!(kid, Node::Leaf(_)), kid.shape());
             branch.kids[i] = Some(kid);
         }
         Ok(branch.kids[i].as_mut())
@@ -282,29 +282,29 @@ impl<S: NodeSource> Loader<'_, S> {
         sibling: Option<u8>,
     ) -> Result<Node, TrieError> {
         let Some(hash) = hash_in(reference) else {
-            return self.decode(reference, u16::MAX, depth, sibling);
+            return self.decode(reference, Shape::UNKNOWN, depth, sibling);
         };
-        let (rlp, inner) = self.fetch(depth, sibling, &hash)?;
+        let (rlp, shape) = self.fetch(depth, sibling, &hash)?;
         if rlp.len() < crate::node::INLINE_LIMIT {
             return Err(self.malformed(depth, sibling, "short node referred to by hash"));
         }
-        self.decode(&rlp, inner, depth, sibling)
+        self.decode(&rlp, shape, depth, sibling)
     }
 
-    fn fetch(&self, depth: usize, sibling: Option<u8>, hash: &B256) -> Result<(Bytes, u16), NodeError> {
+    fn fetch(&self, depth: usize, sibling: Option<u8>, hash: &B256) -> Result<(Bytes, Shape), NodeError> {
         self.src.shaped_node(self.owner, &self.path(depth, sibling), hash)
     }
 
     fn decode(
         &mut self,
         rlp: &[u8],
-        inner: u16,
+        shape: Shape,
         depth: usize,
         sibling: Option<u8>,
     ) -> Result<Node, TrieError> {
         let mut node = Node::decode(rlp, depth).map_err(|reason| self.malformed(depth, sibling, reason))?;
         if let Node::Branch(branch) = &mut node {
-            branch.inner = inner;
+            branch.shape = shape;
         }
         *self.nodes += 1;
         Ok(node)

@@ -1,4 +1,4 @@
-use crate::{Nibbles, NodeError, NodeSource};
+use crate::{Nibbles, NodeError, NodeSource, Shape};
 use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes, keccak256, map::HashMap};
 use core::{
@@ -113,10 +113,10 @@ impl<S: NodeSource> NodeSource for Recorder<S> {
         owner: Option<&B256>,
         path: &Nibbles,
         hash: &B256,
-    ) -> Result<(Bytes, u16), NodeError> {
-        let (rlp, inner) = self.source.shaped_node(owner, path, hash)?;
+    ) -> Result<(Bytes, Shape), NodeError> {
+        let (rlp, shape) = self.source.shaped_node(owner, path, hash)?;
         self.served.borrow_mut().insert_trusted(*hash, rlp.clone());
-        Ok((rlp, inner))
+        Ok((rlp, shape))
     }
 }
 

@@ -1,7 +1,7 @@
-//! A database that stores nodes with inner children only, and makes the others from keys and values.
+//! A database that stores no small nodes, and makes them from keys and values.
 
 use super::seeded;
-use crate::{Nibbles, NodeError, NodeSink, NodeSource, Trie, subtree};
+use crate::{Nibbles, NodeError, NodeSink, NodeSource, Shape, Trie, subtree};
 use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{B256, Bytes, keccak256};
 use rand::Rng;
@@ -9,7 +9,7 @@ use std::{cell::Cell, collections::HashMap};
 
 #[derive(Default)]
 struct Sparse {
-    stored: HashMap<Nibbles, (Bytes, u16)>,
+    stored: HashMap<Nibbles, (Bytes, Shape)>,
     values: BTreeMap<B256, Vec<u8>>,
     made: Cell<usize>,
 }
@@ -19,17 +19,23 @@ impl NodeSource for Sparse {
         self.shaped_node(owner, path, hash).map(|(rlp, _)| rlp)
     }
 
-    fn shaped_node(&self, _: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<(Bytes, u16), NodeError> {
-        if let Some((rlp, inner)) = self.stored.get(path).filter(|(rlp, _)| keccak256(rlp) == *hash) {
-            return Ok((rlp.clone(), *inner));
+    fn shaped_node(
+        &self,
+        _: Option<&B256>,
+        path: &Nibbles,
+        hash: &B256,
+    ) -> Result<(Bytes, Shape), NodeError> {
+        if let Some((rlp, shape)) = self.stored.get(path).filter(|(rlp, _)| keccak256(rlp) == *hash) {
+            return Ok((rlp.clone(), *shape));
         }
         self.made.set(self.made.get() + 1);
         let below = self.values.iter().filter(|(key, _)| Nibbles::unpack(key).starts_with(path));
         let below: Vec<_> = below.map(|(key, value)| (*key, value)).collect();
-        assert!(below.len() <= 16, "only nodes above leaves are left out");
+        assert!(below.len() <= 256, "only small nodes are left out");
         let made = subtree(path.len(), below).unwrap().unwrap();
-        assert_eq!((made.hash, made.inner), (*hash, 0));
-        Ok((made.rlp, made.inner))
+        assert_eq!(made.hash, *hash);
+        assert!(made.shape.is_small());
+        Ok((made.rlp, made.shape))
     }
 }
 
@@ -38,10 +44,10 @@ impl NodeSink for Sparse {
         unreachable!("commits know the shape")
     }
 
-    fn put_shaped(&mut self, _: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8], inner: u16) {
+    fn put_shaped(&mut self, _: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &[u8], shape: Shape) {
         assert_eq!(keccak256(rlp), *hash);
-        if inner != 0 {
-            self.stored.insert(*path, (Bytes::copy_from_slice(rlp), inner));
+        if !shape.is_small() {
+            self.stored.insert(*path, (Bytes::copy_from_slice(rlp), shape));
         }
     }
 }
@@ -56,8 +62,8 @@ fn key(i: u32) -> B256 {
 }
 
 #[test]
-fn nodes_above_leaves_are_made_from_keys_and_values() {
-    let mut rng = seeded("nodes_above_leaves_are_made_from_keys_and_values", rand::rng().random());
+fn small_nodes_are_made_from_keys_and_values() {
+    let mut rng = seeded("small_nodes_are_made_from_keys_and_values", rand::rng().random());
     let (mut db, mut made) = (Sparse::default(), 0);
     let mut root = crate::EMPTY_ROOT;
     for block in 0..60 {
