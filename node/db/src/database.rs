@@ -217,9 +217,6 @@ fn open_environment(path: &Path, options: &Options) -> Result<Environment> {
         Durability::Disk => SyncMode::Durable,
     };
     Environment::builder()
-        // Pages are written where they are mapped, not to memory first and by a system call at the commit. Those that
-        // are in use are not touched, so a kill leaves the last commit here as well.
-        .write_map()
         .set_max_dbs(Table::ALL.len())
         .set_max_readers(MAX_READERS)
         .set_sync_bytes(SYNC_BYTES)
