@@ -14,7 +14,17 @@ use crate::{
     witness::{Provable, StepWitness, prove},
 };
 use alloy_primitives::B256;
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    panic::resume_unwind,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+/// How many steps' changes may wait to be hashed before the machine waits for them. Each takes as much memory as was
+/// written since the one before.
+const CHANGES_WAITING: usize = 2;
 
 /// A machine that runs a program, from its start or from a snapshot.
 pub struct Machine<H> {
@@ -81,9 +91,9 @@ pub enum RunError {
         /// Where the machine is.
         at: u64,
     },
-    /// The system gave no address space.
-    #[error("no memory for the machine")]
-    Memory(#[from] io::Error),
+    /// The system gave no address space, or no thread.
+    #[error("the system gives the machine no memory or no thread")]
+    System(#[from] io::Error),
 }
 
 impl<H: Host> Machine<H> {
@@ -142,15 +152,27 @@ impl<H: Host> Machine<H> {
 
     /// The hashes of the states at these steps, which must not decrease. Behind its exit, a machine's state stays.
     ///
+    /// Hashing happens on a thread of its own, while the machine runs on.
+    ///
     /// # Errors
-    /// As [`Self::run_to`].
+    /// As [`Self::run_to`]; or if the system gives no thread.
     pub fn states_at(&mut self, steps: &[u64]) -> Result<Vec<B256>, RunError> {
-        let mut states = Vec::with_capacity(steps.len());
-        for step in steps {
-            self.run_to(*step)?;
-            states.push(self.state().hash());
-        }
-        Ok(states)
+        let mut tree = std::mem::replace(&mut self.tree, Tree::new());
+        let states = thread::scope(|scope| {
+            let (sender, receiver) = mpsc::sync_channel::<Changes>(CHANGES_WAITING);
+            let tree = &mut tree;
+            let hash = move || receiver.iter().map(|changes| changes.hash(tree)).collect::<Vec<_>>();
+            let hasher = thread::Builder::new().spawn_scoped(scope, hash)?;
+            for step in steps {
+                self.run_to(*step)?;
+                // Fails only if the thread has panicked, which joining it tells.
+                let _ = sender.send(self.take_changes());
+            }
+            drop(sender);
+            hasher.join().or_else(|panic| resume_unwind(panic))
+        });
+        self.tree = tree;
+        states
     }
 
     /// The state as it is now.
@@ -263,11 +285,32 @@ impl<H: Host> Machine<H> {
         }
     }
 
+    /// What the tree lacks, which then counts as known to it.
+    fn take_changes(&mut self) -> Changes {
+        let dirty = self.memory.take_dirty();
+        let pages = dirty.into_iter().map(|number| (number, *self.memory.page(number))).collect();
+        Changes { cpu: self.cpu.clone(), pages }
+    }
+
     /// Brings the tree up to date.
     fn sync(&mut self) {
         let dirty = self.memory.take_dirty();
         let memory = &self.memory;
         self.tree.update(dirty.iter().map(|number| (*number, memory.page(*number))));
+    }
+}
+
+/// A machine at some step, as what has changed since it was hashed last.
+struct Changes {
+    cpu: Cpu,
+    pages: Vec<(u32, [u8; PAGE_BYTES])>,
+}
+
+impl Changes {
+    /// Brings the tree up to the step, and hashes the state.
+    fn hash(self, tree: &mut Tree) -> B256 {
+        tree.update(self.pages.iter().map(|(number, page)| (*number, page)));
+        State { root: tree.root(), cpu: self.cpu }.hash()
     }
 }
 

@@ -172,6 +172,11 @@ impl Generator {
         self.complete(scene)
     }
 
+    /// An input of an accelerator: one that it takes, or one that is damaged.
+    pub fn accelerator_input(&mut self, op: u64) -> Vec<u8> {
+        inputs::input(&mut self.rng, op, &self.blobs)
+    }
+
     fn complete(&self, mut scene: Scene) -> StepWitness {
         // Once to see what the step touches, then with a tree that knows just that.
         let mut cpu = scene.cpu.clone();

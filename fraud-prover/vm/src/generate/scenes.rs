@@ -1,6 +1,6 @@
 //! Scenes: states in which a step of a certain sort follows.
 
-use super::{Content, Generator, Outside, Rest, Scene, inputs};
+use super::{Content, Generator, Outside, Rest, Scene};
 use crate::{
     asm,
     isa::{Form, Instruction, Op},
@@ -223,7 +223,7 @@ impl Generator {
     }
 
     pub(super) fn accelerator(&mut self, op: u64) -> Scene {
-        let input = inputs::input(&mut self.rng, op, &self.blobs);
+        let input = self.accelerator_input(op);
         let page = pointer(&mut self.rng, PAGE);
         let mut scene = self.call(3, [op, page, input.len() as u64]);
         if let Some(page) = u32::try_from(page).ok().filter(|page| page % PAGE as u32 == 0) {
