@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::bridge::args::Bridge;
+
 /// The node of a Recourse rollup.
 ///
 /// Every node follows the rollup's inbox on L1 and derives the L2 chain from it, so all it needs is an L1 endpoint
@@ -53,6 +55,8 @@ pub enum Command {
     Batcher(Batcher),
     /// Propose outputs on L1, as a process of its own.
     Proposer(Proposer),
+    /// Move ETH and tokens between L1 and L2.
+    Bridge(Bridge),
 }
 
 /// What every node needs.
@@ -82,7 +86,8 @@ pub struct Common {
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
 
-    /// Keep the state of this many blocks for historical queries and proofs. Default: all.
+    /// Keep the state of this many blocks for historical queries and proofs, and in any case that of all blocks since
+    /// the anchor on L1, which disputes and withdrawals need. Default: all.
     #[arg(long, value_name = "BLOCKS")]
     pub retain: Option<u64>,
 

@@ -15,9 +15,11 @@
 //! - [`batcher`], [`proposer`]: what goes to L1.
 //! - [`witness`]: what the fraud-proof program reads to compute a block.
 //! - [`rpc`]: JSON-RPC; it never writes.
+//! - [`bridge`]: a user's deposits and withdrawals; a client, apart from all else.
 //! - [`run`], [`cli`]: putting a process together.
 
 pub mod batcher;
+pub mod bridge;
 pub mod chain;
 pub mod cli;
 pub mod config;

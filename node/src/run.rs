@@ -8,7 +8,7 @@ use bindings::ISystemConfig;
 use tokio::task::JoinSet;
 
 use crate::{
-    RollupConfig, batcher,
+    RollupConfig, batcher, bridge,
     chain::{Chain, ChainOptions},
     cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer},
     feed, keys,
@@ -41,6 +41,7 @@ pub async fn run(command: Command) -> Result<()> {
         Command::Replica(args) => run_replica(args, shutdown).await,
         Command::Batcher(args) => run_batcher(args, shutdown).await,
         Command::Proposer(args) => run_proposer(args, shutdown).await,
+        Command::Bridge(args) => bridge::run(args, shutdown).await,
     }
 }
 
@@ -87,8 +88,8 @@ impl Base {
             shutdown: shutdown.clone(),
             http: common.http,
         };
-        let (retain, stop) = (common.retain, shutdown.clone());
-        base.spawn("maintenance", async move { Ok(maintenance::run(chain, retain, stop).await?) });
+        let (retain, stop, client) = (common.retain, shutdown.clone(), base.client.clone());
+        base.spawn("maintenance", async move { Ok(maintenance::run(chain, client, retain, stop).await?) });
         base.spawn("L1 follower", async move {
             follower.run(shutdown).await;
             Ok(())

@@ -48,13 +48,17 @@ major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
 [ "$major" -ge 18 ] || fail "Node.js $(node --version) is too old: 18 or newer is needed"
 
 # The lock file is copied into the modules when they are complete, so that they are installed again when it changes.
-lock=l1-contracts/package-lock.json
-mark=l1-contracts/node_modules/.installed-lock.json
-if ! cmp -s "$lock" "$mark"; then
-    (cd l1-contracts && npm ci --loglevel=error --no-progress </dev/null)
-    cp "$lock" "$mark"
-    say "installed the npm packages of l1-contracts (Anvil, Forge, Cast, solc, OpenZeppelin)"
-fi
+npm_ci() {
+    lock=$1/package-lock.json
+    mark=$1/node_modules/.installed-lock.json
+    if ! cmp -s "$lock" "$mark"; then
+        (cd "$1" && npm ci --loglevel=error --no-progress </dev/null)
+        cp "$lock" "$mark"
+        say "installed the npm packages of $1 ($2)"
+    fi
+}
+npm_ci l1-contracts "Anvil, Forge, Cast, solc, OpenZeppelin"
+npm_ci e2e/js "viem, ethers"
 
 # For the guest's platform: a Rust target, or the standard library's source to build it from.
 sysroot=$(rustc --print sysroot)

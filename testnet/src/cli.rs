@@ -163,6 +163,7 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         l2_port: choose("L2", "--l2-port", l2_port)?,
         replica_port: choose("the replica", "--replica-port", replica_port)?,
         mining: Mining::Every(l1_block_time),
+        sample_token: true,
         replica: !no_replica,
         ..DevnetOptions::new(&dir)?
     })

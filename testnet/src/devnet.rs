@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use node::RollupConfig;
 
 use crate::{
-    Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, Summary, deploy,
-    ports,
+    Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, SampleToken,
+    Summary, deploy, ports, token::deploy_sample_token,
 };
 
 /// Name of the file that a running devnet keeps locked.
@@ -39,6 +39,8 @@ pub struct DevnetOptions {
     pub batcher: bool,
     /// Whether the sequencer proposes outputs.
     pub proposer: bool,
+    /// Whether to put a sample ERC-20 on both layers.
+    pub sample_token: bool,
     /// Whether to start a replica that follows L1 and the sequencer's feed.
     pub replica: bool,
     /// Further arguments for the sequencer.
@@ -61,6 +63,7 @@ impl DevnetOptions {
             sequencer: true,
             batcher: true,
             proposer: true,
+            sample_token: false,
             replica: true,
             sequencer_arguments: ["--batch-interval", "2s", "--propose-interval", "30s"]
                 .map(Into::into)
@@ -94,6 +97,8 @@ pub struct Devnet {
     pub anvil: Anvil,
     /// What the nodes read from `rollup.json`.
     pub rollup: RollupConfig,
+    /// The sample token, if there is one.
+    pub sample_token: Option<SampleToken>,
     sequencer: Option<Node>,
     replica: Option<Node>,
     _lock: File,
@@ -113,9 +118,14 @@ impl Devnet {
         progress(Stage::Contracts);
         let rollup = deploy(&anvil, &options.deploy).await?;
         fs::write(dir.join("rollup.json"), serde_json::to_vec_pretty(&rollup)?)?;
+        let sample_token = match options.sample_token {
+            true => Some(deploy_sample_token(&anvil, &options.deploy, &rollup).await?),
+            false => None,
+        };
         anvil.set_mining(options.mining).await?;
 
-        let mut devnet = Self { dir, options, anvil, rollup, sequencer: None, replica: None, _lock: lock };
+        let mut devnet =
+            Self { dir, options, anvil, rollup, sample_token, sequencer: None, replica: None, _lock: lock };
         if devnet.options.sequencer {
             progress(Stage::Sequencer);
             devnet.start_sequencer().await?;

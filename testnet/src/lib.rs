@@ -31,6 +31,7 @@ mod node;
 pub mod ports;
 mod process;
 mod summary;
+mod token;
 pub mod tools;
 
 pub use accounts::Roles;
@@ -41,3 +42,4 @@ pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};
 pub use process::{Process, ProcessExit};
 pub use summary::Summary;
+pub use token::SampleToken;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use node::config::Contracts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Devnet, accounts, tools};
+use crate::{Devnet, SampleToken, accounts, tools};
 
 /// Endpoints, accounts and addresses of a devnet: the content of `devnet.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +26,10 @@ pub struct Summary {
     pub accounts: Vec<Account>,
     /// The L1 contracts.
     pub contracts: Contracts,
+    /// The sample ERC-20 on both layers.
+    pub sample_token: Option<SampleToken>,
+    /// Chain id of the L1.
+    pub l1_chain_id: u64,
     /// Chain id of the L2.
     pub l2_chain_id: u64,
 }
@@ -54,6 +58,8 @@ impl Summary {
             rollup: devnet.rollup_path(),
             accounts: accounts::users()?.into_iter().map(account).collect(),
             contracts: devnet.rollup.contracts,
+            sample_token: devnet.sample_token,
+            l1_chain_id: devnet.rollup.l1_chain_id,
             l2_chain_id: devnet.rollup.chain.chain_id,
         })
     }
@@ -79,8 +85,17 @@ impl fmt::Display for Summary {
             ("DisputeGameFactory", self.contracts.dispute_game_factory),
             ("AnchorStateRegistry", self.contracts.anchor_state_registry),
             ("Multicall3", self.contracts.multicall3),
+            ("L1CrossDomainMessenger", self.contracts.l1_cross_domain_messenger),
+            ("L1StandardBridge", self.contracts.l1_standard_bridge),
         ] {
-            writeln!(f, "  {name:<20}{address}")?;
+            writeln!(f, "  {name:<24}{address}")?;
+        }
+        if let Some(token) = &self.sample_token {
+            writeln!(
+                f,
+                "\nSample token (anyone can mint it on L1)\n  on L1  {}\n  on L2  {}",
+                token.l1, token.l2
+            )?;
         }
         writeln!(f, "\nRollup configuration\n  {}", self.rollup.display())?;
         self.write_commands(f)
@@ -111,6 +126,18 @@ impl Summary {
         writeln!(
             f,
             "  {cast} send {portal} {call} {to} 1ether 100000 false 0x --value 1ether --private-key {key} --rpc-url {l1}"
+        )?;
+        let node = tools::recourse_node().unwrap_or_else(|_| "recourse-node".into());
+        let here = std::env::current_dir().unwrap_or_default();
+        let node = node.strip_prefix(here).unwrap_or(&node).display();
+        let rollup = self.rollup.display();
+        writeln!(
+            f,
+            "  # withdraw 1 ETH from L2 to L1 (then: bridge prove, bridge finalize)\n  echo {key} > /tmp/key"
+        )?;
+        writeln!(
+            f,
+            "  {node} bridge withdraw --amount 1 --key /tmp/key --rollup {rollup} --l1-rpc {l1} --l2-rpc {l2}"
         )
     }
 }

@@ -61,7 +61,8 @@ abstract contract CrossDomainMessenger is ICrossDomainMessenger {
         bytes32 hash = keccak256(
             CrossDomainMessage.encode(_messageNonce, _messageSender, _target, _value, _minGasLimit, _message)
         );
-        if (_fromOtherMessenger()) {
+        bool isFirst = _fromOtherMessenger();
+        if (isFirst) {
             // INVARIANT: what this contract holds is what failed messages carry.
             if (msg.value != _value) revert WrongValue(_value, msg.value);
         } else {
@@ -75,8 +76,7 @@ abstract contract CrossDomainMessenger is ICrossDomainMessenger {
         // or relay in its name.
         if (_target == address(this) || _isUnsafeTarget(_target)) revert BadTarget(_target);
 
-        // A message that comes while another is being relayed counts as failed instead of reverting: a withdrawal that
-        // reverts is used up. So does one with too little gas, whose call would not be the sender's.
+        // The call is not tried inside another message's, nor with less gas than its sender asked for.
         bool success = false;
         bytes memory message = _message;
         if (!_relaying && SafeCall.hasMinGas(_minGasLimit, RELAY_RESERVED_GAS)) {
@@ -88,7 +88,12 @@ abstract contract CrossDomainMessenger is ICrossDomainMessenger {
             // SAFETY: recorded after the call, which cannot come back here: a message inside a message fails.
             successfulMessages[hash] = true;
             emit RelayedMessage(hash);
+        } else if (!isFirst) {
+            // It has failed before, so there is nothing to record; and who estimates the gas for another attempt must
+            // learn what it takes.
+            revert RelayFailed(hash);
         } else {
+            // Reverting would lose the message: the deposit or withdrawal that brought it is used up.
             failedMessages[hash] = true;
             emit FailedRelayedMessage(hash);
             if (tx.origin == Accounts.ESTIMATION_ADDRESS) revert GasEstimation();

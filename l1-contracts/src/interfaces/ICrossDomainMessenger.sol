@@ -26,6 +26,8 @@ interface ICrossDomainMessenger {
     error WrongValue(uint256 expected, uint256 actual);
     /// @notice The message did not come from the other messenger, and did not fail before.
     error NotFailed(bytes32 msgHash);
+    /// @notice Another attempt failed: the call reverted, or had too little gas.
+    error RelayFailed(bytes32 msgHash);
     /// @notice The message was relayed.
     error AlreadyRelayed(bytes32 msgHash);
     /// @notice Messages must not call this contract, nor the one that moves ETH between the layers.
@@ -42,7 +44,7 @@ interface ICrossDomainMessenger {
     function sendMessage(address target, bytes calldata message, uint32 minGasLimit) external payable;
 
     /// @notice Makes the call of a message: called by the protocol for the other messenger, or by anyone for a message
-    ///         that failed before. Reverts if it cannot count as an attempt.
+    ///         that failed before. The first attempt does not revert when the call fails, any other does.
     function relayMessage(
         uint256 nonce,
         address sender,

@@ -1,0 +1,186 @@
+//! The command line of `recourse-node bridge`.
+
+use std::path::PathBuf;
+
+use alloy::primitives::{Address, B256, Bytes};
+use clap::{Args, Subcommand};
+
+const EXAMPLES: &str = "\
+A deposit takes seconds: it is on L2 once the sequencer has seen it on L1.
+A withdrawal takes days on a main network and has three steps, all but the first on L1:
+  withdraw   the transaction on L2
+  prove      once an output with it was proposed on L1: shows that the withdrawal is part of it
+  finalize   once the proof is old enough and the proposal final: pays
+
+Every command waits, and can be stopped and started again with the transaction's hash.
+
+Examples (with RECOURSE_ROLLUP, RECOURSE_L1_RPC, RECOURSE_L2_RPC and RECOURSE_KEY set, or the options):
+  recourse-node bridge deposit --amount 1.5
+  recourse-node bridge withdraw --amount 0.2
+  recourse-node bridge status 0xHASH
+  recourse-node bridge prove 0xHASH
+  recourse-node bridge finalize 0xHASH
+
+Tokens, by the standard bridge:
+  recourse-node bridge deposit --amount 100 --token 0xL1TOKEN --l2-token 0xL2TOKEN
+  recourse-node bridge withdraw --amount 100 --l2-token 0xL2TOKEN";
+
+/// `recourse-node bridge`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Bridge {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BridgeCommand,
+}
+
+/// What the bridge can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BridgeCommand {
+    /// Move ETH or tokens from L1 to L2, and wait until they are there.
+    Deposit(Deposit),
+    /// Start to move ETH or tokens from L2 to L1.
+    Withdraw(Withdraw),
+    /// Wait until a withdrawal can be proven on L1, and prove it.
+    Prove(Step),
+    /// Wait until a proven withdrawal can be finalized on L1, and finalize it. Anyone can do this for anyone.
+    Finalize(Step),
+    /// Say how far a deposit or a withdrawal is.
+    Status(Status),
+}
+
+/// Where the two chains are.
+#[derive(Clone, Debug, Args)]
+pub struct Endpoints {
+    /// The rollup's configuration, as its deployment wrote it.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
+    pub rollup: PathBuf,
+
+    /// HTTP endpoint of an L1 node.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
+    pub l1_rpc: String,
+
+    /// HTTP endpoint of a node of the rollup: the sequencer, or a replica.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC", default_value = "http://127.0.0.1:9545")]
+    pub l2_rpc: String,
+}
+
+/// Who signs.
+#[derive(Clone, Debug, Args)]
+pub struct Signer {
+    /// File with the hexadecimal private key of the account that sends.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_KEY")]
+    pub key: PathBuf,
+}
+
+/// `recourse-node bridge deposit`
+#[derive(Clone, Debug, Args)]
+pub struct Deposit {
+    /// Where the two chains are.
+    #[command(flatten)]
+    pub endpoints: Endpoints,
+
+    /// Who signs; not needed with --resume.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_KEY", required_unless_present = "resume")]
+    pub key: Option<PathBuf>,
+
+    /// How much: ETH, or whole tokens with --token.
+    #[arg(long, value_name = "AMOUNT", required_unless_present = "resume")]
+    pub amount: Option<String>,
+
+    /// Who gets it on L2. Default: the sender.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<Address>,
+
+    /// Call data for the recipient on L2 (ETH only).
+    #[arg(long, value_name = "HEX", default_value = "0x", conflicts_with = "token")]
+    pub data: Bytes,
+
+    /// Gas limit of the call on L2.
+    #[arg(long, value_name = "GAS", default_value_t = 200_000)]
+    pub gas_limit: u32,
+
+    /// An ERC-20 on L1 to deposit instead of ETH.
+    #[arg(long, value_name = "ADDRESS", requires = "l2_token")]
+    pub token: Option<Address>,
+
+    /// The token on L2 that stands for it.
+    #[arg(long, value_name = "ADDRESS", requires = "token")]
+    pub l2_token: Option<Address>,
+
+    /// Send nothing: wait for the deposit that this L1 transaction made.
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["amount", "to", "token", "l2_token"])]
+    pub resume: Option<B256>,
+}
+
+/// `recourse-node bridge withdraw`
+#[derive(Clone, Debug, Args)]
+pub struct Withdraw {
+    /// Where the two chains are.
+    #[command(flatten)]
+    pub endpoints: Endpoints,
+
+    /// Who signs; not needed with --resume.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_KEY", required_unless_present = "resume")]
+    pub key: Option<PathBuf>,
+
+    /// How much: ETH, or whole tokens with --l2-token.
+    #[arg(long, value_name = "AMOUNT", required_unless_present = "resume")]
+    pub amount: Option<String>,
+
+    /// Who gets it on L1. Default: the sender.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<Address>,
+
+    /// Call data for the recipient on L1 (ETH only).
+    #[arg(long, value_name = "HEX", default_value = "0x", conflicts_with = "l2_token")]
+    pub data: Bytes,
+
+    /// Least gas for the call on L1.
+    #[arg(long, value_name = "GAS", default_value_t = 100_000)]
+    pub gas_limit: u32,
+
+    /// A token on L2 that stands for one on L1, to withdraw instead of ETH.
+    #[arg(long, value_name = "ADDRESS")]
+    pub l2_token: Option<Address>,
+
+    /// Send nothing: wait for this L2 transaction.
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["amount", "to", "l2_token"])]
+    pub resume: Option<B256>,
+}
+
+/// `recourse-node bridge prove` and `finalize`
+#[derive(Clone, Debug, Args)]
+pub struct Step {
+    /// The withdrawal's transaction on L2.
+    #[arg(value_name = "HASH")]
+    pub hash: B256,
+
+    /// Which of the transaction's withdrawals, if it has several.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub index: usize,
+
+    /// Where the two chains are.
+    #[command(flatten)]
+    pub endpoints: Endpoints,
+
+    /// Who signs.
+    #[command(flatten)]
+    pub signer: Signer,
+}
+
+/// `recourse-node bridge status`
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// A deposit's transaction on L1, or a withdrawal's on L2.
+    #[arg(value_name = "HASH")]
+    pub hash: B256,
+
+    /// Which of the transaction's withdrawals, if it has several.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub index: usize,
+
+    /// Where the two chains are.
+    #[command(flatten)]
+    pub endpoints: Endpoints,
+}

@@ -1,0 +1,140 @@
+//! Deposits: L1 → L2.
+
+use alloy::{
+    consensus::Sealable,
+    network::{AnyTransactionReceipt, ReceiptResponse},
+    primitives::{
+        B256, U256, keccak256,
+        utils::{parse_ether, parse_units},
+    },
+    providers::Provider,
+    sol_types::SolEvent,
+};
+use anyhow::{Context, Result, ensure};
+use bindings::{ICrossDomainMessenger, IL1StandardBridge, IPortal, predeploys};
+use op_alloy_consensus::TxDeposit;
+
+use super::{
+    IERC20, POLL_INTERVAL, Session, args::Deposit, ether, logs_of, progress::Progress, receipt, send,
+};
+
+/// Bytes of a deposit event's data before the call data: mint, value, gas limit, whether it creates.
+const OPAQUE_HEAD: usize = 32 + 32 + 8 + 1;
+
+pub(super) async fn run(args: Deposit) -> Result<()> {
+    let session = Session::open(&args.endpoints, args.key.as_deref()).await?;
+    let mut progress = Progress::new();
+    let hash = match args.resume {
+        Some(hash) => hash,
+        None => {
+            let hash = initiate(&session, &args, &mut progress).await?;
+            progress.say(&format!("L1 transaction  {hash}"));
+            hash
+        }
+    };
+    let outcome = wait(&session, hash, &mut progress).await?;
+    progress.say(&format!("L2 transaction  {}", outcome.transaction_hash()));
+    progress.say(&describe(&outcome));
+    Ok(())
+}
+
+/// What became of a deposit, without waiting.
+pub(super) async fn status(session: &Session, hash: B256) -> Result<()> {
+    let receipt = session.l1.get_transaction_receipt(hash).await?.context("the transaction is gone")?;
+    ensure!(receipt.status(), "the L1 transaction {hash} failed: nothing was deposited");
+    let l2_hash = l2_hash(session, &receipt)?;
+    println!("deposit         {hash}");
+    match session.l2.get_transaction_receipt(l2_hash).await? {
+        Some(outcome) => {
+            println!("L2 transaction  {}", outcome.transaction_hash());
+            println!("status          deposited\n{}", describe(&outcome));
+        }
+        None => println!("L2 transaction  {l2_hash}\nstatus          waiting-for-l2"),
+    }
+    Ok(())
+}
+
+/// Sends the L1 transaction.
+async fn initiate(session: &Session, args: &Deposit, progress: &mut Progress) -> Result<B256> {
+    let sender = session.sender()?;
+    let to = args.to.unwrap_or(sender);
+    let amount = args.amount.as_deref().context("--amount is missing")?;
+    let (Some(token), Some(l2_token)) = (args.token, args.l2_token) else {
+        let wei = parse_ether(amount).with_context(|| format!("{amount:?} is not an amount of ETH"))?;
+        progress.stage(&format!("Sending {} to {to}", ether(wei)));
+        let portal = session.portal();
+        let call = portal.depositTransaction(to, wei, args.gas_limit.into(), false, args.data.clone());
+        return send(call.value(wei)).await;
+    };
+    let bridge = session.config.contracts.l1_standard_bridge;
+    let erc20 = IERC20::new(token, &session.l1);
+    let decimals = erc20.decimals().call().await.with_context(|| format!("{token} on L1 is not a token"))?;
+    let value: U256 = parse_units(amount, decimals)
+        .with_context(|| format!("{amount:?} is not an amount of a token with {decimals} decimals"))?
+        .into();
+    if erc20.allowance(sender, bridge).call().await? < value {
+        progress.stage("Allowing the bridge to take the tokens");
+        let approval = send(erc20.approve(bridge, value)).await?;
+        receipt(&session.l1, "L1", approval, progress).await?;
+    }
+    progress.stage(&format!("Sending {amount} tokens to {to}"));
+    let bridge = IL1StandardBridge::new(bridge, &session.l1);
+    send(bridge.depositERC20To(token, l2_token, to, value, args.gas_limit, Default::default())).await
+}
+
+/// Waits until the deposit of an L1 transaction is on L2.
+async fn wait(session: &Session, hash: B256, progress: &mut Progress) -> Result<AnyTransactionReceipt> {
+    loop {
+        // Asked for each time: after an L1 reorg the L2 transaction has another hash.
+        let on_l1 = receipt(&session.l1, "L1", hash, progress).await?;
+        let l2_hash = l2_hash(session, &on_l1)?;
+        progress.stage("Waiting until the deposit is on L2");
+        if let Some(outcome) = session.l2.get_transaction_receipt(l2_hash).await? {
+            return Ok(outcome);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Whether what was deposited arrived.
+fn describe(outcome: &AnyTransactionReceipt) -> String {
+    let block = outcome.block_number().unwrap_or_default();
+    let failed = ICrossDomainMessenger::FailedRelayedMessage::SIGNATURE_HASH;
+    let messages = logs_of(outcome, predeploys::L2_CROSS_DOMAIN_MESSENGER);
+    if !outcome.status() {
+        return format!(
+            "The call on L2 failed, in block {block}. The ETH is in the sender's L2 account nevertheless."
+        );
+    }
+    if messages.into_iter().any(|(log, _)| log.topics().first() == Some(&failed)) {
+        return format!(
+            "The message's call on L2 failed, in block {block}. The L2 messenger can relay it again."
+        );
+    }
+    format!("Deposited in L2 block {block}.")
+}
+
+/// The hash by which clients know the L2 transaction of a deposit: from where on L1 its log is.
+fn l2_hash(session: &Session, receipt: &AnyTransactionReceipt) -> Result<B256> {
+    let deposited = IPortal::TransactionDeposited::SIGNATURE_HASH;
+    let (log, index) = logs_of(receipt, session.config.contracts.portal)
+        .find(|(log, _)| log.topics().first() == Some(&deposited))
+        .context("this transaction deposits nothing")?;
+    let event = IPortal::TransactionDeposited::decode_log(log)?;
+    let opaque = &event.opaqueData;
+    ensure!(opaque.len() >= OPAQUE_HEAD, "the deposit's log is malformed");
+    let block = receipt.block_hash().context("the L1 transaction is in no block")?;
+    let index = U256::from(index.context("the deposit's log has no index")?);
+    let place = keccak256([block, index.into()].concat());
+    let deposit = TxDeposit {
+        source_hash: keccak256([B256::ZERO, place].concat()),
+        from: event.from,
+        to: if opaque[72] != 0 { alloy::primitives::TxKind::Create } else { event.to.into() },
+        mint: U256::from_be_slice(&opaque[..32]).saturating_to(),
+        value: U256::from_be_slice(&opaque[32..64]),
+        gas_limit: U256::from_be_slice(&opaque[64..72]).saturating_to(),
+        is_system_transaction: false,
+        input: opaque.slice(OPAQUE_HEAD..),
+    };
+    Ok(deposit.hash_slow())
+}

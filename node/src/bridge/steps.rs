@@ -1,0 +1,168 @@
+//! The transactions of a withdrawal: withdraw, prove, finalize.
+
+use alloy::{
+    primitives::{
+        B256, U256,
+        utils::{parse_ether, parse_units},
+    },
+    providers::Provider,
+    sol_types::SolEvent,
+};
+use anyhow::{Context, Result, bail, ensure};
+use bindings::{IL2StandardBridge, IL2ToL1MessagePasser, IPortal, predeploys};
+
+use super::{
+    IERC20, POLL_INTERVAL, Session,
+    args::{Step, Withdraw},
+    ether, logs_of,
+    progress::{Progress, lasting},
+    receipt, send,
+    withdrawal::{Stage, Withdrawal},
+};
+
+/// `recourse-node bridge withdraw`
+pub(super) async fn withdraw(args: Withdraw) -> Result<()> {
+    let session = Session::open(&args.endpoints, args.key.as_deref()).await?;
+    let mut progress = Progress::new();
+    let hash = match args.resume {
+        Some(hash) => hash,
+        None => {
+            let hash = initiate(&session, &args, &mut progress).await?;
+            progress.say(&format!("L2 transaction  {hash}"));
+            hash
+        }
+    };
+    let receipt = receipt(&session.l2, "L2", hash, &mut progress).await?;
+    let withdrawal = Withdrawal::from_receipt(&receipt, 0)?;
+    progress.say(&format!("Withdrawal {} is in L2 block {}.", withdrawal.hash, withdrawal.block));
+    progress.say(&format!("Next: recourse-node bridge prove {hash}"));
+    Ok(())
+}
+
+/// `recourse-node bridge prove`
+pub(super) async fn prove(args: Step) -> Result<()> {
+    let session = Session::open(&args.endpoints, Some(&args.signer.key)).await?;
+    let mut progress = Progress::new();
+    let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
+    loop {
+        match withdrawal.stage(&session).await? {
+            Stage::WaitingToProve => {
+                let block = withdrawal.block;
+                progress.stage(&format!("Waiting until an output from L2 block {block} on is proposed"));
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            Stage::ReadyToProve(game) => {
+                progress.stage(&format!("Proving against the output of L2 block {}", game.block));
+                let proof = withdrawal.proof(&session, &game).await?;
+                let portal = session.portal();
+                let transaction = withdrawal.transaction.clone();
+                let call = portal.proveWithdrawalTransaction(transaction, game.index, game.output, proof);
+                let hash = send(call).await?;
+                progress.say(&format!("L1 transaction  {hash}"));
+                receipt(&session.l1, "L1", hash, &mut progress).await?;
+            }
+            stage => {
+                progress.say(&format!("{}: {}", proven(&stage), outlook(&stage)));
+                if !matches!(stage, Stage::Finalized) {
+                    progress.say(&format!("Next: recourse-node bridge finalize {}", args.hash));
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// `recourse-node bridge finalize`
+pub(super) async fn finalize(args: Step) -> Result<()> {
+    let session = Session::open(&args.endpoints, Some(&args.signer.key)).await?;
+    let mut progress = Progress::new();
+    let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
+    loop {
+        match withdrawal.stage(&session).await? {
+            Stage::WaitingToProve | Stage::ReadyToProve(_) => {
+                bail!("the withdrawal is not proven: recourse-node bridge prove {}", args.hash)
+            }
+            Stage::WaitingToFinalize(seconds) => {
+                progress.stage(&format!("Waiting until it can be finalized, in about {}", lasting(seconds)));
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            Stage::ReadyToFinalize(submitter) => {
+                progress.stage("Finalizing");
+                let transaction = withdrawal.transaction.clone();
+                let portal = session.portal();
+                let hash =
+                    send(portal.finalizeWithdrawalTransactionExternalProof(transaction, submitter)).await?;
+                progress.say(&format!("L1 transaction  {hash}"));
+                let receipt = receipt(&session.l1, "L1", hash, &mut progress).await?;
+                let succeeded = logs_of(&receipt, session.config.contracts.portal)
+                    .find_map(|(log, _)| IPortal::WithdrawalFinalized::decode_log(log).ok())
+                    .context("the transaction finalized nothing")?
+                    .success;
+                ensure!(succeeded, "the withdrawal is finalized, but its call on L1 failed");
+            }
+            Stage::Finalized => {
+                progress.say("Finalized.");
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// How far a withdrawal is, without waiting.
+pub(super) async fn status(session: &Session, hash: B256, index: usize) -> Result<()> {
+    let receipt = session.l2.get_transaction_receipt(hash).await?.context("the transaction is gone")?;
+    let withdrawal = Withdrawal::from_receipt(&receipt, index)?;
+    let stage = withdrawal.stage(session).await?;
+    println!("withdrawal      {}", withdrawal.hash);
+    println!("L2 block        {}", withdrawal.block);
+    println!("value           {}", ether(withdrawal.transaction.value));
+    println!("status          {}", stage.name());
+    println!("{}", outlook(&stage));
+    Ok(())
+}
+
+/// Sends the L2 transaction.
+async fn initiate(session: &Session, args: &Withdraw, progress: &mut Progress) -> Result<B256> {
+    let to = args.to.map_or_else(|| session.sender(), Ok)?;
+    let amount = args.amount.as_deref().context("--amount is missing")?;
+    let Some(token) = args.l2_token else {
+        let wei = parse_ether(amount).with_context(|| format!("{amount:?} is not an amount of ETH"))?;
+        progress.stage(&format!("Sending {} to {to}", ether(wei)));
+        let passer = IL2ToL1MessagePasser::new(predeploys::L2_TO_L1_MESSAGE_PASSER, &session.l2);
+        return send(passer.initiateWithdrawal(to, U256::from(args.gas_limit), args.data.clone()).value(wei))
+            .await;
+    };
+    let erc20 = IERC20::new(token, &session.l2);
+    let decimals = erc20.decimals().call().await.with_context(|| format!("{token} on L2 is not a token"))?;
+    let value: U256 = parse_units(amount, decimals)
+        .with_context(|| format!("{amount:?} is not an amount of a token with {decimals} decimals"))?
+        .into();
+    progress.stage(&format!("Sending {amount} tokens to {to}"));
+    let bridge = IL2StandardBridge::new(predeploys::L2_STANDARD_BRIDGE, &session.l2);
+    send(bridge.withdrawTo(token, to, value, args.gas_limit, Default::default())).await
+}
+
+/// The withdrawal of an L2 transaction, once that is in a block.
+async fn find(session: &Session, hash: B256, index: usize, progress: &mut Progress) -> Result<Withdrawal> {
+    let receipt = receipt(&session.l2, "L2", hash, progress).await?;
+    Withdrawal::from_receipt(&receipt, index)
+}
+
+fn proven(stage: &Stage) -> &'static str {
+    if matches!(stage, Stage::Finalized) { "Done before" } else { "Proven" }
+}
+
+/// What comes next, for people.
+fn outlook(stage: &Stage) -> String {
+    match stage {
+        Stage::WaitingToProve => "It can be proven once an output with it is proposed on L1.".into(),
+        Stage::ReadyToProve(game) => {
+            format!("It can be proven against the output of L2 block {}.", game.block)
+        }
+        Stage::WaitingToFinalize(seconds) => {
+            format!("It can be finalized in about {}.", lasting(*seconds))
+        }
+        Stage::ReadyToFinalize(submitter) => format!("It can be finalized now, by the proof of {submitter}."),
+        Stage::Finalized => "It is finalized.".into(),
+    }
+}

@@ -1,0 +1,211 @@
+//! Withdrawals: what a transaction withdraws, and how far that is.
+
+use alloy::{
+    eips::BlockNumberOrTag,
+    network::AnyTransactionReceipt,
+    primitives::{Address, B256, Bytes, U256, keccak256},
+    providers::Provider,
+    sol_types::{SolEvent, SolValue},
+};
+use anyhow::{Context, Result, ensure};
+use bindings::{
+    IDisputeGame, IL2ToL1MessagePasser::MessagePassed, IPortal, IPortal::IPortalErrors, predeploys,
+};
+
+use super::{Session, logs_of};
+
+/// Games among which one is looked for that a withdrawal can be proven against.
+const NEWEST_GAMES: u64 = 64;
+/// Proofs of one withdrawal that are looked at, newest first: anyone may add more.
+const NEWEST_PROOFS: u64 = 16;
+
+/// A withdrawal on L2.
+#[derive(Clone, Debug)]
+pub(super) struct Withdrawal {
+    /// What the portal asks for.
+    pub(super) transaction: IPortal::WithdrawalTransaction,
+    /// Its hash: what L2 recorded.
+    pub(super) hash: B256,
+    /// The L2 block that holds it.
+    pub(super) block: u64,
+}
+
+/// How far a withdrawal is.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// No output with it has been proposed.
+    WaitingToProve,
+    /// It can be proven against this game.
+    ReadyToProve(Game),
+    /// It is proven; it can be finalized in about so many seconds.
+    WaitingToFinalize(u64),
+    /// It can be finalized by this submitter's proof.
+    ReadyToFinalize(Address),
+    /// It is done.
+    Finalized,
+}
+
+/// A game that a withdrawal can be proven against.
+#[derive(Clone, Debug)]
+pub(super) struct Game {
+    /// Its index in the factory.
+    pub(super) index: U256,
+    /// The L2 block whose output it is about.
+    pub(super) block: u64,
+    /// What the output root is the hash of.
+    pub(super) output: IPortal::OutputRootProof,
+}
+
+impl Stage {
+    /// viem's word for it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::WaitingToProve => "waiting-to-prove",
+            Self::ReadyToProve(_) => "ready-to-prove",
+            Self::WaitingToFinalize(_) => "waiting-to-finalize",
+            Self::ReadyToFinalize(_) => "ready-to-finalize",
+            Self::Finalized => "finalized",
+        }
+    }
+}
+
+impl Withdrawal {
+    /// Withdrawal number `index` of an L2 transaction.
+    pub(super) fn from_receipt(receipt: &AnyTransactionReceipt, index: usize) -> Result<Self> {
+        let passed = logs_of(receipt, predeploys::L2_TO_L1_MESSAGE_PASSER)
+            .filter(|(log, _)| log.topics().first() == Some(&MessagePassed::SIGNATURE_HASH))
+            .map(|(log, _)| MessagePassed::decode_log(log))
+            .collect::<Result<Vec<_>, _>>()?;
+        ensure!(!passed.is_empty(), "the transaction {} withdraws nothing", receipt.transaction_hash());
+        let count = passed.len();
+        let event = passed
+            .into_iter()
+            .nth(index)
+            .with_context(|| format!("the transaction has {count} withdrawals, counted from 0"))?;
+        Ok(Self {
+            hash: event.withdrawalHash,
+            block: receipt.block_number().context("the L2 transaction is in no block")?,
+            transaction: IPortal::WithdrawalTransaction {
+                nonce: event.nonce,
+                sender: event.sender,
+                target: event.target,
+                value: event.value,
+                gasLimit: event.gasLimit,
+                data: event.data.data,
+            },
+        })
+    }
+
+    /// The slot in which L2 recorded it.
+    fn slot(&self) -> B256 {
+        keccak256((self.hash, U256::ZERO).abi_encode())
+    }
+
+    /// How far it is.
+    pub(super) async fn stage(&self, session: &Session) -> Result<Stage> {
+        let portal = session.portal();
+        if portal.finalizedWithdrawals(self.hash).call().await? {
+            return Ok(Stage::Finalized);
+        }
+        let count: u64 = portal.numProofSubmitters(self.hash).call().await?.saturating_to();
+        let mut soonest: Option<u64> = None;
+        for index in (count.saturating_sub(NEWEST_PROOFS)..count).rev() {
+            let submitter = portal.proofSubmitters(self.hash, U256::from(index)).call().await?;
+            let Err(error) = portal.checkWithdrawal(self.hash, submitter).call().await else {
+                return Ok(Stage::ReadyToFinalize(submitter));
+            };
+            match error.as_decoded_interface_error::<IPortalErrors>() {
+                Some(
+                    IPortalErrors::OptimismPortal_ProofNotOldEnough(_)
+                    | IPortalErrors::OptimismPortal_InvalidRootClaim(_),
+                ) => {}
+                // A proof that is worth nothing.
+                Some(_) => continue,
+                None => return Err(error.into()),
+            }
+            if let Some(seconds) = self.seconds_to_finality(session, submitter).await? {
+                soonest = Some(soonest.map_or(seconds, |found| found.min(seconds)));
+            }
+        }
+        if let Some(seconds) = soonest {
+            return Ok(Stage::WaitingToFinalize(seconds));
+        }
+        Ok(self.find_game(session).await?.map_or(Stage::WaitingToProve, Stage::ReadyToProve))
+    }
+
+    /// Seconds until a proof counts, nothing if it never will: its game is lost or excluded.
+    async fn seconds_to_finality(&self, session: &Session, submitter: Address) -> Result<Option<u64>> {
+        let portal = session.portal();
+        let proof = portal.provenWithdrawals(self.hash, submitter).call().await?;
+        if !may_count(session, proof.disputeGameProxy).await? {
+            return Ok(None);
+        }
+        let game = IDisputeGame::new(proof.disputeGameProxy, &session.l1);
+        let now = session.l1_time().await?;
+        let maturity: u64 = portal.proofMaturityDelaySeconds().call().await?.saturating_to();
+        let air_gap: u64 = portal.disputeGameFinalityDelaySeconds().call().await?.saturating_to();
+        let decided = match game.resolvedAt().call().await? {
+            0 => game.expectedResolution().call().await?.max(now),
+            resolved => resolved,
+        };
+        let ready = proof.timestamp.saturating_add(maturity).max(decided.saturating_add(air_gap));
+        // Both must be over, by a second at least.
+        Ok(Some(ready.saturating_add(1).saturating_sub(now)))
+    }
+
+    /// The oldest game that it can be proven against: the first that will be final. Only games whose output the L2
+    /// endpoint has itself: another would lose, and the proof with it.
+    async fn find_game(&self, session: &Session) -> Result<Option<Game>> {
+        let factory = session.factory();
+        let count: u64 = factory.gameCount().call().await?.saturating_to();
+        let Some(newest) = count.checked_sub(1) else { return Ok(None) };
+        let game_type = factory.GAME_TYPE().call().await?;
+        let wanted = U256::from(count.min(NEWEST_GAMES));
+        let games = factory.findLatestGames(game_type, U256::from(newest), wanted).call().await?;
+        for game in games.iter().rev() {
+            let block: u64 = U256::try_from_be_slice(&game.extraData).unwrap_or_default().saturating_to();
+            if block < self.block || !may_count(session, Address::from_word(game.metadata)).await? {
+                continue;
+            }
+            let Some(header) = session.l2.get_block_by_number(BlockNumberOrTag::Number(block)).await? else {
+                continue;
+            };
+            let output = IPortal::OutputRootProof {
+                version: B256::ZERO,
+                stateRoot: header.header.state_root,
+                messagePasserStorageRoot: header.header.withdrawals_root.unwrap_or_default(),
+                latestBlockhash: header.header.hash,
+            };
+            if keccak256(output.abi_encode()) == game.rootClaim {
+                return Ok(Some(Game { index: game.index, block, output }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The proof that it stands in a game's output.
+    pub(super) async fn proof(&self, session: &Session, game: &Game) -> Result<Vec<Bytes>> {
+        let slot = self.slot();
+        let request = session.l2.get_proof(predeploys::L2_TO_L1_MESSAGE_PASSER, vec![slot]);
+        let proof = request
+            .number(game.block)
+            .await
+            .with_context(|| format!("the L2 endpoint has no proof at block {}", game.block))?;
+        ensure!(
+            proof.storage_hash == game.output.messagePasserStorageRoot,
+            "the L2 endpoint's proof at block {} does not fit its header",
+            game.block
+        );
+        let storage = proof.storage_proof.into_iter().next().context("the L2 endpoint's proof is empty")?;
+        Ok(storage.proof)
+    }
+}
+
+/// Whether a game may come to count: not excluded, of the right type, not lost.
+async fn may_count(session: &Session, game: Address) -> Result<bool> {
+    let registry = session.registry();
+    Ok(registry.isGameProper(game).call().await?
+        && registry.isGameRespected(game).call().await?
+        && IDisputeGame::new(game, &session.l1).status().call().await?
+            != IDisputeGame::GameStatus::CHALLENGER_WINS)
+}
