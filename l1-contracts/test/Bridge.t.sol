@@ -2,12 +2,14 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {DisputeGame} from "../src/DisputeGame.sol";
 import {OptimismMintableERC20} from "../src/bridge/OptimismMintableERC20.sol";
 import {Predeploys} from "../src/L2/Predeploys.sol";
 import {ICrossDomainMessenger} from "../src/interfaces/ICrossDomainMessenger.sol";
 import {IL1StandardBridge} from "../src/interfaces/IL1StandardBridge.sol";
 import {IL2StandardBridge} from "../src/interfaces/IL2StandardBridge.sol";
 import {IOptimismMintableERC20} from "../src/interfaces/IOptimismMintableERC20.sol";
+import {IPortal} from "../src/interfaces/IPortal.sol";
 import {IOptimismMintableERC20Factory} from "../src/interfaces/IOptimismMintableERC20Factory.sol";
 import {IStandardBridge} from "../src/interfaces/IStandardBridge.sol";
 import {IWETH} from "../src/interfaces/IWETH.sol";
@@ -46,6 +48,22 @@ contract Receiver {
         ++calls;
         sender = ICrossDomainMessenger(msg.sender).xDomainMessageSender();
         if (attack.length != 0) (, attackAnswer) = msg.sender.call(attack);
+    }
+}
+
+/// @notice Fails until it is told what to call while it is called.
+contract Nesting {
+    address public target;
+    bytes public call_;
+    bool public succeeded;
+
+    function arm(address _target, bytes calldata _call) external {
+        (target, call_) = (_target, _call);
+    }
+
+    fallback() external payable {
+        require(target != address(0), "not armed");
+        (succeeded,) = target.call(call_);
     }
 }
 
@@ -285,6 +303,41 @@ contract BridgeTest is TwoLayers {
         vm.assertTrue(success);
         vm.assertEq(address(receiver).balance, 3 ether);
         vm.assertEq(receiver.sender(), bob);
+    }
+
+    /// @notice A withdrawal that is finalized inside another message's call brings its message all the same: it counts
+    ///         as failed, its ETH waits, and it is relayed afterwards.
+    function test_l2ToL1_insideAnother_isKept() public {
+        vm.prank(alice, alice);
+        portal.depositTransaction{value: 3 ether}(bob, 0, 100_000, false, "");
+        vm.getRecordedLogs();
+        Nesting nesting = new Nesting();
+        vm.deal(bob, 3 ether);
+        vm.prank(bob, bob);
+        l2Messenger.sendMessage(address(nesting), "outer", 2_000_000);
+        carryToL1();
+        bytes memory outer = abi.encodeCall(
+            ICrossDomainMessenger.relayMessage,
+            (uint256(1) << 240, bob, address(nesting), 0, 2_000_000, bytes("outer"))
+        );
+        vm.assertTrue(l1Messenger.failedMessages(keccak256(outer)));
+
+        vm.prank(bob, bob);
+        l2Messenger.sendMessage{value: 3 ether}(address(receiver), "inner", 100_000);
+        uint256 index = collect();
+        DisputeGame game = proposeOutput();
+        prove(index, newest());
+        mature(game);
+        nesting.arm(
+            address(portal),
+            abi.encodeCall(IPortal.finalizeWithdrawalTransactionExternalProof, (withdrawals[index], alice))
+        );
+        (bool success,) = address(l1Messenger).call(outer);
+        vm.assertTrue(success && nesting.succeeded() && portal.finalizedWithdrawals(hashOf(index)));
+        vm.assertEq(receiver.calls(), 0);
+        vm.assertEq(address(l1Messenger).balance, 3 ether);
+        l1Messenger.relayMessage((uint256(1) << 240) + 1, bob, address(receiver), 3 ether, 100_000, "inner");
+        vm.assertEq(address(receiver).balance, 3 ether);
     }
 
     function test_messenger_views() public view {
