@@ -12,7 +12,7 @@ mod common;
 use alloy_primitives::B256;
 use common::{Preimages, read};
 use rustix::time::{ClockId, clock_gettime};
-use vm::{Image, Machine};
+use vm::{Elf, Image, Machine};
 
 /// Runs of which the best counts.
 const RUNS: usize = 7;
@@ -63,7 +63,12 @@ fn main() {
     let start = now();
     let image = Image::load(&elf).unwrap();
     let loading = (now().process - start.process) * 1e3;
-    println!("loaded in {loading:.1} ms; root {}, entry {:#x}", image.root(), image.entry());
+    let foreign = Elf::parse(&elf).unwrap().foreign_instructions();
+    println!(
+        "loaded in {loading:.1} ms; root {}, entry {:#x}, foreign instructions: {foreign:x?}",
+        image.root(),
+        image.entry()
+    );
     let mut runs: Vec<_> = arguments.map(|path| (path.clone(), read(&path))).collect();
     if runs.is_empty() {
         runs.push(("-".into(), (B256::ZERO, B256::ZERO, Preimages::default())));
