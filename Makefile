@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build contracts devnet test bench conformance lint guest clean
+.PHONY: help setup build contracts program devnet test bench conformance lint guest clean
 
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -23,13 +23,17 @@ setup: ## Install what is missing: npm packages, libclang, the guest's Rust targ
 contracts: setup
 	@cd $(CONTRACTS) && $(FORGE) build --quiet
 
-build: contracts ## Build contracts and binaries (target/release)
+# Beside the binaries, which look for it there.
+program: setup ## Build the fraud-proof program (target/release/recourse-program.elf)
+	@testnet/scripts/program.sh $(TARGET)/release/recourse-program.elf
+
+build: contracts program ## Build contracts, program and binaries (target/release)
 	cargo build --release --workspace --bins
 
 devnet: build ## Start L1, contracts, sequencer and replica on this machine
 	@exec $(TARGET)/release/testnet devnet $(DEVNET)
 
-test: contracts ## Run all tests
+test: contracts program ## Run all tests
 	cd $(CONTRACTS) && $(FORGE) test
 	cargo test --release --workspace
 

@@ -13,7 +13,7 @@
 //! - [`l1`]: the follower, and the transaction manager that batcher and proposer (and a challenger) share.
 //! - [`pool`], [`sequencer`], [`feed`]: unsafe blocks, made and handed on.
 //! - [`batcher`], [`proposer`]: what goes to L1.
-//! - [`witness`]: what the fraud-proof program reads to compute a block.
+//! - [`witness`], [`program`]: what the fraud-proof program reads to compute a block, and where it lies.
 //! - [`rpc`]: JSON-RPC; it never writes.
 //! - [`bridge`]: a user's deposits and withdrawals; a client, apart from all else.
 //! - [`run`], [`cli`]: putting a process together.
@@ -29,6 +29,7 @@ pub mod keys;
 pub mod l1;
 pub mod maintenance;
 pub mod pool;
+pub mod program;
 pub mod proposer;
 pub mod rpc;
 pub mod run;

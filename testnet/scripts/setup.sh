@@ -69,8 +69,15 @@ if [ ! -d "$sysroot/lib/rustlib/$guest" ]; then
         say "note: no Rust target $guest and no rust-src: \`make guest\` and \`make lint\` will not work"
     fi
 fi
-if [ ! -d "$sysroot/lib/rustlib/src/rust/library" ] && have rustup; then
-    if rustup --quiet component add rust-src </dev/null >/dev/null 2>&1; then
+# For the fraud-proof program: the standard library's source, of this toolchain or, where that can't be had, of another
+# that Debian packages (program.sh takes the first of them that has it).
+has_source() { [ -d "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library" ]; }
+if ! has_source rustc && ! has_source /usr/bin/rustc; then
+    if have rustup && rustup --quiet component add rust-src </dev/null >/dev/null 2>&1; then
         say "added the Rust component rust-src"
+    elif can_apt; then
+        install rustc-web rust-web-src lld
+    else
+        say "note: no rust-src: \`make program\` will not work"
     fi
 fi

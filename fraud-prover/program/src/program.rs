@@ -1,0 +1,33 @@
+//! What the program does between start and end.
+
+use alloc::vec::Vec;
+use alloy_primitives::{B256, Bytes};
+use stf::{
+    PreimageOracle,
+    run::{MAX_PREIMAGE_SIZE, OracleError},
+};
+
+use crate::{crypto, machine};
+
+/// The machine's preimages.
+struct Machine;
+
+impl PreimageOracle for Machine {
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
+        let mut preimage = machine::Preimage::open(hash);
+        let len = preimage.len();
+        // Before memory is allocated for it.
+        if len > MAX_PREIMAGE_SIZE {
+            return Err(OracleError::TooLong { hash: *hash, len });
+        }
+        let mut bytes = Vec::with_capacity(len.next_multiple_of(machine::LEAF));
+        preimage.read(&mut bytes);
+        Ok(bytes.into())
+    }
+}
+
+/// The output of the block that a boot names; `None` if there is none.
+pub(crate) fn run(boot_hash: [u8; 32]) -> Option<B256> {
+    crypto::install();
+    stf::run(&B256::new(boot_hash), &Machine).ok()
+}

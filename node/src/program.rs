@@ -1,0 +1,35 @@
+//! Where the fraud-proof program lies.
+//!
+//! One file serves everybody: a deployment takes the constants of the game contract from it, a challenger runs it.
+//! `make build` puts it beside the binaries.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// Names another file than the one beside the binaries.
+pub const PROGRAM_VARIABLE: &str = "RECOURSE_PROGRAM";
+
+/// Name of the file beside the binaries, an ELF file for the fraud-proof machine.
+pub const PROGRAM_FILE: &str = "recourse-program.elf";
+
+/// The fraud-proof program is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("no fraud-proof program {PROGRAM_FILE} beside {beside}, and {PROGRAM_VARIABLE} names none: run make program")]
+pub struct NoProgram {
+    /// The running binary.
+    beside: String,
+}
+
+/// The program's file: what `RECOURSE_PROGRAM` names, else the one beside the running binary (or one folder up, where a
+/// test's binary has it).
+pub fn program_path() -> Result<PathBuf, NoProgram> {
+    if let Some(named) = env::var_os(PROGRAM_VARIABLE) {
+        return Ok(named.into());
+    }
+    let binary = env::current_exe().unwrap_or_default();
+    let folders = binary.ancestors().skip(1).take(2);
+    let mut files = folders.map(|folder: &Path| folder.join(PROGRAM_FILE));
+    files.find(|file| file.is_file()).ok_or_else(|| NoProgram { beside: binary.display().to_string() })
+}

@@ -1,0 +1,48 @@
+#!/bin/sh
+# program.sh OUTPUT: builds the fraud-proof program for the machine, and puts the ELF file there.
+#
+# The machine has no compressed, atomic or CSR instructions, so the standard library is built from source, too. The
+# file depends on the toolchain and the sources only, not on where they lie.
+set -eu
+cd "$(dirname "$0")/../.."
+
+output=$1
+target=riscv64imac-unknown-none-elf
+root=$(pwd)
+registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
+
+# The first compiler that has the source of its standard library.
+sysroot=
+for compiler in rustc /usr/bin/rustc; do
+    found=$("$compiler" --print sysroot 2>/dev/null) || continue
+    if [ -d "$found/lib/rustlib/src/rust/library" ]; then
+        sysroot=$found
+        break
+    fi
+done
+if [ -z "$sysroot" ]; then
+    echo "program: no source of the Rust standard library: run make setup" >&2
+    exit 1
+fi
+
+separator=$(printf '\037')
+flags=
+add() { flags=$flags${flags:+$separator}$1; }
+add -Ctarget-feature=-c,-zca,-a,-zaamo,-zalrsc,+zba,+zbb
+# There is one thread: an atomic operation is a plain one.
+add -Cpasses=lower-atomic
+add -Crelocation-model=static
+# Panics end in a fixed exit code: where they happened is of no use there.
+add -Zlocation-detail=none
+add "--remap-path-prefix=$root=/recourse"
+add "--remap-path-prefix=$registry=/registry"
+add "--remap-path-prefix=$sysroot=/rust"
+
+# Flags of the environment are for the host's binaries.
+RUSTC=$compiler RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_ENCODED_RUSTFLAGS=$flags cargo build --locked --profile program --package program \
+    --target "$target" -Z build-std=core,alloc -Z build-std-features=compiler-builtins-mem
+built=${CARGO_TARGET_DIR:-target}/$target/program/recourse-program
+mkdir -p "$(dirname "$output")"
+cp "$built" "$output.new"
+mv "$output.new" "$output"
+echo "program: $output, $(wc -c <"$output" | tr -d ' ') bytes"
