@@ -3,21 +3,54 @@ pragma solidity 0.8.30;
 
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
+import {IRiscV} from "./interfaces/IRiscV.sol";
+import {BondSchedule} from "./lib/BondSchedule.sol";
+import {ClaimRecord, ClaimRecordLib} from "./lib/ClaimRecord.sol";
+import {Clock, Duration, Timestamp} from "./lib/Clock.sol";
 import {GameArgs, GameArgsLib} from "./lib/GameArgs.sol";
+import {Interval} from "./lib/Interval.sol";
+import {Run} from "./lib/Run.sol";
+import {Vector} from "./lib/Vector.sol";
 
 /// @title DisputeGame
-/// @notice The dispute over one proposed output root. It holds the bonds of its claims. Only the proposal is there
-///         so far: nobody can attack it, so it resolves for the proposer when the challengers' clock has expired.
+/// @notice The dispute over one proposed output root. It holds the bonds of its claims, one storage slot for each claim,
+///         and what it owes. No move costs more the more claims there are, none waits for a certain account, and the only
+///         calls out are to the step verifier (without effects) and to the recipient of a payment (last).
 /// @dev A clone with immutable arguments: what the proposal says costs code, not storage, and the game's address
 ///      commits to it, so that after an L1 reorg nobody answers another claim at the same address.
 contract DisputeGame is IDisputeGame {
     using GameArgsLib for GameArgs;
+    using ClaimRecordLib for ClaimRecord;
+    using Vector for bytes32[];
+
+    /// @notice A part of a claim that can be disputed now.
+    struct Target {
+        bytes32 id;
+        uint64 start;
+        uint64 length;
+        bytes32 agreed;
+    }
 
     /// @notice The type of the game.
     uint32 internal constant GAME_TYPE = 16;
+    /// @notice Levels of claims.
+    uint8 internal constant BLOCKS = 0;
+    uint8 internal constant STEPS = 1;
+    /// @notice Greatest length of a block-level claim to whose children's parts, or to whose own, single blocks belong:
+    ///         whoever made it may have to answer with a run of the machine next.
+    uint64 internal constant NEAR_BOUNDARY = Interval.MAX_PARTS * Interval.MAX_PARTS;
 
-    /// @inheritdoc IDisputeGame
-    uint64 public immutable maxClockDuration;
+    address private immutable _riscV;
+    bytes32 private immutable _programRoot;
+    uint64 private immutable _programEntry;
+    uint64 private immutable _maxSteps;
+    bytes32 private immutable _configHash;
+    Duration private immutable _budget;
+    Duration private immutable _extension;
+    Duration private immutable _boundaryExtension;
+    uint128 private immutable _rootBond;
+    uint128 private immutable _leafBond;
+    uint16 private immutable _bondDecay;
 
     /// @inheritdoc IDisputeGame
     GameStatus public status;
@@ -25,26 +58,121 @@ contract DisputeGame is IDisputeGame {
     uint64 public resolvedAt;
     /// @inheritdoc IDisputeGame
     mapping(address recipient => uint256) public credit;
+    /// @notice What is stored of each claim (ClaimRecordLib). The root claim's record is written with its first child.
+    mapping(bytes32 id => uint256) private _records;
 
-    /// @param _maxClockDuration Budget of each side's clock, in seconds.
-    constructor(uint64 _maxClockDuration) {
-        maxClockDuration = _maxClockDuration;
+    /// @param _parameters The constants of all games.
+    constructor(Parameters memory _parameters) {
+        // INVARIANT: a run can be claimed, and a step of it judged.
+        if (_parameters.riscV.code.length == 0) revert BadParameter("riscV");
+        if (_parameters.maxSteps == 0) revert BadParameter("maxSteps");
+        // INVARIANT: clocks fit their field, and an extension gives time without giving more than there is.
+        if (_parameters.maxClockDuration >= ClaimRecordLib.MAX_CLOCK) revert BadParameter("maxClockDuration");
+        if (_parameters.boundaryExtension >= _parameters.maxClockDuration) {
+            revert BadParameter("boundaryExtension");
+        }
+        if (_parameters.clockExtension > _parameters.boundaryExtension) revert BadParameter("clockExtension");
+        // INVARIANT: bonds fall from the root to the leaf.
+        if (_parameters.leafBond > _parameters.rootBond) revert BadParameter("leafBond");
+        if (_parameters.bondDecay >= BondSchedule.ONE) revert BadParameter("bondDecay");
+        _riscV = _parameters.riscV;
+        _programRoot = _parameters.programRoot;
+        _programEntry = _parameters.programEntry;
+        _maxSteps = _parameters.maxSteps;
+        _configHash = _parameters.configHash;
+        _budget = Duration.wrap(_parameters.maxClockDuration);
+        _extension = Duration.wrap(_parameters.clockExtension);
+        _boundaryExtension = Duration.wrap(_parameters.boundaryExtension);
+        _rootBond = _parameters.rootBond;
+        _leafBond = _parameters.leafBond;
+        _bondDecay = _parameters.bondDecay;
+    }
+
+    /// @inheritdoc IDisputeGame
+    function attack(
+        Claim calldata _claim,
+        bytes32[] calldata _vector,
+        uint8 _part,
+        bytes32[] calldata _attackVector
+    ) external payable returns (bytes32 id_) {
+        (Target memory target, ClaimRecord memory record) = _target(_claim, _vector, _part);
+        // INVARIANT: single blocks are disputed by a run of the machine, single steps by a proof.
+        if (target.length < 2) revert WrongPart(_claim.level, target.length);
+        bytes32 value = _last(target.length, _attackVector);
+        // INVARIANT: an attack disputes something: a right claim has no right child.
+        if (value == _vector[_part]) revert SameValue(value);
+        if (_claim.level == BLOCKS) _checkOutputs(target.agreed, _attackVector);
+        Claim memory child =
+            Claim(target.id, _part, _claim.level, _claim.bootHash, target.start, target.length, target.agreed);
+        id_ = _add(_claim, record, child, _attackVector);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function attackBlock(
+        Claim calldata _claim,
+        bytes32[] calldata _vector,
+        uint8 _part,
+        uint64 _steps,
+        bytes32[] calldata _attackVector,
+        bytes calldata _lastState
+    ) external payable returns (bytes32 id_) {
+        (Target memory target, ClaimRecord memory record) = _target(_claim, _vector, _part);
+        if (_claim.level != BLOCKS || target.length != 1) revert WrongPart(_claim.level, target.length);
+        if (target.agreed == 0) revert NothingAfterFailure();
+        if (_steps == 0 || _steps > _maxSteps) revert WrongStepCount(_maxSteps, _steps);
+        bytes32 value = _checkEnd(_lastState, _last(_steps, _attackVector), _steps);
+        // INVARIANT: the run that is claimed disputes the output.
+        if (value == _vector[_part]) revert SameValue(value);
+        bytes32 boot = bootHash(target.agreed, target.start + 1);
+        Claim memory child = Claim(target.id, _part, STEPS, boot, 0, _steps, startState(boot));
+        id_ = _add(_claim, record, child, _attackVector);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function step(
+        Claim calldata _claim,
+        bytes32[] calldata _vector,
+        uint8 _part,
+        bytes calldata _state,
+        bytes calldata _witness
+    ) external {
+        (Target memory target, ClaimRecord memory record) = _target(_claim, _vector, _part);
+        if (_claim.level != STEPS || target.length != 1) revert WrongPart(_claim.level, target.length);
+        bytes32 hash = keccak256(_state);
+        if (hash != target.agreed) revert WrongState(target.agreed, hash);
+        // SAFETY: the verifier reverts unless the witness is exactly what the step reads, so its result is the only one.
+        bytes32 next = IRiscV(_riscV).step(_state, _witness);
+        if (next == _vector[_part]) revert StepIsRight(next);
+        record.counter(_part, _now(), msg.sender);
+        _records[target.id] = record.pack();
+        emit Stepped(target.id, msg.sender, _part);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function decide(Claim calldata _claim, bytes32 _vectorHash) external {
+        _decide(_claimId(_claim, _vectorHash), _claim.parent, _claim.part);
     }
 
     /// @inheritdoc IDisputeGame
     function resolve() external returns (GameStatus status_) {
-        // INVARIANT: a game is decided once.
-        if (status != GameStatus.IN_PROGRESS) revert AlreadyResolved();
-        GameArgs memory args = _args();
-        // INVARIANT: challengers get their whole time.
-        uint64 expiresAt = args.createdAt + maxClockDuration;
-        if (block.timestamp < expiresAt) revert ClockNotExpired(expiresAt);
+        _decide(rootClaimId(), 0, 0);
+        status_ = status;
+    }
 
-        status_ = GameStatus.DEFENDER_WINS;
-        status = status_;
-        resolvedAt = uint64(block.timestamp);
-        credit[args.proposer] += args.bond;
-        emit Resolved(status_);
+    /// @inheritdoc IDisputeGame
+    function settle(bytes32 _id) external {
+        ClaimRecord memory record = _record(_id);
+        // INVARIANT: a bond is given away once, and only that of a countered claim.
+        if (record.status != ClaimStatus.REFUTED) revert NotSettleable(_id, record.status);
+        // INVARIANT: the holder is the left-most winner. A countered claim takes no new children, so this only waits for
+        // decisions whose time comes.
+        if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
+        record.status = ClaimStatus.SETTLED;
+        _records[_id] = record.pack();
+        (uint256 reward, uint256 burned) = BondSchedule.split(bondAt(record.depth));
+        // What is burned stays here: nothing can move it.
+        credit[record.holder] += reward;
+        emit Settled(_id, record.holder, reward, burned);
     }
 
     /// @inheritdoc IDisputeGame
@@ -65,7 +193,7 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function version() external pure returns (string memory) {
-        return "0.1.0";
+        return "1.0.0";
     }
 
     /// @inheritdoc IDisputeGame
@@ -95,7 +223,25 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function expectedResolution() external view returns (uint64) {
-        return resolvedAt != 0 ? resolvedAt : _args().createdAt + maxClockDuration;
+        if (resolvedAt != 0) return resolvedAt;
+        ClaimRecord memory root = _record(rootClaimId());
+        uint64 budget = Duration.unwrap(_budget);
+        if (root.status == ClaimStatus.COUNTERED) return uint64(block.timestamp);
+        // Each attack on the root claim is decided at the latest when a whole clock has passed after it.
+        return _args().createdAt + (root.openChildren == 0 ? budget : 2 * budget);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function resolvable() external view returns (bool) {
+        ClaimRecord memory root = _record(rootClaimId());
+        if (resolvedAt != 0) return false;
+        return root.status == ClaimStatus.COUNTERED
+            || (root.status == ClaimStatus.OPEN && root.openChildren == 0 && Clock.isOver(_deadline(0, root)));
+    }
+
+    /// @inheritdoc IDisputeGame
+    function maxClockDuration() external view returns (uint64) {
+        return Duration.unwrap(_budget);
     }
 
     /// @inheritdoc IDisputeGame
@@ -110,7 +256,12 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function bond() external view returns (uint256) {
-        return _args().bond;
+        return _rootBond;
+    }
+
+    /// @inheritdoc IDisputeGame
+    function bondAt(uint256 _depth) public view returns (uint256) {
+        return BondSchedule.bondAt(_depth, _rootBond, _leafBond, _bondDecay);
     }
 
     /// @inheritdoc IDisputeGame
@@ -139,21 +290,26 @@ contract DisputeGame is IDisputeGame {
     }
 
     /// @inheritdoc IDisputeGame
-    function rootClaimId() external view returns (bytes32) {
-        GameArgs memory args = _args();
-        return keccak256(
-            abi.encode(
-                address(this),
-                bytes32(0),
-                uint8(0),
-                uint8(0),
-                bytes32(0),
-                args.anchorBlock,
-                args.l2Block - args.anchorBlock,
-                args.anchorOutput,
-                args.vectorHash
-            )
-        );
+    function rootClaimId() public view returns (bytes32) {
+        return _rootId(_args());
+    }
+
+    /// @inheritdoc IDisputeGame
+    function claimState(bytes32 _id) external view returns (ClaimState memory state_) {
+        ClaimRecord memory record = _record(_id);
+        // A root claim that nobody attacked is never stored, and stands when the game is decided.
+        if (record.status == ClaimStatus.OPEN && resolvedAt != 0 && _id == rootClaimId()) {
+            record.status = ClaimStatus.UPHELD;
+        }
+        state_ = ClaimState({
+            status: record.status,
+            depth: record.depth,
+            holder: record.holder,
+            part: record.part,
+            createdAt: Timestamp.unwrap(record.created),
+            clock: Duration.unwrap(record.clock),
+            openChildren: record.openChildren
+        });
     }
 
     /// @inheritdoc IDisputeGame
@@ -161,8 +317,203 @@ contract DisputeGame is IDisputeGame {
         return _args().uuid(GAME_TYPE);
     }
 
+    /// @inheritdoc IDisputeGame
+    function parameters() external view returns (Parameters memory parameters_) {
+        parameters_ = Parameters({
+            riscV: _riscV,
+            programRoot: _programRoot,
+            programEntry: _programEntry,
+            maxSteps: _maxSteps,
+            configHash: _configHash,
+            maxClockDuration: Duration.unwrap(_budget),
+            clockExtension: Duration.unwrap(_extension),
+            boundaryExtension: Duration.unwrap(_boundaryExtension),
+            rootBond: _rootBond,
+            leafBond: _leafBond,
+            bondDecay: _bondDecay
+        });
+    }
+
+    /// @inheritdoc IDisputeGame
+    function bootHash(bytes32 _agreed, uint64 _l2Block) public view returns (bytes32) {
+        return keccak256(abi.encodePacked(_agreed, _l2Block, _args().batchAcc, _configHash));
+    }
+
+    /// @inheritdoc IDisputeGame
+    function startState(bytes32 _boot) public view returns (bytes32) {
+        return Run.start(_programRoot, _programEntry, _boot);
+    }
+
     /// @notice The immutable arguments behind this clone's code.
     function _args() private view returns (GameArgs memory args_) {
         args_ = GameArgsLib.decode(Clones.fetchCloneArgs(address(this)));
+    }
+
+    /// @notice Id of the root claim.
+    function _rootId(GameArgs memory _game) private view returns (bytes32 id_) {
+        Claim memory root =
+            Claim(0, 0, BLOCKS, 0, _game.anchorBlock, _game.l2Block - _game.anchorBlock, _game.anchorOutput);
+        id_ = _claimId(root, _game.vectorHash);
+    }
+
+    /// @notice Id of a claim.
+    function _claimId(Claim memory _claim, bytes32 _vectorHash) private view returns (bytes32 id_) {
+        id_ = keccak256(abi.encode(address(this), _claim, _vectorHash));
+    }
+
+    /// @notice The present time.
+    function _now() private view returns (Timestamp now_) {
+        now_ = Timestamp.wrap(uint64(block.timestamp));
+    }
+
+    /// @notice What is stored of a claim. The root claim is stored with its first child. Until then it counts as open
+    ///         here, also when the game is decided: its clock is over then, so that it cannot be attacked.
+    function _record(bytes32 _id) private view returns (ClaimRecord memory record_) {
+        uint256 word = _records[_id];
+        if (word != 0) return ClaimRecordLib.unpack(word);
+        GameArgs memory args = _args();
+        if (_id == _rootId(args)) {
+            record_.status = ClaimStatus.OPEN;
+            record_.holder = args.proposer;
+            record_.created = Timestamp.wrap(args.createdAt);
+        }
+    }
+
+    /// @notice When the time to attack a claim is over.
+    function _deadline(bytes32 _parent, ClaimRecord memory _claim) private view returns (Timestamp deadline_) {
+        // The root claim has no parent, and is itself a parent with a clock of zero, stored or not.
+        Duration parentClock = _parent == 0 ? Duration.wrap(0) : ClaimRecordLib.clock(_records[_parent]);
+        deadline_ = Clock.deadline(_claim.created, parentClock, _budget);
+    }
+
+    /// @notice Finds a part that a move is about. Reverts unless the claim exists, is open and has that part.
+    function _target(Claim calldata _claim, bytes32[] calldata _vector, uint8 _part)
+        private
+        view
+        returns (Target memory target_, ClaimRecord memory record_)
+    {
+        target_.id = keccak256(abi.encode(address(this), _claim, _vector.hash()));
+        record_ = _record(target_.id);
+        // INVARIANT: what is said about a claim was checked when it was made: its id commits to all of it.
+        if (record_.status == ClaimStatus.NONE) revert ClaimNotFound(target_.id);
+        // INVARIANT: a decision is final. A claim that is countered already takes no more children either, so that nobody
+        // can come between the winner and the bond.
+        if (record_.status != ClaimStatus.OPEN) revert ClaimClosed(target_.id, record_.status);
+        if (_part >= _vector.length) revert PartOutOfRange(_vector.length, _part);
+        uint64 offset;
+        (offset, target_.length) = Interval.part(_claim.length, _part);
+        target_.start = _claim.start + offset;
+        target_.agreed = _part == 0 ? _claim.agreed : _vector[_part - 1];
+    }
+
+    /// @notice The last element of a vector. Reverts unless the vector is one over `_length` units.
+    function _last(uint64 _length, bytes32[] calldata _vector) private pure returns (bytes32 value_) {
+        // INVARIANT: the parts follow from the interval alone, so that every part of every claim can be disputed.
+        uint256 expected = Interval.parts(_length);
+        if (_vector.length != expected) revert WrongVectorLength(expected, _vector.length);
+        value_ = _vector[expected - 1];
+    }
+
+    /// @notice Reverts unless outputs are such that every wrong one of them can be disputed.
+    function _checkOutputs(bytes32 _agreed, bytes32[] calldata _outputs) private pure {
+        // INVARIANT: no claim starts from a failure. Nobody could run the machine from there; and what follows a failure
+        // is known: if the first zero of a vector is right, so are the rest, and if it is wrong, that is the first wrong
+        // part.
+        if (_agreed == 0) revert NothingAfterFailure();
+        for (uint256 i = _outputs.firstZero(); i < _outputs.length; ++i) {
+            if (_outputs[i] != 0) revert ValueAfterFailure(i);
+        }
+    }
+
+    /// @notice Reads the last state of a claimed run; reverts unless a run can end there.
+    /// @return value_ Value of the run.
+    function _checkEnd(bytes calldata _state, bytes32 _hash, uint64 _steps) private view returns (bytes32 value_) {
+        bytes32 hash = keccak256(_state);
+        if (hash != _hash || _state.length != Run.STATE_SIZE) revert WrongState(_hash, hash);
+        uint64 at;
+        bool exited;
+        (at, exited, value_) = Run.end(_state);
+        // INVARIANT: a run has one length, so that the same run cannot be claimed twice; and it is not cut short, so that
+        // a slow block does not count as a failed one.
+        if (at != _steps || (!exited && _steps != _maxSteps)) revert NotAnEnd(at, exited);
+    }
+
+    /// @notice Adds a claim that attacks another.
+    /// @param _parent The attacked claim, with its record.
+    /// @param _child The new claim.
+    /// @param _vector Its vector.
+    function _add(
+        Claim calldata _parent,
+        ClaimRecord memory _parentRecord,
+        Claim memory _child,
+        bytes32[] calldata _vector
+    ) private returns (bytes32 id_) {
+        // INVARIANT: every claim of a depth has the same stake: an answer costs less than what it answers.
+        ClaimRecord memory record;
+        record.depth = _parentRecord.depth + 1;
+        uint256 bond_ = bondAt(record.depth);
+        if (msg.value != bond_) revert WrongBond(bond_, msg.value);
+        // INVARIANT: a side that has used up its time makes no more claims. From then on its opponents can decide.
+        Timestamp deadline = _deadline(_parent.parent, _parentRecord);
+        if (Clock.isOver(deadline)) revert ClockExpired(Timestamp.unwrap(deadline));
+        // INVARIANT: the same claim is made once; otherwise the same answer would have to be given, and paid, again.
+        id_ = _claimId(_child, _vector.hash());
+        if (_records[id_] != 0) revert DuplicateClaim(id_);
+
+        record.status = ClaimStatus.OPEN;
+        record.holder = msg.sender;
+        record.created = _now();
+        record.part = _child.part;
+        record.clock = Clock.ofAttack(deadline, _budget, _extensionOf(_parent, _child));
+        _records[id_] = record.pack();
+        _parentRecord.openChildren += 1;
+        _records[_child.parent] = _parentRecord.pack();
+        emit Attacked(id_, msg.sender, _child, _vector, uint64(block.timestamp), Duration.unwrap(record.clock));
+    }
+
+    /// @notice Time that the side of a new claim has left at least for its next move. That is the longer extension if
+    ///         that move may need a run of the machine: to attack a single block, or to answer such an attack; and, for
+    ///         others of that side, to answer what attacks theirs.
+    function _extensionOf(Claim calldata _parent, Claim memory _child) private view returns (Duration extension_) {
+        bool near = _child.level == BLOCKS ? _child.length <= NEAR_BOUNDARY : _parent.level == BLOCKS;
+        extension_ = near ? _boundaryExtension : _extension;
+    }
+
+    /// @notice Decides a claim and tells its parent.
+    /// @param _id The claim.
+    /// @param _parent Its parent, zero for the root claim.
+    /// @param _part The part of the parent that it disputes.
+    function _decide(bytes32 _id, bytes32 _parent, uint8 _part) private {
+        ClaimRecord memory record = _record(_id);
+        if (record.status == ClaimStatus.NONE) revert ClaimNotFound(_id);
+        // INVARIANT: a game is decided once.
+        if (_parent == 0 && status != GameStatus.IN_PROGRESS) revert AlreadyResolved();
+        bool upheld = record.status == ClaimStatus.OPEN;
+        if (upheld) {
+            // INVARIANT: attackers get their whole time.
+            Timestamp deadline = _deadline(_parent, record);
+            if (!Clock.isOver(deadline)) revert ClockNotExpired(Timestamp.unwrap(deadline));
+            // INVARIANT: an attack in time counts, however long it takes to decide it.
+            if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
+            record.status = ClaimStatus.UPHELD;
+            credit[record.holder] += bondAt(record.depth);
+        } else {
+            // INVARIANT: a claim is decided once.
+            if (record.status != ClaimStatus.COUNTERED) revert ClaimClosed(_id, record.status);
+            record.status = ClaimStatus.REFUTED;
+        }
+        if (_records[_id] != 0) _records[_id] = record.pack(); // not a root claim that nobody attacked
+        emit Decided(_id, upheld);
+
+        if (_parent == 0) {
+            status = upheld ? GameStatus.DEFENDER_WINS : GameStatus.CHALLENGER_WINS;
+            resolvedAt = uint64(block.timestamp);
+            emit Resolved(status);
+            return;
+        }
+        ClaimRecord memory parent = ClaimRecordLib.unpack(_records[_parent]);
+        parent.openChildren -= 1;
+        if (upheld) parent.counter(_part, record.created, record.holder);
+        _records[_parent] = parent.pack();
     }
 }

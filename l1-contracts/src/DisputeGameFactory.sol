@@ -26,25 +26,23 @@ contract DisputeGameFactory is IDisputeGameFactory {
     address public immutable anchorStateRegistry;
     /// @inheritdoc IDisputeGameFactory
     address public immutable inbox;
-    /// @notice The bond; of the width that a game keeps.
-    uint128 private immutable _bond;
+    /// @inheritdoc IDisputeGameFactory
+    uint256 public immutable bond;
 
     /// @notice `uint32 gameType ‖ uint64 timestamp ‖ address game` of every game.
     bytes32[] private _games;
     /// @inheritdoc IDisputeGameFactory
     mapping(bytes32 uuid => address) public gameByUuid;
 
-    /// @param _gameImplementation Code of all games.
+    /// @param _gameImplementation Code of all games, deployed already; it says what a root claim costs.
     /// @param _anchorStateRegistry Source of the anchor; it must know this contract as its factory.
     /// @param _inbox Source of the batches.
-    /// @param _rootBond Bond of a root claim, in wei.
-    constructor(address _gameImplementation, address _anchorStateRegistry, address _inbox, uint256 _rootBond) {
+    constructor(address _gameImplementation, address _anchorStateRegistry, address _inbox) {
         gameImplementation = _gameImplementation;
         anchorStateRegistry = _anchorStateRegistry;
         inbox = _inbox;
         // INVARIANT: the bond that is asked for is the bond that a game returns.
-        if (_rootBond > type(uint128).max) revert BondTooLarge(_rootBond);
-        _bond = uint128(_rootBond);
+        bond = IDisputeGame(_gameImplementation).bondAt(0);
     }
 
     /// @inheritdoc IDisputeGameFactory
@@ -57,7 +55,7 @@ contract DisputeGameFactory is IDisputeGameFactory {
         bytes calldata _lastBatchHeader
     ) external payable returns (address game_) {
         // INVARIANT: every root claim has the same stake, no more (it would be lost) and no less.
-        if (msg.value != _bond) revert WrongBond(_bond, msg.value);
+        if (msg.value != bond) revert WrongBond(bond, msg.value);
         GameArgs memory args;
         args.anchorBlock = _anchorBlock;
         args.anchorOutput = _anchorOutput(_anchorBlock);
@@ -71,17 +69,11 @@ contract DisputeGameFactory is IDisputeGameFactory {
         args.proposer = msg.sender;
         args.l2Block = _l2Block;
         args.batchCount = _batchCount;
-        args.bond = _bond;
         args.rootClaim = _vector[_vector.length - 1];
         args.batchAcc = _batchAcc;
         args.vectorHash = keccak256(abi.encodePacked(_vector));
         game_ = _create(args);
         _emitProposed(game_, args, _vector);
-    }
-
-    /// @inheritdoc IDisputeGameFactory
-    function bond() external view returns (uint256) {
-        return _bond;
     }
 
     /// @inheritdoc IDisputeGameFactory

@@ -259,12 +259,6 @@ contract DisputeGameTest is System {
         vm.assertEq(game.l2BlockNumber(), l2Block);
     }
 
-    function test_constructor_hugeBond_reverts() public {
-        uint256 bond = uint256(type(uint128).max) + 1;
-        vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.BondTooLarge.selector, bond));
-        new DisputeGameFactory(address(implementation), address(registry), address(inbox), bond);
-    }
-
     // Finding games.
 
     function test_gameAtIndex_outOfRange_reverts() public {

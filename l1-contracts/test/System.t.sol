@@ -6,7 +6,9 @@ import {DisputeGame} from "../src/DisputeGame.sol";
 import {DisputeGameFactory} from "../src/DisputeGameFactory.sol";
 import {Inbox} from "../src/Inbox.sol";
 import {Portal} from "../src/Portal.sol";
+import {RiscV} from "../src/RiscV.sol";
 import {SystemConfig} from "../src/SystemConfig.sol";
+import {IDisputeGame} from "../src/interfaces/IDisputeGame.sol";
 import {IInbox} from "../src/interfaces/IInbox.sol";
 import {Base} from "./Base.t.sol";
 
@@ -18,10 +20,14 @@ abstract contract System is Base {
     uint64 internal constant SEQUENCER_TIMEOUT = 30 minutes;
     uint64 internal constant FORCED_INTERVAL = 60;
     uint64 internal constant CLOCK = 3 days;
+    uint64 internal constant EXTENSION = 3 hours;
+    uint64 internal constant BOUNDARY_EXTENSION = 6 hours;
     uint64 internal constant FINALITY_DELAY = 1 days;
     uint64 internal constant PROOF_MATURITY = 2 days;
     uint64 internal constant PAUSE = 7 days;
     uint256 internal constant BOND = 1 ether;
+    uint256 internal constant LEAF_BOND = 0.2 ether;
+    uint16 internal constant BOND_DECAY = 224;
     uint64 internal constant START = 1_700_000_000;
     bytes32 internal constant GENESIS_OUTPUT = keccak256("genesis output");
 
@@ -35,6 +41,7 @@ abstract contract System is Base {
     Inbox internal inbox;
     Portal internal portal;
     SystemConfig internal config;
+    RiscV internal riscV;
     DisputeGame internal implementation;
     DisputeGameFactory internal factory;
     AnchorStateRegistry internal registry;
@@ -56,17 +63,35 @@ abstract contract System is Base {
         uint64 nonce = vm.getNonce(address(this));
         address futurePortal = vm.computeCreateAddress(address(this), nonce + 1);
         address futureConfig = vm.computeCreateAddress(address(this), nonce + 2);
-        address futureRegistry = vm.computeCreateAddress(address(this), nonce + 4);
-        address futureFactory = vm.computeCreateAddress(address(this), nonce + 5);
+        address futureRegistry = vm.computeCreateAddress(address(this), nonce + 5);
+        address futureFactory = vm.computeCreateAddress(address(this), nonce + 6);
         inbox = new Inbox(futurePortal, futureConfig, FORCE_DELAY, SEQUENCER_TIMEOUT);
         portal = new Portal(address(inbox), futureRegistry, PROOF_MATURITY);
         config = new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4);
-        implementation = new DisputeGame(CLOCK);
+        riscV = new RiscV();
+        implementation = new DisputeGame(gameParameters());
         registry = new AnchorStateRegistry(futureFactory, guardian, FINALITY_DELAY, PAUSE, GENESIS_OUTPUT, 0);
-        factory = new DisputeGameFactory(address(implementation), address(registry), address(inbox), BOND);
+        factory = new DisputeGameFactory(address(implementation), address(registry), address(inbox));
         vm.assertEq(address(factory), futureFactory);
         vm.assertEq(address(config), futureConfig);
         vm.assertEq(address(registry), futureRegistry);
+    }
+
+    /// @notice The constants of all games.
+    function gameParameters() internal virtual returns (IDisputeGame.Parameters memory) {
+        return IDisputeGame.Parameters({
+            riscV: address(riscV),
+            programRoot: keccak256("program"),
+            programEntry: 0x1000,
+            maxSteps: 1 << 36,
+            configHash: keccak256("chain config"),
+            maxClockDuration: CLOCK,
+            clockExtension: EXTENSION,
+            boundaryExtension: BOUNDARY_EXTENSION,
+            rootBond: uint128(BOND),
+            leafBond: uint128(LEAF_BOND),
+            bondDecay: BOND_DECAY
+        });
     }
 
     // Reference encodings.

@@ -3,7 +3,7 @@
 use alloy::{
     eips::{BlockNumberOrTag, eip2718::Encodable2718},
     network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256},
     providers::Provider,
     rpc::types::TransactionRequest,
     sol_types::SolConstructor,
@@ -24,6 +24,18 @@ use crate::{
 
 /// Gas for the deployment of one contract: about twice what the largest takes.
 const DEPLOY_GAS: u64 = 8_000_000;
+
+/// The fraud-proof program, as the machine starts with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Memory root of its image.
+    pub root: B256,
+    /// Its first pc.
+    pub entry: u64,
+}
+
+/// Most steps that a run of the fraud-proof program may take; a run that takes more counts as failed.
+pub const MAX_STEPS: u64 = 1 << 36;
 
 /// The parameters of a rollup.
 #[derive(Clone, Debug)]
@@ -48,14 +60,24 @@ pub struct DeployConfig {
     pub sequencer_timeout: u64,
     /// Each side's clock in a dispute, in seconds.
     pub max_clock_duration: u64,
+    /// Least time that a side has left for its next move in a dispute, in seconds.
+    pub clock_extension: u64,
+    /// The same where that move may need a run of the fraud-proof machine, in seconds.
+    pub boundary_extension: u64,
+    /// The fraud-proof program that the games are about.
+    pub program: Program,
     /// Seconds between a game's decision and its finality.
     pub finality_delay: u64,
     /// Seconds between the proof of a withdrawal and its finalization.
     pub proof_maturity_delay: u64,
     /// Length of a guardian's pause, in seconds.
     pub pause_duration: u64,
-    /// Bond of a proposal, in wei.
-    pub bond: U256,
+    /// Bond of a proposal, in wei: the greatest of a dispute.
+    pub bond: u128,
+    /// Bond of the deepest claims of a dispute, in wei: at least twice what the dearest answer costs in gas.
+    pub leaf_bond: u128,
+    /// Bond of a claim as a share of the bond of the claim that it attacks, in 256ths.
+    pub bond_decay: u16,
     /// L1 account that the L2 fees are paid out to.
     pub fee_recipient: Address,
     /// Who runs the rollup.
@@ -86,10 +108,17 @@ impl DeployConfig {
             force_delay: 12 * 3600,
             sequencer_timeout: 6 * 3600,
             max_clock_duration: 84 * 3600,
+            clock_extension: 3 * 3600,
+            boundary_extension: 6 * 3600,
+            program: Program::default(),
             finality_delay: 84 * 3600,
             proof_maturity_delay: 7 * 24 * 3600,
             pause_duration: 7 * 24 * 3600,
-            bond: U256::from(1_000_000_000_000_000_000_u64),
+            // 1 ETH falls by an eighth with each level, to 0.2 ETH after twelve: 600 blocks have twelve levels. An
+            // answer costs at most 1.75 million gas, which 0.1 ETH pays up to 57 gwei.
+            bond: 1_000_000_000_000_000_000,
+            leaf_bond: 200_000_000_000_000_000,
+            bond_decay: 224,
             fee_recipient: roles.owner.address(),
             roles,
             funded: Vec::new(),
@@ -103,10 +132,13 @@ impl DeployConfig {
             force_delay: 60,
             sequencer_timeout: 60,
             max_clock_duration: 60,
+            clock_extension: 5,
+            boundary_extension: 15,
             finality_delay: 10,
             proof_maturity_delay: 10,
             pause_duration: 60,
-            bond: U256::from(100_000_000_000_000_000_u64),
+            bond: 100_000_000_000_000_000,
+            leaf_bond: 20_000_000_000_000_000,
             funded: users.iter().map(|user| user.address()).collect(),
             ..Self::mainnet(42_069, Roles::development()?)
         })
@@ -121,16 +153,16 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
     let deployer = config.roles.deployer.address();
     let nonce = l1.provider().get_transaction_count(deployer).await?;
     let address = |index| deployer.create(nonce + index);
-    let game_implementation = address(6);
+    let (risc_v, game_implementation) = (address(3), address(4));
     let contracts = Contracts {
         inbox: address(0),
         portal: address(1),
         system_config: address(2),
-        dispute_game_factory: address(3),
-        anchor_state_registry: address(4),
-        multicall3: address(5),
-        l1_cross_domain_messenger: address(7),
-        l1_standard_bridge: address(8),
+        dispute_game_factory: address(5),
+        anchor_state_registry: address(6),
+        multicall3: address(7),
+        l1_cross_domain_messenger: address(8),
+        l1_standard_bridge: address(9),
     };
 
     let origin = l1.latest().await?.header;
@@ -150,10 +182,12 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
         (Contract::Inbox, inbox_arguments(config, &contracts)),
         (Contract::Portal, portal_arguments(config, &contracts)),
         (Contract::SystemConfig, system_config_arguments(config, &contracts)),
-        (Contract::DisputeGameFactory, factory_arguments(config, &contracts, game_implementation)),
+        (Contract::RiscV, Vec::new()),
+        // The factory asks it for the bond.
+        (Contract::DisputeGame, game_arguments(config, risc_v)),
+        (Contract::DisputeGameFactory, factory_arguments(&contracts, game_implementation)),
         (Contract::AnchorStateRegistry, registry_arguments(config, &contracts, genesis_block.output_root)),
         (Contract::Multicall3, Vec::new()),
-        (Contract::DisputeGame, game_arguments(config)),
         (Contract::L1CrossDomainMessenger, messenger_arguments(&contracts)),
         (Contract::L1StandardBridge, bridge_arguments(&contracts)),
     ];
@@ -257,21 +291,16 @@ fn system_config_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<
     .abi_encode()
 }
 
-fn factory_arguments(config: &DeployConfig, contracts: &Contracts, game: Address) -> Vec<u8> {
+fn factory_arguments(contracts: &Contracts, game: Address) -> Vec<u8> {
     constructors::DisputeGameFactory::constructorCall {
         gameImplementation: game,
         anchorStateRegistry: contracts.anchor_state_registry,
         inbox: contracts.inbox,
-        bond: config.bond,
     }
     .abi_encode()
 }
 
-fn registry_arguments(
-    config: &DeployConfig,
-    contracts: &Contracts,
-    genesis_output: alloy::primitives::B256,
-) -> Vec<u8> {
+fn registry_arguments(config: &DeployConfig, contracts: &Contracts, genesis_output: B256) -> Vec<u8> {
     constructors::AnchorStateRegistry::constructorCall {
         factory: contracts.dispute_game_factory,
         guardian: config.roles.owner.address(),
@@ -283,6 +312,19 @@ fn registry_arguments(
     .abi_encode()
 }
 
-fn game_arguments(config: &DeployConfig) -> Vec<u8> {
-    constructors::DisputeGame::constructorCall { maxClockDuration: config.max_clock_duration }.abi_encode()
+fn game_arguments(config: &DeployConfig, risc_v: Address) -> Vec<u8> {
+    let parameters = constructors::DisputeGame::Parameters {
+        riscV: risc_v,
+        programRoot: config.program.root,
+        programEntry: config.program.entry,
+        maxSteps: MAX_STEPS,
+        configHash: config.chain.hash(),
+        maxClockDuration: config.max_clock_duration,
+        clockExtension: config.clock_extension,
+        boundaryExtension: config.boundary_extension,
+        rootBond: config.bond,
+        leafBond: config.leaf_bond,
+        bondDecay: config.bond_decay,
+    };
+    constructors::DisputeGame::constructorCall { parameters }.abi_encode()
 }

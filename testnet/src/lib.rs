@@ -36,7 +36,7 @@ pub mod tools;
 
 pub use accounts::Roles;
 pub use anvil::{Anvil, AnvilOptions, Mining};
-pub use deploy::{DeployConfig, deploy};
+pub use deploy::{DeployConfig, MAX_STEPS, Program, deploy};
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};

@@ -37,7 +37,7 @@ async fn the_contracts_know_each_other_and_the_genesis() -> Result<()> {
     let factory = IDisputeGameFactoryInstance::new(contracts.dispute_game_factory, anvil.provider());
     assert_eq!(factory.inbox().call().await?, contracts.inbox);
     assert_eq!(factory.anchorStateRegistry().call().await?, contracts.anchor_state_registry);
-    assert_eq!(factory.bond().call().await?, config.bond);
+    assert_eq!(factory.bond().call().await?, U256::from(config.bond));
     let game = factory.gameImplementation().call().await?;
     assert!(!anvil.provider().get_code_at(game).await?.is_empty());
     let registry = IAnchorStateRegistryInstance::new(contracts.anchor_state_registry, anvil.provider());

@@ -82,7 +82,7 @@ async fn a_proposal_becomes_the_anchor_and_its_bond_comes_back() {
         })
         .await;
         let after = l1.anvil.provider().get_balance(proposer).await.unwrap();
-        assert!(after > before + l1.deployed.bond / U256::from(2));
+        assert!(after > before + U256::from(l1.deployed.bond / 2));
         l1.anvil.increase_time(11).await.unwrap();
         until("it is the anchor", async || {
             l1.anvil.mine(1).await.unwrap();

@@ -162,11 +162,25 @@ pub mod constructors {
         }
 
         contract DisputeGame {
-            constructor(uint64 maxClockDuration);
+            struct Parameters {
+                address riscV;
+                bytes32 programRoot;
+                uint64 programEntry;
+                uint64 maxSteps;
+                bytes32 configHash;
+                uint64 maxClockDuration;
+                uint64 clockExtension;
+                uint64 boundaryExtension;
+                uint128 rootBond;
+                uint128 leafBond;
+                uint16 bondDecay;
+            }
+
+            constructor(Parameters parameters);
         }
 
         contract DisputeGameFactory {
-            constructor(address gameImplementation, address anchorStateRegistry, address inbox, uint256 bond);
+            constructor(address gameImplementation, address anchorStateRegistry, address inbox);
         }
 
         contract AnchorStateRegistry {

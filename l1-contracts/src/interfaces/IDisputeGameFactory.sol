@@ -4,7 +4,7 @@ pragma solidity ^0.8.25;
 /// @title IDisputeGameFactory
 /// @notice Takes proposals of L2 outputs and creates one dispute game for each.
 /// @dev Constructor of the implementation: `constructor(address gameImplementation, address anchorStateRegistry,
-///      address inbox, uint256 bond)`.
+///      address inbox)`.
 interface IDisputeGameFactory {
     /// @notice One found game, as clients expect it.
     /// @param index Index of the game in the factory.
@@ -63,8 +63,6 @@ interface IDisputeGameFactory {
     error BlockNotCovered(uint64 lastPinnedBlock, uint64 l2Block);
     /// @notice The bond must be paid exactly.
     error WrongBond(uint256 expected, uint256 actual);
-    /// @notice The bond given to the constructor does not fit 128 bits.
-    error BondTooLarge(uint256 bond);
     /// @notice The same claim exists already.
     error DuplicateGame(address game);
 
@@ -93,7 +91,7 @@ interface IDisputeGameFactory {
     function anchorStateRegistry() external view returns (address);
     /// @notice Source of the batches.
     function inbox() external view returns (address);
-    /// @notice Bond of a root claim, in wei.
+    /// @notice Bond of a root claim, in wei: that of the game's implementation.
     function bond() external view returns (uint256);
     /// @notice The type of all games, 16.
     function GAME_TYPE() external view returns (uint32);

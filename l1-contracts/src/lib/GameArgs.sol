@@ -6,7 +6,7 @@ pragma solidity 0.8.30;
 ///         | word | high to low bits                                       |
 ///         | 0    | 32 unused, 64 createdAt, 160 factory                   |
 ///         | 1    | 32 unused, 64 l2Block, 160 proposer                    |
-///         | 2    | 64 anchorBlock, 64 batchCount, 128 bond                |
+///         | 2    | 128 unused, 64 anchorBlock, 64 batchCount              |
 ///         | 3    | rootClaim                                              |
 ///         | 4    | anchorOutput                                           |
 ///         | 5    | batchAcc                                               |
@@ -18,7 +18,6 @@ struct GameArgs {
     uint64 l2Block;
     uint64 anchorBlock;
     uint64 batchCount;
-    uint128 bond;
     bytes32 rootClaim;
     bytes32 anchorOutput;
     bytes32 batchAcc;
@@ -33,7 +32,7 @@ library GameArgsLib {
         packed_ = abi.encode(
             (uint256(_args.createdAt) << 160) | uint160(_args.factory),
             (uint256(_args.l2Block) << 160) | uint160(_args.proposer),
-            (uint256(_args.anchorBlock) << 192) | (uint256(_args.batchCount) << 128) | _args.bond,
+            (uint256(_args.anchorBlock) << 64) | _args.batchCount,
             _args.rootClaim,
             _args.anchorOutput,
             _args.batchAcc,
@@ -43,16 +42,15 @@ library GameArgsLib {
 
     /// @notice Reverses `encode`.
     function decode(bytes memory _packed) internal pure returns (GameArgs memory args_) {
-        uint256[3] memory words;
-        (words, args_.rootClaim, args_.anchorOutput, args_.batchAcc, args_.vectorHash) =
-            abi.decode(_packed, (uint256[3], bytes32, bytes32, bytes32, bytes32));
-        args_.createdAt = uint64(words[0] >> 160);
-        args_.factory = address(uint160(words[0]));
-        args_.l2Block = uint64(words[1] >> 160);
-        args_.proposer = address(uint160(words[1]));
-        args_.anchorBlock = uint64(words[2] >> 192);
-        args_.batchCount = uint64(words[2] >> 128);
-        args_.bond = uint128(words[2]);
+        bytes32[7] memory words = abi.decode(_packed, (bytes32[7]));
+        args_.createdAt = uint64(uint256(words[0]) >> 160);
+        args_.factory = address(uint160(uint256(words[0])));
+        args_.l2Block = uint64(uint256(words[1]) >> 160);
+        args_.proposer = address(uint160(uint256(words[1])));
+        args_.anchorBlock = uint64(uint256(words[2]) >> 64);
+        args_.batchCount = uint64(uint256(words[2]));
+        (args_.rootClaim, args_.anchorOutput, args_.batchAcc, args_.vectorHash) =
+        (words[3], words[4], words[5], words[6]);
     }
 
     /// @notice Id of what a game claims, whoever proposes it and whenever.

@@ -100,14 +100,14 @@ impl Games {
                 self.forget();
                 return Ok(());
             }
-            let (status, resolvable_at, credit) = tokio::try_join!(
+            let (status, resolvable, credit) = tokio::try_join!(
                 self.client().view(game.address, IDisputeGame::statusCall {}, at),
-                self.client().view(game.address, IDisputeGame::expectedResolutionCall {}, at),
+                self.client().view(game.address, IDisputeGame::resolvableCall {}, at),
                 self.client().view(game.address, IDisputeGame::creditCall { recipient: me }, at),
             )?;
             match status {
                 GameStatus::IN_PROGRESS => {
-                    if head.timestamp() >= resolvable_at {
+                    if resolvable {
                         self.send(game.address, IDisputeGame::resolveCall {}.abi_encode()).await?;
                         info!(target: TARGET, l2_block = game.l2_block, game = %game.address, "resolved a game");
                     }
