@@ -50,7 +50,7 @@ lint: contracts guest ## Check formatting, lints and the guest's platform
 	cd $(CONTRACTS) && $(FORGE) fmt --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 
-guest: setup ## Check that trie and stf build for the fraud-proof machine, without std
+guest: setup ## Check and lint what the fraud-proof machine runs, for its platform
 	@testnet/scripts/guest.sh $(GUEST)
 
 clean: ## Remove everything that was built

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("db", &["stf", "trie"]),
     ("bindings", &[]),
     ("vm", &["keccak-lanes"]),
+    ("program", &["stf", "trie"]),
     ("node", &["bindings", "db", "stf", "trie", "testnet"]),
     ("fraud-prover", &["bindings", "db", "node", "stf", "trie", "vm"]),
     ("testnet", &["bindings", "node", "stf"]),
@@ -20,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that the guest is made of: nothing here may bring in threads, sockets, files or clocks.
-const GUEST: &[&str] = &["keccak-lanes", "trie", "stf"];
+const GUEST: &[&str] = &["keccak-lanes", "trie", "stf", "program"];
 const FOREIGN_TO_THE_GUEST: &[&str] = &["tokio", "signet-libmdbx", "reqwest", "jsonrpsee", "tracing", "rand"];
 
 fn metadata() -> Value {

@@ -1,12 +1,12 @@
 //! What the fraud-proof program computes, natively: the block that the node has, from its witness and nothing else.
 #![allow(clippy::unwrap_used)]
 
-use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
-use e2e::proving::{Catalogue, Deposit, Kind, Lab, Population, Workload};
+use alloy::primitives::{B256, Bytes, keccak256};
+use e2e::proving::{Catalogue, Kind, Lab, Population, Workload};
 use node::witness::BlockWitness;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stf::{
-    BlockSpec,
+    inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},
     run::{MAX_PREIMAGE_SIZE, OracleError, RunError},
 };
 
@@ -33,69 +33,32 @@ fn check(lab: &Lab, block: u64) -> BlockWitness {
     witness
 }
 
-/// A chain with a block of every kind; nothing in it depends on chance.
-fn every_kind() -> Lab {
-    let (mut lab, mut catalogue, mut population) = lab(50);
-    let mut rng = StdRng::seed_from_u64(1);
-    let ether = U256::from(10).pow(U256::from(18));
-    let deposit =
-        |to| Deposit { to, mint: ether, value: ether / U256::from(2), gas_limit: 200_000, input: vec![] };
-    lab.deposit(Address::repeat_byte(0x31), &deposit(Some(Address::repeat_byte(0x32))));
-    // Creates a contract; fails, but mints; is malformed; carries a lot of data.
-    let creation = Deposit { input: vec![0x5f, 0x5f, 0xf3], ..deposit(None) };
-    lab.deposit(Address::repeat_byte(0x31), &creation);
-    lab.deposit(
-        Address::repeat_byte(0x33),
-        &Deposit { value: ether + ether, ..deposit(Some(Address::ZERO)) },
-    );
-    lab.deposit(Address::repeat_byte(0x34), &Deposit { gas_limit: u64::MAX, ..deposit(None) });
-    let data = Deposit {
-        input: vec![9; 100_000],
-        gas_limit: 5_000_000,
-        ..deposit(Some(Address::repeat_byte(0x35)))
-    };
-    lab.deposit(Address::repeat_byte(0x34), &data);
-    lab.update(0, U256::from(40_000_000));
-    lab.update(2, (U256::from(7) << 64) | U256::from(9));
-    lab.update(9, U256::ZERO);
-    for kind in Kind::ALL {
-        lab.block(catalogue.transactions(kind).unwrap()).unwrap();
-    }
-    for workload in Workload::ALL {
-        let count = if workload == Workload::Storage { 3 } else { 40 };
-        lab.block(population.transactions(workload, count, &mut rng)).unwrap();
-    }
-    // Several blocks in a batch, which share the messages between them.
-    for index in 0..5 {
-        lab.deposit(Address::repeat_byte(index), &deposit(Some(Address::repeat_byte(0x40 + index))));
-    }
-    let timestamp = lab.timestamp();
-    let specs: Vec<BlockSpec> = [2u64, 0, 1]
-        .map(|messages| BlockSpec {
-            timestamp: timestamp - 3,
-            messages,
-            transactions: population.transactions(Workload::Transfers, 3, &mut rng),
-        })
-        .into();
-    lab.batch(&specs).unwrap();
-    // Garbage, no payload at all, and too few blocks; with messages waiting.
-    lab.deposit(Address::repeat_byte(0x51), &deposit(Some(Address::repeat_byte(0x52))));
-    lab.raw_batch(vec![0xff; 9_000], 2).unwrap();
-    lab.raw_batch(Vec::new(), 1).unwrap();
-    let payload = stf::codec::encode(&specs, CHAIN_ID, 5).unwrap();
-    lab.raw_batch(payload, 4).unwrap();
-    lab.deposit(Address::repeat_byte(0x53), &deposit(Some(Address::repeat_byte(0x54))));
-    lab.forced_batch().unwrap();
-    lab.block(catalogue.transactions(Kind::Ancestors).unwrap()).unwrap();
-    lab
-}
-
 #[test]
 fn every_block_comes_out_of_its_witness() {
-    let lab = every_kind();
+    let lab = Lab::every_kind().unwrap();
+    let mut longest = 0;
     for block in 1..=lab.head() {
-        check(&lab, block);
+        let witness = check(&lab, block);
+        longest = longest.max(witness.preimages.values().map(|bytes| bytes.len()).max().unwrap());
     }
+    // The largest contract, which is the longest preimage that there can be, is among them.
+    assert_eq!(longest, MAX_PREIMAGE_SIZE);
+}
+
+/// Nothing that the longest payload needs is longer than the largest contract.
+#[test]
+fn the_longest_payload_needs_short_preimages() {
+    let lab = Lab::every_kind().unwrap();
+    let reader = lab.chain().db().read().unwrap();
+    let mut chunks = 0;
+    for index in 0..lab.batches() {
+        let batch = reader.batch(index).unwrap().unwrap();
+        if batch.payload.len() <= MAX_PAYLOAD_SIZE {
+            chunks = chunks.max(batch.payload.len().div_ceil(CHUNK_SIZE));
+        }
+    }
+    assert_eq!(chunks, MAX_PAYLOAD_SIZE / CHUNK_SIZE);
+    const { assert!(32 * (MAX_PAYLOAD_SIZE / CHUNK_SIZE) <= MAX_PREIMAGE_SIZE) };
 }
 
 /// What must be in the blocks is: a catalogue whose transactions are all skipped would show nothing.
@@ -129,7 +92,7 @@ fn the_blocks_hold_what_they_are_for() {
 /// An oracle that lacks something gives an error, whatever it lacks.
 #[test]
 fn no_preimage_can_be_left_out() {
-    let lab = every_kind();
+    let lab = Lab::every_kind().unwrap();
     for block in 1..=lab.head() {
         let mut witness = lab.witness(block).unwrap();
         let hashes: Vec<B256> = witness.preimages.keys().copied().collect();
@@ -148,7 +111,7 @@ fn lies_do_not_make_it_panic() {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     println!("SEED={seed}");
     let mut rng = StdRng::seed_from_u64(seed);
-    let lab = every_kind();
+    let lab = Lab::every_kind().unwrap();
     let mut wrong = 0;
     for block in 1..=lab.head() {
         let witness = lab.witness(block).unwrap();

@@ -16,7 +16,9 @@ pub const PROGRAM_FILE: &str = "recourse-program.elf";
 
 /// The fraud-proof program is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("no fraud-proof program {PROGRAM_FILE} beside {beside}, and {PROGRAM_VARIABLE} names none: run make program")]
+#[error(
+    "no fraud-proof program {PROGRAM_FILE} beside {beside}, and {PROGRAM_VARIABLE} names none: run make program"
+)]
 pub struct NoProgram {
     /// The running binary.
     beside: String,

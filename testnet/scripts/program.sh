@@ -1,5 +1,6 @@
 #!/bin/sh
-# program.sh OUTPUT: builds the fraud-proof program for the machine, and puts the ELF file there.
+# program.sh OUTPUT: builds the fraud-proof program for the machine, and puts the ELF file there; and beside it, as
+# recourse-selftest.elf, a program that tests its parts.
 #
 # The machine has no compressed, atomic or CSR instructions, so the standard library is built from source, too. The
 # file depends on the toolchain and the sources only, not on where they lie.
@@ -41,8 +42,12 @@ add "--remap-path-prefix=$sysroot=/rust"
 # Flags of the environment are for the host's binaries.
 RUSTC=$compiler RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_ENCODED_RUSTFLAGS=$flags cargo build --locked --profile program --package program \
     --target "$target" -Z build-std=core,alloc -Z build-std-features=compiler-builtins-mem
-built=${CARGO_TARGET_DIR:-target}/$target/program/recourse-program
+built=${CARGO_TARGET_DIR:-target}/$target/program
 mkdir -p "$(dirname "$output")"
-cp "$built" "$output.new"
+cp "$built/selftest" "$(dirname "$output")/recourse-selftest.elf"
+cp "$built/recourse-program" "$output.new"
+# As part of the workspace, so that it is built with the features that all other binaries are built with.
+cargo build --quiet --release --locked --workspace --bin vm-inspect
+"${CARGO_TARGET_DIR:-target}/release/vm-inspect" "$output.new"
 mv "$output.new" "$output"
-echo "program: $output, $(wc -c <"$output" | tr -d ' ') bytes"
+echo "built $output"

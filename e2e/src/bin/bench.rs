@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use e2e::bench::{Row, batches, derivation, execution, sequencing, table};
+use e2e::bench::{Row, batches, derivation, execution, proving, sequencing, table};
 use indicatif::ProgressBar;
 
 /// As in the node.
@@ -31,6 +31,8 @@ enum Benchmark {
     Batches,
     /// Rebuilding a long chain from L1.
     Derivation,
+    /// Instructions of the fraud-proof machine per L2 gas.
+    Proving,
     /// Transfers per second and latency, beside Anvil.
     Sequencing,
 }
@@ -52,6 +54,9 @@ async fn main() -> Result<()> {
     }
     if runs(Benchmark::Derivation) {
         rows.extend(derivation::run(progress).await.context("derivation")?);
+    }
+    if runs(Benchmark::Proving) {
+        rows.extend(proving::run(progress).context("proving")?);
     }
     if runs(Benchmark::Sequencing) {
         rows.extend(sequencing::run(progress).await.context("sequencing")?);

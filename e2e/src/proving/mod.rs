@@ -14,12 +14,15 @@ use node::{
 use stf::{BlockSpec, codec, inbox::DaKind, inbox::MessageKind, output_root};
 
 mod catalogue;
+mod every_kind;
 mod inbox;
+mod machine;
 mod precompiles;
 
 pub use crate::bench::workload::{Population, Workload};
-pub use catalogue::{Catalogue, Kind};
+pub use catalogue::{Burn, Catalogue, Kind};
 pub use inbox::{Deposit, Inbox};
+pub use machine::{Preimages, program};
 
 /// A chain, and the inbox that it follows.
 pub struct Lab {

@@ -142,6 +142,33 @@ fn bls12_381(add: &mut impl FnMut(u64, &[u8]), long: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Inputs on which the guest has to compute itself: name, address, input.
+pub(super) fn dear() -> Result<Vec<(&'static str, u64, Bytes)>> {
+    let long: Vec<u8> = (0..5000u32).map(|i| (i * 7) as u8).collect();
+    let field = |seed: usize| [&[0; 17], &long[seed..seed + 47]].concat();
+    let (p, q) = (native(16, &field(1))?, native(17, &[field(3), field(12)].concat())?);
+    let bls = [&p[..], &q].concat().repeat(3);
+    let bn = [&BN254_G1[..], &BN254_G2].concat().repeat(6);
+    let modexp = |base: usize, exponent: &[u8], modulus: usize| {
+        let lengths = [base, exponent.len(), modulus].map(|n| B256::from(U256::from(n)));
+        let odd = [&[0xff; 1][..], &long[1..modulus]].concat();
+        [lengths.concat().as_slice(), &long[..base], exponent, &odd].concat()
+    };
+    let large = modexp(1024, &[0xff; 8], 1024);
+    let many = modexp(32, &[0xff; 900], 32);
+    // More rounds than an accelerator takes.
+    let blake = [&1_000_001u32.to_be_bytes()[..], &long[..208], &[1]].concat();
+    Ok(vec![
+        ("sha256 of 5,000 bytes", 2, long.clone().into()),
+        ("ripemd160 of 5,000 bytes", 3, long.clone().into()),
+        ("modexp, 1,024 bytes", 5, large.into()),
+        ("modexp, exponent of 900 bytes", 5, many.into()),
+        ("bn254 pairing, 6 pairs", 8, bn.into()),
+        ("blake2f, 1,000,001 rounds", 9, blake.into()),
+        ("BLS12-381 pairing, 3 pairs", 15, bls.into()),
+    ])
+}
+
 /// What a precompile gives natively.
 fn native(address: u64, input: &[u8]) -> Result<Bytes> {
     let address = Address::from_word(B256::from(U256::from(address)));

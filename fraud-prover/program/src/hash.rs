@@ -53,7 +53,7 @@ unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut
 
 /// keccak256 in software.
 #[inline(never)]
-fn keccak(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn keccak(bytes: &[u8]) -> [u8; 32] {
     let mut state = [0u64; 25];
     let (blocks, rest) = bytes.as_chunks::<RATE>();
     for block in blocks {

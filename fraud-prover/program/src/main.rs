@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `machine` | start, environment calls, end |
 //! | `heap` | memory |
+//! | `mem` | copying, filling, comparing |
 //! | `hash` | keccak256: by the accelerator or, where the input is longer than it takes, in software |
 //! | `crypto` | sender recovery and precompiles, in the same two ways |
 //!
@@ -24,6 +25,8 @@ mod hash;
 mod heap;
 #[cfg(target_arch = "riscv64")]
 mod machine;
+#[cfg(target_arch = "riscv64")]
+mod mem;
 #[cfg(target_arch = "riscv64")]
 mod program;
 

@@ -1,7 +1,11 @@
 //! Transactions on their way into a block.
 
-use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
-use alloy_eips::{Typed2718, eip2718::Decodable2718};
+use alloy_consensus::{Transaction as _, crypto::secp256k1::recover_signer, transaction::SignerRecoverable};
+use alloy_eips::{
+    Typed2718,
+    eip2718::Decodable2718,
+    eip7702::{RecoveredAuthority, RecoveredAuthorization, SignedAuthorization},
+};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
 use op_revm::{OpTransaction, transaction::deposit::DepositTransactionParts};
@@ -137,7 +141,8 @@ impl Transaction {
             return OpTransaction { base, enveloped_tx: Some(self.encoded.clone()), deposit: parts };
         }
         if let Some(authorizations) = tx.authorization_list() {
-            base.authorization_list = authorizations.iter().cloned().map(Either::Left).collect();
+            base.authorization_list =
+                authorizations.iter().map(|signed| Either::Right(recover_authority(signed))).collect();
         }
         OpTransaction { base, enveloped_tx: Some(self.encoded.clone()), deposit: Default::default() }
     }
@@ -147,4 +152,13 @@ impl Transaction {
         let tx = &self.envelope;
         U256::from(tx.gas_limit()).saturating_mul(U256::from(tx.max_fee_per_gas())).saturating_add(tx.value())
     }
+}
+
+/// Recovers the account that an authorization speaks for, by the code that recovers senders: left to itself, the EVM would
+/// take another, which the guest cannot speed up.
+fn recover_authority(signed: &SignedAuthorization) -> RecoveredAuthorization {
+    let signature = signed.signature().ok();
+    let authority = signature.and_then(|signature| recover_signer(&signature, signed.signature_hash()).ok());
+    let authority = authority.map_or(RecoveredAuthority::Invalid, RecoveredAuthority::Valid);
+    RecoveredAuthorization::new_unchecked(signed.clone().strip_signature(), authority)
 }
