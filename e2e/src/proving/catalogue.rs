@@ -66,8 +66,9 @@ fn computing_code() -> Bytes {
 }
 const COMPUTING: Address = address!("0x00000000000000000000000000000000000e2e1b");
 
-/// A contract of the largest size (EIP-170); it does nothing.
-const LARGEST_CODE: &[u8] = &[0; 24_576];
+/// A contract of the largest size (EIP-170), of JUMPDESTs only. Not the code that `largest` creates: what a block creates is
+/// not read.
+const LARGEST_CODE: &[u8] = &[0x5b; 24_576];
 const LARGEST: Address = address!("0x00000000000000000000000000000000000e2e1c");
 
 /// What the transactions of a block are for.
