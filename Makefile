@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build contracts program devnet test bench conformance lint guest clean
+.PHONY: help setup build contracts program devnet demo test bench conformance lint guest clean
 
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -32,6 +32,9 @@ build: contracts program ## Build contracts, program and binaries (target/releas
 
 devnet: build ## Start L1, contracts, sequencer and replica on this machine
 	@exec $(TARGET)/release/testnet devnet $(DEVNET)
+
+demo: build ## A proposer lies, and is beaten: a dispute, live; writes target/demo.json
+	@exec $(TARGET)/release/demo
 
 test: contracts program ## Run all tests
 	cd $(CONTRACTS) && $(FORGE) test

@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod conformance;
+pub mod dispute;
 pub mod machine;
 pub mod net;
 pub mod proving;

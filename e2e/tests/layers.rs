@@ -16,8 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("program", &["stf", "trie"]),
     ("node", &["bindings", "db", "stf", "trie", "testnet"]),
     ("fraud-prover", &["bindings", "db", "node", "stf", "trie", "vm"]),
-    ("testnet", &["bindings", "node", "stf"]),
-    ("e2e", &["bindings", "db", "node", "stf", "testnet", "trie", "vm"]),
+    ("testnet", &["bindings", "node", "stf", "vm"]),
+    ("e2e", &["bindings", "db", "fraud-prover", "node", "stf", "testnet", "trie", "vm"]),
 ];
 
 /// Crates that the guest is made of: nothing here may bring in threads, sockets, files or clocks.

@@ -12,7 +12,19 @@
 //! - [`game`]: a dispute as plain data, and its rules as the contracts enforce them.
 //! - [`truth`]: what the right values are: output roots of blocks, states of the machine.
 //! - [`strategy`]: one pure function from the two to the moves that are due.
+//! - [`l1`]: games from L1's events, and moves as transactions.
+//! - [`traces`]: the truth from an embedded replica and the fraud-proof machine.
+//! - [`replica`]: the embedded replica.
+//! - [`watch()`]: the watchtower, which puts all of it together.
+//! - [`cli`]: the command line.
 
+pub mod cli;
 pub mod game;
+pub mod l1;
+pub mod replica;
 pub mod strategy;
+pub mod traces;
 pub mod truth;
+mod watch;
+
+pub use watch::{Patch, WatchOptions, watch};

@@ -1,9 +1,9 @@
 //! What the right values are.
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use node::interval::Interval;
 
-use crate::game::{Claim, Level, Run};
+use crate::game::{Claim, Level, Run, Subject};
 
 /// The right values of one game: what follows from its agreed start and its pinned batches.
 ///
@@ -40,7 +40,7 @@ pub enum Unknown {
 }
 
 /// The right values at the ends of an interval's parts.
-pub fn vector(truth: &impl Truth, level: Level, interval: Interval) -> Result<Vec<B256>, Unknown> {
+pub fn vector(truth: &(impl Truth + ?Sized), level: Level, interval: Interval) -> Result<Vec<B256>, Unknown> {
     match level {
         Level::Blocks => interval.ends().map(|block| truth.output(block)).collect(),
         Level::Steps { block, .. } => {
@@ -62,7 +62,7 @@ pub enum Judgement {
 }
 
 /// Compares a claim with the truth.
-pub fn judge(truth: &impl Truth, claim: &Claim) -> Result<Judgement, Unknown> {
+pub fn judge(truth: &(impl Truth + ?Sized), claim: &Claim) -> Result<Judgement, Unknown> {
     let start = match claim.level {
         Level::Blocks => truth.output(claim.interval.start)?,
         Level::Steps { block, boot_hash } => {
@@ -86,4 +86,28 @@ pub fn judge(truth: &impl Truth, claim: &Claim) -> Result<Judgement, Unknown> {
         Some(part) => Judgement::WrongFrom(part as u8),
         None => Judgement::Right,
     })
+}
+
+/// The truth, with what shows it to the contract.
+pub trait Prover: Truth + Send + Sync {
+    /// The packed last state of the run over a block.
+    fn last_state(&self, block: u64) -> Result<Bytes, Unknown>;
+
+    /// The proof of the step after so many steps of that run.
+    fn proof(&self, block: u64, step: u64) -> Result<Proof, Unknown>;
+}
+
+/// What proves a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The packed state before it.
+    pub state: Bytes,
+    /// What the step reads.
+    pub witness: Bytes,
+}
+
+/// Gives each game its truth.
+pub trait Provers: Send + Sync {
+    /// The truth of a game.
+    fn prover(&self, subject: &Subject) -> Box<dyn Prover>;
 }

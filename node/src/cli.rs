@@ -213,7 +213,10 @@ pub struct Proposer {
 }
 
 /// Reads a time such as `250ms`, `2s`, `5m` or `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What was expected instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 =

@@ -45,7 +45,8 @@ pub async fn run(command: Command) -> Result<()> {
     }
 }
 
-async fn stop_signal() {
+/// Returns when the process is asked to stop (SIGINT, SIGTERM).
+pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;

@@ -34,6 +34,18 @@ pub struct Program {
     pub entry: u64,
 }
 
+impl Program {
+    /// The program that challengers will run: the file that [`node::program::program_path`] finds.
+    pub fn load() -> Result<Self> {
+        let path = node::program::program_path()?;
+        let name = path.display();
+        let file = std::fs::read(&path).with_context(|| format!("cannot read the program {name}"))?;
+        let image =
+            vm::Image::load(&file).with_context(|| format!("{name} is not a program of the machine"))?;
+        Ok(Self { root: image.root(), entry: image.entry().into() })
+    }
+}
+
 /// Most steps that a run of the fraud-proof program may take; a run that takes more counts as failed.
 pub const MAX_STEPS: u64 = 1 << 36;
 
@@ -139,6 +151,7 @@ impl DeployConfig {
             pause_duration: 60,
             bond: 100_000_000_000_000_000,
             leaf_bond: 20_000_000_000_000_000,
+            program: Program::load()?,
             funded: users.iter().map(|user| user.address()).collect(),
             ..Self::mainnet(42_069, Roles::development()?)
         })

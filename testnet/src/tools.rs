@@ -33,6 +33,11 @@ pub fn recourse_node() -> Result<PathBuf> {
     ours("recourse-node", "RECOURSE_NODE")
 }
 
+/// `challenger`: `$CHALLENGER`, beside the running executable, or the search path.
+pub fn challenger() -> Result<PathBuf> {
+    ours("challenger", "CHALLENGER")
+}
+
 /// `testnet`: `$TESTNET`, beside the running executable, or the search path.
 pub fn testnet() -> Result<PathBuf> {
     ours("testnet", "TESTNET")

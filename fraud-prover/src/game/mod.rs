@@ -18,6 +18,7 @@ use alloy::primitives::{Address, B256, U256};
 use node::interval::Interval;
 
 pub use claim::{Claim, ClaimId, Counter, Level, Status};
+pub(crate) use moves::Accepted;
 pub use moves::{Opening, Refused, Run};
 pub use rules::{Bonds, Rules};
 

@@ -89,13 +89,13 @@ pub struct Opening {
 }
 
 /// A new claim that was checked, or that the contract accepted.
-struct NewClaim {
-    parent: ClaimIndex,
-    part: u8,
-    level: Level,
-    interval: Interval,
-    start: B256,
-    vector: Vec<B256>,
+pub(crate) struct Accepted {
+    pub(crate) parent: ClaimIndex,
+    pub(crate) part: u8,
+    pub(crate) level: Level,
+    pub(crate) interval: Interval,
+    pub(crate) start: B256,
+    pub(crate) vector: Vec<B256>,
 }
 
 impl Game {
@@ -116,7 +116,7 @@ impl Game {
             return Err(Refused::SameAssertion);
         }
         let level = parent.level;
-        let new = NewClaim { parent: index, part, level, interval, start, vector };
+        let new = Accepted { parent: index, part, level, interval, start, vector };
         self.add_checked(new, claimant, now)
     }
 
@@ -151,7 +151,7 @@ impl Game {
         }
         let level = Level::Steps { block: interval.end(), boot_hash: run.boot_hash };
         let interval = Interval { start: 0, length: run.steps };
-        let new = NewClaim { parent: index, part, level, interval, start: run.start, vector };
+        let new = Accepted { parent: index, part, level, interval, start: run.start, vector };
         self.add_checked(new, claimant, now)
     }
 
@@ -193,7 +193,7 @@ impl Game {
         }
     }
 
-    fn add_checked(&mut self, new: NewClaim, claimant: Address, now: u64) -> Result<ClaimId, Refused> {
+    fn add_checked(&mut self, new: Accepted, claimant: Address, now: u64) -> Result<ClaimId, Refused> {
         let expected = new.interval.parts();
         if new.vector.len() as u64 != expected {
             return Err(Refused::VectorLength { expected, found: new.vector.len() });
@@ -205,10 +205,10 @@ impl Game {
             return Err(Refused::Duplicate);
         }
         let bond = self.rules.bonds.of(parent.depth + 1);
-        Ok(self.add(new, claimant, bond, (now, used)))
+        Ok(self.record_claim(new, claimant, bond, (now, used)))
     }
 
-    fn content<'a>(&self, new: &'a NewClaim) -> Content<'a> {
+    fn content<'a>(&self, new: &'a Accepted) -> Content<'a> {
         Content {
             parent: self.claims[new.parent].id,
             part: new.part,
@@ -219,9 +219,16 @@ impl Game {
         }
     }
 
-    fn add(&mut self, new: NewClaim, claimant: Address, bond: U256, (created, used): (u64, u64)) -> ClaimId {
+    /// Adds a claim that the contract accepts, made at the first of `clock` with the second used up.
+    pub(crate) fn record_claim(
+        &mut self,
+        new: Accepted,
+        claimant: Address,
+        bond: U256,
+        (created, used): (u64, u64),
+    ) -> ClaimId {
         let id = self.content(&new).id(&self.subject);
-        let NewClaim { parent, part, level, interval, start, vector } = new;
+        let Accepted { parent, part, level, interval, start, vector } = new;
         self.insert(Claim {
             id,
             parent: Some(parent),

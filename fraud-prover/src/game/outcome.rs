@@ -23,6 +23,20 @@ impl Game {
         claim.children.iter().filter(|child| !self.claims[**child].status.is_decided()).count()
     }
 
+    /// Whether a claim stands if nobody moves any more.
+    pub fn stands(&self, index: ClaimIndex) -> bool {
+        // Attacks come after what they attack: backwards, they are known before it is.
+        let mut stands = vec![true; self.claims.len()];
+        for (place, claim) in self.claims.iter().enumerate().rev() {
+            stands[place] = match claim.status {
+                Status::Upheld => true,
+                Status::Open => !claim.children.iter().any(|child| stands[*child]),
+                _ => false,
+            };
+        }
+        stands.get(index).copied().unwrap_or(false)
+    }
+
     /// How a claim can be decided now: whether it would be upheld. `None`: not yet, or it is.
     pub fn decidable(&self, claim: &Claim, now: u64) -> Option<bool> {
         match claim.status {
@@ -81,6 +95,11 @@ impl Game {
         self.claims[claim].status = Status::Settled;
         self.burned += burned;
         *self.credits.entry(winner).or_default() += reward;
+    }
+
+    pub(crate) fn record_withdrawn(&mut self, account: Address, amount: U256) {
+        let credit = self.credits.entry(account).or_default();
+        *credit = credit.saturating_sub(amount);
     }
 
     /// Takes what an account is due.

@@ -1,6 +1,6 @@
 //! The constants of a deployment that games are played by.
 
-use alloy::primitives::U256;
+use alloy::primitives::{Address, B256, U256};
 
 /// Constants of the game contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,12 @@ pub struct Rules {
     pub max_steps: u64,
     /// What claims cost.
     pub bonds: Bonds,
+    /// Memory root of the program that the machine runs.
+    pub program_root: B256,
+    /// The program's first pc.
+    pub program_entry: u64,
+    /// The contract that verifies steps.
+    pub verifier: Address,
 }
 
 /// What claims cost: geometrically less with each level below the root, but never less than a leaf.

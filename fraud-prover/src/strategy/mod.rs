@@ -123,7 +123,7 @@ pub struct Plan {
 }
 
 /// The honest strategy.
-pub fn plan(view: View<'_>, truth: &impl Truth) -> Plan {
+pub fn plan(view: View<'_>, truth: &(impl Truth + ?Sized)) -> Plan {
     let mut plan = Plan::default();
     for claim in &view.game.claims {
         let judged = judge(truth, claim).map_err(|unknown| plan.unknown.push((claim.id, unknown)));
@@ -241,7 +241,12 @@ pub enum Answer {
 
 /// The answer to a wrong claim whose first wrong part is `part`: an attack on it, with the right values. It counts as
 /// given only by a claim that is equal to the byte.
-pub fn rule_3_answer(view: View<'_>, truth: &impl Truth, claim: &Claim, part: u8) -> Result<Answer, Unknown> {
+pub fn rule_3_answer(
+    view: View<'_>,
+    truth: &(impl Truth + ?Sized),
+    claim: &Claim,
+    part: u8,
+) -> Result<Answer, Unknown> {
     if claim.status != Status::Open {
         return Ok(Answer::Given);
     }

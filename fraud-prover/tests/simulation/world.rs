@@ -87,6 +87,9 @@ impl World {
             boundary_extension: clock / 10,
             max_steps,
             bonds: Bonds { root: U256::from(1_000_000), leaf: U256::from(10_001), decay: 150 },
+            program_root: B256::ZERO,
+            program_entry: 0,
+            verifier: Address::ZERO,
         };
         Self { subject, rules, runs, faults: BTreeMap::new() }
     }

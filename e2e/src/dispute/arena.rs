@@ -1,0 +1,417 @@
+//! A devnet whose proposer is whoever a test says, and the players in a dispute over it.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    consensus::Transaction as _,
+    eips::BlockNumberOrTag,
+    network::TransactionResponse,
+    primitives::{Address, B256, U256},
+    providers::Provider,
+    signers::local::PrivateKeySigner,
+    sol_types::SolCall,
+};
+use anyhow::{Context, Result, bail, ensure};
+use bindings::{IDisputeGame, IDisputeGameFactory};
+use fraud_prover::{
+    WatchOptions,
+    game::{Game, Status, Subject},
+    l1::{GameEntry, LogReader},
+    traces::{Machines, ReplicaProvers},
+    truth::Provers,
+    watch,
+};
+use node::{
+    interval::Interval,
+    l1::{L1Client, TxManager, TxOptions, TxRequest, connect},
+    program::program_path,
+    shutdown::{self, Stop},
+};
+use testnet::{DevnetOptions, Key, MAX_STEPS, Process, tools};
+use tokio::task::JoinHandle;
+use vm::Image;
+
+use super::{Fault, Lie, Lying};
+use crate::net::{Miner, Net, Status as NodeStatus, until};
+
+/// How a dispute is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Each side's clock, in seconds of L1's time.
+    pub clock: u64,
+    /// L2 blocks that there are at least before anything is proposed.
+    pub blocks: u64,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { clock: 600, blocks: 20 }
+    }
+}
+
+/// A rollup without a proposer, and a look at its games.
+pub struct Arena {
+    /// The rollup.
+    pub net: Net,
+    /// Makes L1 blocks.
+    pub miner: Miner,
+    reader: LogReader,
+    client: L1Client,
+    /// A replica that is honest: the test's own view of the truth.
+    pub observer: Observer,
+}
+
+/// The test's own view of the truth.
+pub struct Observer {
+    /// Its chain.
+    pub chain: node::chain::Chain,
+    /// What is true.
+    pub honest: ReplicaProvers,
+    /// The fraud-proof program.
+    pub image: Image,
+    tasks: tokio::task::JoinSet<Result<()>>,
+    stop: Stop,
+}
+
+/// A challenger in this process, whose truth may be patched.
+pub struct Rival {
+    stop: Stop,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Rival {
+    /// Ends it.
+    pub async fn end(self) -> Result<()> {
+        self.stop.stop();
+        self.task.await?
+    }
+}
+
+/// What accounts have spent on a game.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// Transactions.
+    pub transactions: u64,
+    /// Gas of them.
+    pub gas: u64,
+}
+
+impl Arena {
+    /// Options for a devnet on which nobody proposes.
+    pub fn options(name: &str, setting: Setting) -> Result<DevnetOptions> {
+        let mut options = Net::options(name)?;
+        options.proposer = false;
+        options.replica = false;
+        options.deploy.max_clock_duration = setting.clock;
+        options.deploy.clock_extension = setting.clock / 10;
+        options.deploy.boundary_extension = setting.clock / 4;
+        Ok(options)
+    }
+
+    /// Starts a rollup, and waits until so many blocks are on L1.
+    pub async fn start(name: &str, setting: Setting) -> Result<Self> {
+        let arena = Self::with(Self::options(name, setting)?).await?;
+        arena.wait_for_blocks(setting.blocks).await?;
+        Ok(arena)
+    }
+
+    /// Starts a rollup.
+    pub async fn with(options: DevnetOptions) -> Result<Self> {
+        let net = Net::start(options).await?;
+        let miner = net.miner();
+        let config = Arc::new(net.devnet.rollup.clone());
+        let client = connect(net.devnet.anvil.url(), &config).await?;
+        let reader = LogReader::new(client.clone(), config.contracts, config.l1_start_block);
+        let observer = Observer::start(&net, config).await?;
+        Ok(Self { net, miner, reader, client, observer })
+    }
+
+    /// Waits until the sequencer's blocks up to this one are on L1, and the observer knows them.
+    pub async fn wait_for_blocks(&self, block: u64) -> Result<()> {
+        NodeStatus::wait_safe(self.net.devnet.sequencer()?, block).await?;
+        let chain = &self.observer.chain;
+        until("the observer follows", Duration::from_secs(60), async || {
+            Ok((chain.heads().safe.number >= block).then_some(()))
+        })
+        .await
+    }
+
+    /// The newest block that can be proposed.
+    pub fn newest(&self) -> u64 {
+        self.observer.chain.heads().safe.number
+    }
+
+    /// What a proposal about this block pins now.
+    pub fn subject(&self, block: u64) -> Result<(Subject, Vec<u8>)> {
+        let reader = self.observer.chain.db().read()?;
+        let count = reader.batch_count()?;
+        let batch = reader.batch(count.checked_sub(1).context("no batch yet")?)?.context("no batch")?;
+        let anchor_output = self.net.devnet.rollup.genesis_output_root;
+        let blocks = Interval::between(0, block).context("block 0 is the anchor")?;
+        let (batch_acc, header) = (batch.acc, batch.header.to_vec());
+        let subject = Subject { game: Address::ZERO, blocks, anchor_output, batch_count: count, batch_acc };
+        Ok((subject, header))
+    }
+
+    /// Proposes what these provers take for the output of a block, from the genesis on.
+    pub async fn propose(
+        &mut self,
+        key: &PrivateKeySigner,
+        provers: &dyn Provers,
+        block: u64,
+    ) -> Result<Address> {
+        let (subject, header) = self.subject(block)?;
+        let truth = provers.prover(&subject);
+        let vector: Result<Vec<B256>, _> = subject.blocks.ends().map(|end| truth.output(end)).collect();
+        let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
+        let latest = alloy::eips::BlockId::latest();
+        let value = self.client.view(factory, IDisputeGameFactory::bondCall {}, latest).await?;
+        let call = IDisputeGameFactory::proposeCall {
+            anchorBlock: 0,
+            l2Block: block,
+            vector: vector?,
+            batchCount: subject.batch_count,
+            batchAcc: subject.batch_acc,
+            lastBatchHeader: header.into(),
+        };
+        let data = call.abi_encode().into();
+        self.manager(key).send(TxRequest { to: factory, data, value, gas_limit: None }).await?;
+        self.reader.sync().await?;
+        let newest = self.reader.games().iter().last().context("the proposal made no game")?;
+        Ok(newest.address())
+    }
+
+    /// Sends from a key.
+    pub fn manager(&self, key: &PrivateKeySigner) -> Arc<TxManager> {
+        let options = TxOptions { poll_interval: Some(Duration::from_millis(50)), ..TxOptions::default() };
+        TxManager::new(self.client.clone(), key.clone(), options)
+    }
+
+    /// The provers of a liar.
+    pub fn liar(&self, lie: Lie, fault: Fault) -> Result<Lying> {
+        let Observer { chain, honest, image, .. } = &self.observer;
+        Lying::new(chain.clone(), honest.clone(), image.clone(), lie, fault)
+    }
+
+    fn watch_options(&self, name: &str, key: Option<PrivateKeySigner>) -> Result<WatchOptions> {
+        Ok(WatchOptions {
+            config: Arc::new(self.net.devnet.rollup.clone()),
+            data_dir: self.data_dir(name),
+            l1_rpc: self.net.devnet.anvil.url().into(),
+            l1_poll: Some(Duration::from_millis(50)),
+            key,
+            program: program_path()?,
+            metrics: None,
+            transactions: TxOptions {
+                poll_interval: Some(Duration::from_millis(50)),
+                ..TxOptions::default()
+            },
+            once: false,
+        })
+    }
+
+    /// Where a player keeps its database.
+    pub fn data_dir(&self, name: &str) -> PathBuf {
+        self.net.devnet.dir.join("data").join(name)
+    }
+
+    /// A liar that plays, by the challenger's own code.
+    pub fn rival(&self, name: &str, key: PrivateKeySigner, lie: Lie, fault: Fault) -> Result<Rival> {
+        let options = self.watch_options(name, Some(key))?;
+        let image = self.observer.image.clone();
+        let (stop, shutdown) = shutdown::channel();
+        let patch = Box::new(move |chain, honest| {
+            let lying = Lying::new(chain, honest, image, lie, fault)?;
+            Ok(Arc::new(lying) as Arc<dyn Provers>)
+        });
+        Ok(Rival { stop, task: tokio::spawn(watch(options, Some(patch), shutdown)) })
+    }
+
+    /// An honest challenger as a process.
+    pub fn challenger(&self, name: &str, key: &PrivateKeySigner, extra: &[&str]) -> Result<Process> {
+        self.challenger_at(name, key, self.net.devnet.anvil.url(), extra)
+    }
+
+    /// An honest challenger as a process, with another L1 endpoint.
+    pub fn challenger_at(
+        &self,
+        name: &str,
+        key: &PrivateKeySigner,
+        l1: &str,
+        extra: &[&str],
+    ) -> Result<Process> {
+        let dir = &self.net.devnet.dir;
+        let key = Key::write(&dir.join("keys").join(format!("{name}.key")), key)?;
+        let mut command = Command::new(tools::challenger()?);
+        command.arg("watch").arg("--rollup").arg(self.net.devnet.rollup_path());
+        command.args(["--l1-rpc", l1, "--l1-poll", "50ms"]);
+        command.arg("--data-dir").arg(self.data_dir(name)).arg("--key").arg(key.path());
+        command.arg("--program").arg(program_path()?).args(extra);
+        Process::spawn(name, &mut command, &dir.join("logs").join(format!("{name}.log")))
+    }
+
+    /// A game as L1 has it now.
+    pub async fn game(&mut self, game: Address) -> Result<Game> {
+        self.reader.sync().await?;
+        Ok(self.reader.games().get(game).context("there is no such game")?.game()?.clone())
+    }
+
+    /// A game with its events, as L1 has it now.
+    pub async fn entry(&mut self, game: Address) -> Result<GameEntry> {
+        self.reader.sync().await?;
+        self.reader.games().get(game).context("there is no such game").cloned()
+    }
+
+    /// Waits until a game is as it should be.
+    pub async fn wait(
+        &mut self,
+        game: Address,
+        what: &str,
+        limit: Duration,
+        check: impl Fn(&Game) -> bool,
+    ) -> Result<Game> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let state = self.game(game).await;
+            if let Ok(state) = state
+                && check(&state)
+            {
+                return Ok(state);
+            }
+            if Instant::now() >= deadline {
+                bail!("{what}: not after {} s; {:#?}", limit.as_secs(), self.sketch(game).await?);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until nothing has happened in a game for a while of real time.
+    pub async fn wait_quiet(&mut self, game: Address, quiet: Duration, limit: Duration) -> Result<Game> {
+        let start = Instant::now();
+        let mut last = (Instant::now(), 0);
+        loop {
+            let entry = self.entry(game).await?;
+            if entry.events.len() != last.1 {
+                last = (Instant::now(), entry.events.len());
+            } else if last.0.elapsed() >= quiet {
+                return Ok(entry.game()?.clone());
+            }
+            ensure!(start.elapsed() < limit, "the game does not come to rest");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Lets all clocks run out.
+    pub async fn expire(&self) -> Result<()> {
+        let _gate = self.miner.pause().await;
+        self.net.devnet.anvil.increase_time(self.net.devnet.options.deploy.max_clock_duration).await?;
+        self.net.devnet.anvil.mine(1).await
+    }
+
+    /// Waits for the end of a game, with clocks run out as often as it takes.
+    pub async fn finish(&mut self, game: Address, honest: &[Address]) -> Result<Game> {
+        let over = |state: &Game| {
+            state.claims.iter().all(|claim| {
+                let mine = honest.contains(&claim.claimant);
+                !mine || claim.status.is_decided()
+            }) && state.root().status.is_decided()
+                && honest.iter().all(|account| {
+                    state.credits.get(account).is_none_or(|credit| credit.is_zero())
+                        && !state.claims.iter().any(|claim| {
+                            claim.status == Status::Refuted
+                                && claim.counter.is_some_and(|counter| counter.by == *account)
+                        })
+                })
+        };
+        for _ in 0..4 {
+            self.expire().await?;
+            let waited = self.wait(game, "the game ends", Duration::from_secs(30), over).await;
+            if let Ok(state) = waited {
+                return Ok(state);
+            }
+        }
+        self.wait(game, "the game ends", Duration::from_secs(60), over).await
+    }
+
+    /// The claims in short, for messages.
+    pub async fn sketch(&mut self, game: Address) -> Result<Vec<String>> {
+        let state = self.game(game).await?;
+        let line = |claim: &fraud_prover::game::Claim| {
+            format!(
+                "depth {} part {} {:?} by {} {:?} children {:?}",
+                claim.depth, claim.part, claim.interval, claim.claimant, claim.status, claim.children
+            )
+        };
+        Ok(state.claims.iter().map(line).collect())
+    }
+
+    /// What an account has, in wei.
+    pub async fn balance(&self, account: Address) -> Result<U256> {
+        Ok(self.net.devnet.anvil.provider().get_balance(account).await?)
+    }
+
+    /// What accounts have spent on transactions since an L1 block, and each one's number and gas.
+    pub async fn costs(&self, since: u64) -> Result<BTreeMap<Address, Costs>> {
+        let l1 = self.net.devnet.anvil.provider();
+        let mut costs: BTreeMap<Address, Costs> = BTreeMap::new();
+        for number in since..=l1.get_block_number().await? {
+            let Some(block) = l1.get_block_by_number(BlockNumberOrTag::Number(number)).full().await? else {
+                continue;
+            };
+            for tx in block.transactions.txns() {
+                let receipt = l1.get_transaction_receipt(tx.tx_hash()).await?.context("no receipt")?;
+                let cost = costs.entry(tx.from()).or_default();
+                cost.transactions += 1;
+                cost.gas += receipt.gas_used;
+                let _ = tx.value();
+            }
+        }
+        Ok(costs)
+    }
+
+    /// What the contract owes an account.
+    pub async fn credit(&self, game: Address, recipient: Address) -> Result<U256> {
+        let call = IDisputeGame::creditCall { recipient };
+        Ok(self.client.view(game, call, alloy::eips::BlockId::latest()).await?)
+    }
+
+    /// Ends everything.
+    pub async fn end(self) -> Result<()> {
+        let Self { net, miner, observer, .. } = self;
+        drop(miner);
+        observer.end().await?;
+        net.finish().await
+    }
+}
+
+impl Observer {
+    async fn start(net: &Net, config: Arc<node::RollupConfig>) -> Result<Self> {
+        let (stop, shutdown) = shutdown::channel();
+        let options = fraud_prover::replica::ReplicaOptions {
+            config,
+            data_dir: net.devnet.dir.join("data/observer"),
+            l1_rpc: net.devnet.anvil.url().into(),
+            l1_poll: Some(Duration::from_millis(50)),
+        };
+        let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
+        let replica = replica.context("the observer was stopped")?;
+        let image = Image::load(&std::fs::read(program_path()?)?)?;
+        let machines = Machines::new(replica.chain.clone(), image.clone(), MAX_STEPS)?;
+        let honest = ReplicaProvers::new(replica.chain.clone(), machines);
+        Ok(Self { chain: replica.chain, honest, image, tasks: replica.tasks, stop })
+    }
+
+    async fn end(mut self) -> Result<()> {
+        self.stop.stop();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended??;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! Patched truths.
+
+use std::sync::Arc;
+
+use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use anyhow::{Context, Result};
+use fraud_prover::{
+    game::{Run, Subject},
+    traces::{Preimages, ReplicaProver, ReplicaProvers},
+    truth::{Proof, Prover, Provers, Truth, Unknown},
+};
+use node::{chain::Chain, witness::witness_of};
+use std::sync::Mutex;
+use stf::{Boot, StateChanges, StateTrie, output_root};
+use trie::{Account, EMPTY_ROOT};
+use vm::{Call, Cpu, Image, Machine, State};
+
+use super::other::OtherChain;
+
+/// What a liar wants to be true, from a block on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// Somebody has an ether more.
+    WrongBalance {
+        /// The first block.
+        block: u64,
+    },
+    /// A receipt is another.
+    WrongReceipt {
+        /// The first block.
+        block: u64,
+    },
+    /// The block's last transaction is left out.
+    SkippedTransaction {
+        /// The block.
+        block: u64,
+    },
+    /// The batch that holds the block counts as garbage.
+    IgnoredBatch {
+        /// A block of the batch. The first that differs is the first one in it with transactions.
+        block: u64,
+    },
+    /// A bit of the machine's output flips.
+    FlippedBit {
+        /// The first block.
+        block: u64,
+    },
+}
+
+/// The first wrong state in the machine's run over the first wrong block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// After the first step.
+    First,
+    /// The last one.
+    Last,
+    /// After so many steps, or the last one.
+    After(u64),
+    /// After so many thousandths of the run.
+    Share(u64),
+    /// After the first call of this kind, or the last state if there is none.
+    Call(Call),
+}
+
+/// A truth with a lie in it.
+pub struct Lying {
+    honest: ReplicaProvers,
+    chain: Chain,
+    image: Image,
+    lie: Lie,
+    fault: Fault,
+    other: Arc<Mutex<OtherChain>>,
+}
+
+impl Lying {
+    /// A liar over an honest replica.
+    pub fn new(chain: Chain, honest: ReplicaProvers, image: Image, lie: Lie, fault: Fault) -> Result<Self> {
+        let other = Arc::new(Mutex::new(OtherChain::new(chain.config().clone())?));
+        Ok(Self { honest, chain, image, lie, fault, other })
+    }
+}
+
+impl Provers for Lying {
+    fn prover(&self, subject: &Subject) -> Box<dyn Prover> {
+        Box::new(LyingProver {
+            honest: self.honest.of(subject),
+            subject: subject.clone(),
+            chain: self.chain.clone(),
+            image: self.image.clone(),
+            lie: self.lie,
+            fault: self.fault,
+            other: self.other.clone(),
+        })
+    }
+}
+
+struct LyingProver {
+    honest: ReplicaProver,
+    subject: Subject,
+    chain: Chain,
+    image: Image,
+    lie: Lie,
+    fault: Fault,
+    other: Arc<Mutex<OtherChain>>,
+}
+
+fn failed(error: impl std::fmt::Display) -> Unknown {
+    Unknown::Failed(format!("{error:#}"))
+}
+
+impl LyingProver {
+    fn wrong_output(&self, block: u64) -> Result<B256> {
+        let reader = self.chain.db().read()?;
+        let mut header = reader.header(block)?.context("no header")?.into_inner();
+        match self.lie {
+            Lie::WrongBalance { .. } => {
+                let state = reader.state_at(block)?;
+                let lucky = keccak256(Address::repeat_byte(0x77));
+                let before = state.account(&lucky)?.unwrap_or(Account {
+                    nonce: 0,
+                    balance: U256::ZERO,
+                    storage_root: EMPTY_ROOT,
+                    code_hash: KECCAK256_EMPTY,
+                });
+                let after =
+                    Account { balance: before.balance + U256::from(10).pow(U256::from(18)), ..before };
+                let mut changes = StateChanges::default();
+                changes.accounts.push((lucky, Some(after)));
+                header.state_root =
+                    StateTrie::new(header.state_root).update(&mut changes, &state, &mut ())?;
+            }
+            Lie::WrongReceipt { .. } => header.receipts_root = keccak256(header.receipts_root),
+            Lie::FlippedBit { .. } => {
+                let mut root = output_root(&header, header.hash_slow());
+                root[31] ^= 1;
+                return Ok(root);
+            }
+            Lie::SkippedTransaction { .. } | Lie::IgnoredBatch { .. } => {
+                let mut other = self.other.lock().map_err(|error| anyhow::anyhow!("{error}"))?;
+                other.follow(&reader, self.subject.batch_count, self.lie)?;
+                let reader = other.chain().db().read()?;
+                header = reader.header(block)?.context("no header")?.into_inner();
+            }
+        }
+        Ok(output_root(&header, header.hash_slow()))
+    }
+
+    /// The first block whose output is wrong.
+    fn first_wrong(&self) -> Result<u64, Unknown> {
+        match self.lie {
+            Lie::WrongBalance { block }
+            | Lie::WrongReceipt { block }
+            | Lie::SkippedTransaction { block }
+            | Lie::FlippedBit { block } => Ok(block),
+            Lie::IgnoredBatch { block } => {
+                for candidate in self.subject.blocks.start + 1..=block {
+                    if self.wrong_output(candidate).map_err(failed)? != self.honest.output(candidate)? {
+                        return Ok(candidate);
+                    }
+                }
+                Err(Unknown::Failed("ignoring the batch changes nothing".into()))
+            }
+        }
+    }
+
+    fn fault(&self, block: u64, steps: u64) -> Result<u64, Unknown> {
+        Ok(match self.fault {
+            Fault::First => 1,
+            Fault::Last => steps,
+            Fault::After(step) => step.clamp(1, steps),
+            Fault::Share(share) => (steps / 1_000 * share).clamp(1, steps),
+            Fault::Call(call) => self.find(block, call).map_err(failed)?.map_or(steps, |step| step + 1),
+        })
+    }
+
+    fn find(&self, block: u64, wanted: Call) -> Result<Option<u64>> {
+        let reader = self.chain.db().read()?;
+        let config = &self.chain.config().chain;
+        let witness = witness_of(&reader, config, block, self.subject.batch_count)?;
+        let mut machine = Machine::new(&self.image, witness.boot.hash(), Preimages::new(witness))?;
+        machine.log_calls();
+        machine.run(u64::MAX)?;
+        let found = machine.logged_calls().iter().find(|(_, call)| *call == wanted);
+        Ok(found.map(|(step, _)| *step))
+    }
+
+    /// A state that no honest machine is in.
+    fn wrong_state(&self, block: u64, step: u64, steps: u64) -> Result<State, Unknown> {
+        let exited = step >= steps;
+        let output = if exited { self.output(block)? } else { B256::ZERO };
+        let seed = [self.subject.game.as_slice(), &block.to_be_bytes(), &step.to_be_bytes()].concat();
+        let cpu = Cpu { x: [0; 32], pc: 0, step: step.min(steps), exited, exit_code: 0, output };
+        Ok(State { root: keccak256(seed), cpu })
+    }
+}
+
+impl Truth for LyingProver {
+    fn output(&self, block: u64) -> Result<B256, Unknown> {
+        let honest = self.honest.output(block)?;
+        if block < self.first_wrong()? { Ok(honest) } else { self.wrong_output(block).map_err(failed) }
+    }
+
+    fn boot_hash(&self, block: u64) -> Result<B256, Unknown> {
+        let boot = Boot {
+            agreed_output: self.output(block.saturating_sub(1))?,
+            block,
+            batch_acc: self.subject.batch_acc,
+            config_hash: self.chain.config().chain.hash(),
+        };
+        Ok(boot.hash())
+    }
+
+    fn run(&self, block: u64) -> Result<Run, Unknown> {
+        self.honest.run(block)
+    }
+
+    fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
+        let honest = self.honest.states(block, steps)?;
+        if block < self.first_wrong()? {
+            return Ok(honest);
+        }
+        let length = self.honest.run(block)?.steps;
+        let fault = self.fault(block, length)?;
+        let states = steps.iter().zip(honest).map(|(step, honest)| match step.min(&length) {
+            step if *step < fault => Ok(honest),
+            step => Ok(self.wrong_state(block, *step, length)?.hash()),
+        });
+        states.collect()
+    }
+}
+
+impl Prover for LyingProver {
+    fn last_state(&self, block: u64) -> Result<Bytes, Unknown> {
+        let length = self.honest.run(block)?.steps;
+        Ok(Bytes::copy_from_slice(&self.wrong_state(block, length, length)?.pack()))
+    }
+
+    fn proof(&self, block: u64, step: u64) -> Result<Proof, Unknown> {
+        self.honest.proof(block, step)
+    }
+}

@@ -1,0 +1,100 @@
+//! Players who want nothing but to do harm.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    signers::local::PrivateKeySigner,
+};
+use anyhow::Result;
+use e2e::dispute::Arena;
+use fraud_prover::{
+    game::{Claim, Game, Level, Status},
+    l1::Call,
+    truth::{Provers, vector},
+};
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+
+/// What a griefer has done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deeds {
+    pub(crate) copies: u32,
+    pub(crate) freeloading: u32,
+    pub(crate) spam: u32,
+    pub(crate) refused: u32,
+}
+
+/// Copies honest answers and abandons them, attacks wrong claims beside the honest with nonsense, and spams.
+pub(crate) struct Griefer {
+    pub(crate) key: PrivateKeySigner,
+    pub(crate) budget: u32,
+    pub(crate) deeds: Deeds,
+}
+
+impl Griefer {
+    pub(crate) fn new(key: PrivateKeySigner, budget: u32) -> Self {
+        Self { key, budget, deeds: Deeds::default() }
+    }
+
+    pub(crate) fn account(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Makes some move in a game, if it has moves left.
+    pub(crate) async fn act(&mut self, arena: &mut Arena, game: Address, rng: &mut StdRng) -> Result<()> {
+        if self.budget == 0 {
+            return Ok(());
+        }
+        let state = arena.game(game).await?;
+        let Some((call, deed)) = self.choose(arena, &state, rng) else {
+            return Ok(());
+        };
+        self.budget -= 1;
+        match arena.manager(&self.key).send(call.into()).await {
+            Ok(_) => match deed {
+                Deed::Copy => self.deeds.copies += 1,
+                Deed::Freeload => self.deeds.freeloading += 1,
+                Deed::Spam => self.deeds.spam += 1,
+            },
+            Err(_) => self.deeds.refused += 1,
+        }
+        Ok(())
+    }
+
+    fn choose(&self, arena: &Arena, state: &Game, rng: &mut StdRng) -> Option<(Call, Deed)> {
+        let prover = arena.observer.honest.prover(&state.subject);
+        let open: Vec<&Claim> = state.claims.iter().filter(|claim| claim.status == Status::Open).collect();
+        let claim = open.choose(rng)?;
+        let part = rng.random_range(0..claim.interval.parts()) as u8;
+        let interval = claim.part_interval(part)?;
+        if interval.length < 2 {
+            if claim.level == Level::Blocks {
+                // A run that never was, of one step.
+                let state_bytes = Bytes::from(vec![0; 337]);
+                let hash = alloy::primitives::keccak256(&state_bytes);
+                let call = Call::attack_block(state, claim.id, part, 1, vec![hash], state_bytes);
+                return Some((call.ok()?, Deed::Spam));
+            }
+            let call = Call::step(state, claim.id, part, Bytes::new(), Bytes::new());
+            return Some((call.ok()?, Deed::Spam));
+        }
+        let right = vector(&*prover, claim.level, interval);
+        let (values, deed) = match right {
+            Ok(values) if rng.random_ratio(1, 2) => (values, Deed::Copy),
+            Ok(mut values) => {
+                let from = rng.random_range(0..values.len());
+                values[from..].fill_with(|| B256::from(rng.random::<[u8; 32]>()));
+                (values, Deed::Freeload)
+            }
+            Err(_) => {
+                let parts = usize::try_from(interval.parts()).ok()?;
+                (vec![B256::from(U256::from(rng.random::<u64>())); parts], Deed::Spam)
+            }
+        };
+        Some((Call::attack(state, claim.id, part, values).ok()?, deed))
+    }
+}
+
+enum Deed {
+    Copy,
+    Freeload,
+    Spam,
+}

@@ -1,0 +1,126 @@
+//! Each liar loses, as a proposer and as an attacker, and no honest bond is lost.
+
+use anyhow::{Result, ensure};
+use e2e::{
+    dispute::{Arena, Fault, Lie, Setting},
+    net::{Load, user},
+};
+use fraud_prover::truth::Provers;
+
+use crate::common::{PLAY, check, propose, step_proven};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_found() -> Result<()> {
+    let mut arena = Arena::start("flipped", Setting::default()).await?;
+    let honest = user(1)?.address();
+    let (lie, fault) = (Lie::FlippedBit { block: 7 }, Fault::Share(500));
+    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let rival = arena.rival("liar", user(6)?, lie, fault)?;
+    let before = arena.balance(honest).await?;
+    let target = arena.newest();
+    let game = propose(&mut arena, lie, fault, 5, target).await?;
+    arena.wait(game, "a step is proven", PLAY, step_proven).await?;
+    let end = arena.finish(game, &[honest]).await?;
+    check(&mut arena, &end, &[honest], false).await?;
+    // The reward is more than the gas.
+    ensure!(arena.balance(honest).await? > before, "the honest challenger has lost");
+    challenger.check_alive()?;
+    drop(challenger);
+    rival.end().await?;
+    arena.end().await
+}
+
+/// All kinds of lies at once, each with a liar who defends it, and attacks those of the others: for each liar, all the
+/// others are wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_lie_falls_and_the_truth_stands() -> Result<()> {
+    let mut arena = Arena::start("lies", Setting { clock: 3_000, blocks: 5 }).await?;
+    let load = Load::start(
+        arena.net.devnet.sequencer()?.provider(),
+        arena.net.devnet.rollup.chain.chain_id,
+        vec![user(2)?, user(3)?],
+    );
+    arena.wait_for_blocks(40).await?;
+    load.stop().await?;
+    let target = arena.newest();
+    let busy = (5..=target).find(|block| transactions(&arena, *block) > 1);
+    let block = busy.ok_or_else(|| anyhow::anyhow!("no block has transactions"))?;
+    let lies = [
+        (Lie::WrongBalance { block: 3 }, Fault::First),
+        (Lie::WrongReceipt { block: target }, Fault::Last),
+        (Lie::SkippedTransaction { block }, Fault::Call(vm::Call::Preimage)),
+        (Lie::IgnoredBatch { block }, Fault::Call(vm::Call::Accel(0))),
+    ];
+    let honest = user(1)?.address();
+    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let mut rivals = Vec::new();
+    let mut games = Vec::new();
+    for (place, (lie, fault)) in lies.into_iter().enumerate() {
+        rivals.push(arena.rival(&format!("liar{place}"), user(5 + place)?, lie, fault)?);
+        games.push(propose(&mut arena, lie, fault, 5 + place, target).await?);
+    }
+    let truth = arena.observer.honest.clone();
+    let right = arena.propose(&user(4)?, &truth as &dyn Provers, target).await?;
+    for game in &games {
+        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
+    }
+    // The right root is attacked by each liar.
+    arena
+        .wait(right, "the right root is attacked and defended", PLAY, |game| {
+            game.root().children.len() >= 4 && step_proven(game)
+        })
+        .await?;
+    for game in games {
+        let end = arena.finish(game, &[honest]).await?;
+        check(&mut arena, &end, &[honest], false).await?;
+    }
+    let end = arena.finish(right, &[honest]).await?;
+    check(&mut arena, &end, &[honest, user(4)?.address()], true).await?;
+    challenger.check_alive()?;
+    drop(challenger);
+    for rival in rivals {
+        rival.end().await?;
+    }
+    arena.end().await
+}
+
+fn transactions(arena: &Arena, block: u64) -> usize {
+    let reader = arena.observer.chain.db().read();
+    reader
+        .ok()
+        .and_then(|reader| reader.transactions(block).ok().flatten())
+        .map_or(0, |transactions| transactions.len())
+}
+
+/// Intervals of every shape: single blocks, one part more or less, the edges of a stride.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_interval_can_be_disputed() -> Result<()> {
+    const LENGTHS: [u64; 7] = [1, 2, 15, 16, 17, 255, 257];
+    let mut arena = Arena::start("intervals", Setting { clock: 4_000, blocks: 2 }).await?;
+    let load = Load::start(
+        arena.net.devnet.sequencer()?.provider(),
+        arena.net.devnet.rollup.chain.chain_id,
+        vec![user(2)?, user(3)?],
+    );
+    arena.wait_for_blocks(257).await?;
+    load.stop().await?;
+    let honest = user(1)?.address();
+    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let (lie, fault) = (Lie::FlippedBit { block: 1 }, Fault::Last);
+    let rival = arena.rival("liar", user(6)?, lie, fault)?;
+    let mut games = Vec::new();
+    for length in LENGTHS {
+        games.push(propose(&mut arena, lie, fault, 5, length).await?);
+    }
+    for game in &games {
+        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
+    }
+    for game in games {
+        let end = arena.finish(game, &[honest]).await?;
+        check(&mut arena, &end, &[honest], false).await?;
+    }
+    challenger.check_alive()?;
+    drop(challenger);
+    rival.end().await?;
+    arena.end().await
+}

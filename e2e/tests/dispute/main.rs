@@ -1,0 +1,9 @@
+//! Disputes on a real L1: liars, griefers and honest challengers, all real processes or the real program's code.
+
+mod common;
+mod griefer;
+mod liars;
+#[path = "../l1/proxy.rs"]
+#[allow(dead_code)]
+mod proxy;
+mod survival;

@@ -1,0 +1,436 @@
+//! The command line: what can be said to the challenger.
+
+mod moves;
+mod show;
+mod vm;
+
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use alloy::primitives::{Address, Bytes};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use node::{
+    RollupConfig, keys,
+    l1::{L1Client, TxOptions, connect},
+    program::program_path,
+    shutdown,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    l1::{GameEntry, LogReader},
+    watch::{WatchOptions, watch},
+};
+
+/// The challenger of a Recourse rollup.
+///
+/// Anyone can propose an output of the rollup on L1, and anyone can dispute it. A challenger rebuilds the chain from L1
+/// by itself, compares every proposal with it, and plays each dispute so that the truth wins: whoever made the claim,
+/// and whoever else plays. It needs an L1 endpoint and the rollup's rollup.json; to act, also a key with some ETH on L1.
+#[derive(Debug, Parser)]
+#[command(name = "challenger", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// How the log is written to standard error; RUST_LOG selects what (default: info).
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Watch, and only report:
+    challenger watch --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --data-dir data
+
+  Watch, and make the honest moves:
+    challenger watch --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --data-dir data --key challenger.key
+
+  All disputes, and one of them as a tree; with a node that you trust, with what is right and what is not:
+    challenger games --rollup rollup.json --l1-rpc http://127.0.0.1:8545
+    challenger show 3 --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --l2-rpc http://127.0.0.1:9546
+
+  Run an L2 block in the fraud-proof machine, and ask the contract about one of its steps:
+    challenger vm block 7 --rollup rollup.json --data-dir data
+    challenger vm verify 7 --step 1000000 --rollup rollup.json --data-dir data
+
+A dispute: a claim names output roots at up to 16 points between an agreed block and the proposed one. An attack picks
+the first wrong part of a claim and names 16 values inside it, and so on: blocks first, then, in one block, steps of the
+machine that runs it. Where a single step is left, L1 runs it, and the branch is decided. Every claim has a bond; who
+countered a wrong claim gets half of it. Each side has a clock; an unanswered claim stands when it has run out.";
+
+/// The log's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// The challenger's commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow L1 and all disputes; with a key, make every honest move.
+    Watch(Box<Watch>),
+    /// List the disputes.
+    Games(Games),
+    /// Show a dispute: the tree of claims, clocks, who is winning, what is due.
+    Show(Show),
+    /// Make one move by hand.
+    Move(Box<MoveArgs>),
+    /// The fraud-proof machine: run programs and blocks, make and check proofs of steps.
+    Vm(VmArgs),
+}
+
+/// Which rollup, by its L1.
+#[derive(Clone, Debug, Args)]
+pub struct Rollup {
+    /// The rollup's configuration, as its deployment wrote it.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
+    pub rollup: PathBuf,
+
+    /// HTTP endpoint of an L1 node.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
+    pub l1_rpc: String,
+}
+
+/// `challenger watch`
+#[derive(Clone, Debug, Args)]
+pub struct Watch {
+    /// Which rollup.
+    #[command(flatten)]
+    pub rollup: Rollup,
+
+    /// Folder of the embedded replica's database. It is made if it does not exist; deleted, it is rebuilt from L1.
+    #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
+    pub data_dir: PathBuf,
+
+    /// File with the hexadecimal private key of the account that makes moves and pays bonds. Without it: only report.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// The fraud-proof program. Default: recourse-program.elf beside this binary.
+    #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM")]
+    pub program: Option<PathBuf>,
+
+    /// How often L1 is asked for new blocks, such as 500ms or 4s. Default: by the L1's chain id, 250 ms on a devnet.
+    #[arg(long, value_name = "TIME", value_parser = node::cli::duration)]
+    pub l1_poll: Option<Duration>,
+
+    /// Address that serves Prometheus metrics. Default: none.
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+
+    /// Raise a transaction's fee if no block took it for so long.
+    #[arg(long, value_name = "TIME", value_parser = node::cli::duration, default_value = "45s")]
+    pub resend_after: Duration,
+
+    /// Most to pay for a unit of gas, in gwei.
+    #[arg(long, value_name = "GWEI", default_value_t = 500)]
+    pub max_gas_price: u64,
+
+    /// Make what is due now, and end when nothing is.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `challenger games`
+#[derive(Clone, Debug, Args)]
+pub struct Games {
+    /// Which rollup.
+    #[command(flatten)]
+    pub rollup: Rollup,
+
+    /// HTTP endpoint of an L2 node that you trust: says which proposals are right.
+    #[arg(long, value_name = "URL")]
+    pub l2_rpc: Option<String>,
+}
+
+/// `challenger show`
+#[derive(Clone, Debug, Args)]
+pub struct Show {
+    /// The dispute: its index or its address.
+    #[arg(value_name = "GAME")]
+    pub game: GameName,
+
+    /// Which rollup.
+    #[command(flatten)]
+    pub rollup: Rollup,
+
+    /// HTTP endpoint of an L2 node that you trust: says which claims about blocks are right.
+    #[arg(long, value_name = "URL")]
+    pub l2_rpc: Option<String>,
+}
+
+/// A dispute, by index or address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GameName {
+    /// Index in the factory.
+    Index(u64),
+    /// The contract.
+    Address(Address),
+}
+
+impl std::str::FromStr for GameName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(index) = text.parse() {
+            return Ok(Self::Index(index));
+        }
+        text.parse().map(Self::Address).map_err(|_| format!("{text:?} is neither an index nor an address"))
+    }
+}
+
+/// `challenger move`
+#[derive(Clone, Debug, Args)]
+pub struct MoveArgs {
+    /// Which rollup.
+    #[command(flatten)]
+    pub rollup: Rollup,
+
+    /// File with the private key that pays.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+
+    /// The dispute: its index or its address.
+    #[arg(long, value_name = "GAME")]
+    pub game: GameName,
+
+    /// The move.
+    #[command(subcommand)]
+    pub action: HandMove,
+}
+
+/// A move by hand. CLAIM is a claim's id, as `challenger show` prints it; any unique beginning of it will do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HandMove {
+    /// Attack a part of several blocks or steps. Pays the bond.
+    Attack {
+        /// The claim to attack.
+        claim: String,
+        /// Its part, from 0.
+        part: u8,
+        /// The right values at the ends of the part's own parts, separated by commas.
+        #[arg(long, value_delimiter = ',', required = true)]
+        values: Vec<alloy::primitives::B256>,
+    },
+    /// Attack a part of one block by a run of the machine. Pays the bond.
+    Block {
+        /// The claim to attack.
+        claim: String,
+        /// Its part, from 0.
+        part: u8,
+        /// Steps of the run.
+        #[arg(long)]
+        steps: u64,
+        /// State hashes at the ends of the run's parts, separated by commas.
+        #[arg(long, value_delimiter = ',', required = true)]
+        values: Vec<alloy::primitives::B256>,
+        /// The packed last state, hexadecimal.
+        #[arg(long, value_name = "HEX")]
+        last_state: Bytes,
+    },
+    /// Prove that a part of one step is wrong (`challenger vm witness` makes the proof).
+    Step {
+        /// The claim to counter.
+        claim: String,
+        /// Its part, from 0.
+        part: u8,
+        /// The packed state before the step, hexadecimal.
+        #[arg(long, value_name = "HEX")]
+        state: Bytes,
+        /// What the step reads, hexadecimal.
+        #[arg(long, value_name = "HEX")]
+        witness: Bytes,
+    },
+    /// Decide a claim whose time has come.
+    Decide {
+        /// The claim.
+        claim: String,
+    },
+    /// Give the bond of a countered claim to whom it is due.
+    Settle {
+        /// The claim.
+        claim: String,
+    },
+    /// Pay out what an account is due.
+    Withdraw {
+        /// The account; by default the key's.
+        account: Option<Address>,
+    },
+}
+
+/// `challenger vm`
+#[derive(Clone, Debug, Args)]
+pub struct VmArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: VmCommand,
+}
+
+/// Commands of the machine.
+#[derive(Clone, Debug, Subcommand)]
+pub enum VmCommand {
+    /// Run any static ELF file of the machine's instruction set (RV64IM with Zba and Zbb). It finds no preimages.
+    Run {
+        /// The file.
+        elf: PathBuf,
+        /// Stop after this many steps.
+        #[arg(long, default_value_t = u64::MAX)]
+        max_steps: u64,
+    },
+    /// Run an L2 block from a node's database.
+    Block {
+        /// The block.
+        #[command(flatten)]
+        block: BlockArgs,
+    },
+    /// Make the proof of one step of a block's run, as JSON.
+    Witness {
+        /// The block.
+        #[command(flatten)]
+        block: BlockArgs,
+        /// Steps before the one to prove.
+        #[arg(long)]
+        step: u64,
+    },
+    /// Make the proof of one step, and ask the contract what it makes of it.
+    Verify {
+        /// The block.
+        #[command(flatten)]
+        block: BlockArgs,
+        /// Steps before the one to prove.
+        #[arg(long)]
+        step: u64,
+        /// Ask the contract on this L1. Without it, its code is run in this process.
+        #[arg(long, value_name = "URL")]
+        l1_rpc: Option<String>,
+    },
+}
+
+/// A block in a node's database.
+#[derive(Clone, Debug, Args)]
+pub struct BlockArgs {
+    /// Number of the L2 block.
+    pub number: u64,
+    /// The rollup's configuration.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
+    pub rollup: PathBuf,
+    /// Folder of the database. No other process may have it open: stop the node first, or copy the folder.
+    #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// The fraud-proof program. Default: recourse-program.elf beside this binary.
+    #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM")]
+    pub program: Option<PathBuf>,
+    /// Number of pinned batches. Default: up to the one that holds the block.
+    #[arg(long)]
+    pub batches: Option<u64>,
+}
+
+/// Runs a command.
+pub async fn run(cli: Cli) -> Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,db=warn"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match cli.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    match cli.command {
+        Command::Watch(args) => run_watch(*args).await,
+        Command::Games(args) => show::games(args).await,
+        Command::Show(args) => show::show(args).await,
+        Command::Move(args) => moves::run(*args).await,
+        Command::Vm(args) => vm::run(args.command).await,
+    }
+}
+
+async fn run_watch(args: Watch) -> Result<()> {
+    let key = args.key.as_deref().map(keys::read).transpose()?;
+    let options = WatchOptions {
+        config: Arc::new(RollupConfig::load(&args.rollup.rollup)?),
+        data_dir: args.data_dir,
+        l1_rpc: args.rollup.l1_rpc,
+        l1_poll: args.l1_poll,
+        key,
+        program: program(args.program)?,
+        metrics: args.metrics,
+        transactions: TxOptions {
+            resend_after: args.resend_after,
+            max_fee_per_gas: u128::from(args.max_gas_price) * 1_000_000_000,
+            ..TxOptions::default()
+        },
+        once: args.once,
+    };
+    let (stop, shutdown) = shutdown::channel();
+    tokio::spawn(async move {
+        node::run::stop_signal().await;
+        stop.stop();
+        // A second signal does not wait.
+        node::run::stop_signal().await;
+        std::process::exit(130);
+    });
+    watch(options, None, shutdown).await
+}
+
+fn program(named: Option<PathBuf>) -> Result<PathBuf> {
+    named.map_or_else(|| Ok(program_path()?), Ok)
+}
+
+/// A rollup's games, as L1 has them now.
+struct Open {
+    config: Arc<RollupConfig>,
+    client: L1Client,
+    reader: LogReader,
+    /// L1's time, in seconds.
+    now: u64,
+}
+
+impl Rollup {
+    async fn open(&self) -> Result<Open> {
+        let config = Arc::new(RollupConfig::load(&self.rollup)?);
+        let client = connect(&self.l1_rpc, &config).await?;
+        let mut reader = LogReader::new(client.clone(), config.contracts, config.l1_start_block);
+        let head = reader.sync().await.context("cannot read the games from L1")?;
+        Ok(Open { config, client, reader, now: head.timestamp() })
+    }
+}
+
+impl Open {
+    fn game(&self, name: GameName) -> Result<&GameEntry> {
+        let games = self.reader.games();
+        let found = match name {
+            GameName::Index(index) => games.iter().find(|entry| entry.index == index),
+            GameName::Address(address) => games.get(address),
+        };
+        match (found, name) {
+            (Some(entry), _) => Ok(entry),
+            (None, GameName::Index(index)) => bail!("there is no game {index}: see `challenger games`"),
+            (None, GameName::Address(address)) => bail!("the factory has made no game {address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_game_is_an_index_or_an_address() {
+        assert_eq!("7".parse(), Ok(GameName::Index(7)));
+        let address = Address::repeat_byte(3);
+        assert_eq!(address.to_string().parse(), Ok(GameName::Address(address)));
+        assert!("x".parse::<GameName>().is_err());
+    }
+}

@@ -1,0 +1,63 @@
+//! `challenger move`: one move by hand.
+
+use std::time::Duration;
+
+use alloy::primitives::U256;
+use anyhow::{Result, bail};
+use node::{
+    keys,
+    l1::{TxManager, TxOptions, TxRequest},
+};
+
+use super::{HandMove, MoveArgs};
+use crate::{
+    game::{ClaimId, Game},
+    l1::{Call, ether},
+    watch::explain,
+};
+
+pub(super) async fn run(args: MoveArgs) -> Result<()> {
+    let key = keys::read(&args.key)?;
+    let open = args.rollup.open().await?;
+    let game = open.game(args.game)?.game()?;
+    let options = TxOptions { timeout: Duration::from_secs(300), ..TxOptions::default() };
+    let manager = TxManager::new(open.client.clone(), key, options);
+    let find = |text: &str| find(game, text);
+    let call = match args.action {
+        HandMove::Attack { claim, part, values } => Call::attack(game, find(&claim)?, part, values)?,
+        HandMove::Block { claim, part, steps, values, last_state } => {
+            Call::attack_block(game, find(&claim)?, part, steps, values, last_state)?
+        }
+        HandMove::Step { claim, part, state, witness } => {
+            Call::step(game, find(&claim)?, part, state, witness)?
+        }
+        HandMove::Decide { claim } => Call::decide(game, find(&claim)?)?,
+        HandMove::Settle { claim } => Call::settle(game, find(&claim)?),
+        HandMove::Withdraw { account } => Call::withdraw(game, account.unwrap_or_else(|| manager.address())),
+    };
+    let bond = call.value;
+    match manager.send(TxRequest::from(call)).await {
+        Ok(receipt) => {
+            let (hash, gas) = (receipt.transaction_hash, receipt.gas_used);
+            let paid = if bond == U256::ZERO { String::new() } else { format!(", bond {} ETH", ether(bond)) };
+            println!("done: transaction {hash}, {gas} gas{paid}");
+            Ok(())
+        }
+        Err(error) => bail!("{}", explain(&error)),
+    }
+}
+
+/// The claim whose id begins like this.
+fn find(game: &Game, text: &str) -> Result<ClaimId> {
+    let start = text.trim_start_matches("0x").to_lowercase();
+    let matching: Vec<_> = game
+        .claims
+        .iter()
+        .filter(|claim| claim.id.to_string().trim_start_matches("0x").starts_with(&start))
+        .collect();
+    match matching.as_slice() {
+        [claim] => Ok(claim.id),
+        [] => bail!("the game has no claim {text}: see `challenger show`"),
+        _ => bail!("{} claims begin with {text}", matching.len()),
+    }
+}

@@ -1,0 +1,275 @@
+//! `challenger games` and `challenger show`: disputes for people.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+use alloy::{
+    primitives::B256,
+    providers::{Provider, ProviderBuilder},
+};
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::{Games, Show};
+use crate::{
+    game::{Claim, Game, Level, Run, Status},
+    l1::ether,
+    strategy::{Move, Plan, View, plan},
+    truth::{Judgement, Truth, Unknown},
+};
+
+/// Output roots as a node says them. It knows nothing of steps.
+#[derive(Debug, Default)]
+struct Outputs(BTreeMap<u64, B256>);
+
+impl Outputs {
+    /// Asks for all blocks that claims of the games are about.
+    async fn ask(url: Option<&str>, games: &[&Game]) -> Result<Self> {
+        let Some(url) = url else {
+            return Ok(Self::default());
+        };
+        let provider = ProviderBuilder::new().connect_http(url.parse().context("--l2-rpc is not a URL")?);
+        let claims = games.iter().flat_map(|game| &game.claims).filter(|claim| !claim.is_step_level());
+        let blocks: BTreeSet<u64> = claims
+            .flat_map(|claim| claim.interval.ends().chain([claim.interval.start, claim.interval.end() - 1]))
+            .collect();
+        let mut outputs = BTreeMap::new();
+        for block in blocks {
+            let answer: Result<Value, _> =
+                provider.raw_request("optimism_outputAtBlock".into(), (format!("{block:#x}"),)).await;
+            // A node that does not have the block knows nothing about it.
+            if let Some(root) =
+                answer.ok().and_then(|answer| answer["outputRoot"].as_str()?.parse::<B256>().ok())
+            {
+                outputs.insert(block, root);
+            }
+        }
+        Ok(Self(outputs))
+    }
+}
+
+impl Truth for Outputs {
+    fn output(&self, block: u64) -> Result<B256, Unknown> {
+        self.0.get(&block).copied().ok_or(Unknown::NotDerived(block))
+    }
+
+    fn boot_hash(&self, block: u64) -> Result<B256, Unknown> {
+        Err(Unknown::NotDerived(block))
+    }
+
+    fn run(&self, block: u64) -> Result<Run, Unknown> {
+        Err(Unknown::NotDerived(block))
+    }
+
+    fn states(&self, block: u64, _: &[u64]) -> Result<Vec<B256>, Unknown> {
+        Err(Unknown::NotDerived(block))
+    }
+}
+
+pub(super) async fn games(args: Games) -> Result<()> {
+    let open = args.rollup.open().await?;
+    let entries: Vec<_> = open.reader.games().iter().collect();
+    if entries.is_empty() {
+        println!("no games yet");
+        return Ok(());
+    }
+    let games: Vec<&Game> = entries.iter().filter_map(|entry| entry.game().ok()).collect();
+    let outputs = Outputs::ask(args.l2_rpc.as_deref(), &games).await?;
+    println!(
+        "{:>5}  {:<42}  {:>10}  {:>6}  {:<22}  {:<8}  next",
+        "index", "game", "block", "claims", "stands", "root is"
+    );
+    for entry in entries {
+        let (index, address) = (entry.index, entry.address());
+        match entry.game() {
+            Ok(game) => {
+                let plan = plan(View { game, now: open.now, me: None }, &outputs);
+                println!(
+                    "{index:>5}  {address}  {:>10}  {:>6}  {:<22}  {:<8}  {}",
+                    game.subject.blocks.end(),
+                    game.claims.len(),
+                    outcome(game),
+                    judged(&plan, 0),
+                    next(game, open.now)
+                );
+            }
+            Err(error) => println!("{index:>5}  {address}  {error}"),
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn show(args: Show) -> Result<()> {
+    let open = args.rollup.open().await?;
+    let entry = open.game(args.game)?;
+    let game = entry.game()?;
+    let outputs = Outputs::ask(args.l2_rpc.as_deref(), &[game]).await?;
+    let plan = plan(View { game, now: open.now, me: None }, &outputs);
+    let blocks = game.subject.blocks;
+    println!("game {}  {}", entry.index, entry.address());
+    println!("  proposed by {} for block {}", game.root().claimant, blocks.end());
+    println!(
+        "  about blocks {} to {}, from batches up to {}",
+        blocks.start + 1,
+        blocks.end(),
+        game.subject.batch_count
+    );
+    println!(
+        "  each side has {} s; bonds from {} ETH down to {} ETH",
+        game.rules.clock,
+        ether(game.rules.bonds.root),
+        ether(game.rules.bonds.leaf)
+    );
+    println!("  rollup chain {}, L1 time {}", open.config.chain.chain_id, open.now);
+    println!("\n{}", outcome(game));
+    println!("\n{}", tree(game, &plan, open.now));
+    println!("due:");
+    let due = due(game, &plan, open.now);
+    if due.is_empty() {
+        println!("  nothing; {}", next(game, open.now));
+    }
+    for line in due {
+        println!("  {line}");
+    }
+    if args.l2_rpc.is_none() {
+        println!("\n(--l2-rpc URL of a node that you trust shows what is right and what is wrong)");
+    }
+    Ok(())
+}
+
+/// Who has won, or wins if nobody moves any more.
+fn outcome(game: &Game) -> String {
+    match game.root().status {
+        Status::Upheld => "the proposal stood".into(),
+        Status::Refuted | Status::Settled => "the proposal fell".into(),
+        _ if game.stands(0) => "the proposal is ahead".into(),
+        _ => "the challengers are ahead".into(),
+    }
+}
+
+fn judged(plan: &Plan, claim: usize) -> &'static str {
+    match plan.judgements.get(claim).copied().flatten() {
+        Some(Judgement::Right) => "right",
+        Some(Judgement::WrongFrom(_)) => "WRONG",
+        Some(Judgement::WrongStart) => "baseless",
+        None => "?",
+    }
+}
+
+/// When something can happen next without a move.
+fn next(game: &Game, now: u64) -> String {
+    let open = game.claims.iter().filter(|claim| !claim.status.is_decided());
+    match open.map(|claim| game.deadline(claim)).min() {
+        None => "all claims are decided".into(),
+        Some(deadline) if deadline <= now => "a claim can be decided".into(),
+        Some(deadline) => format!("a clock runs out in {}", time(deadline - now)),
+    }
+}
+
+fn due(game: &Game, plan: &Plan, now: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for due in &plan.moves {
+        let left = due.deadline.map(|deadline| time(deadline.saturating_sub(now))).unwrap_or_default();
+        lines.push(match &due.action {
+            Move::Attack { claim, part, .. } => {
+                format!("attack part {part} of {}, within {left}", short(claim.0))
+            }
+            Move::Boundary { claim, part, block, .. } => {
+                format!("run block {block} against part {part} of {}, within {left}", short(claim.0))
+            }
+            Move::Step { claim, part, .. } => {
+                format!("prove step {part} of {}, within {left}", short(claim.0))
+            }
+            _ => continue,
+        });
+    }
+    for claim in &game.claims {
+        let id = short(claim.id.0);
+        match game.decidable(claim, now) {
+            Some(true) => lines.push(format!("decide {id}: it stands, its bond goes back")),
+            Some(false) => lines.push(format!("decide {id}: it is countered")),
+            None if claim.status == Status::Refuted && game.open_children(claim) == 0 => {
+                lines.push(format!("settle {id}"));
+            }
+            None => {}
+        }
+    }
+    for (account, credit) in game.credits.iter().filter(|(_, credit)| !credit.is_zero()) {
+        lines.push(format!("withdraw {} ETH for {account}", ether(*credit)));
+    }
+    lines
+}
+
+/// The tree of claims.
+fn tree(game: &Game, plan: &Plan, now: u64) -> String {
+    let mut text = String::new();
+    let mut open = vec![(0, String::new(), true)];
+    while let Some((index, indent, last)) = open.pop() {
+        let claim = &game.claims[index];
+        let branch = match (index, last) {
+            (0, _) => "",
+            (_, true) => "└─ ",
+            (_, false) => "├─ ",
+        };
+        let verdict = match judged(plan, index) {
+            "?" => String::new(),
+            verdict => format!(", {verdict}"),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{indent}{branch}{}{verdict}", line(game, claim, now));
+        let below = match (index, last) {
+            (0, _) => String::new(),
+            (_, true) => format!("{indent}   "),
+            (_, false) => format!("{indent}│  "),
+        };
+        let children = claim.children.len();
+        for (place, child) in claim.children.iter().enumerate().rev() {
+            open.push((*child, below.clone(), place + 1 == children));
+        }
+    }
+    text
+}
+
+fn line(game: &Game, claim: &Claim, now: u64) -> String {
+    let unit = match claim.level {
+        Level::Blocks => "blocks".to_owned(),
+        Level::Steps { block, .. } => format!("block {block}, steps"),
+    };
+    let Claim { interval, .. } = claim;
+    let attacks = claim.parent.map_or("root".to_owned(), |_| format!("against part {}", claim.part));
+    let stands = match claim.status {
+        Status::Open => match game.time_left(claim, now) {
+            0 => "unanswered in time".to_owned(),
+            left => format!("{} left to attack", time(left)),
+        },
+        Status::Countered => "countered".into(),
+        Status::Upheld => "stood".into(),
+        Status::Refuted => "fell".into(),
+        Status::Settled => "fell, settled".into(),
+    };
+    format!(
+        "{} {attacks}: {unit} {} to {} in {} parts, by {}, {} ETH: {stands}",
+        short(claim.id.0),
+        interval.start + 1,
+        interval.end(),
+        interval.parts(),
+        short(claim.claimant.into_word()),
+        ether(claim.bond),
+    )
+}
+
+/// The beginning of an id; of an address, its own.
+fn short(id: B256) -> String {
+    let bytes = if id[..12].iter().all(|byte| *byte == 0) { &id[12..16] } else { &id[..4] };
+    format!("0x{}", alloy::primitives::hex::encode(bytes))
+}
+
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}

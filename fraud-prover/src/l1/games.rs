@@ -1,0 +1,240 @@
+//! From events to games.
+
+use std::collections::BTreeMap;
+
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, B256},
+};
+use bindings::{IDisputeGame, IDisputeGameFactory};
+use node::{
+    config::Contracts,
+    interval::Interval,
+    l1::{L1Client, L1Error},
+};
+
+use super::logs::{GameEvent, Logged};
+use crate::game::{Bonds, ClaimId, Game, Level, Rules, Subject};
+
+/// All games of a rollup, by what L1's events say. Nothing here is checked that the contracts check.
+#[derive(Clone, Debug, Default)]
+pub struct Games {
+    rules: Option<Rules>,
+    entries: BTreeMap<Address, GameEntry>,
+    order: Vec<Address>,
+}
+
+/// A game with the events that made it.
+#[derive(Clone, Debug)]
+pub struct GameEntry {
+    /// Index in the factory.
+    pub index: u64,
+    /// Its proposal.
+    pub proposal: Logged<IDisputeGameFactory::Proposed>,
+    /// What happened since, in order.
+    pub events: Vec<Logged<GameEvent>>,
+    game: Option<Result<Game, EventError>>,
+}
+
+/// Events that make no sense together: the endpoint left some out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// The constants of the games are not known yet.
+    #[error("the games' constants are not read yet")]
+    NoRules,
+    /// The proposal's interval is empty, or its vector does not fit it.
+    #[error("the proposal covers no blocks, or another number of parts than it has values")]
+    Proposal,
+    /// An event is about a claim that was not made.
+    #[error("an event about claim {0}, which was not made")]
+    NoClaim(ClaimId),
+    /// A claim has another id than its contents say.
+    #[error("claim {found} should have the id {expected}")]
+    Id {
+        /// As computed.
+        expected: ClaimId,
+        /// As the event says.
+        found: ClaimId,
+    },
+}
+
+impl Games {
+    /// The games' constants, once read.
+    pub const fn rules(&self) -> Option<&Rules> {
+        self.rules.as_ref()
+    }
+
+    pub(super) fn set_rules(&mut self, rules: Rules) {
+        self.rules = Some(rules);
+    }
+
+    /// The contracts of all games.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
+        self.order.iter().copied()
+    }
+
+    /// All games, in the order of their proposals.
+    pub fn iter(&self) -> impl Iterator<Item = &GameEntry> {
+        self.order.iter().filter_map(|address| self.entries.get(address))
+    }
+
+    /// A game by its contract.
+    pub fn get(&self, game: Address) -> Option<&GameEntry> {
+        self.entries.get(&game)
+    }
+
+    pub(super) fn propose(&mut self, proposal: Logged<IDisputeGameFactory::Proposed>) {
+        let address = proposal.event.game;
+        let index = proposal.event.index.saturating_to();
+        let mut entry = GameEntry { index, proposal, events: Vec::new(), game: None };
+        entry.rebuild(self.rules.as_ref());
+        if self.entries.insert(address, entry).is_none() {
+            self.order.push(address);
+        }
+    }
+
+    pub(super) fn add(&mut self, game: Address, event: Logged<GameEvent>) {
+        if let Some(entry) = self.entries.get_mut(&game) {
+            if let Some(Ok(game)) = &mut entry.game
+                && let Err(error) = apply(game, &event)
+            {
+                entry.game = Some(Err(error));
+            }
+            entry.events.push(event);
+        }
+    }
+
+    /// Forgets what is in L1 block `from` and behind it.
+    pub(super) fn truncate(&mut self, from: u64) {
+        self.entries.retain(|_, entry| entry.proposal.block < from);
+        let entries = &self.entries;
+        self.order.retain(|address| entries.contains_key(address));
+        for entry in self.entries.values_mut() {
+            if entry.events.last().is_some_and(|event| event.block >= from) {
+                entry.events.retain(|event| event.block < from);
+                entry.rebuild(self.rules.as_ref());
+            }
+        }
+    }
+}
+
+impl GameEntry {
+    /// The contract.
+    pub fn address(&self) -> Address {
+        self.proposal.event.game
+    }
+
+    /// The game as the events tell it.
+    pub fn game(&self) -> Result<&Game, EventError> {
+        match &self.game {
+            Some(Ok(game)) => Ok(game),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(EventError::NoRules),
+        }
+    }
+
+    fn rebuild(&mut self, rules: Option<&Rules>) {
+        self.game = rules.map(|rules| build(&self.proposal, &self.events, rules));
+    }
+}
+
+fn build(
+    proposal: &Logged<IDisputeGameFactory::Proposed>,
+    events: &[Logged<GameEvent>],
+    rules: &Rules,
+) -> Result<Game, EventError> {
+    let event = &proposal.event;
+    let blocks = Interval::between(event.anchorBlock, event.l2Block).ok_or(EventError::Proposal)?;
+    if blocks.parts() != event.vector.len() as u64 {
+        return Err(EventError::Proposal);
+    }
+    let subject = Subject {
+        game: event.game,
+        blocks,
+        anchor_output: event.anchorOutput,
+        batch_count: event.batchCount,
+        batch_acc: event.batchAcc,
+    };
+    let mut game =
+        Game::new(subject, rules.clone(), event.vector.clone(), event.proposer, proposal.timestamp);
+    for event in events {
+        apply(&mut game, event)?;
+    }
+    Ok(game)
+}
+
+fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> {
+    let index = |game: &Game, id: B256| game.index(ClaimId(id)).ok_or(EventError::NoClaim(ClaimId(id)));
+    match &logged.event {
+        GameEvent::Attacked(event) => {
+            let said = &event.claim;
+            let parent = index(game, said.parent)?;
+            let interval = Interval { start: said.start, length: said.length };
+            let level = match game.claims[parent].level {
+                Level::Blocks if said.level == 0 => Level::Blocks,
+                Level::Blocks => {
+                    let part = game.claims[parent].part_interval(said.part);
+                    let block = part.ok_or(EventError::NoClaim(ClaimId(event.id)))?.end();
+                    Level::Steps { block, boot_hash: said.bootHash }
+                }
+                level => level,
+            };
+            let clock = (event.createdAt, event.clock);
+            let vector = event.vector.clone();
+            let claimant = event.claimant;
+            let bond = game.rules.bonds.of(game.claims[parent].depth + 1);
+            let expected = game.record_claim(
+                crate::game::Accepted {
+                    parent,
+                    part: said.part,
+                    level,
+                    interval,
+                    start: said.agreed,
+                    vector,
+                },
+                claimant,
+                bond,
+                clock,
+            );
+            if expected.0 != event.id {
+                return Err(EventError::Id { expected, found: ClaimId(event.id) });
+            }
+        }
+        GameEvent::Stepped(event) => {
+            let claim = index(game, event.id)?;
+            game.record_step(claim, event.part, event.stepper, logged.timestamp);
+        }
+        GameEvent::Decided(event) => {
+            let claim = index(game, event.id)?;
+            game.record_decided(claim, event.upheld);
+        }
+        GameEvent::Settled(event) => {
+            let claim = index(game, event.id)?;
+            game.record_settled(claim, event.winner, event.reward, event.burned);
+        }
+        GameEvent::CreditClaimed(event) => game.record_withdrawn(event.recipient, event.amount),
+    }
+    Ok(())
+}
+
+/// Reads the games' constants from their implementation.
+pub(super) async fn read_rules(client: &L1Client, contracts: &Contracts) -> Result<Rules, L1Error> {
+    let factory = contracts.dispute_game_factory;
+    let latest = BlockId::latest();
+    let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;
+    let parameters = client.view(code, IDisputeGame::parametersCall {}, latest).await?;
+    Ok(Rules {
+        clock: parameters.maxClockDuration,
+        extension: parameters.clockExtension,
+        boundary_extension: parameters.boundaryExtension,
+        max_steps: parameters.maxSteps,
+        bonds: Bonds {
+            root: alloy::primitives::U256::from(parameters.rootBond),
+            leaf: alloy::primitives::U256::from(parameters.leafBond),
+            decay: parameters.bondDecay,
+        },
+        program_root: parameters.programRoot,
+        program_entry: parameters.programEntry,
+        verifier: parameters.riscV,
+    })
+}

@@ -1,0 +1,292 @@
+//! Reading events, through reorgs.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::{Address, B256, Log as RawLog, U256},
+    rpc::types::{Filter, Log},
+    sol_types::SolEvent,
+};
+use bindings::{
+    IDisputeGame::{Attacked, CreditClaimed, Decided, Settled, Stepped},
+    IDisputeGameFactory::{self, Proposed},
+};
+use node::{
+    config::Contracts,
+    l1::{L1Client, L1Error, L1Header},
+};
+use tracing::{debug, info};
+
+use super::Games;
+
+const TARGET: &str = "challenger::l1";
+/// Most blocks in one request for logs; halved while the endpoint refuses.
+const RANGE: u64 = 2_000;
+/// Most addresses in one request.
+const ADDRESSES: usize = 200;
+/// Heads that are remembered, to find where a reorg begins. One that is older costs reading from the start again.
+const TIPS: usize = 512;
+
+/// A proposal: the event that creates a game.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The event.
+    pub event: Proposed,
+    /// Time of its block, in seconds.
+    pub timestamp: u64,
+}
+
+/// An event of a game.
+#[derive(Clone, Debug)]
+pub enum GameEvent {
+    /// A claim was made.
+    Attacked(Box<Attacked>),
+    /// A step was proven.
+    Stepped(Stepped),
+    /// A claim was decided.
+    Decided(Decided),
+    /// A bond was given away.
+    Settled(Settled),
+    /// A credit was paid out.
+    CreditClaimed(CreditClaimed),
+}
+
+/// An event with where it stands on L1.
+#[derive(Clone, Debug)]
+pub struct Logged<E> {
+    /// L1 block.
+    pub block: u64,
+    /// Time of that block, in seconds.
+    pub timestamp: u64,
+    /// Transaction.
+    pub transaction: B256,
+    /// The event.
+    pub event: E,
+}
+
+/// Follows the events of one rollup's games.
+#[derive(Debug)]
+pub struct LogReader {
+    client: L1Client,
+    contracts: Contracts,
+    start: u64,
+    range: u64,
+    /// Blocks up to which all is read, ascending; the last is where reading stands.
+    tips: VecDeque<(u64, B256)>,
+    games: Arc<Games>,
+    /// Head at which the number of games was right.
+    counted: Option<B256>,
+}
+
+impl LogReader {
+    /// A reader of the games of these contracts, from L1 block `start` on.
+    pub fn new(client: L1Client, contracts: Contracts, start: u64) -> Self {
+        let (tips, games) = (VecDeque::new(), Arc::default());
+        Self { client, contracts, start, range: RANGE, tips, games, counted: None }
+    }
+
+    /// What was read. Cheap to clone.
+    pub const fn games(&self) -> &Arc<Games> {
+        &self.games
+    }
+
+    /// Nobody else holds the games while they are read, so nothing is copied.
+    fn games_mut(&mut self) -> &mut Games {
+        Arc::make_mut(&mut self.games)
+    }
+
+    /// Reads up to L1's head, which it returns. An error leaves what was read before; call again.
+    pub async fn sync(&mut self) -> Result<L1Header, L1Error> {
+        let head = self.client.head().await?;
+        if self.games.rules().is_none() {
+            let rules = super::games::read_rules(&self.client, &self.contracts).await?;
+            self.games_mut().set_rules(rules);
+        }
+        let mut from = self.common(&head).await?;
+        while from <= head.number() {
+            let to = head.number().min(from.saturating_add(self.range - 1));
+            let last = if to == head.number() {
+                head.clone()
+            } else {
+                let header = self.client.header(BlockNumberOrTag::Number(to)).await?;
+                header.ok_or_else(|| L1Error::Nonsense(format!("no block {to} below its head")))?
+            };
+            match self.read(from, to).await {
+                Ok(()) => {}
+                Err(error @ L1Error::Refused { .. }) if self.range > 1 => {
+                    debug!(target: TARGET, %error, range = self.range, "asking for fewer blocks at once");
+                    self.games_mut().truncate(from);
+                    self.range = (self.range / 2).max(1);
+                    continue;
+                }
+                Err(error) => {
+                    self.games_mut().truncate(from);
+                    return Err(error);
+                }
+            }
+            // The range must still end in the same block: otherwise its logs may be of several L1s.
+            let again = self.client.header(BlockNumberOrTag::Number(to)).await;
+            if !matches!(&again, Ok(Some(again)) if again.hash == last.hash) {
+                self.games_mut().truncate(from);
+                return Err(again.err().unwrap_or_else(|| L1Error::Nonsense("L1 was reorganised".into())));
+            }
+            self.tips.push_back((to, last.hash));
+            if self.tips.len() > TIPS {
+                self.tips.pop_front();
+            }
+            from = to + 1;
+        }
+        self.check_count(&head).await?;
+        Ok(head)
+    }
+
+    /// An endpoint may leave out logs. The factory counts its games: if some are missing, all is read again.
+    async fn check_count(&mut self, head: &L1Header) -> Result<(), L1Error> {
+        if self.counted == Some(head.hash) {
+            return Ok(());
+        }
+        let call = IDisputeGameFactory::gameCountCall {};
+        let at = BlockId::hash(head.hash);
+        let count: u64 =
+            self.client.view(self.contracts.dispute_game_factory, call, at).await?.saturating_to();
+        let read = self.games.addresses().count() as u64;
+        if read != count {
+            self.tips.clear();
+            self.forget();
+            return Err(L1Error::Nonsense(format!("it has {count} games, but logs of {read}")));
+        }
+        self.counted = Some(head.hash);
+        Ok(())
+    }
+
+    /// Goes back to the newest block read that is still L1's; returns the first to read.
+    async fn common(&mut self, head: &L1Header) -> Result<u64, L1Error> {
+        let mut gone = false;
+        while let Some((number, hash)) = self.tips.back().copied() {
+            if number <= head.number() {
+                let stands = number == head.number() && hash == head.hash;
+                let header = match stands {
+                    true => None,
+                    false => self.client.header(BlockNumberOrTag::Number(number)).await?,
+                };
+                if stands || header.is_some_and(|header| header.hash == hash) {
+                    if gone {
+                        self.games_mut().truncate(number + 1);
+                    }
+                    return Ok(number + 1);
+                }
+            }
+            if !gone {
+                info!(target: TARGET, block = number, "an L1 reorg; reading events again");
+                metrics::counter!("challenger_l1_reorgs").increment(1);
+            }
+            gone = true;
+            self.tips.pop_back();
+        }
+        self.forget();
+        Ok(self.start)
+    }
+
+    /// Reads a range of blocks.
+    async fn read(&mut self, from: u64, to: u64) -> Result<(), L1Error> {
+        let filter = Filter::new().from_block(from).to_block(to);
+        let proposals = filter
+            .clone()
+            .address(self.contracts.dispute_game_factory)
+            .event_signature(Proposed::SIGNATURE_HASH);
+        let mut times = BTreeMap::new();
+        for log in self.logs(proposals).await? {
+            let event = Proposed::decode_log(&log.inner).map_err(nonsense)?.data;
+            let place = self.place(&log, &mut times).await?;
+            self.games_mut().propose(place.with(event));
+        }
+        let signatures = vec![
+            Attacked::SIGNATURE_HASH,
+            Stepped::SIGNATURE_HASH,
+            Decided::SIGNATURE_HASH,
+            Settled::SIGNATURE_HASH,
+            CreditClaimed::SIGNATURE_HASH,
+        ];
+        let addresses: Vec<Address> = self.games.addresses().collect();
+        for addresses in addresses.chunks(ADDRESSES) {
+            let moves = filter.clone().address(addresses.to_vec()).event_signature(signatures.clone());
+            for log in self.logs(moves).await? {
+                let event = decode(&log.inner)?;
+                let place = self.place(&log, &mut times).await?;
+                self.games_mut().add(log.address(), place.with(event));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything.
+    fn forget(&mut self) {
+        let start = self.start;
+        self.games_mut().truncate(start);
+    }
+
+    async fn logs(&self, filter: Filter) -> Result<Vec<Log>, L1Error> {
+        let mut logs = self.client.logs(&[filter]).await?.pop().unwrap_or_default();
+        logs.retain(|log| !log.removed);
+        logs.sort_by_key(|log| (log.block_number, log.log_index));
+        Ok(logs)
+    }
+
+    async fn place(&self, log: &Log, times: &mut BTreeMap<u64, u64>) -> Result<Logged<()>, L1Error> {
+        let (Some(block), Some(transaction)) = (log.block_number, log.transaction_hash) else {
+            return Err(L1Error::Nonsense("a log that is in no block".into()));
+        };
+        let timestamp = match (log.block_timestamp, times.get(&block)) {
+            (Some(timestamp), _) | (None, Some(&timestamp)) => timestamp,
+            (None, None) => {
+                let header = self.client.header(BlockNumberOrTag::Number(block)).await?;
+                let header = header.ok_or_else(|| L1Error::Nonsense(format!("no block {block} of a log")))?;
+                header.timestamp()
+            }
+        };
+        times.insert(block, timestamp);
+        Ok(Logged { block, timestamp, transaction, event: () })
+    }
+}
+
+impl Logged<()> {
+    fn with<E>(&self, event: E) -> Logged<E> {
+        Logged { block: self.block, timestamp: self.timestamp, transaction: self.transaction, event }
+    }
+}
+
+fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
+    let topic = log.topics().first().copied().unwrap_or_default();
+    Ok(match topic {
+        Attacked::SIGNATURE_HASH => {
+            GameEvent::Attacked(Box::new(Attacked::decode_log(log).map_err(nonsense)?.data))
+        }
+        Stepped::SIGNATURE_HASH => GameEvent::Stepped(Stepped::decode_log(log).map_err(nonsense)?.data),
+        Decided::SIGNATURE_HASH => GameEvent::Decided(Decided::decode_log(log).map_err(nonsense)?.data),
+        Settled::SIGNATURE_HASH => GameEvent::Settled(Settled::decode_log(log).map_err(nonsense)?.data),
+        CreditClaimed::SIGNATURE_HASH => {
+            GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(nonsense)?.data)
+        }
+        other => return Err(L1Error::Nonsense(format!("a log with topic {other} that was not asked for"))),
+    })
+}
+
+fn nonsense(error: impl std::fmt::Display) -> L1Error {
+    L1Error::Nonsense(error.to_string())
+}
+
+/// Wei as ETH, for people.
+pub(crate) fn ether(wei: U256) -> String {
+    let text = alloy::primitives::utils::format_ether(wei);
+    match text.split_once('.') {
+        Some((whole, part)) => {
+            let part = part.get(..6).unwrap_or(part).trim_end_matches('0');
+            if part.is_empty() { whole.into() } else { format!("{whole}.{part}") }
+        }
+        None => text,
+    }
+}

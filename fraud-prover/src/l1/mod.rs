@@ -1,0 +1,15 @@
+//! The disputes on L1: read from its events, and moved by transactions.
+//!
+//! - [`LogReader`] follows the factory's and the games' events up to L1's head. It keeps nothing on disk, and after an L1
+//!   reorg drops what came from blocks that are gone.
+//! - [`Games`] is what the events say: each game as [`Game`](crate::game::Game), in the order of proposals.
+//! - [`Call`] is a move as a transaction.
+
+mod calls;
+mod games;
+mod logs;
+
+pub use calls::{Call, MissingClaim, claim_of};
+pub use games::{EventError, GameEntry, Games};
+pub(crate) use logs::ether;
+pub use logs::{GameEvent, LogReader, Logged, Proposal};

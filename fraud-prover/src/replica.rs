@@ -1,0 +1,95 @@
+//! The embedded replica: a node that derives the chain from L1 alone, in this process, with its own database.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use node::{
+    RollupConfig,
+    chain::{Chain, ChainOptions},
+    l1::{ConnectError, Follower, FollowerOptions, L1Client, L1Status, connect},
+    maintenance,
+    shutdown::Shutdown,
+};
+use tokio::{sync::watch, task::JoinSet};
+use tracing::warn;
+
+const TARGET: &str = "challenger::replica";
+/// Longest time between two attempts to reach L1 at the start.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// How to run a replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaOptions {
+    /// The rollup.
+    pub config: Arc<RollupConfig>,
+    /// Folder of the database.
+    pub data_dir: std::path::PathBuf,
+    /// HTTP endpoint of L1.
+    pub l1_rpc: String,
+    /// How often L1 is asked for new blocks.
+    pub l1_poll: Option<Duration>,
+}
+
+/// A replica that follows L1.
+#[derive(Debug)]
+pub struct Replica {
+    /// The chain that it derives.
+    pub chain: Chain,
+    /// Its L1 endpoint.
+    pub client: L1Client,
+    /// How far it follows L1.
+    pub status: watch::Receiver<L1Status>,
+    /// Its tasks, which end at shutdown, or fail.
+    pub tasks: JoinSet<Result<()>>,
+}
+
+/// Opens the database in a folder.
+pub async fn open(path: &Path, config: Arc<RollupConfig>) -> Result<Chain> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || {
+        Chain::open(&path, config, ChainOptions::default())
+            .with_context(|| format!("cannot open the database in {}", path.display()))
+    })
+    .await?
+}
+
+/// Connects to L1; waits while it does not answer. `None`: shutdown came first.
+async fn reach(options: &ReplicaOptions, shutdown: &mut Shutdown) -> Result<Option<L1Client>> {
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match connect(&options.l1_rpc, &options.config).await {
+            Ok(client) => return Ok(Some(client)),
+            Err(error @ ConnectError::Unreachable { .. }) => {
+                warn!(target: TARGET, %error, "waiting for L1");
+            }
+            // Waiting does not help.
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = shutdown.wait() => return Ok(None),
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
+        }
+    }
+}
+
+impl Replica {
+    /// Starts one. `None`: shutdown came before L1 answered.
+    pub async fn start(options: &ReplicaOptions, mut shutdown: Shutdown) -> Result<Option<Self>> {
+        let chain = open(&options.data_dir, options.config.clone()).await?;
+        let Some(client) = reach(options, &mut shutdown).await? else {
+            return Ok(None);
+        };
+        let follow = FollowerOptions { poll_interval: options.l1_poll, ..FollowerOptions::default() };
+        let follower = Follower::new(chain.clone(), client.clone(), follow);
+        let status = follower.watch();
+        let mut tasks = JoinSet::new();
+        let (kept, stop) = (chain.clone(), shutdown.clone());
+        // All states are kept: a dispute may be about any block behind the anchor.
+        tasks.spawn(async move { Ok(maintenance::run(kept, None, stop).await?) });
+        tasks.spawn(async move {
+            follower.run(shutdown).await;
+            Ok(())
+        });
+        Ok(Some(Self { chain, client, status, tasks }))
+    }
+}

@@ -1,0 +1,123 @@
+//! The truth of a game from what this process has: output roots from the replica's database, and states of the machine
+//! by running the fraud-proof program over a block's witness.
+
+mod contract;
+mod machines;
+mod trace;
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, Bytes};
+use db::Reader;
+use node::chain::Chain;
+use stf::{Boot, output_root};
+
+use crate::{
+    game::{Run, Subject},
+    truth::{Proof, Prover, Provers, Truth, Unknown},
+};
+
+pub use contract::{ContractError, step_in_process};
+pub use machines::{Machines, Spent};
+pub use trace::{Preimages, Trace, TraceError, Tracer};
+
+/// The truth of any game, by an embedded replica.
+#[derive(Clone)]
+pub struct ReplicaProvers {
+    chain: Chain,
+    machines: Arc<Machines>,
+}
+
+impl ReplicaProvers {
+    /// Truth from a chain that follows L1, and a machine for its blocks.
+    pub const fn new(chain: Chain, machines: Arc<Machines>) -> Self {
+        Self { chain, machines }
+    }
+
+    /// The truth of one game.
+    pub fn of(&self, subject: &Subject) -> ReplicaProver {
+        ReplicaProver { provers: self.clone(), subject: subject.clone() }
+    }
+}
+
+impl Provers for ReplicaProvers {
+    fn prover(&self, subject: &Subject) -> Box<dyn Prover> {
+        Box::new(self.of(subject))
+    }
+}
+
+/// The truth of one game, by an embedded replica.
+pub struct ReplicaProver {
+    provers: ReplicaProvers,
+    subject: Subject,
+}
+
+impl ReplicaProver {
+    /// A snapshot of the database in which the pinned batches are what the game says; and the newest block of theirs
+    /// that is derived.
+    fn reader(&self) -> Result<(Reader, u64), Unknown> {
+        let reader = self.provers.chain.db().read().map_err(failed)?;
+        let last = self.subject.batch_count.checked_sub(1);
+        let last = last.ok_or_else(|| Unknown::Failed("a game that pins no batch".into()))?;
+        let target = self.subject.blocks.end();
+        // Another accumulator: the replica or the events have not followed an L1 reorg yet.
+        let batch = reader.batch(last).map_err(failed)?.filter(|batch| batch.acc == self.subject.batch_acc);
+        let batch = batch.ok_or(Unknown::NotDerived(target))?;
+        let safe = reader.safe().map_err(failed)?.unwrap_or(0);
+        Ok((reader, batch.last_block.min(safe)))
+    }
+
+    /// What the run over a block starts from.
+    fn boot(&self, block: u64) -> Result<Boot, Unknown> {
+        let before = block.checked_sub(1).ok_or_else(|| Unknown::Failed("no block before block 0".into()))?;
+        Ok(Boot {
+            agreed_output: self.output(before)?,
+            block,
+            batch_acc: self.subject.batch_acc,
+            config_hash: self.provers.chain.config().chain.hash(),
+        })
+    }
+
+    fn trace(&self, block: u64) -> Result<Trace, Unknown> {
+        // The block itself must be derived, so that its state and its inputs are here.
+        self.output(block)?;
+        Ok(Trace { boot_hash: self.boot(block)?.hash(), block, batch_count: self.subject.batch_count })
+    }
+}
+
+impl Truth for ReplicaProver {
+    fn output(&self, block: u64) -> Result<B256, Unknown> {
+        let (reader, derived) = self.reader()?;
+        if block > derived {
+            return Err(Unknown::NotDerived(block));
+        }
+        let header = reader.header(block).map_err(failed)?.ok_or(Unknown::NotDerived(block))?;
+        Ok(output_root(&header, header.hash()))
+    }
+
+    fn boot_hash(&self, block: u64) -> Result<B256, Unknown> {
+        Ok(self.boot(block)?.hash())
+    }
+
+    fn run(&self, block: u64) -> Result<Run, Unknown> {
+        self.provers.machines.run(self.trace(block)?)
+    }
+
+    fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
+        self.provers.machines.states(self.trace(block)?, steps)
+    }
+}
+
+impl Prover for ReplicaProver {
+    fn last_state(&self, block: u64) -> Result<Bytes, Unknown> {
+        self.provers.machines.last_state(self.trace(block)?)
+    }
+
+    fn proof(&self, block: u64, step: u64) -> Result<Proof, Unknown> {
+        self.provers.machines.proof(self.trace(block)?, step)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Unknown {
+    Unknown::Failed(error.to_string())
+}

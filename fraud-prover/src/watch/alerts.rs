@@ -1,0 +1,159 @@
+//! What people must be told, in the log and as metrics.
+
+use std::collections::BTreeSet;
+
+use alloy::{
+    primitives::{Address, U256},
+    providers::Provider,
+};
+use node::l1::L1Client;
+use tracing::{error, info, warn};
+
+use super::{TARGET, plans::GamePlan};
+use crate::{
+    game::{ClaimId, Game, Status},
+    l1::ether,
+    strategy::Plan,
+    truth::{Judgement, Unknown},
+};
+
+/// A clock with less time than this is worth an alert, in seconds; on development chains less: a quarter of the budget.
+const SHORT_CLOCK: u64 = 3_600;
+
+/// Says each thing once.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts {
+    told: BTreeSet<(Address, &'static str, ClaimId)>,
+    poor: bool,
+}
+
+impl Alerts {
+    /// Reports on all open games.
+    pub(crate) async fn report(
+        &mut self,
+        plans: &[GamePlan],
+        now: u64,
+        me: Option<Address>,
+        client: &L1Client,
+    ) {
+        let mut wrong_roots = 0;
+        let mut due = 0;
+        let mut least: Option<u64> = None;
+        let mut needed = U256::ZERO;
+        for entry in plans {
+            let (game, plan) = match &entry.state {
+                Ok(state) => state,
+                Err(reason) => {
+                    if self.first(entry.address, "events", ClaimId::default()) {
+                        error!(target: TARGET, game = %entry.address, %reason, "the events of a game make no sense");
+                    }
+                    continue;
+                }
+            };
+            wrong_roots += u64::from(self.roots(entry, game, plan));
+            due += plan.moves.iter().filter(|due| due.action.is_answer()).count();
+            let left = self.clocks(entry, game, plan, now);
+            least = least.into_iter().chain(left).min();
+            self.unknown(entry, plan);
+            needed = needed.max(most_bonds(game));
+        }
+        metrics::gauge!("challenger_open_games").set(plans.len() as f64);
+        metrics::gauge!("challenger_wrong_roots").set(wrong_roots as f64);
+        metrics::gauge!("challenger_answers_due").set(due as f64);
+        metrics::gauge!("challenger_least_clock_seconds").set(least.map_or(-1.0, |left| left as f64));
+        metrics::gauge!("challenger_l1_time").set(now as f64);
+        if let Some(me) = me {
+            self.balance(me, needed, client).await;
+        }
+    }
+
+    fn first(&mut self, game: Address, what: &'static str, claim: ClaimId) -> bool {
+        self.told.insert((game, what, claim))
+    }
+
+    /// Whether the root is wrong.
+    fn roots(&mut self, entry: &GamePlan, game: &Game, plan: &Plan) -> bool {
+        let root = game.root();
+        let (index, block) = (entry.index, game.subject.blocks.end());
+        match plan.judgements.first().copied().flatten() {
+            Some(Judgement::WrongFrom(part)) => {
+                if self.first(entry.address, "wrong", root.id) {
+                    let claimed = root.assertion();
+                    error!(target: TARGET, index, game = %entry.address, block, %claimed, part, "a WRONG ROOT is proposed");
+                    metrics::counter!("challenger_wrong_roots_seen").increment(1);
+                }
+                if root.status == Status::Upheld && self.first(entry.address, "lost", root.id) {
+                    error!(target: TARGET, index, game = %entry.address, block, "a wrong root was UPHELD");
+                    metrics::counter!("challenger_lost_games").increment(1);
+                }
+                return true;
+            }
+            Some(Judgement::WrongStart) if self.first(entry.address, "anchor", root.id) => {
+                error!(target: TARGET, index, game = %entry.address, "the ANCHOR is not an output of this chain");
+                metrics::counter!("challenger_wrong_anchors_seen").increment(1);
+            }
+            Some(Judgement::Right) if self.first(entry.address, "right", root.id) => {
+                info!(target: TARGET, index, game = %entry.address, block, "a right root is proposed");
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// The least time left for an answer that is due.
+    fn clocks(&mut self, entry: &GamePlan, game: &Game, plan: &Plan, now: u64) -> Option<u64> {
+        let mut least = None;
+        for due in &plan.moves {
+            let Some(deadline) = due.deadline else {
+                continue;
+            };
+            let left = deadline.saturating_sub(now);
+            least = Some(least.map_or(left, |least: u64| least.min(left)));
+        }
+        let short = SHORT_CLOCK.min(game.rules.clock / 4);
+        if let Some(left) = least.filter(|left| *left < short)
+            && self.first(entry.address, "clock", game.root().id)
+        {
+            warn!(target: TARGET, index = entry.index, game = %entry.address, left, "little time is left for an answer");
+            metrics::counter!("challenger_short_clocks").increment(1);
+        }
+        for claim in &plan.missed {
+            if self.first(entry.address, "missed", *claim) {
+                error!(target: TARGET, game = %entry.address, %claim, "the time to answer a wrong claim is over");
+                metrics::counter!("challenger_missed_answers").increment(1);
+            }
+        }
+        least
+    }
+
+    fn unknown(&mut self, entry: &GamePlan, plan: &Plan) {
+        for (claim, unknown) in &plan.unknown {
+            if let Unknown::Failed(reason) = unknown
+                && self.first(entry.address, "unknown", *claim)
+            {
+                error!(target: TARGET, game = %entry.address, %claim, %reason, "cannot tell what is right");
+            }
+        }
+    }
+
+    async fn balance(&mut self, me: Address, needed: U256, client: &L1Client) {
+        let Ok(balance) = client.provider().get_balance(me).await else {
+            return;
+        };
+        metrics::gauge!("challenger_balance_eth").set(ether(balance).parse().unwrap_or(0.0));
+        let poor = balance < needed;
+        if poor && !self.poor {
+            let (balance, needed) = (ether(balance), ether(needed));
+            warn!(target: TARGET, account = %me, %balance, %needed, "the balance is LOW: it may not pay all bonds of a dispute");
+        }
+        metrics::gauge!("challenger_balance_low").set(f64::from(u8::from(poor)));
+        self.poor = poor;
+    }
+}
+
+/// All bonds that one side may have to pay in one branch of a game.
+fn most_bonds(game: &Game) -> U256 {
+    /// Levels of blocks and steps, as many as 2^36 of each have.
+    const DEEPEST: usize = 18;
+    (1..DEEPEST).step_by(2).map(|depth| game.rules.bonds.of(depth)).sum()
+}

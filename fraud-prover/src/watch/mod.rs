@@ -1,0 +1,266 @@
+//! The watchtower: follows games on L1, compares them with the truth, and makes the honest moves.
+//!
+//! Nothing that it needs is kept anywhere but on L1 and in the replica's database, which is itself rebuilt from L1. It
+//! looks at L1, plans, sends one transaction, and looks again: a kill at any instant, an L1 reorg that undoes moves, or
+//! an endpoint that fails only costs time.
+
+mod alerts;
+mod plans;
+mod sender;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use alloy::signers::local::PrivateKeySigner;
+use anyhow::{Context, Result, bail};
+use node::{
+    RollupConfig,
+    chain::Chain,
+    l1::{L1Client, TxManager, TxOptions},
+    shutdown::Shutdown,
+};
+use tokio::{sync::watch as channel, time::sleep};
+use tracing::{debug, info, warn};
+use vm::Image;
+
+use crate::{
+    l1::LogReader,
+    replica::{Replica, ReplicaOptions},
+    traces::{Machines, ReplicaProvers},
+    truth::Provers,
+};
+use alerts::Alerts;
+use plans::{GamePlan, plan_all};
+use sender::Sender;
+
+pub(crate) use sender::explain;
+
+pub(crate) const TARGET: &str = "challenger::watch";
+/// Longest time between two looks at an endpoint that fails.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// How to watch.
+#[derive(Clone, Debug)]
+pub struct WatchOptions {
+    /// The rollup.
+    pub config: Arc<RollupConfig>,
+    /// Folder of the replica's database.
+    pub data_dir: PathBuf,
+    /// HTTP endpoint of L1.
+    pub l1_rpc: String,
+    /// How often L1 is asked for new blocks; by default what suits the chain.
+    pub l1_poll: Option<Duration>,
+    /// The key that acts. Without it, the watchtower only reports.
+    pub key: Option<PrivateKeySigner>,
+    /// The fraud-proof program, an ELF file.
+    pub program: PathBuf,
+    /// Address that serves Prometheus metrics.
+    pub metrics: Option<SocketAddr>,
+    /// How transactions are sent.
+    pub transactions: TxOptions,
+    /// Look once, make what is due, and end when nothing is.
+    pub once: bool,
+}
+
+/// Replaces the truth by what a liar wants to be true: for tests, whose adversaries are this very program.
+pub type Patch = Box<dyn FnOnce(Chain, ReplicaProvers) -> Result<Arc<dyn Provers>> + Send>;
+
+/// Watches until shutdown.
+pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Shutdown) -> Result<()> {
+    if let Some(address) = options.metrics {
+        metrics_exporter_prometheus::PrometheusBuilder::new()
+            .with_http_listener(address)
+            .install()
+            .with_context(|| format!("cannot serve metrics on {address}"))?;
+    }
+    let image = load(&options.program)?;
+    let replica = ReplicaOptions {
+        config: options.config.clone(),
+        data_dir: options.data_dir.clone(),
+        l1_rpc: options.l1_rpc.clone(),
+        l1_poll: options.l1_poll,
+    };
+    let Some(mut replica) = Replica::start(&replica, shutdown.clone()).await? else {
+        return Ok(());
+    };
+    let contracts = options.config.contracts;
+    let mut reader = LogReader::new(replica.client.clone(), contracts, options.config.l1_start_block);
+    let Some(max_steps) = constants(&mut reader, &image, &mut shutdown).await? else {
+        return Ok(());
+    };
+    let machines = Machines::new(replica.chain.clone(), image, max_steps)?;
+    let computed = machines.changed();
+    let honest = ReplicaProvers::new(replica.chain.clone(), machines);
+    let provers = match patch {
+        Some(patch) => patch(replica.chain.clone(), honest)?,
+        None => Arc::new(honest),
+    };
+    let client = replica.client.clone();
+    let manager = options.key.clone().map(|key| TxManager::new(client.clone(), key, options.transactions));
+    match &manager {
+        Some(manager) => info!(target: TARGET, account = %manager.address(), "watching, and acting"),
+        None => info!(target: TARGET, "watching; without a key, nothing is done"),
+    }
+    let tower = Tower {
+        poll: options.l1_poll.unwrap_or(client.default_poll_interval()),
+        client,
+        reader,
+        provers,
+        sender: manager.map(|manager| Sender::new(manager, contracts.multicall3)),
+        alerts: Alerts::default(),
+        once: options.once,
+    };
+    let derived = replica.chain.watch_heads();
+    tokio::select! {
+        done = tower.run(derived, computed, shutdown.clone()) => done?,
+        Some(ended) = replica.tasks.join_next() => {
+            ended??;
+            if !shutdown.is_set() {
+                bail!("the replica ended unexpectedly");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a program.
+pub(crate) fn load(path: &std::path::Path) -> Result<Image> {
+    let name = path.display();
+    let file = std::fs::read(path).with_context(|| format!("cannot read the fraud-proof program {name}"))?;
+    Image::load(&file).with_context(|| format!("{name} is not a program for the fraud-proof machine"))
+}
+
+/// Reads the games' constants, and checks that the program is the one they are about. `None`: shutdown came first.
+async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdown) -> Result<Option<u64>> {
+    loop {
+        match reader.sync().await {
+            Ok(_) => {}
+            Err(error) => warn!(target: TARGET, %error, "reading the games failed; trying again"),
+        }
+        if let Some(rules) = reader.games().rules() {
+            if rules.program_root != image.root() || rules.program_entry != u64::from(image.entry()) {
+                bail!(
+                    "the fraud-proof program here has the root {}, but the games are about {}: \
+                     it was built from other sources, so no step of it could be proven",
+                    image.root(),
+                    rules.program_root
+                );
+            }
+            return Ok(Some(rules.max_steps));
+        }
+        tokio::select! {
+            () = shutdown.wait() => return Ok(None),
+            () = sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+struct Tower {
+    client: L1Client,
+    poll: Duration,
+    reader: LogReader,
+    provers: Arc<dyn Provers>,
+    sender: Option<Sender>,
+    alerts: Alerts,
+    once: bool,
+}
+
+impl Tower {
+    async fn run(
+        mut self,
+        mut derived: channel::Receiver<node::chain::Heads>,
+        mut computed: channel::Receiver<u64>,
+        mut shutdown: Shutdown,
+    ) -> Result<()> {
+        let mut failures = 0u32;
+        let mut quiet = 0;
+        while !shutdown.is_set() {
+            // What changes while this looks is looked at next.
+            derived.mark_unchanged();
+            computed.mark_unchanged();
+            let looked = tokio::select! {
+                () = shutdown.wait() => break,
+                looked = self.look() => looked,
+            };
+            let pause = match looked {
+                Ok(busy) => {
+                    if failures > 2 {
+                        info!(target: TARGET, "L1 answers again");
+                    }
+                    failures = 0;
+                    quiet = if busy { 0 } else { quiet + 1 };
+                    if self.once && quiet > 2 {
+                        break;
+                    }
+                    self.poll
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    metrics::counter!("challenger_failures").increment(1);
+                    match failures {
+                        3 => warn!(target: TARGET, %error, "cannot watch; will keep trying"),
+                        _ => debug!(target: TARGET, %error, failures, "looking failed"),
+                    }
+                    self.poll.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE)
+                }
+            };
+            tokio::select! {
+                () = shutdown.wait() => break,
+                () = self.wait(pause, &mut derived, &mut computed) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until looking again may show something new.
+    async fn wait(
+        &mut self,
+        pause: Duration,
+        derived: &mut channel::Receiver<node::chain::Heads>,
+        computed: &mut channel::Receiver<u64>,
+    ) {
+        let sent = async {
+            match &mut self.sender {
+                Some(sender) => sender.done().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = computed.changed() => {}
+            () = sent => {}
+            // The chain moves often while it catches up.
+            _ = async { let _ = derived.changed().await; sleep(pause.min(Duration::from_millis(100))).await } => {}
+        }
+    }
+
+    /// Looks at L1, plans, and sends the most urgent move. Returns whether something is under way.
+    async fn look(&mut self) -> Result<bool> {
+        let head = self.reader.sync().await?;
+        let me = self.sender.as_ref().map(Sender::account);
+        let games = self.reader.games().clone();
+        let provers = self.provers.clone();
+        // The next block's time is not known, but it is not before the head's.
+        let now = head.timestamp();
+        let plans = tokio::task::spawn_blocking(move || plan_all(&games, &*provers, now, me)).await?;
+        self.alerts.report(&plans, now, me, &self.client).await;
+        let busy = plans.iter().any(GamePlan::is_busy);
+        let Some(sender) = &mut self.sender else {
+            return Ok(busy);
+        };
+        sender.collect().await;
+        if !sender.is_free() {
+            return Ok(true);
+        }
+        let provers = self.provers.clone();
+        let (skip, multicall) = (sender.refused(), sender.multicall());
+        let next = move || plans::next_call(&plans, &*provers, &skip, multicall);
+        let next = tokio::task::spawn_blocking(next).await?;
+        match next {
+            Some(next) => {
+                sender.send(next);
+                Ok(true)
+            }
+            None => Ok(busy),
+        }
+    }
+}
