@@ -16,6 +16,8 @@ use tracing::warn;
 const TARGET: &str = "challenger::replica";
 /// Longest time between two attempts to reach L1 at the start.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// How long its tasks may take to end.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// How to run a replica.
 #[derive(Clone, Debug)]
@@ -83,13 +85,24 @@ impl Replica {
         let follower = Follower::new(chain.clone(), client.clone(), follow);
         let status = follower.watch();
         let mut tasks = JoinSet::new();
-        let (kept, stop) = (chain.clone(), shutdown.clone());
-        // All states are kept: a dispute may be about any block behind the anchor.
-        tasks.spawn(async move { Ok(maintenance::run(kept, None, stop).await?) });
+        let (kept, l1, stop) = (chain.clone(), client.clone(), shutdown.clone());
+        // All states are kept: a dispute that began at an earlier anchor may still be open.
+        tasks.spawn(async move { Ok(maintenance::run(kept, l1, None, stop).await?) });
         tasks.spawn(async move {
             follower.run(shutdown).await;
             Ok(())
         });
         Ok(Some(Self { chain, client, status, tasks }))
+    }
+
+    /// Waits for the end of its tasks after shutdown, but not for long: what they leave undone is redone at the next start.
+    pub async fn end(mut self) -> Result<()> {
+        let ended = tokio::time::timeout(SHUTDOWN_GRACE, async {
+            while let Some(ended) = self.tasks.join_next().await {
+                ended??;
+            }
+            Ok(())
+        });
+        ended.await.unwrap_or(Ok(()))
     }
 }

@@ -10,6 +10,9 @@ use fraud_prover::game::{Game, Status};
 /// How long a dispute may take until a step is proven.
 pub(crate) const PLAY: Duration = Duration::from_secs(300);
 
+/// A game in which nothing happened for so long is at rest, but for its clocks.
+pub(crate) const QUIET: Duration = Duration::from_secs(4);
+
 /// Whether the machine was asked, and a claim fell by it.
 pub(crate) fn step_proven(game: &Game) -> bool {
     game.claims.iter().any(|claim| claim.counter.is_some_and(|counter| counter.child.is_none()))

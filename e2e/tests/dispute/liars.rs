@@ -7,7 +7,7 @@ use e2e::{
 };
 use fraud_prover::truth::Provers;
 
-use crate::common::{PLAY, check, propose, step_proven};
+use crate::common::{PLAY, QUIET, check, propose, step_proven};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found() -> Result<()> {
@@ -70,6 +70,10 @@ async fn every_lie_falls_and_the_truth_stands() -> Result<()> {
             game.root().children.len() >= 4 && step_proven(game)
         })
         .await?;
+    // The liars go on attacking each other for a while.
+    for game in games.iter().chain([&right]) {
+        arena.wait_quiet(*game, QUIET, PLAY).await?;
+    }
     for game in games {
         let end = arena.finish(game, &[honest]).await?;
         check(&mut arena, &end, &[honest], false).await?;

@@ -32,20 +32,23 @@ async fn a_challenger_survives_kills() -> Result<()> {
     let mut kills = 0;
     let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
     let deadline = std::time::Instant::now() + PLAY;
+    let mut seen = 0;
     while !step_proven(&arena.game(game).await?) {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
-        let moves = arena.game(game).await?.claims.len();
-        tokio::time::sleep(Duration::from_millis(rng.random_range(500..3_000))).await;
-        // Not more often than it gets anywhere: each life must be long enough for one move.
-        if arena.game(game).await?.claims.len() == moves {
-            continue;
+        let claims = arena.game(game).await?.claims;
+        let mine = claims.iter().filter(|claim| claim.claimant == honest).count();
+        // Each life is long enough for one move; it ends when that is on L1, or a little later, in the middle of the next.
+        if mine > seen {
+            seen = mine;
+            tokio::time::sleep(Duration::from_millis(rng.random_range(0..250))).await;
+            drop(challenger);
+            kills += 1;
+            if kills % 2 == 0 {
+                fs::remove_dir_all(arena.data_dir("honest"))?;
+            }
+            challenger = arena.challenger("honest", &user(1)?, &[])?;
         }
-        drop(challenger);
-        kills += 1;
-        if kills % 3 == 0 {
-            fs::remove_dir_all(arena.data_dir("honest"))?;
-        }
-        challenger = arena.challenger("honest", &user(1)?, &[])?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     ensure!(kills >= 2, "killed only {kills} times");
     let end = arena.finish(game, &[honest]).await?;
@@ -68,21 +71,27 @@ async fn a_challenger_survives_reorgs() -> Result<()> {
     let mut undone = 0;
     let deadline = std::time::Instant::now() + PLAY;
     loop {
+        ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
+        let gate = arena.miner.pause().await;
         let state = arena.entry(game).await?;
-        if step_proven(state.game()?) && undone >= 3 {
+        let proven = step_proven(state.game()?);
+        if proven && undone >= 3 {
             break;
         }
-        ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
-        tokio::time::sleep(Duration::from_millis(rng.random_range(400..2_000))).await;
-        let _gate = arena.miner.pause().await;
         let latest = arena.net.devnet.anvil.latest().await?.header.number;
-        // Never the proposal: it would be gone for good.
-        let depth = rng.random_range(1..=6).min(latest.saturating_sub(state.proposal.block));
-        let last = state.events.last().map(|event| event.block);
-        if undone < 5 && depth > 0 && last.is_some_and(|block| block > latest - depth) {
-            arena.net.devnet.anvil.reorg(depth).await?;
-            undone += 1;
+        // The newest move goes, and perhaps some before it; never the proposal: it would be gone for good.
+        if let Some(last) = state.events.last().map(|event| event.block)
+            && (proven || rng.random_ratio(1, 3))
+        {
+            let depth = (latest + 1 - last) + rng.random_range(0..3);
+            let depth = depth.min(latest.saturating_sub(state.proposal.block));
+            if depth > latest - last && undone < 6 {
+                arena.net.devnet.anvil.reorg(depth).await?;
+                undone += 1;
+            }
         }
+        drop(gate);
+        tokio::time::sleep(Duration::from_millis(rng.random_range(100..800))).await;
     }
     let end = arena.finish(game, &[honest]).await?;
     check(&mut arena, &end, &[honest], false).await?;
@@ -138,9 +147,9 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
     let honest = user(1)?.address();
     let proxy = Proxy::start(arena.net.devnet.anvil.url()).await;
     let rival = arena.rival("liar", user(6)?, LIE, FAULT)?;
-    let mut challenger = arena.challenger_at("honest", &user(1)?, proxy.url(), &[])?;
     let target = arena.newest();
     let game = propose(&mut arena, LIE, FAULT, 5, target).await?;
+    let mut challenger = arena.challenger_at("honest", &user(1)?, proxy.url(), &[])?;
     let deadline = std::time::Instant::now() + PLAY;
     let faults = [
         Misbehaviour::Down,
@@ -154,13 +163,17 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
     while !step_proven(&arena.game(game).await?) {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
         proxy.set(faults[round % faults.len()]);
-        tokio::time::sleep(Duration::from_millis(rng.random_range(300..1_500))).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(200..900))).await;
         proxy.set(Misbehaviour::None);
-        // Long enough to recover and to move.
-        tokio::time::sleep(Duration::from_millis(rng.random_range(2_000..4_000))).await;
+        // Until the next move, so that each fault meets it in another place.
+        let events = arena.entry(game).await?.events.len();
+        while arena.entry(game).await?.events.len() == events {
+            ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         round += 1;
     }
-    ensure!(round >= 2, "the endpoint failed only {round} times");
+    ensure!(round >= 3, "the endpoint failed only {round} times");
     let end = arena.finish(game, &[honest]).await?;
     check(&mut arena, &end, &[honest], false).await?;
     challenger.check_alive()?;

@@ -26,8 +26,11 @@ use crate::{
 };
 
 const TARGET: &str = "challenger::machine";
-/// Runs that are kept; the one that was not asked for longest goes first.
+/// Runs that are kept, unless more are in use; the one that was not asked for longest goes first.
 const TRACES: usize = 6;
+/// A run that was asked for so lately is in use. The strategy asks for what it needs at every look: if one of these went,
+/// it would be run again at once, and another would go for it.
+const IN_USE: Duration = Duration::from_secs(60);
 /// A failure is reported for so long, then tried again.
 const RETRY: Duration = Duration::from_secs(15);
 
@@ -126,8 +129,8 @@ impl Machines {
     ) -> Result<T, Unknown> {
         let mut traces = self.shared.traces.lock();
         if !traces.contains_key(&trace) && traces.len() >= TRACES {
-            // Not one that is being computed: it would be computed again.
-            let idle = traces.iter().filter(|(_, slot)| slot.asked.is_empty());
+            let idle =
+                traces.iter().filter(|(_, slot)| slot.asked.is_empty() && slot.used.elapsed() > IN_USE);
             if let Some(oldest) = idle.min_by_key(|(_, slot)| slot.used).map(|(trace, _)| *trace) {
                 traces.remove(&oldest);
             }

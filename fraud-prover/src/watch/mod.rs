@@ -110,14 +110,18 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         once: options.once,
     };
     let derived = replica.chain.watch_heads();
+    let asked = shutdown.clone();
     tokio::select! {
-        done = tower.run(derived, computed, shutdown.clone()) => done?,
+        () = tower.run(derived, computed, shutdown) => {}
         Some(ended) = replica.tasks.join_next() => {
             ended??;
-            if !shutdown.is_set() {
+            if !asked.is_set() {
                 bail!("the replica ended unexpectedly");
             }
         }
+    }
+    if asked.is_set() {
+        replica.end().await?;
     }
     Ok(())
 }
@@ -170,7 +174,7 @@ impl Tower {
         mut derived: channel::Receiver<node::chain::Heads>,
         mut computed: channel::Receiver<u64>,
         mut shutdown: Shutdown,
-    ) -> Result<()> {
+    ) {
         let mut failures = 0u32;
         let mut quiet = 0;
         while !shutdown.is_set() {
@@ -208,7 +212,6 @@ impl Tower {
                 () = self.wait(pause, &mut derived, &mut computed) => {}
             }
         }
-        Ok(())
     }
 
     /// Waits until looking again may show something new.
