@@ -33,6 +33,8 @@ impl Setting {
         options.sample_token = true;
         options.replica = false;
         options.deploy.max_clock_duration = 5;
+        options.deploy.clock_extension = 1;
+        options.deploy.boundary_extension = 2;
         options.deploy.finality_delay = 2;
         options.deploy.proof_maturity_delay = 3;
         options.sequencer_arguments =

@@ -18,12 +18,13 @@ abstract contract Disputes is System {
     }
 
     uint32 internal constant ROUNDS = 127;
-    uint32 internal constant FAIL_MASK = 63;
     bytes32 internal constant CONFIG_HASH = keccak256("chain config");
 
     address internal bob = account("bob");
     address internal carol = account("carol");
 
+    /// @notice The program fails on one block in this number plus one.
+    uint32 internal failMask = 2047;
     DisputeGame internal game;
     bytes internal image;
     /// @notice The pin of the game.
@@ -34,7 +35,7 @@ abstract contract Disputes is System {
     mapping(bytes32 boot => bytes32[]) internal traces;
 
     function deployDisputes() internal {
-        image = Machine.program(ROUNDS, FAIL_MASK);
+        image = Machine.program(ROUNDS, failMask);
         deploy();
         vm.deal(bob, 1000 ether);
         vm.deal(carol, 1000 ether);
@@ -54,7 +55,7 @@ abstract contract Disputes is System {
         acc = _acc;
         outputs[0] = GENESIS_OUTPUT;
         for (uint64 i = 1; i <= _last; ++i) {
-            outputs[i] = outputs[i - 1] == 0 ? bytes32(0) : Machine.result(bootOf(i), FAIL_MASK);
+            outputs[i] = outputs[i - 1] == 0 ? bytes32(0) : Machine.result(bootOf(i), failMask);
         }
     }
 

@@ -110,7 +110,7 @@ contract DisputeGasTest is Disputes {
         bytes memory witness = Machine.witness(Machine.at(image, "boot", 20));
         vm.prank(proposer, proposer);
         game.step(leaf.claim, leaf.vector, 7, state, witness);
-        (transactions, gasUsed) = (transactions + 1, gasUsed + measured("step, ALU"));
+        (transactions, gasUsed) = (transactions + 1, gasUsed + measured("step in a game, ALU"));
         pass(10 days);
         finish(proposer, "decide, settle and claim, 12 levels, step");
         vm.assertEq(uint8(game.status()), uint8(IDisputeGame.GameStatus.DEFENDER_WINS));

@@ -5,7 +5,7 @@ pragma solidity 0.8.30;
 /// @notice The fraud-proof machine once more, the obvious way, as far as a tiny program needs it: six instructions and
 ///         128 bytes of memory that are not zero. It gives what a challenger has: states and witnesses of a real run.
 /// @dev The program counts a number of rounds that depends on its boot, writes the boot to memory, and halts with that as
-///      its output; or with exit code 1, if the boot's eighth byte has no bit in common with a mask.
+///      its output; or with exit code 1, if the boot's first word has no bit in common with a mask.
 library Machine {
     struct State {
         bytes memory_;
@@ -21,8 +21,9 @@ library Machine {
     /// @notice Where the program writes its output.
     uint64 private constant OUTPUT = 64;
 
-    /// @notice The image of the program that fails if the boot's eighth byte has no bit of `_failMask`.
-    /// @param _roundMask The program counts down from the boot's eighth byte, masked with this, plus one.
+    /// @notice The image of the program.
+    /// @param _roundMask It counts down from the boot's first word, masked with this, plus one.
+    /// @param _failMask It fails if the boot's first word has none of these bits.
     function program(uint32 _roundMask, uint32 _failMask) internal pure returns (bytes memory image_) {
         uint32[32] memory words;
         words[0] = _i(7, 5, 10, _roundMask); // andi t0, a0, roundMask
@@ -49,7 +50,7 @@ library Machine {
 
     /// @notice What `program` computes, in closed form; zero if it fails.
     function result(bytes32 _boot, uint32 _failMask) internal pure returns (bytes32 output_) {
-        if (uint8(_boot[7]) & _failMask == 0) return 0;
+        if (uint64(bytes8(_boot)) & _failMask == 0) return 0;
         bytes memory out = new bytes(32);
         for (uint256 i = 0; i < 32; ++i) {
             out[i] = _boot[i - i % 8 + 7 - i % 8]; // registers hold big-endian words, memory is little-endian
