@@ -19,9 +19,9 @@ use node::{
     config::Contracts,
     l1::{L1Client, L1Error, L1Header},
 };
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::Games;
+use super::{Games, audit::audit};
 
 const TARGET: &str = "challenger::l1";
 /// Most blocks in one request for logs; halved while the endpoint refuses.
@@ -30,6 +30,9 @@ const RANGE: u64 = 2_000;
 const ADDRESSES: usize = 200;
 /// Heads that are remembered, to find where a reorg begins. One that is older costs reading from the start again.
 const TIPS: usize = 512;
+/// An endpoint whose logs and contracts disagree is read again from the start so often, and then once in as many looks as
+/// the second number says: what disagrees for good must not keep anybody from playing all other games.
+const REREADS: (u32, u32) = (3, 64);
 
 /// A proposal: the event that creates a game.
 #[derive(Clone, Debug)]
@@ -78,15 +81,17 @@ pub struct LogReader {
     /// Blocks up to which all is read, ascending; the last is where reading stands.
     tips: VecDeque<(u64, B256)>,
     games: Arc<Games>,
-    /// Head at which the number of games was right.
-    counted: Option<B256>,
+    /// Head at which logs and contracts were compared.
+    checked: Option<B256>,
+    /// How often they have disagreed since they last agreed.
+    disagreed: u32,
 }
 
 impl LogReader {
     /// A reader of the games of these contracts, from L1 block `start` on.
     pub fn new(client: L1Client, contracts: Contracts, start: u64) -> Self {
         let (tips, games) = (VecDeque::new(), Arc::default());
-        Self { client, contracts, start, range: RANGE, tips, games, counted: None }
+        Self { client, contracts, start, range: RANGE, tips, games, checked: None, disagreed: 0 }
     }
 
     /// What was read. Cheap to clone.
@@ -140,26 +145,46 @@ impl LogReader {
             }
             from = to + 1;
         }
-        self.check_count(&head).await?;
+        self.check(&head).await?;
         Ok(head)
     }
 
-    /// An endpoint may leave out logs. The factory counts its games: if some are missing, all is read again.
-    async fn check_count(&mut self, head: &L1Header) -> Result<(), L1Error> {
-        if self.counted == Some(head.hash) {
+    /// Compares what was read with the contracts. If they disagree, the endpoint left out logs, and all is read again.
+    async fn check(&mut self, head: &L1Header) -> Result<(), L1Error> {
+        if self.checked == Some(head.hash) {
             return Ok(());
         }
+        let compared = match self.check_count(head).await {
+            Ok(()) => audit(&self.client, self.contracts.multicall3, &self.games, head.hash).await,
+            failed => failed,
+        };
+        match compared {
+            Ok(()) => self.disagreed = 0,
+            Err(error @ L1Error::Nonsense(_)) => {
+                self.disagreed = self.disagreed.saturating_add(1);
+                if self.disagreed <= REREADS.0 || self.disagreed.is_multiple_of(REREADS.1) {
+                    self.tips.clear();
+                    self.forget();
+                    return Err(error);
+                }
+                warn!(target: TARGET, %error, "L1's logs and contracts disagree");
+            }
+            Err(error) => return Err(error),
+        }
+        self.checked = Some(head.hash);
+        Ok(())
+    }
+
+    /// The factory counts its games.
+    async fn check_count(&self, head: &L1Header) -> Result<(), L1Error> {
         let call = IDisputeGameFactory::gameCountCall {};
         let at = BlockId::hash(head.hash);
         let count: u64 =
             self.client.view(self.contracts.dispute_game_factory, call, at).await?.saturating_to();
         let read = self.games.addresses().count() as u64;
         if read != count {
-            self.tips.clear();
-            self.forget();
             return Err(L1Error::Nonsense(format!("it has {count} games, but logs of {read}")));
         }
-        self.counted = Some(head.hash);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! - [`Games`] is what the events say: each game as [`Game`](crate::game::Game), in the order of proposals.
 //! - [`Call`] is a move as a transaction.
 
+mod audit;
 mod calls;
 mod games;
 mod logs;

@@ -1,0 +1,85 @@
+//! Comparing what the events say with what the contracts hold: an endpoint may leave out logs without a word.
+
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, B256},
+    sol_types::SolCall,
+};
+use bindings::{IDisputeGame, IMulticall3};
+use node::l1::{L1Client, L1Error};
+
+use super::Games;
+use crate::game::{Claim, Game, Status};
+
+/// Most claims in one call: a view of each costs some 10,000 gas, and endpoints allow millions.
+const TOGETHER: usize = 250;
+
+/// What the events say of a claim that is not decided.
+struct Expected {
+    game: Address,
+    id: B256,
+    countered: bool,
+    open_children: u64,
+}
+
+/// Asks the contracts, in L1 block `head`, for all claims that are not decided. An attack, a step or a decision whose event
+/// is missing shows in the status of a claim or in the number of its open children.
+pub(super) async fn audit(
+    client: &L1Client,
+    multicall: Address,
+    games: &Games,
+    head: B256,
+) -> Result<(), L1Error> {
+    let mut expected = Vec::new();
+    for entry in games.iter() {
+        let game = entry.game().map_err(|error| {
+            L1Error::Nonsense(format!("the logs of game {} do not fit together: {error}", entry.address()))
+        })?;
+        expected.extend(
+            game.claims.iter().filter(|claim| !claim.status.is_decided()).map(|claim| expect(game, claim)),
+        );
+    }
+    for part in expected.chunks(TOGETHER) {
+        let calls = part.iter().map(|claim| IMulticall3::Call3 {
+            target: claim.game,
+            allowFailure: false,
+            callData: IDisputeGame::claimStateCall { id: claim.id }.abi_encode().into(),
+        });
+        let call = IMulticall3::aggregate3Call { calls: calls.collect() };
+        let answers = client.view(multicall, call, BlockId::hash(head)).await?;
+        if answers.len() != part.len() {
+            let (asked, got) = (part.len(), answers.len());
+            return Err(L1Error::Nonsense(format!("{got} answers to {asked} calls")));
+        }
+        for (claim, answer) in part.iter().zip(answers) {
+            let state = IDisputeGame::claimStateCall::abi_decode_returns(&answer.returnData)
+                .map_err(|error| L1Error::Nonsense(format!("no state of a claim: {error}")))?;
+            compare(claim, &state)?;
+        }
+    }
+    Ok(())
+}
+
+fn expect(game: &Game, claim: &Claim) -> Expected {
+    let open = claim.children.iter().filter(|child| !game.claims[**child].status.is_decided());
+    Expected {
+        game: game.subject.game,
+        id: claim.id.0,
+        countered: claim.status == Status::Countered,
+        open_children: open.count() as u64,
+    }
+}
+
+fn compare(claim: &Expected, state: &IDisputeGame::ClaimState) -> Result<(), L1Error> {
+    let status = match claim.countered {
+        true => IDisputeGame::ClaimStatus::COUNTERED,
+        false => IDisputeGame::ClaimStatus::OPEN,
+    };
+    if state.status == status && u64::from(state.openChildren) == claim.open_children {
+        return Ok(());
+    }
+    Err(L1Error::Nonsense(format!(
+        "claim {} of game {} is {:?} with {} open children, its logs give {:?} with {}",
+        claim.id, claim.game, state.status, state.openChildren, status, claim.open_children
+    )))
+}
