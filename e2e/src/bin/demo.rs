@@ -18,23 +18,27 @@ use alloy::{
     providers::Provider,
     transports::http::reqwest,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting},
+    dispute::{Arena, Fault, Lie, Setting, last_depth},
     net::{Load, user},
 };
 use fraud_prover::{
     game::{Claim, ClaimId, Game, Level, Status},
     l1::{GameEvent, Logged},
 };
+use node::interval::Interval;
 use serde_json::json;
 use testnet::ports;
 
 /// Each side's clock, in seconds of L1's time, which runs five times as fast as ours here.
 const CLOCK: u64 = 240;
-/// Blocks between the agreed output and the lie: so many that blocks are narrowed down twice.
+/// Blocks that there are.
 const BLOCKS: u64 = 300;
-/// The first block that the liar lies about.
+/// Blocks that the proposal may be about: sides take turns, so it depends on how often an interval is narrowed down which
+/// of them is asked for a single step at last. Here it should be the honest one, because there is more to see then.
+const TARGETS: [u64; 2] = [300, 250];
+/// The first block that the liar may lie about.
 const WRONG_BLOCK: u64 = 173;
 /// The demonstration fails if it takes longer.
 const LIMIT: Duration = Duration::from_secs(170);
@@ -108,9 +112,6 @@ async fn demo() -> Result<()> {
     let port = ports::free()?;
     let metrics = format!("127.0.0.1:{port}");
     let mut challenger = arena.challenger("challenger", &honest, &["--metrics", &metrics])?;
-    let (lie, fault) = (Lie::WrongBalance { block: WRONG_BLOCK }, Fault::Share(618));
-    let rival = arena.rival("liar", liar.clone(), lie, fault)?;
-
     let load = Load::start(
         arena.net.devnet.sequencer()?.provider(),
         arena.net.devnet.rollup.chain.chain_id,
@@ -119,16 +120,17 @@ async fn demo() -> Result<()> {
     println!("{}", paint.faint(&format!("users send transactions, until L2 has {BLOCKS} blocks …")));
     arena.wait_for_blocks(BLOCKS).await?;
     let sent = load.stop().await?.len();
-    let target = BLOCKS;
     println!(
         "{}",
         paint.faint(&format!("{sent} transfers in {} blocks, all of their data on L1", arena.newest()))
     );
 
+    let (target, plot) = plot(&arena).await?;
+    let rival = arena.rival("liar", liar.clone(), plot)?;
     let balance = arena.balance(honest.address()).await?;
     let before = arena.net.devnet.anvil.provider().get_block_number().await?;
     println!();
-    let lying = arena.liar(lie, fault)?;
+    let lying = arena.liar(plot)?;
     let game = arena.propose(&liar, &lying, target).await?;
     let started = Instant::now();
     let mut story = Story {
@@ -243,6 +245,21 @@ async fn demo() -> Result<()> {
     ensure!(beaten, "the lie was not beaten");
     ensure!(returned, "an honest bond did not come back");
     Ok(())
+}
+
+/// What the liar lies about.
+async fn plot(arena: &Arena) -> Result<(u64, (Lie, Fault))> {
+    for block in WRONG_BLOCK..TARGETS[1] {
+        let steps = arena.steps(block).await?;
+        let fault = steps / 1_000 * 618;
+        for target in TARGETS {
+            let blocks = Interval::between(0, target).context("nothing to propose")?;
+            if last_depth(blocks, block, steps, fault).is_multiple_of(2) {
+                return Ok((target, (Lie::WrongBalance { block }, Fault::After(fault))));
+            }
+        }
+    }
+    bail!("no block here ends in a step of the honest side")
 }
 
 fn is_over(state: &Game, honest: Address) -> bool {

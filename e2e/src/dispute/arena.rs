@@ -9,7 +9,6 @@ use std::{
 };
 
 use alloy::{
-    consensus::Transaction as _,
     eips::BlockNumberOrTag,
     network::TransactionResponse,
     primitives::{Address, B256, U256},
@@ -24,7 +23,7 @@ use fraud_prover::{
     game::{Game, Status, Subject},
     l1::{GameEntry, LogReader},
     traces::{Machines, ReplicaProvers},
-    truth::Provers,
+    truth::{Provers, Truth, Unknown},
     watch,
 };
 use node::{
@@ -37,7 +36,7 @@ use testnet::{DevnetOptions, Key, MAX_STEPS, Process, tools};
 use tokio::task::JoinHandle;
 use vm::Image;
 
-use super::{Fault, Lie, Lying};
+use super::{Lying, Plot};
 use crate::net::{Miner, Net, Status as NodeStatus, until};
 
 /// How a dispute is set up.
@@ -159,6 +158,23 @@ impl Arena {
         Ok((subject, header))
     }
 
+    /// Steps of the machine's run over a block.
+    pub async fn steps(&self, block: u64) -> Result<u64> {
+        let prover = self.observer.honest.of(&self.subject(block)?.0);
+        until("the machine has run", Duration::from_secs(60), async || match prover.run(block) {
+            Ok(run) => Ok(Some(run.steps)),
+            Err(Unknown::Pending) => Ok(None),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    /// The calls of the machine in the run over a block, with the numbers of steps before them.
+    pub fn calls(&self, block: u64) -> Result<Vec<(u64, vm::Call)>> {
+        let Observer { chain, image, .. } = &self.observer;
+        super::calls_of(chain, image, block, self.subject(block)?.0.batch_count)
+    }
+
     /// Proposes what these provers take for the output of a block, from the genesis on.
     pub async fn propose(
         &mut self,
@@ -194,9 +210,9 @@ impl Arena {
     }
 
     /// The provers of a liar.
-    pub fn liar(&self, lie: Lie, fault: Fault) -> Result<Lying> {
+    pub fn liar(&self, plot: impl Into<Plot>) -> Result<Lying> {
         let Observer { chain, honest, image, .. } = &self.observer;
-        Lying::new(chain.clone(), honest.clone(), image.clone(), lie, fault)
+        Lying::new(chain.clone(), honest.clone(), image.clone(), plot.into())
     }
 
     fn watch_options(&self, name: &str, key: Option<PrivateKeySigner>) -> Result<WatchOptions> {
@@ -222,12 +238,13 @@ impl Arena {
     }
 
     /// A liar that plays, by the challenger's own code.
-    pub fn rival(&self, name: &str, key: PrivateKeySigner, lie: Lie, fault: Fault) -> Result<Rival> {
+    pub fn rival(&self, name: &str, key: PrivateKeySigner, plot: impl Into<Plot>) -> Result<Rival> {
         let options = self.watch_options(name, Some(key))?;
         let image = self.observer.image.clone();
+        let plot = plot.into();
         let (stop, shutdown) = shutdown::channel();
         let patch = Box::new(move |chain, honest| {
-            let lying = Lying::new(chain, honest, image, lie, fault)?;
+            let lying = Lying::new(chain, honest, image, plot)?;
             Ok(Arc::new(lying) as Arc<dyn Provers>)
         });
         Ok(Rival { stop, task: tokio::spawn(watch(options, Some(patch), shutdown)) })
@@ -291,20 +308,21 @@ impl Arena {
         }
     }
 
-    /// Waits until nothing has happened in a game for a while of real time.
-    pub async fn wait_quiet(&mut self, game: Address, quiet: Duration, limit: Duration) -> Result<Game> {
+    /// Waits until nothing has happened in some games for a while of real time.
+    pub async fn wait_quiet(&mut self, games: &[Address], quiet: Duration, limit: Duration) -> Result<()> {
         let start = Instant::now();
         let mut last = (Instant::now(), 0);
-        loop {
-            let entry = self.entry(game).await?;
-            if entry.events.len() != last.1 {
-                last = (Instant::now(), entry.events.len());
-            } else if last.0.elapsed() >= quiet {
-                return Ok(entry.game()?.clone());
+        while last.0.elapsed() < quiet {
+            ensure!(start.elapsed() < limit, "the games do not come to rest");
+            self.reader.sync().await?;
+            let all = games.iter().filter_map(|game| self.reader.games().get(*game));
+            let events = all.map(|entry| entry.events.len()).sum();
+            if events != last.1 {
+                last = (Instant::now(), events);
             }
-            ensure!(start.elapsed() < limit, "the game does not come to rest");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        Ok(())
     }
 
     /// Lets all clocks run out.
@@ -369,7 +387,6 @@ impl Arena {
                 let cost = costs.entry(tx.from()).or_default();
                 cost.transactions += 1;
                 cost.gas += receipt.gas_used;
-                let _ = tx.value();
             }
         }
         Ok(costs)

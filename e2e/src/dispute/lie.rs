@@ -1,6 +1,9 @@
 //! Patched truths.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use anyhow::{Context, Result};
@@ -9,8 +12,7 @@ use fraud_prover::{
     traces::{Preimages, ReplicaProver, ReplicaProvers},
     truth::{Proof, Prover, Provers, Truth, Unknown},
 };
-use node::{chain::Chain, witness::witness_of};
-use std::sync::Mutex;
+use node::{chain::Chain, interval::Interval, witness::witness_of};
 use stf::{Boot, StateChanges, StateTrie, output_root};
 use trie::{Account, EMPTY_ROOT};
 use vm::{Call, Cpu, Image, Machine, State};
@@ -62,34 +64,65 @@ pub enum Fault {
     Call(Call),
 }
 
+/// What a liar lies about.
+#[derive(Clone, Debug)]
+pub enum Plot {
+    /// The same in all games.
+    One(Lie, Fault),
+    /// By the block that is proposed in a game; about others it says the truth.
+    ByTarget(Arc<BTreeMap<u64, (Lie, Fault)>>),
+}
+
+impl Plot {
+    fn of(&self, subject: &Subject) -> Option<(Lie, Fault)> {
+        match self {
+            Self::One(lie, fault) => Some((*lie, *fault)),
+            Self::ByTarget(plots) => plots.get(&subject.blocks.end()).copied(),
+        }
+    }
+}
+
+impl From<(Lie, Fault)> for Plot {
+    fn from((lie, fault): (Lie, Fault)) -> Self {
+        Self::One(lie, fault)
+    }
+}
+
 /// A truth with a lie in it.
 pub struct Lying {
     honest: ReplicaProvers,
     chain: Chain,
     image: Image,
-    lie: Lie,
-    fault: Fault,
+    plot: Plot,
     other: Arc<Mutex<OtherChain>>,
+    found: Found,
 }
+
+/// By batches, block and call: the number of steps before it, so that a run is not searched twice.
+type Found = Arc<Mutex<BTreeMap<(u64, u64, Call), Option<u64>>>>;
 
 impl Lying {
     /// A liar over an honest replica.
-    pub fn new(chain: Chain, honest: ReplicaProvers, image: Image, lie: Lie, fault: Fault) -> Result<Self> {
+    pub fn new(chain: Chain, honest: ReplicaProvers, image: Image, plot: Plot) -> Result<Self> {
         let other = Arc::new(Mutex::new(OtherChain::new(chain.config().clone())?));
-        Ok(Self { honest, chain, image, lie, fault, other })
+        Ok(Self { honest, chain, image, plot, other, found: Arc::default() })
     }
 }
 
 impl Provers for Lying {
     fn prover(&self, subject: &Subject) -> Box<dyn Prover> {
+        let Some((lie, fault)) = self.plot.of(subject) else {
+            return self.honest.prover(subject);
+        };
         Box::new(LyingProver {
             honest: self.honest.of(subject),
             subject: subject.clone(),
             chain: self.chain.clone(),
             image: self.image.clone(),
-            lie: self.lie,
-            fault: self.fault,
+            lie,
+            fault,
             other: self.other.clone(),
+            found: self.found.clone(),
         })
     }
 }
@@ -102,6 +135,31 @@ struct LyingProver {
     lie: Lie,
     fault: Fault,
     other: Arc<Mutex<OtherChain>>,
+    found: Found,
+}
+
+/// The calls in the machine's run over a block, with the numbers of steps before them.
+pub fn calls_of(chain: &Chain, image: &Image, block: u64, batches: u64) -> Result<Vec<(u64, Call)>> {
+    let witness = witness_of(&chain.db().read()?, &chain.config().chain, block, batches)?;
+    let mut machine = Machine::new(image, witness.boot.hash(), Preimages::new(witness))?;
+    machine.log_calls();
+    machine.run(u64::MAX)?;
+    Ok(machine.logged_calls().to_vec())
+}
+
+/// Depth of the claim that a dispute about this step of this block's run ends at: whose parts are single steps. Claims at
+/// even depths are those of the proposer's side.
+pub fn last_depth(blocks: Interval, block: u64, steps: u64, step: u64) -> usize {
+    let down = |mut interval: Interval, unit: u64, mut depth: usize| {
+        while let Some(part) = interval.part((unit.saturating_sub(interval.start + 1)) / interval.stride())
+            && part.length > 1
+        {
+            (interval, depth) = (part, depth + 1);
+        }
+        depth
+    };
+    let run = down(blocks, block, 0) + 1;
+    down(Interval { start: 0, length: steps }, step, run)
 }
 
 fn failed(error: impl std::fmt::Display) -> Unknown {
@@ -174,14 +232,16 @@ impl LyingProver {
     }
 
     fn find(&self, block: u64, wanted: Call) -> Result<Option<u64>> {
-        let reader = self.chain.db().read()?;
-        let config = &self.chain.config().chain;
-        let witness = witness_of(&reader, config, block, self.subject.batch_count)?;
-        let mut machine = Machine::new(&self.image, witness.boot.hash(), Preimages::new(witness))?;
-        machine.log_calls();
-        machine.run(u64::MAX)?;
-        let found = machine.logged_calls().iter().find(|(_, call)| *call == wanted);
-        Ok(found.map(|(step, _)| *step))
+        let mut found = self.found.lock().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let batches = self.subject.batch_count;
+        if let Some(step) = found.get(&(batches, block, wanted)) {
+            return Ok(*step);
+        }
+        let calls = calls_of(&self.chain, &self.image, block, batches)?;
+        for (step, call) in calls {
+            found.entry((batches, block, call)).or_insert(Some(step));
+        }
+        Ok(*found.entry((batches, block, wanted)).or_insert(None))
     }
 
     /// A state that no honest machine is in.

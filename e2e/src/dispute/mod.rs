@@ -8,4 +8,4 @@ mod lie;
 mod other;
 
 pub use arena::{Arena, Costs, Rival, Setting};
-pub use lie::{Fault, Lie, Lying};
+pub use lie::{Fault, Lie, Lying, Plot, calls_of, last_depth};

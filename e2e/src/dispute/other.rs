@@ -18,7 +18,7 @@ use super::Lie;
 pub(super) struct OtherChain {
     // Before the folder, so that it closes first.
     chain: Chain,
-    batches: u64,
+    derived: Option<(u64, Lie)>,
     _dir: tempfile::TempDir,
 }
 
@@ -26,7 +26,7 @@ impl OtherChain {
     pub(super) fn new(config: Arc<RollupConfig>) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let chain = Chain::open(dir.path(), config, ChainOptions::default())?;
-        Ok(Self { chain, batches: 0, _dir: dir })
+        Ok(Self { chain, derived: None, _dir: dir })
     }
 
     pub(super) const fn chain(&self) -> &Chain {
@@ -35,7 +35,7 @@ impl OtherChain {
 
     /// Derives what the honest chain has, up to so many batches, with the lie in it.
     pub(super) fn follow(&mut self, honest: &Reader, batches: u64, lie: Lie) -> Result<()> {
-        if batches <= self.batches {
+        if self.derived.is_some_and(|(count, last)| batches <= count && lie == last) {
             return Ok(());
         }
         // From the start each time: a test has few batches.
@@ -44,7 +44,7 @@ impl OtherChain {
         })?;
         let fresh = Self::new(self.chain.config().clone())?;
         fresh.chain.apply_l1(L1Update::Blocks(blocks))?;
-        *self = Self { batches, ..fresh };
+        *self = Self { derived: Some((batches, lie)), ..fresh };
         Ok(())
     }
 }

@@ -198,14 +198,7 @@ impl Catalogue {
                 ]
             }
             Kind::Precompiles => {
-                let digest = precompiles::message();
-                let signature = self.signer.sign_hash_sync(&digest)?;
-                let mut signed = [0; 128];
-                signed[..32].copy_from_slice(digest.as_slice());
-                signed[63] = 27 + u8::from(signature.v());
-                signed[64..96].copy_from_slice(&signature.r().to_be_bytes::<32>());
-                signed[96..].copy_from_slice(&signature.s().to_be_bytes::<32>());
-                let calls = precompiles::calls(&signed)?.into_iter();
+                let calls = precompiles::precompile_calls(&self.signer)?.into_iter();
                 let input =
                     |address: u64, input: Bytes| [&B256::from(U256::from(address))[..], &input].concat();
                 calls.map(|(address, bytes)| self.call(CALLER, input(address, bytes))).collect()

@@ -23,6 +23,7 @@ pub use crate::bench::workload::{Population, Workload};
 pub use catalogue::{Burn, Catalogue, Kind};
 pub use inbox::{Deposit, Inbox};
 pub use machine::{Preimages, program};
+pub use precompiles::precompile_calls;
 
 /// A chain, and the inbox that it follows.
 pub struct Lab {

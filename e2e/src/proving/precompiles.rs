@@ -1,6 +1,9 @@
 //! Inputs for every precompile: valid ones, ones that fail, and ones over what the machine's accelerators take.
 
-use alloy::primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, hex, keccak256},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
 use anyhow::{Context, Result};
 use revm::precompile::Precompiles;
 
@@ -36,8 +39,9 @@ const P256: [u8; 160] = hex!(
 /// Address of P256VERIFY.
 const P256VERIFY: u64 = 0x100;
 
-/// Calls of precompiles: address and input.
-pub(super) fn calls(signed: &[u8; 128]) -> Result<Vec<(u64, Bytes)>> {
+/// Calls of all precompiles: address and input. One of them recovers this signer.
+pub fn precompile_calls(signer: &PrivateKeySigner) -> Result<Vec<(u64, Bytes)>> {
+    let signed = &signed(signer)?;
     let mut calls: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut add = |address: u64, input: &[u8]| calls.push((address, input.to_vec()));
     // ecrecover: a signature, none, and one with an impossible v.
@@ -178,7 +182,14 @@ fn native(address: u64, input: &[u8]) -> Result<Bytes> {
     Ok(output.bytes)
 }
 
-/// A distinct message to sign.
-pub(super) fn message() -> B256 {
-    keccak256("ecrecover")
+/// Input of an ecrecover that succeeds.
+fn signed(signer: &PrivateKeySigner) -> Result<[u8; 128]> {
+    let digest = keccak256("ecrecover");
+    let signature = signer.sign_hash_sync(&digest)?;
+    let mut signed = [0; 128];
+    signed[..32].copy_from_slice(digest.as_slice());
+    signed[63] = 27 + u8::from(signature.v());
+    signed[64..96].copy_from_slice(&signature.r().to_be_bytes::<32>());
+    signed[96..].copy_from_slice(&signature.s().to_be_bytes::<32>());
+    Ok(signed)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
 use anyhow::{Result, ensure};
-use e2e::dispute::{Arena, Fault, Lie};
-use fraud_prover::game::{Game, Status};
+use e2e::dispute::{Arena, Plot};
+use fraud_prover::game::{Claim, Game, Status};
 
 /// How long a dispute may take until a step is proven.
 pub(crate) const PLAY: Duration = Duration::from_secs(300);
@@ -18,15 +18,21 @@ pub(crate) fn step_proven(game: &Game) -> bool {
     game.claims.iter().any(|claim| claim.counter.is_some_and(|counter| counter.child.is_none()))
 }
 
+/// Whether liars have no move left, but for other branches: the machine was asked, or one of these players claims the
+/// states after each of some steps.
+pub(crate) fn narrowed(game: &Game, players: &[Address]) -> bool {
+    let last = |claim: &Claim| claim.is_step_level() && claim.interval.stride() == 1;
+    step_proven(game) || game.claims.iter().any(|claim| players.contains(&claim.claimant) && last(claim))
+}
+
 /// Proposes a lie.
 pub(crate) async fn propose(
     arena: &mut Arena,
-    lie: Lie,
-    fault: Fault,
+    plot: impl Into<Plot>,
     key: usize,
     target: u64,
 ) -> Result<Address> {
-    let liar = arena.liar(lie, fault)?;
+    let liar = arena.liar(plot)?;
     arena.propose(&e2e::net::user(key)?, &liar, target).await
 }
 

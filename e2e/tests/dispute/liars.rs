@@ -1,5 +1,6 @@
 //! Each liar loses, as a proposer and as an attacker, and no honest bond is lost.
 
+use alloy::primitives::Address;
 use anyhow::{Result, ensure};
 use e2e::{
     dispute::{Arena, Fault, Lie, Setting},
@@ -7,21 +8,28 @@ use e2e::{
 };
 use fraud_prover::truth::Provers;
 
-use crate::common::{PLAY, QUIET, check, propose, step_proven};
+use crate::common::{PLAY, QUIET, check, narrowed, propose};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found() -> Result<()> {
     let mut arena = Arena::start("flipped", Setting::default()).await?;
     let honest = user(1)?.address();
-    let (lie, fault) = (Lie::FlippedBit { block: 7 }, Fault::Share(500));
+    let plot = (Lie::FlippedBit { block: 7 }, Fault::Share(500));
     let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
-    let rival = arena.rival("liar", user(6)?, lie, fault)?;
+    let rival = arena.rival("liar", user(6)?, plot)?;
     let before = arena.balance(honest).await?;
     let target = arena.newest();
-    let game = propose(&mut arena, lie, fault, 5, target).await?;
-    arena.wait(game, "a step is proven", PLAY, step_proven).await?;
+    let game = propose(&mut arena, plot, 5, target).await?;
+    let right = arena.observer.honest.clone();
+    let right = arena.propose(&user(4)?, &right as &dyn Provers, target).await?;
+    for game in [game, right] {
+        arena.wait(game, "the dispute narrows", PLAY, |game| narrowed(game, &[honest])).await?;
+    }
+    arena.wait_quiet(&[game, right], QUIET, PLAY).await?;
     let end = arena.finish(game, &[honest]).await?;
     check(&mut arena, &end, &[honest], false).await?;
+    let end = arena.finish(right, &[honest]).await?;
+    check(&mut arena, &end, &[honest, user(4)?.address()], true).await?;
     // The reward is more than the gas.
     ensure!(arena.balance(honest).await? > before, "the honest challenger has lost");
     challenger.check_alive()?;
@@ -55,25 +63,24 @@ async fn every_lie_falls_and_the_truth_stands() -> Result<()> {
     let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
     let mut rivals = Vec::new();
     let mut games = Vec::new();
-    for (place, (lie, fault)) in lies.into_iter().enumerate() {
-        rivals.push(arena.rival(&format!("liar{place}"), user(5 + place)?, lie, fault)?);
-        games.push(propose(&mut arena, lie, fault, 5 + place, target).await?);
+    for (place, plot) in lies.into_iter().enumerate() {
+        rivals.push(arena.rival(&format!("liar{place}"), user(5 + place)?, plot)?);
+        games.push(propose(&mut arena, plot, 5 + place, target).await?);
     }
     let truth = arena.observer.honest.clone();
     let right = arena.propose(&user(4)?, &truth as &dyn Provers, target).await?;
     for game in &games {
-        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
+        arena.wait(*game, "the dispute narrows", PLAY, |game| narrowed(game, &[honest])).await?;
     }
     // The right root is attacked by each liar.
     arena
         .wait(right, "the right root is attacked and defended", PLAY, |game| {
-            game.root().children.len() >= 4 && step_proven(game)
+            game.root().children.len() >= 4 && narrowed(game, &[honest])
         })
         .await?;
     // The liars go on attacking each other for a while.
-    for game in games.iter().chain([&right]) {
-        arena.wait_quiet(*game, QUIET, PLAY).await?;
-    }
+    let all: Vec<Address> = games.iter().copied().chain([right]).collect();
+    arena.wait_quiet(&all, QUIET, PLAY).await?;
     for game in games {
         let end = arena.finish(game, &[honest]).await?;
         check(&mut arena, &end, &[honest], false).await?;
@@ -110,15 +117,16 @@ async fn every_interval_can_be_disputed() -> Result<()> {
     load.stop().await?;
     let honest = user(1)?.address();
     let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
-    let (lie, fault) = (Lie::FlippedBit { block: 1 }, Fault::Last);
-    let rival = arena.rival("liar", user(6)?, lie, fault)?;
+    let plot = (Lie::FlippedBit { block: 1 }, Fault::Last);
+    let rival = arena.rival("liar", user(6)?, plot)?;
     let mut games = Vec::new();
     for length in LENGTHS {
-        games.push(propose(&mut arena, lie, fault, 5, length).await?);
+        games.push(propose(&mut arena, plot, 5, length).await?);
     }
     for game in &games {
-        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
+        arena.wait(*game, "the dispute narrows", PLAY, |game| narrowed(game, &[honest])).await?;
     }
+    arena.wait_quiet(&games, QUIET, PLAY).await?;
     for game in games {
         let end = arena.finish(game, &[honest]).await?;
         check(&mut arena, &end, &[honest], false).await?;

@@ -6,4 +6,5 @@ mod liars;
 #[path = "../l1/proxy.rs"]
 #[allow(dead_code)]
 mod proxy;
+mod steps;
 mod survival;

@@ -10,13 +10,12 @@ use e2e::{
 use rand::Rng;
 
 use crate::{
-    common::{PLAY, check, propose, step_proven},
+    common::{PLAY, QUIET, check, narrowed, propose},
     griefer::Griefer,
     proxy::{Fault as Misbehaviour, Proxy},
 };
 
-const LIE: Lie = Lie::WrongReceipt { block: 11 };
-const FAULT: Fault = Fault::Share(300);
+const PLOT: (Lie, Fault) = (Lie::WrongReceipt { block: 11 }, Fault::Share(300));
 const LONG: Setting = Setting { clock: 3_000, blocks: 18 };
 
 /// Killed again and again, at random moments, sometimes with its database removed: it still wins, without a move made
@@ -26,14 +25,14 @@ async fn a_challenger_survives_kills() -> Result<()> {
     let mut rng = seeded("dispute kills")?;
     let mut arena = Arena::start("dispute-kill", LONG).await?;
     let honest = user(1)?.address();
-    let rival = arena.rival("liar", user(6)?, LIE, FAULT)?;
+    let rival = arena.rival("liar", user(6)?, PLOT)?;
     let target = arena.newest();
-    let game = propose(&mut arena, LIE, FAULT, 5, target).await?;
+    let game = propose(&mut arena, PLOT, 5, target).await?;
     let mut kills = 0;
     let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
     let deadline = std::time::Instant::now() + PLAY;
     let mut seen = 0;
-    while !step_proven(&arena.game(game).await?) {
+    while !narrowed(&arena.game(game).await?, &[honest]) {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
         let claims = arena.game(game).await?.claims;
         let mine = claims.iter().filter(|claim| claim.claimant == honest).count();
@@ -64,17 +63,17 @@ async fn a_challenger_survives_reorgs() -> Result<()> {
     let mut rng = seeded("dispute reorgs")?;
     let mut arena = Arena::start("dispute-reorg", LONG).await?;
     let honest = user(1)?.address();
-    let rival = arena.rival("liar", user(6)?, LIE, FAULT)?;
+    let rival = arena.rival("liar", user(6)?, PLOT)?;
     let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
     let target = arena.newest();
-    let game = propose(&mut arena, LIE, FAULT, 5, target).await?;
+    let game = propose(&mut arena, PLOT, 5, target).await?;
     let mut undone = 0;
     let deadline = std::time::Instant::now() + PLAY;
     loop {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
         let gate = arena.miner.pause().await;
         let state = arena.entry(game).await?;
-        let proven = step_proven(state.game()?);
+        let proven = narrowed(state.game()?, &[honest]);
         if proven && undone >= 3 {
             break;
         }
@@ -112,19 +111,22 @@ async fn honest_challengers_do_each_other_no_harm() -> Result<()> {
     for (place, key) in keys.iter().enumerate() {
         challengers.push(arena.challenger(&format!("honest{place}"), key, &[])?);
     }
-    let rival = arena.rival("liar", user(6)?, LIE, FAULT)?;
+    let rival = arena.rival("liar", user(6)?, PLOT)?;
     let mut griefer = Griefer::new(user(7)?, 12);
     let before =
         [arena.balance(honest[0]).await?, arena.balance(honest[1]).await?, arena.balance(honest[2]).await?];
     let target = arena.newest();
-    let game = propose(&mut arena, LIE, FAULT, 5, target).await?;
+    let game = propose(&mut arena, PLOT, 5, target).await?;
+    // The griefer may be the one who copied the last answer.
+    let players = [&honest[..], &[griefer.account()]].concat();
     let deadline = std::time::Instant::now() + PLAY;
-    while griefer.budget > 0 || !step_proven(&arena.game(game).await?) {
+    while griefer.budget > 0 || !narrowed(&arena.game(game).await?, &players) {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
         griefer.act(&mut arena, game, &mut rng).await?;
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     eprintln!("griefer {}: {:?}", griefer.account(), griefer.deeds);
+    arena.wait_quiet(&[game], QUIET, PLAY).await?;
     let end = arena.finish(game, &honest).await?;
     check(&mut arena, &end, &honest, false).await?;
     for (account, before) in honest.iter().zip(before) {
@@ -146,9 +148,9 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
     let mut arena = Arena::start("dispute-endpoint", LONG).await?;
     let honest = user(1)?.address();
     let proxy = Proxy::start(arena.net.devnet.anvil.url()).await;
-    let rival = arena.rival("liar", user(6)?, LIE, FAULT)?;
+    let rival = arena.rival("liar", user(6)?, PLOT)?;
     let target = arena.newest();
-    let game = propose(&mut arena, LIE, FAULT, 5, target).await?;
+    let game = propose(&mut arena, PLOT, 5, target).await?;
     let mut challenger = arena.challenger_at("honest", &user(1)?, proxy.url(), &[])?;
     let deadline = std::time::Instant::now() + PLAY;
     let faults = [
@@ -160,7 +162,7 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
         Misbehaviour::MaxRange(1),
     ];
     let mut round = 0;
-    while !step_proven(&arena.game(game).await?) {
+    while !narrowed(&arena.game(game).await?, &[honest]) {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
         proxy.set(faults[round % faults.len()]);
         tokio::time::sleep(Duration::from_millis(rng.random_range(200..900))).await;

@@ -1,0 +1,124 @@
+//! Disputes that end at every kind of step.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use alloy::{
+    eips::eip2718::Encodable2718,
+    network::{EthereumWallet, NetworkTransactionBuilder},
+    primitives::{Address, B256, TxKind, U256},
+    providers::Provider,
+    rpc::types::TransactionRequest,
+};
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    dispute::{Arena, Fault, Lie, Plot, Setting, last_depth},
+    net::{soon, user},
+    proving::precompile_calls,
+};
+use fraud_prover::truth::Provers;
+use node::interval::Interval;
+use vm::Call;
+
+use crate::common::{PLAY, QUIET, check, propose, step_proven};
+
+/// Ops of accelerators that the program asks for.
+const OPS: [u64; 17] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
+const P256VERIFY: u64 = 256;
+/// Steps around the powers of 16, where claims have one level more or less.
+const STEPS: [u64; 13] = [1, 2, 15, 16, 17, 255, 256, 257, 4_095, 4_096, 4_097, 65_536, 65_537];
+
+/// Transactions that use every precompile; returns the block of the last.
+async fn use_precompiles(arena: &Arena) -> Result<u64> {
+    let sender = user(2)?;
+    let wallet = EthereumWallet::from(sender.clone());
+    let l2 = arena.net.devnet.sequencer()?.provider();
+    let mut last = B256::ZERO;
+    for (nonce, (address, input)) in precompile_calls(&sender)?.into_iter().enumerate() {
+        let request = TransactionRequest {
+            to: Some(TxKind::Call(Address::from_word(U256::from(address).into()))),
+            input: input.into(),
+            nonce: Some(nonce as u64),
+            gas: Some(2_000_000),
+            max_fee_per_gas: Some(10_000_000_000),
+            max_priority_fee_per_gas: Some(1_000_000),
+            chain_id: Some(arena.net.devnet.rollup.chain.chain_id),
+            ..Default::default()
+        };
+        let transaction = request.build(&wallet).await?;
+        last = *l2.send_raw_transaction(&transaction.encoded_2718()).await?.tx_hash();
+    }
+    let receipt =
+        soon("all precompiles are called", async || Ok(l2.get_transaction_receipt(last).await?)).await?;
+    receipt.block_number.context("a receipt without a block")
+}
+
+/// The first wrong state is the one after each kind of call in turn, after steps around powers of 16, and at the run's end;
+/// in each dispute another. One challenger plays all of them at once, against wrong proposals and for right ones, and each
+/// ends with the step on L1.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_step_can_be_disputed() -> Result<()> {
+    let mut arena = Arena::start("steps", Setting { clock: 6_000, blocks: 2 }).await?;
+    let busy = use_precompiles(&arena).await?;
+    let wanted: BTreeSet<Call> =
+        OPS.into_iter().chain([P256VERIFY]).map(Call::Accel).chain([Call::Halt, Call::Preimage]).collect();
+    let count = wanted.len() + STEPS.len() + 3;
+    arena.wait_for_blocks(busy + 1 + count as u64).await?;
+    // No more batches: all proposals pin the same, so all runs over a block are the same.
+    arena.net.devnet.sequencer_mut()?.stop().await?;
+    // The first block with each kind of call.
+    let mut found = BTreeMap::new();
+    for block in 1..=busy {
+        for (_, call) in arena.calls(block)? {
+            found.entry(call).or_insert(block);
+        }
+    }
+    let kinds: BTreeSet<Call> = found.keys().copied().collect();
+    ensure!(kinds.is_superset(&wanted), "no block makes the calls {:?}", wanted.difference(&kinds));
+    let steps = arena.steps(busy).await?;
+    let mut plots: Vec<(u64, Fault, u64)> = Vec::new();
+    for (call, block) in found {
+        let calls = arena.calls(block)?;
+        let (before, _) = calls.iter().find(|(_, other)| *other == call).context("no such call")?;
+        plots.push((block, Fault::Call(call), before + 1));
+    }
+    let places = STEPS.into_iter().chain([steps - 1, steps]);
+    plots.extend(places.map(|step| (busy, Fault::After(step), step)));
+    let plots: BTreeMap<u64, (u64, Fault, u64)> = (busy + 1..).zip(plots).collect();
+    let lies = plots.iter().map(|(target, (block, fault, _))| {
+        let lie = Lie::FlippedBit { block: *block };
+        (*target, (lie, *fault))
+    });
+    let plot = Plot::ByTarget(Arc::new(lies.collect()));
+    let honest = [user(1)?.address(), user(4)?.address()];
+    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let rival = arena.rival("liar", user(6)?, plot.clone())?;
+    let truth = arena.observer.honest.clone();
+    let mut games = Vec::new();
+    for (target, (block, _, step)) in &plots {
+        let blocks = Interval::between(0, *target).context("nothing to propose")?;
+        // Whoever proposes, it is the honest side that is asked for the step.
+        let right = !last_depth(blocks, *block, arena.steps(*block).await?, *step).is_multiple_of(2);
+        let game = match right {
+            true => arena.propose(&user(4)?, &truth as &dyn Provers, *target).await?,
+            false => propose(&mut arena, plot.clone(), 5, *target).await?,
+        };
+        games.push((game, right));
+    }
+    for (game, _) in &games {
+        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
+    }
+    let all: Vec<Address> = games.iter().map(|(game, _)| *game).collect();
+    arena.wait_quiet(&all, QUIET, PLAY).await?;
+    for (game, right) in games {
+        // The proposer's bond is his own to claim.
+        let end = arena.finish(game, &honest[..1]).await?;
+        check(&mut arena, &end, &honest, right).await?;
+    }
+    challenger.check_alive()?;
+    drop(challenger);
+    rival.end().await?;
+    arena.end().await
+}
