@@ -4,6 +4,7 @@
 //! - [`execution`]: executing and committing recorded blocks, beside bare revm in memory.
 //! - [`batches`]: what a transfer costs on L1.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
+//! - [`dispute`]: what a dispute over a full block costs the honest side.
 //! - [`proving`]: instructions of the fraud-proof machine per L2 gas.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub mod batches;
 pub mod derivation;
+pub mod dispute;
 pub mod execution;
 pub mod proving;
 pub mod sequencing;

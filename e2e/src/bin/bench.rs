@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use e2e::bench::{Row, batches, derivation, execution, proving, sequencing, table};
+use e2e::bench::{Row, batches, derivation, dispute, execution, proving, sequencing, table};
 use indicatif::ProgressBar;
 
 /// As in the node.
@@ -33,6 +33,8 @@ enum Benchmark {
     Derivation,
     /// Instructions of the fraud-proof machine per L2 gas.
     Proving,
+    /// What a dispute over a full block costs the honest side.
+    Dispute,
     /// Transfers per second and latency, beside Anvil.
     Sequencing,
 }
@@ -57,6 +59,9 @@ async fn main() -> Result<()> {
     }
     if runs(Benchmark::Proving) {
         rows.extend(proving::run(progress).context("proving")?);
+    }
+    if runs(Benchmark::Dispute) {
+        rows.extend(dispute::run(progress).await.context("dispute")?);
     }
     if runs(Benchmark::Sequencing) {
         rows.extend(sequencing::run(progress).await.context("sequencing")?);

@@ -16,11 +16,10 @@ use std::{
 use alloy::{
     primitives::{Address, B256, U256},
     providers::Provider,
-    transports::http::reqwest,
 };
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting, last_depth},
+    dispute::{Arena, Fault, Lie, Setting, is_over, last_depth, machine_seconds},
     net::{Load, user},
 };
 use fraud_prover::{
@@ -168,7 +167,7 @@ async fn demo() -> Result<()> {
         let closed = tokio::time::timeout(
             Duration::from_secs(12),
             arena.wait(game, "the game ends", Duration::from_secs(12), |state| {
-                is_over(state, honest.address())
+                is_over(state, &[honest.address()])
             }),
         );
         if let Ok(Ok(end)) = closed.await {
@@ -260,22 +259,6 @@ async fn plot(arena: &Arena) -> Result<(u64, (Lie, Fault))> {
         }
     }
     bail!("no block here ends in a step of the honest side")
-}
-
-fn is_over(state: &Game, honest: Address) -> bool {
-    state.root().status.is_decided()
-        && state.claims.iter().all(|claim| claim.claimant != honest || claim.status.is_decided())
-        && state.credits.get(&honest).is_none_or(|credit| credit.is_zero())
-        && !state.claims.iter().any(|claim| {
-            claim.status == Status::Refuted && claim.counter.is_some_and(|counter| counter.by == honest)
-        })
-}
-
-/// Seconds that the challenger's machine has run, by its own count.
-async fn machine_seconds(address: &str) -> Result<f64> {
-    let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
-    let line = text.lines().find(|line| line.starts_with("challenger_machine_seconds"));
-    Ok(line.and_then(|line| line.rsplit(' ').next()).context("no such metric")?.parse()?)
 }
 
 fn ether(wei: U256) -> String {

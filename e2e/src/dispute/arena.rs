@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bindings::{IDisputeGame, IDisputeGameFactory};
 use fraud_prover::{
     WatchOptions,
-    game::{Game, Status, Subject},
+    game::{Game, Subject},
     l1::{GameEntry, LogReader},
     traces::{Machines, ReplicaProvers},
     truth::{Provers, Truth, Unknown},
@@ -36,7 +36,7 @@ use testnet::{DevnetOptions, Key, MAX_STEPS, Process, tools};
 use tokio::task::JoinHandle;
 use vm::Image;
 
-use super::{Lying, Plot};
+use super::{Lying, Plot, is_over};
 use crate::net::{Miner, Net, Status as NodeStatus, until};
 
 /// How a dispute is set up.
@@ -334,19 +334,7 @@ impl Arena {
 
     /// Waits for the end of a game, with clocks run out as often as it takes.
     pub async fn finish(&mut self, game: Address, honest: &[Address]) -> Result<Game> {
-        let over = |state: &Game| {
-            state.claims.iter().all(|claim| {
-                let mine = honest.contains(&claim.claimant);
-                !mine || claim.status.is_decided()
-            }) && state.root().status.is_decided()
-                && honest.iter().all(|account| {
-                    state.credits.get(account).is_none_or(|credit| credit.is_zero())
-                        && !state.claims.iter().any(|claim| {
-                            claim.status == Status::Refuted
-                                && claim.counter.is_some_and(|counter| counter.by == *account)
-                        })
-                })
-        };
+        let over = |state: &Game| is_over(state, honest);
         for _ in 0..4 {
             self.expire().await?;
             let waited = self.wait(game, "the game ends", Duration::from_secs(30), over).await;

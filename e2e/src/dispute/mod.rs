@@ -6,6 +6,8 @@
 mod arena;
 mod lie;
 mod other;
+mod progress;
 
 pub use arena::{Arena, Costs, Rival, Setting};
 pub use lie::{Fault, Lie, Lying, Plot, calls_of, last_depth};
+pub use progress::{is_over, machine_seconds, narrowed, step_proven};

@@ -5,25 +5,13 @@ use std::time::Duration;
 use alloy::primitives::{Address, U256};
 use anyhow::{Result, ensure};
 use e2e::dispute::{Arena, Plot};
-use fraud_prover::game::{Claim, Game, Status};
+use fraud_prover::game::{Game, Status};
 
 /// How long a dispute may take until a step is proven.
 pub(crate) const PLAY: Duration = Duration::from_secs(300);
 
 /// A game in which nothing happened for so long is at rest, but for its clocks.
 pub(crate) const QUIET: Duration = Duration::from_secs(4);
-
-/// Whether the machine was asked, and a claim fell by it.
-pub(crate) fn step_proven(game: &Game) -> bool {
-    game.claims.iter().any(|claim| claim.counter.is_some_and(|counter| counter.child.is_none()))
-}
-
-/// Whether liars have no move left, but for other branches: the machine was asked, or one of these players claims the
-/// states after each of some steps.
-pub(crate) fn narrowed(game: &Game, players: &[Address]) -> bool {
-    let last = |claim: &Claim| claim.is_step_level() && claim.interval.stride() == 1;
-    step_proven(game) || game.claims.iter().any(|claim| players.contains(&claim.claimant) && last(claim))
-}
 
 /// Proposes a lie.
 pub(crate) async fn propose(

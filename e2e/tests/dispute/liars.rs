@@ -3,12 +3,12 @@
 use alloy::primitives::Address;
 use anyhow::{Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting},
+    dispute::{Arena, Fault, Lie, Setting, narrowed},
     net::{Load, user},
 };
 use fraud_prover::truth::Provers;
 
-use crate::common::{PLAY, QUIET, check, narrowed, propose};
+use crate::common::{PLAY, QUIET, check, propose};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found() -> Result<()> {

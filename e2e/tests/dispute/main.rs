@@ -4,7 +4,7 @@ mod common;
 mod griefer;
 mod liars;
 #[path = "../l1/proxy.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, clippy::unwrap_used)]
 mod proxy;
 mod steps;
 mod survival;

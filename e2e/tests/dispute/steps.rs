@@ -14,7 +14,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Plot, Setting, last_depth},
+    dispute::{Arena, Fault, Lie, Plot, Setting, last_depth, step_proven},
     net::{soon, user},
     proving::precompile_calls,
 };
@@ -22,7 +22,7 @@ use fraud_prover::truth::Provers;
 use node::interval::Interval;
 use vm::Call;
 
-use crate::common::{PLAY, QUIET, check, propose, step_proven};
+use crate::common::{PLAY, QUIET, check, propose};
 
 /// Ops of accelerators that the program asks for.
 const OPS: [u64; 17] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];

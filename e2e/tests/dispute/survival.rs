@@ -4,13 +4,13 @@ use std::{fs, time::Duration};
 
 use anyhow::{Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting},
+    dispute::{Arena, Fault, Lie, Setting, narrowed},
     net::{seeded, user},
 };
 use rand::Rng;
 
 use crate::{
-    common::{PLAY, QUIET, check, narrowed, propose},
+    common::{PLAY, QUIET, check, propose},
     griefer::Griefer,
     proxy::{Fault as Misbehaviour, Proxy},
 };

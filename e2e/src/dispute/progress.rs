@@ -1,0 +1,38 @@
+//! How far a dispute is.
+
+use alloy::{primitives::Address, transports::http::reqwest};
+use anyhow::Result;
+use fraud_prover::game::{Claim, Game, Status};
+
+/// Whether the machine was asked, and a claim fell by it.
+pub fn step_proven(game: &Game) -> bool {
+    game.claims.iter().any(|claim| claim.counter.is_some_and(|counter| counter.child.is_none()))
+}
+
+/// Whether liars have no move left, but for other branches: the machine was asked, or one of these players claims the
+/// states after each of some steps.
+pub fn narrowed(game: &Game, players: &[Address]) -> bool {
+    let last = |claim: &Claim| claim.is_step_level() && claim.interval.stride() == 1;
+    step_proven(game) || game.claims.iter().any(|claim| players.contains(&claim.claimant) && last(claim))
+}
+
+/// Whether a game is decided, and nothing is left that these accounts have to do or to get.
+pub fn is_over(state: &Game, honest: &[Address]) -> bool {
+    let decided = |claim: &Claim| !honest.contains(&claim.claimant) || claim.status.is_decided();
+    let paid = |account: &Address| state.credits.get(account).is_none_or(|credit| credit.is_zero());
+    let due = |claim: &Claim| {
+        claim.status == Status::Refuted && claim.counter.is_some_and(|counter| honest.contains(&counter.by))
+    };
+    state.root().status.is_decided()
+        && state.claims.iter().all(decided)
+        && honest.iter().all(paid)
+        && !state.claims.iter().any(due)
+}
+
+/// Seconds that a challenger's machine has run, by its own count: it serves metrics at this address.
+pub async fn machine_seconds(address: &str) -> Result<f64> {
+    let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
+    let line = text.lines().find(|line| line.starts_with("challenger_machine_seconds"));
+    // Absent until the machine has run.
+    line.and_then(|line| line.rsplit(' ').next()).map_or(Ok(0.0), |value| Ok(value.parse()?))
+}
