@@ -99,7 +99,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let levels = end.claims.iter().map(|claim| claim.depth + 1).max().unwrap_or(0);
     let row =
         |name: &str, value, unit, limit| Row::new(name, value, unit, "limit", limit, Target::AtMostPeer);
-    let shown = |name: &str, value, unit| Row::new(name, value, unit, "limit", value, Target::Shown);
+    let shown = |name: &str, value, unit| Row::new(name, value, unit, "itself", value, Target::Shown);
     Ok(vec![
         row("dispute over 600 blocks, transactions of the honest side", costs.transactions as f64, "", 12.0),
         row("… gas of them", costs.gas as f64, "gas", 2_000_000.0),
@@ -107,7 +107,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
         row("… time to the first counter-move", first.as_secs_f64(), "s", 5.0),
         shown("… time until nothing is left to argue about", whole.as_secs_f64(), "s"),
         shown("… the machine's computing", compute, "s"),
-        shown("… levels of claims", levels as f64, ""),
+        row("… levels of claims", levels as f64, "", 14.0),
         shown("… steps of the full block", steps as f64 / 1e6, "M steps"),
     ])
 }
