@@ -59,6 +59,15 @@ impl Griefer {
         Ok(())
     }
 
+    /// Attacks the first part of a claim with nonsense.
+    pub(crate) async fn attack(&mut self, arena: &Arena, state: &Game, claim: &Claim) -> Result<()> {
+        let parts = claim.part_interval(0).map_or(0, |part| part.parts());
+        let values = (0..parts).map(|part| B256::from(U256::from(part + 1)));
+        let call = Call::attack(state, claim.id, 0, values.collect())?;
+        arena.manager(&self.key).send(call.into()).await?;
+        Ok(())
+    }
+
     fn choose(&self, arena: &Arena, state: &Game, rng: &mut StdRng) -> Option<(Call, Deed)> {
         let prover = arena.observer.honest.prover(&state.subject);
         let open: Vec<&Claim> = state.claims.iter().filter(|claim| claim.status == Status::Open).collect();

@@ -1,5 +1,6 @@
 //! Disputes on a real L1: liars, griefers and honest challengers, all real processes or the real program's code.
 
+mod commands;
 mod common;
 mod griefer;
 mod liars;

@@ -2,10 +2,10 @@
 
 use std::{fs, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::{
     dispute::{Arena, Fault, Lie, Setting, narrowed},
-    net::{seeded, user},
+    net::{Load, seeded, user},
 };
 use rand::Rng;
 
@@ -16,6 +16,8 @@ use crate::{
 };
 
 const PLOT: (Lie, Fault) = (Lie::WrongReceipt { block: 11 }, Fault::Share(300));
+/// How late a griefer attacks: a few L1 blocks before a clock has run out, in seconds.
+const LAST_SECONDS: u64 = 30;
 const LONG: Setting = Setting { clock: 3_000, blocks: 18 };
 
 /// Killed again and again, at random moments, sometimes with its database removed: it still wins, without a move made
@@ -138,6 +140,41 @@ async fn honest_challengers_do_each_other_no_harm() -> Result<()> {
         challenger.check_alive()?;
     }
     rival.end().await?;
+    arena.end().await
+}
+
+/// Somebody who attacks in the last seconds in which that is possible, again and again: there is always time to answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_second_is_no_advantage() -> Result<()> {
+    let mut arena = Arena::start("dispute-late", LONG).await?;
+    let l2 = arena.net.devnet.sequencer()?.provider();
+    let load = Load::start(l2, arena.net.devnet.rollup.chain.chain_id, vec![user(2)?, user(3)?]);
+    // So many that claims about blocks can be attacked twice.
+    arena.wait_for_blocks(257).await?;
+    load.stop().await?;
+    let honest = user(1)?.address();
+    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let mut griefer = Griefer::new(user(7)?, 0);
+    let game = propose(&mut arena, PLOT, 5, 257).await?;
+    arena.wait(game, "the lie is countered", PLAY, |game| game.claims.len() == 2).await?;
+    for round in 1..=2 {
+        let state = arena.game(game).await?;
+        let claim = state.claims.last().context("no claim")?;
+        ensure!(claim.claimant == honest, "whose claim is it? {:#?}", arena.sketch(game).await?);
+        // Blocks of L1 are made by the clock again once it is late.
+        let gate = arena.miner.pause().await;
+        let now = arena.net.devnet.anvil.latest().await?.header.timestamp;
+        let late = state.deadline(claim) - LAST_SECONDS;
+        arena.net.devnet.anvil.increase_time(late.saturating_sub(now)).await?;
+        drop(gate);
+        griefer.attack(&arena, &state, claim).await?;
+        let claims = 2 + 2 * round;
+        arena.wait(game, "the late attack is answered", PLAY, |game| game.claims.len() == claims).await?;
+    }
+    let end = arena.finish(game, &[honest]).await?;
+    check(&mut arena, &end, &[honest], false).await?;
+    challenger.check_alive()?;
+    drop(challenger);
     arena.end().await
 }
 

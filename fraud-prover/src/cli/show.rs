@@ -17,7 +17,7 @@ use crate::{
     game::{Claim, Game, Level, Run, Status},
     l1::ether,
     strategy::{Move, Plan, View, plan},
-    truth::{Judgement, Truth, Unknown},
+    truth::{Judgement, Truth, Unknown, judge},
 };
 
 /// Output roots as a node says them. It knows nothing of steps.
@@ -25,28 +25,33 @@ use crate::{
 struct Outputs(BTreeMap<u64, B256>);
 
 impl Outputs {
-    /// Asks for all blocks that claims of the games are about.
+    /// Asks for all blocks that claims of the games are about, and for those that answers to them would be about.
     async fn ask(url: Option<&str>, games: &[&Game]) -> Result<Self> {
+        let mut outputs = Self::default();
         let Some(url) = url else {
-            return Ok(Self::default());
+            return Ok(outputs);
         };
         let provider = ProviderBuilder::new().connect_http(url.parse().context("--l2-rpc is not a URL")?);
-        let claims = games.iter().flat_map(|game| &game.claims).filter(|claim| !claim.is_step_level());
-        let blocks: BTreeSet<u64> = claims
-            .flat_map(|claim| claim.interval.ends().chain([claim.interval.start, claim.interval.end() - 1]))
-            .collect();
-        let mut outputs = BTreeMap::new();
+        let claims = || games.iter().flat_map(|game| &game.claims).filter(|claim| !claim.is_step_level());
+        let ends = claims().flat_map(|claim| claim.interval.ends().chain([claim.interval.start]));
+        outputs.add(&provider, ends.collect()).await;
+        let answers = claims().filter_map(|claim| match judge(&outputs, claim) {
+            Ok(Judgement::WrongFrom(part)) => claim.part_interval(part),
+            _ => None,
+        });
+        let ends = answers.flat_map(|part| part.ends()).collect();
+        outputs.add(&provider, ends).await;
+        Ok(outputs)
+    }
+
+    /// Asks for blocks. A node that does not have one knows nothing about it.
+    async fn add(&mut self, provider: &impl Provider, blocks: BTreeSet<u64>) {
         for block in blocks {
             let answer: Result<Value, _> =
                 provider.raw_request("optimism_outputAtBlock".into(), (format!("{block:#x}"),)).await;
-            // A node that does not have the block knows nothing about it.
-            if let Some(root) =
-                answer.ok().and_then(|answer| answer["outputRoot"].as_str()?.parse::<B256>().ok())
-            {
-                outputs.insert(block, root);
-            }
+            let root = answer.ok().and_then(|answer| answer["outputRoot"].as_str()?.parse::<B256>().ok());
+            self.0.extend(root.map(|root| (block, root)));
         }
-        Ok(Self(outputs))
     }
 }
 
