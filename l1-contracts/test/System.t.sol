@@ -83,7 +83,7 @@ abstract contract System is Base {
             riscV: address(riscV),
             programRoot: keccak256("program"),
             programEntry: 0x1000,
-            maxSteps: 1 << 36,
+            maxSteps: 1 << 40,
             configHash: keccak256("chain config"),
             maxClockDuration: CLOCK,
             clockExtension: EXTENSION,

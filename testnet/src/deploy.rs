@@ -47,7 +47,12 @@ impl Program {
 }
 
 /// Most steps that a run of the fraud-proof program may take; a run that takes more counts as failed.
-pub const MAX_STEPS: u64 = 1 << 36;
+///
+/// The worst block known takes 2^36.2: modular exponentiations with a short even modulus and a long exponent, 1,310
+/// instructions per gas, in a block of the largest gas limit. It must end within a quarter of this, with room for what is
+/// not known. A higher limit costs nobody anything: how deep a dispute goes is decided by the steps that are claimed, and
+/// honest claims are about real runs.
+pub const MAX_STEPS: u64 = 1 << 40;
 
 /// The parameters of a rollup.
 #[derive(Clone, Debug)]

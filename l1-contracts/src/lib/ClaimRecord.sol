@@ -22,7 +22,7 @@ struct ClaimRecord {
 ///         | 160–195 | created      | until the year 4147                                         |
 ///         | 196–219 | clock        | below `MAX_CLOCK`                                           |
 ///         | 220–243 | openChildren | 2^24 of them cost more than 100 full L1 days of gas         |
-///         | 244–248 | depth        | at most 25: 16 levels of blocks, 9 of 2^36 steps            |
+///         | 244–248 | depth        | at most 25: 16 levels of blocks, 10 of 2^40 steps           |
 ///         | 249–252 | part         | below 16                                                    |
 ///         | 253–255 | status       | zero: no claim                                              |
 library ClaimRecordLib {

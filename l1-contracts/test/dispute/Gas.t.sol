@@ -8,11 +8,12 @@ import {Disputes} from "./Disputes.t.sol";
 import {Machine} from "./Machine.sol";
 
 /// @title DisputeGasTest
-/// @notice Measures the moves of a dispute at its full depth, over 600 blocks and the longest run, as whole transactions,
-///         calldata included. What the claims hold is noise, but for what the contract looks into.
+/// @notice Measures the moves of a dispute at its full depth, over 600 blocks and a run as long as a
+///         block's can be, as whole transactions, calldata included. What the claims hold is noise, but for what the contract looks into.
 /// forge-config: default.isolate = true
 contract DisputeGasTest is Disputes {
-    uint64 private constant MAX_STEPS = 1 << 36;
+    /// @notice About what the worst block takes (see `MAX_STEPS` in `testnet`).
+    uint64 private constant STEPS = 1 << 36;
     uint256 private constant LEVELS = 12;
 
     Multicall3 private multicall;
@@ -53,9 +54,9 @@ contract DisputeGasTest is Disputes {
             string memory name =
                 depth == 1 ? "attack, the first, 3 parts" : depth < 3 ? "attack, blocks" : "attack, steps";
             if (depth == 3) {
-                bytes memory end = endState(MAX_STEPS, keccak256("output"));
+                bytes memory end = endState(STEPS, keccak256("output"));
                 vector[15] = keccak256(end);
-                Node memory run = runOf(last(), part, MAX_STEPS, vector);
+                Node memory run = runOf(last(), part, STEPS, vector);
                 send(player, last(), runCall(last(), run, end));
                 nodes.push(run);
                 name = "attackBlock";
