@@ -120,11 +120,10 @@ contract AnchorStateRegistryTest is System {
     }
 
     function test_setAnchorState_challengerWon_reverts() public {
-        DisputeGame game = finalGame(50);
-        // No move can bring this about yet: the status is the lowest byte of slot 0.
-        bytes32 word = vm.load(address(game), 0);
-        vm.store(address(game), 0, bytes32(uint256(word) - 1));
-        vm.assertEq(uint8(game.status()), uint8(IDisputeGame.GameStatus.CHALLENGER_WINS));
+        DisputeGame game = propose(50);
+        defeat(game, vectorOver(50));
+        pass(FINALITY_DELAY + 1);
+        vm.assertTrue(registry.isGameFinalized(address(game)));
         vm.assertFalse(registry.isGameClaimValid(address(game)));
         vm.expectRevert(abi.encodeWithSelector(IAnchorStateRegistry.GameNotDefended.selector, address(game)));
         registry.setAnchorState(address(game));

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {DisputeGame} from "../src/DisputeGame.sol";
 import {IPortal} from "../src/interfaces/IPortal.sol";
 import {TrieBuilder} from "./TrieBuilder.sol";
+import {Vm} from "./Base.t.sol";
 import {TwoLayers} from "./TwoLayers.sol";
 
 /// @notice Moves ETH in and out at random, keeps L2's balances, and holds every outcome against what must happen.
@@ -18,7 +19,8 @@ contract BridgeHandler is TwoLayers {
     uint256 public pending;
     /// @notice Worth of the withdrawals whose call failed: the portal keeps it.
     uint256 public stuck;
-    mapping(uint256 withdrawal => bool) internal proven;
+    mapping(address game => bool) internal lost;
+    mapping(address game => bool) internal excluded;
     mapping(string => uint256) public calls;
 
     constructor() {
@@ -44,8 +46,11 @@ contract BridgeHandler is TwoLayers {
         address to = actor(_to);
         uint256 mint = bound(_mint, 0, from.balance / 10);
         uint256 value = bound(_value, 0, 2 * mint + 1);
+        vm.recordLogs();
         vm.prank(from, from);
         portal.depositTransaction{value: mint}(to, value, 100_000, false, "");
+        // L2 does what the event says.
+        (mint, value) = deposited();
         l2Balance[from] += mint;
         l2Supply += mint;
         if (l2Balance[from] >= value) {
@@ -55,6 +60,16 @@ contract BridgeHandler is TwoLayers {
             ++calls["deposit call failed"];
         }
         ++calls["deposit"];
+    }
+
+    /// @notice Mint and value of the deposit in the recorded logs.
+    function deposited() private returns (uint256 mint_, uint256 value_) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] != IPortal.TransactionDeposited.selector) continue;
+            bytes memory opaque = abi.decode(logs[i].data, (bytes));
+            (mint_, value_) = (uint256(bytes32(slice(opaque, 0, 32))), uint256(bytes32(slice(opaque, 32, 64))));
+        }
     }
 
     function transferSome(uint256 _from, uint256 _to, uint256 _value) external {
@@ -86,8 +101,40 @@ contract BridgeHandler is TwoLayers {
     function resolveSome(uint256 _game) external {
         if (factory.gameCount() == 0) return;
         (,, address game) = factory.gameAtIndex(_game % factory.gameCount());
+        if (DisputeGame(game).resolvable()) DisputeGame(game).resolve();
+    }
+
+    /// @notice The game is decided against its claim, if it can be attacked still.
+    function loseSome(uint256 _game) external {
+        if (factory.gameCount() == 0) return;
+        (,, address game) = factory.gameAtIndex(_game % factory.gameCount());
+        if (block.timestamp >= DisputeGame(game).createdAt() + CLOCK) return;
         if (DisputeGame(game).resolvedAt() != 0) return;
-        if (block.timestamp >= DisputeGame(game).expectedResolution()) DisputeGame(game).resolve();
+        lose(DisputeGame(game));
+        lost[game] = true;
+    }
+
+    /// @notice The guardian excludes a game.
+    function excludeSome(uint256 _game) external {
+        // Seldom, so that most withdrawals come to an end.
+        if (factory.gameCount() == 0 || _game % 4 != 0) return;
+        (,, address game) = factory.gameAtIndex((_game / 4) % factory.gameCount());
+        vm.prank(guardian);
+        registry.blacklistDisputeGame(game);
+        excluded[game] = true;
+    }
+
+    /// @notice The guardian pauses, seldom, if he may again.
+    function pauseSome(uint256 _seed) external {
+        uint256 last = registry.pausedUntil();
+        if (_seed % 4 != 0 || (last != 0 && block.timestamp < last + PAUSE)) return;
+        vm.prank(guardian);
+        registry.pause();
+    }
+
+    /// @notice Whether the guardian's pause lasts.
+    function isPaused() private view returns (bool) {
+        return block.timestamp < registry.pausedUntil();
     }
 
     function proveSome(uint256 _withdrawal, uint256 _game) external {
@@ -97,6 +144,7 @@ contract BridgeHandler is TwoLayers {
         (,, address at) = factory.gameAtIndex(game);
         (address before,) = portal.provenWithdrawals(hashOf(index), alice);
         bool lawful = index < known[at] && before != at && !portal.finalizedWithdrawals(hashOf(index));
+        lawful = lawful && !lost[at] && !excluded[at] && !isPaused();
         bytes memory call_ = proveCall(withdrawals[index], game);
         vm.prank(alice, alice);
         (bool success,) = address(portal).call(call_);
@@ -135,8 +183,10 @@ contract BridgeHandler is TwoLayers {
             }
             pass(FINALITY_DELAY + PROOF_MATURITY + 1);
         }
-        bool lawful = game != address(0) && !portal.finalizedWithdrawals(hash)
-            && block.timestamp > time + PROOF_MATURITY && registry.isGameClaimValid(game);
+        bool lawful = game != address(0) && !lost[game] && !excluded[game] && !isPaused()
+            && !portal.finalizedWithdrawals(hash) && block.timestamp > time + PROOF_MATURITY
+            && DisputeGame(game).resolvedAt() != 0
+            && block.timestamp > DisputeGame(game).resolvedAt() + FINALITY_DELAY;
         uint256 before = w.target.balance;
         vm.prank(alice, alice);
         (bool success,) = address(portal).call(abi.encodeCall(IPortal.finalizeWithdrawalTransaction, (w)));
@@ -145,6 +195,10 @@ contract BridgeHandler is TwoLayers {
             ++calls["finalization refused"];
             return;
         }
+        // Once more, as everybody would like to.
+        vm.prank(alice, alice);
+        (success,) = address(portal).call(abi.encodeCall(IPortal.finalizeWithdrawalTransaction, (w)));
+        vm.assertFalse(success, "paid twice");
         pending -= w.value;
         if (w.target == address(this)) {
             stuck += w.value;
@@ -153,6 +207,15 @@ contract BridgeHandler is TwoLayers {
             vm.assertEq(w.target.balance, before + w.value);
             ++calls["paid"];
         }
+    }
+
+    /// @notice Takes a withdrawal the whole way, which chance seldom does.
+    function completeSome(uint256 _withdrawal) external {
+        if (withdrawals.length == 0) return;
+        if (isPaused()) vm.warp(registry.pausedUntil());
+        proposeOutput();
+        this.proveSome(_withdrawal, newest());
+        this.finalizeSome(_withdrawal, true);
     }
 
     /// @notice What the portal holds is what L2 has or is on its way, and what failed.
@@ -187,7 +250,7 @@ contract BridgeInvariants is TwoLayers {
 
     function targetSelectors() external view returns (FuzzSelector[] memory selectors_) {
         selectors_ = new FuzzSelector[](1);
-        bytes4[] memory actions = new bytes4[](10);
+        bytes4[] memory actions = new bytes4[](14);
         actions[0] = handler.wait.selector;
         actions[1] = handler.depositSome.selector;
         actions[2] = handler.transferSome.selector;
@@ -198,6 +261,10 @@ contract BridgeInvariants is TwoLayers {
         actions[7] = handler.forgeSome.selector;
         actions[8] = handler.finalizeSome.selector;
         actions[9] = handler.depositSome.selector;
+        actions[10] = handler.loseSome.selector;
+        actions[11] = handler.excludeSome.selector;
+        actions[12] = handler.pauseSome.selector;
+        actions[13] = handler.completeSome.selector;
         selectors_[0] = FuzzSelector(address(handler), actions);
     }
 
@@ -227,6 +294,31 @@ contract BridgeInvariants is TwoLayers {
         handler.finalizeSome(0, true);
         handler.finalizeSome(1, true);
         handler.finalizeSome(0, true);
+        handler.check();
+        // Games that never count, and a pause.
+        uint256 refused = handler.calls("finalization refused");
+        handler.proposeSome();
+        handler.proveSome(2, 1);
+        handler.loseSome(1);
+        handler.finalizeSome(2, true);
+        handler.proposeSome();
+        handler.proveSome(2, 2);
+        handler.excludeSome(4 * 2);
+        handler.finalizeSome(2, true);
+        handler.proposeSome();
+        handler.proveSome(2, 3);
+        vm.assertEq(handler.calls("proven"), 5);
+        handler.resolveSome(3);
+        handler.finalizeSome(2, true);
+        vm.assertEq(handler.calls("finalization refused"), refused + 2);
+        handler.pauseSome(0);
+        handler.withdrawSome(0, 1, 1);
+        handler.proposeSome();
+        handler.proveSome(3, 4);
+        vm.assertEq(handler.calls("proven"), 5);
+        uint256 paid = handler.calls("paid");
+        handler.completeSome(3);
+        vm.assertEq(handler.calls("paid"), paid + 1);
         handler.check();
         string[9] memory cases = [
             "deposit",

@@ -37,6 +37,7 @@ abstract contract System is Base {
     address internal guardian = account("guardian");
     address internal alice = account("alice");
     address internal proposer = account("proposer");
+    address internal attacker = account("attacker");
 
     Inbox internal inbox;
     Portal internal portal;
@@ -219,5 +220,42 @@ abstract contract System is Base {
         (, uint256 anchor) = registry.anchors();
         vm.prank(proposer);
         return DisputeGame(factory.propose{value: BOND}(uint64(anchor), _l2Block, _vector, count, acc, last));
+    }
+
+    /// @notice The game is decided against its claim: somebody attacks the last part of it, and nobody answers.
+    function defeat(DisputeGame _game, bytes32[] memory _vector) internal {
+        uint8 part = uint8(_vector.length - 1);
+        IDisputeGame.Claim memory root;
+        (root.start, root.agreed) = (_game.anchorBlock(), _game.anchorOutput());
+        root.length = uint64(_game.l2SequenceNumber()) - root.start;
+        bytes32 agreed = part == 0 ? root.agreed : _vector[part - 1];
+        uint64 stride = 1;
+        while (stride * 16 < root.length) stride *= 16;
+        uint64 length = root.length - part * stride;
+        uint256 bond = _game.bondAt(1);
+        vm.deal(attacker, attacker.balance + bond);
+        bytes32[] memory attack;
+        IDisputeGame.Claim memory child;
+        if (length == 1) {
+            // A run of one step that ends with another output. Nobody tries it.
+            bytes memory place = abi.encodePacked(keccak256("memory"), uint64(44), uint64(1), uint8(1), uint64(0));
+            bytes memory end = bytes.concat(place, keccak256("another output"), new bytes(248));
+            attack = new bytes32[](1);
+            attack[0] = keccak256(end);
+            vm.prank(attacker);
+            _game.attackBlock{value: bond}(root, _vector, part, 1, attack, end);
+            bytes32 boot = _game.bootHash(agreed, root.start + root.length);
+            child = IDisputeGame.Claim(_game.rootClaimId(), part, 1, boot, 0, 1, _game.startState(boot));
+        } else {
+            attack = vectorOver(length);
+            vm.prank(attacker);
+            _game.attack{value: bond}(root, _vector, part, attack);
+            uint64 start = root.start + root.length - length;
+            child = IDisputeGame.Claim(_game.rootClaimId(), part, 0, 0, start, length, agreed);
+        }
+        vm.warp(_game.expectedResolution());
+        _game.decide(child, keccak256(abi.encodePacked(attack)));
+        _game.resolve();
+        vm.assertEq(uint8(_game.status()), uint8(IDisputeGame.GameStatus.CHALLENGER_WINS));
     }
 }

@@ -16,6 +16,8 @@ abstract contract Withdrawals is System {
     IPortal.WithdrawalTransaction[] internal withdrawals;
     /// @notice Output roots of games, and how many withdrawals they know of.
     mapping(address game => uint256) internal known;
+    /// @notice What was proposed.
+    mapping(address game => bytes32[]) private _vectors;
     uint64 internal lastProposed;
 
     /// @notice L2 records a withdrawal.
@@ -79,6 +81,7 @@ abstract contract Withdrawals is System {
         vector[vector.length - 1] = outputRootOf(withdrawals.length);
         game_ = propose(lastProposed, vector);
         known[address(game_)] = withdrawals.length;
+        _vectors[address(game_)] = vector;
     }
 
     /// @notice Index of the newest game.
@@ -130,13 +133,8 @@ abstract contract Withdrawals is System {
         pass(FINALITY_DELAY + PROOF_MATURITY + 1);
     }
 
-    /// @notice The game answers as one that was decided against its claim.
+    /// @notice The game is decided against its claim.
     function lose(DisputeGame _game) internal {
-        vm.mockCall(
-            address(_game),
-            abi.encodeCall(IDisputeGame.status, ()),
-            abi.encode(IDisputeGame.GameStatus.CHALLENGER_WINS)
-        );
-        vm.mockCall(address(_game), abi.encodeCall(IDisputeGame.resolvedAt, ()), abi.encode(block.timestamp));
+        defeat(_game, _vectors[address(_game)]);
     }
 }

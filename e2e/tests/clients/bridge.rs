@@ -1,9 +1,10 @@
 //! `recourse-node bridge`: every command, stopped and started again on the way.
 
-use std::{process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use alloy::{
-    primitives::{B256, U256},
+    network::Ethereum,
+    primitives::{Address, B256, U256},
     providers::{Provider, RootProvider},
     sol_types::SolCall,
 };
@@ -11,42 +12,91 @@ use anyhow::{Context, Result, ensure};
 use bindings::samples::ISampleToken;
 use testnet::{Process, tools};
 
-use super::{Setting, key_file};
+use super::{SESSION_LIMIT, Setting, key_file};
 
-struct Cli<'a> {
+/// The command line with everything that it must be told.
+#[derive(Clone)]
+pub(crate) struct Cli<'a> {
     setting: &'a Setting,
-    account: usize,
+    rollup: PathBuf,
+    l1_rpc: String,
+    l2_rpc: String,
+    key: PathBuf,
 }
 
-impl Cli<'_> {
+impl<'a> Cli<'a> {
+    /// For a funded account.
+    pub(crate) fn new(setting: &'a Setting, account: usize) -> Result<Self> {
+        Ok(Self {
+            setting,
+            rollup: setting.summary.rollup.clone(),
+            l1_rpc: setting.summary.l1_rpc.clone(),
+            l2_rpc: setting.summary.l2_rpc.clone(),
+            key: key_file(setting, account)?,
+        })
+    }
+
     fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(tools::recourse_node()?);
-        command.arg("bridge").args(arguments).arg("--rollup").arg(&self.setting.summary.rollup);
-        command.args(["--l1-rpc", &self.setting.summary.l1_rpc, "--l2-rpc", &self.setting.summary.l2_rpc]);
+        command.arg("bridge").args(arguments).arg("--rollup").arg(&self.rollup);
+        command.args(["--l1-rpc", &self.l1_rpc, "--l2-rpc", &self.l2_rpc]);
         if arguments[0] != "status" {
-            command.arg("--key").arg(key_file(self.setting, self.account)?);
+            command.arg("--key").arg(&self.key);
         }
         Ok(command)
     }
 
-    async fn run(&self, name: &str, arguments: &[&str]) -> Result<String> {
+    /// Runs a command to its end. What it says, progress too.
+    pub(crate) async fn run(&self, name: &str, arguments: &[&str]) -> Result<String> {
         self.setting.run(&format!("bridge-{name}"), &mut self.command(arguments)?).await
     }
 
-    /// The error line of a command that must fail.
-    async fn refused(&self, name: &str, arguments: &[&str]) -> Result<String> {
-        match self.run(name, arguments).await {
-            Ok(output) => anyhow::bail!("{name} should fail:\n{output}"),
-            Err(error) => Ok(error.to_string()),
-        }
+    /// Starts a command.
+    pub(crate) fn spawn(&self, name: &str, arguments: &[&str]) -> Result<Process> {
+        self.setting.spawn(&format!("bridge-{name}"), &mut self.command(arguments)?)
+    }
+
+    /// The one line in which a command that must fail says why.
+    pub(crate) async fn refused(&self, name: &str, arguments: &[&str]) -> Result<String> {
+        let mut process = self.spawn(name, arguments)?;
+        let status = process.wait(SESSION_LIMIT).await?.with_context(|| format!("{name} does not end"))?;
+        let output = std::fs::read_to_string(process.log())?;
+        ensure!(!status.success(), "{name} should fail:\n{output}");
+        // Progress may come before it, nothing behind it.
+        let (_, error) =
+            output.split_once("error: ").with_context(|| format!("{name} says no error:\n{output}"))?;
+        ensure!(error.trim_end().lines().count() == 1, "{name}: more than one line:\n{output}");
+        Ok(error.trim_end().to_owned())
     }
 
     /// Starts a command and kills it a moment later.
     async fn killed(&self, name: &str, arguments: &[&str]) -> Result<()> {
-        let log = self.setting.net.dir().join("logs").join(format!("bridge-{name}.log"));
-        let mut process = Process::spawn(name, &mut self.command(arguments)?, &log)?;
+        let mut process = self.spawn(name, arguments)?;
         process.wait(Duration::from_millis(700)).await?;
         process.kill9().or_else(|_| process.exited().map(|_| ()))
+    }
+
+    /// How far a withdrawal is.
+    pub(crate) async fn status(&self, withdrawal: &str) -> Result<String> {
+        let output = self.run("status", &["status", withdrawal]).await?;
+        let line = output.lines().find_map(|line| line.strip_prefix("status "));
+        Ok(line.with_context(|| format!("no status in:\n{output}"))?.trim().to_owned())
+    }
+
+    /// How many transactions the account has sent on either chain.
+    async fn transactions(&self) -> Result<[u64; 2]> {
+        let own = node::keys::read(&self.key)?.address();
+        let [l1, l2] =
+            [&self.l1_rpc, &self.l2_rpc].map(|url| url.parse().map(RootProvider::<Ethereum>::new_http));
+        Ok([l1?.get_transaction_count(own).await?, l2?.get_transaction_count(own).await?])
+    }
+
+    /// Withdraws a little ETH: the transaction's hash and the L2 block.
+    pub(crate) async fn withdraw(&self, name: &str, to: Address) -> Result<(String, u64)> {
+        let output = self.run(name, &["withdraw", "--amount", "0.01", "--to", &to.to_string()]).await?;
+        let block = output.split_once("is in L2 block ").and_then(|(_, rest)| rest.split_once('.'));
+        let block = block.with_context(|| format!("no block in:\n{output}"))?.0.parse()?;
+        Ok((hash(&output, "L2 transaction")?.to_string(), block))
     }
 }
 
@@ -58,12 +108,11 @@ fn hash(output: &str, label: &str) -> Result<B256> {
 }
 
 pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
-    let cli = Cli { setting, account };
-    let own = setting.summary.accounts[account].address;
-    let l1 = RootProvider::<alloy::network::Ethereum>::new_http(setting.summary.l1_rpc.parse()?);
-    let l2 = RootProvider::<alloy::network::Ethereum>::new_http(setting.summary.l2_rpc.parse()?);
+    let cli = Cli::new(setting, account)?;
+    let l1 = RootProvider::<Ethereum>::new_http(setting.summary.l1_rpc.parse()?);
+    let l2 = RootProvider::<Ethereum>::new_http(setting.summary.l2_rpc.parse()?);
 
-    let target = alloy::primitives::Address::random();
+    let target = Address::random();
     let to = target.to_string();
     let output = cli.run("deposit", &["deposit", "--amount", "1.5", "--to", &to]).await?;
     ensure!(output.contains("Deposited in L2 block"), "{output}");
@@ -78,10 +127,7 @@ pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let withdrawal = hash(&output, "L2 transaction")?.to_string();
     let resumed = cli.run("withdraw-resume", &["withdraw", "--resume", &withdrawal]).await?;
     ensure!(resumed.contains(&format!("bridge prove {withdrawal}")), "{resumed}");
-    let error = cli.refused("finalize-early", &["finalize", &withdrawal]).await?;
-    ensure!(error.contains("the withdrawal is not proven"), "{error}");
-    let error = cli.refused("prove-index", &["prove", &withdrawal, "--index", "1"]).await?;
-    ensure!(error.contains("has 1 withdrawals"), "{error}");
+    wrong_inputs(&cli, &withdrawal).await?;
     let error = cli.refused("status-unknown", &["status", &B256::repeat_byte(7).to_string()]).await?;
     ensure!(error.contains("neither L1 nor L2 has"), "{error}");
     let error = cli.refused("deposit-none", &["deposit", "--resume", &other_transaction(&l1).await?]).await?;
@@ -99,7 +145,52 @@ pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let status = cli.run("status", &["status", &withdrawal]).await?;
     ensure!(status.contains("status          finalized"), "{status}");
 
-    tokens(&cli, own, &l1, &l2).await
+    tokens(&cli, account, &l1, &l2).await
+}
+
+/// Whatever is wrong is said in one line, before anything is sent.
+async fn wrong_inputs(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
+    let token = cli.setting.summary.sample_token.context("no sample token")?;
+    let (l1_token, l2_token) = (token.l1.to_string(), token.l2.to_string());
+    let nothing = Address::repeat_byte(0x77).to_string();
+    let sent = cli.transactions().await?;
+    let swapped = Cli { l1_rpc: cli.l2_rpc.clone(), l2_rpc: cli.l1_rpc.clone(), ..cli.clone() };
+    let dead = Cli { l1_rpc: "http://127.0.0.1:1".into(), ..cli.clone() };
+    let no_url = Cli { l2_rpc: "over there".into(), ..cli.clone() };
+    let no_rollup = Cli { rollup: "/nowhere/rollup.json".into(), ..cli.clone() };
+    let no_key = Cli { key: "/nowhere/key".into(), ..cli.clone() };
+    let bad_key = Cli { key: cli.rollup.clone(), ..cli.clone() };
+    let ether: &[&str] = &["deposit", "--amount", "1"];
+    let cases: &[(&Cli<'_>, &[&str], &str)] = &[
+        (cli, &["deposit", "--amount", "one"], "\"one\" is not an amount of ETH"),
+        (cli, &["deposit", "--amount", "0.0000000000000000001"], "is not an amount of ETH"),
+        (cli, &["withdraw", "--amount", "1e3"], "\"1e3\" is not an amount of ETH"),
+        (cli, &["deposit", "--amount", "1", "--gas-limit", "20999"], "OptimismPortal_GasLimitTooLow"),
+        (cli, &["deposit", "--amount", "1000000"], "nsufficient"),
+        (cli, &["withdraw", "--amount", "1000000"], "nsufficient"),
+        (
+            cli,
+            &["deposit", "--amount", "1", "--token", &nothing, "--l2-token", &l2_token],
+            "on L1 is not a token",
+        ),
+        (cli, &["deposit", "--amount", "1", "--token", &l1_token, "--l2-token", &l2_token], "less than 1"),
+        (cli, &["withdraw", "--amount", "1", "--l2-token", &nothing], "on L2 is not a token"),
+        (cli, &["withdraw", "--amount", "1", "--l2-token", &l2_token], "less than 1"),
+        (cli, &["prove", withdrawal, "--index", "1"], "has 1 withdrawals"),
+        (cli, &["finalize", withdrawal], "the withdrawal is not proven"),
+        (&swapped, ether, "the L1 endpoint serves chain"),
+        (&dead, ether, "the L1 endpoint does not answer"),
+        (&no_url, ether, "\"over there\" is not the URL of an L2 endpoint"),
+        (&no_rollup, ether, "/nowhere/rollup.json"),
+        (&no_key, ether, "cannot read the key file /nowhere/key"),
+        (&bad_key, ether, "is not a key file"),
+    ];
+    for (index, (cli, arguments, expected)) in cases.iter().enumerate() {
+        let error = cli.refused(&format!("wrong-{index}"), arguments).await?;
+        ensure!(error.contains(expected), "{arguments:?}: {error}");
+    }
+    assert_eq!(cli.transactions().await?, sent);
+    Ok(())
 }
 
 /// An L1 transaction that deposits nothing: the first deployment.
@@ -115,16 +206,10 @@ async fn other_transaction(l1: &RootProvider) -> Result<String> {
     Ok(hash.to_string())
 }
 
-async fn tokens(
-    cli: &Cli<'_>,
-    own: alloy::primitives::Address,
-    l1: &RootProvider,
-    l2: &RootProvider,
-) -> Result<()> {
+async fn tokens(cli: &Cli<'_>, account: usize, l1: &RootProvider, l2: &RootProvider) -> Result<()> {
     let token = cli.setting.summary.sample_token.context("no sample token")?;
-    let key = alloy::signers::local::PrivateKeySigner::from_bytes(
-        &cli.setting.summary.accounts[cli.account].private_key,
-    )?;
+    let key = e2e::net::user(account)?;
+    let own = key.address();
     let amount = U256::from(30_000_000_000_000_000_000_u128);
     let wallet = cli.setting.net.devnet.anvil.wallet(&key)?;
     let minted = ISampleToken::new(token.l1, wallet).mint(own, amount).send().await?.get_receipt().await?;

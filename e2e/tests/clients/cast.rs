@@ -1,4 +1,4 @@
-//! A withdrawal with nothing but cast: initiated, proven by what `cast proof` and `cast block` answer, finalized.
+//! A deposit and a withdrawal with nothing but cast: the withdrawal initiated, proven by what `cast proof` and `cast block` answer, finalized.
 
 use std::{process::Command, time::Duration};
 
@@ -8,12 +8,13 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use bindings::{IL2ToL1MessagePasser::MessagePassed, predeploys};
-use e2e::net::until;
+use e2e::net::{Deposited, until};
 use serde_json::Value;
-use testnet::tools;
+use testnet::{Summary, tools};
 
 use super::Setting;
 
+const DEPOSIT: &str = "depositTransaction(address,uint256,uint64,bool,bytes)";
 const PROVE: &str = "proveWithdrawalTransaction((uint256,address,address,uint256,uint256,bytes),uint256,\
                      (bytes32,bytes32,bytes32,bytes32),bytes[])";
 const FINALIZE: &str = "finalizeWithdrawalTransaction((uint256,address,address,uint256,uint256,bytes))";
@@ -44,6 +45,8 @@ pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let (portal, passer) =
         (summary.contracts.portal.to_string(), predeploys::L2_TO_L1_MESSAGE_PASSER.to_string());
     let to = alloy::primitives::Address::random().to_string();
+
+    deposit(summary, &key, &to).await?;
 
     let call = ["initiateWithdrawal(address,uint256,bytes)", &to, "100000", "0x", "--value", "0.2ether"];
     let send = ["send", &passer, "--private-key", &key, "--rpc-url", l2];
@@ -86,6 +89,21 @@ pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let receipt = json(&[&send[..], &finalize].concat()).await?;
     ensure!(receipt["status"] == "0x1", "finalizing failed: {receipt}");
     assert_eq!(cast(&["balance", "--ether", &to, "--rpc-url", l1]).await?.parse::<f64>()?, 0.2);
+    Ok(())
+}
+
+/// A deposit, found on L2 by the hash that clients compute.
+async fn deposit(summary: &Summary, key: &str, to: &str) -> Result<()> {
+    let (l1, l2) = (summary.l1_rpc.as_str(), summary.l2_rpc.as_str());
+    let portal = summary.contracts.portal.to_string();
+    let send = ["send", &portal, "--private-key", key, "--rpc-url", l1, DEPOSIT];
+    let arguments = [to, "0.3ether", "100000", "false", "0x", "--value", "0.3ether"];
+    let receipt = serde_json::from_value(json(&[&send[..], &arguments].concat()).await?)?;
+    let hash = Deposited::from_receipt(&receipt)?.client_hash.to_string();
+    let find = ["receipt", &hash, "--rpc-url", l2];
+    let found = until("the deposit", Duration::from_secs(60), async || Ok(json(&find).await.ok())).await?;
+    ensure!(found["status"] == "0x1" && found["type"] == "0x7e", "the deposit failed: {found}");
+    assert_eq!(cast(&["balance", "--ether", to, "--rpc-url", l2]).await?.parse::<f64>()?, 0.3);
     Ok(())
 }
 

@@ -1,9 +1,13 @@
 //! Existing clients, unmodified, move value in and out of a devnet beside one another: viem's OP Stack client, ethers,
-//! cast, and the node's own `bridge`.
+//! cast, and the node's own `bridge`. Its node keeps no more state than it must.
 
+mod backing;
 mod bridge;
 mod cast;
+mod guardian;
+mod history;
 mod scripts;
+mod stranded;
 
 use std::{
     path::{Path, PathBuf},
@@ -38,7 +42,7 @@ impl Setting {
         options.deploy.finality_delay = 2;
         options.deploy.proof_maturity_delay = 3;
         options.sequencer_arguments =
-            "--l1-poll 100ms --heartbeat 500ms --batch-interval 1s --propose-interval 3s"
+            "--l1-poll 100ms --heartbeat 500ms --batch-interval 1s --propose-interval 3s --retain 16"
                 .split(' ')
                 .map(Into::into)
                 .collect();
@@ -49,12 +53,21 @@ impl Setting {
         Ok(Self { net, summary, devnet_json })
     }
 
+    /// Starts a command, with a log of its own.
+    fn spawn(&self, name: &str, command: &mut Command) -> Result<Process> {
+        let log = self.net.dir().join("logs").join(format!("{name}.log"));
+        // Not behind what an earlier command of that name said.
+        match std::fs::remove_file(&log) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => Process::spawn(name, command, &log),
+        }
+    }
+
     /// Runs a command to its end; an error with its output if it fails or takes too long.
     async fn run(&self, name: &str, command: &mut Command) -> Result<String> {
-        let log = self.net.dir().join("logs").join(format!("{name}.log"));
-        let mut process = Process::spawn(name, command, &log)?;
+        let mut process = self.spawn(name, command)?;
         let status = process.wait(SESSION_LIMIT).await?;
-        let output = std::fs::read_to_string(&log).unwrap_or_default();
+        let output = std::fs::read_to_string(process.log()).unwrap_or_default();
         match status {
             Some(status) if status.success() => Ok(output),
             Some(status) => bail!("{name} ended with {status}:\n{output}"),
@@ -74,12 +87,16 @@ fn key_file(setting: &Setting, account: usize) -> Result<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_move_value_in_and_out() -> Result<()> {
-    let setting = Setting::start("clients").await?;
+    let mut setting = Setting::start("clients").await?;
     tokio::try_join!(
         scripts::run(&setting, "viem", 0),
         scripts::run(&setting, "ethers", 1),
         cast::session(&setting, 2),
         bridge::session(&setting, 3),
     )?;
+    guardian::session(&setting, 4).await?;
+    history::check(&setting).await?;
+    stranded::session(&mut setting, 5).await?;
+    backing::check(&setting).await?;
     setting.net.finish().await
 }

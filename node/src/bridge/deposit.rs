@@ -3,19 +3,17 @@
 use alloy::{
     consensus::Sealable,
     network::{AnyTransactionReceipt, ReceiptResponse},
-    primitives::{
-        B256, U256, keccak256,
-        utils::{parse_ether, parse_units},
-    },
+    primitives::{B256, U256, keccak256},
     providers::Provider,
     sol_types::SolEvent,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bindings::{ICrossDomainMessenger, IL1StandardBridge, IPortal, predeploys};
 use op_alloy_consensus::TxDeposit;
 
 use super::{
     IERC20, POLL_INTERVAL, Session, args::Deposit, ether, logs_of, progress::Progress, receipt, send,
+    token_amount, wei,
 };
 
 /// Bytes of a deposit event's data before the call data: mint, value, gas limit, whether it creates.
@@ -34,7 +32,10 @@ pub(super) async fn run(args: Deposit) -> Result<()> {
     };
     let outcome = wait(&session, hash, &mut progress).await?;
     progress.say(&format!("L2 transaction  {}", outcome.transaction_hash()));
-    progress.say(&describe(&outcome));
+    match describe(&outcome) {
+        Arrival::Complete(text) => progress.say(&text),
+        Arrival::Failed(text) => bail!(text),
+    }
     Ok(())
 }
 
@@ -47,7 +48,8 @@ pub(super) async fn status(session: &Session, hash: B256) -> Result<()> {
     match session.l2.get_transaction_receipt(l2_hash).await? {
         Some(outcome) => {
             println!("L2 transaction  {}", outcome.transaction_hash());
-            println!("status          deposited\n{}", describe(&outcome));
+            let (Arrival::Complete(text) | Arrival::Failed(text)) = describe(&outcome);
+            println!("status          deposited\n{text}");
         }
         None => println!("L2 transaction  {l2_hash}\nstatus          waiting-for-l2"),
     }
@@ -60,7 +62,7 @@ async fn initiate(session: &Session, args: &Deposit, progress: &mut Progress) ->
     let to = args.to.unwrap_or(sender);
     let amount = args.amount.as_deref().context("--amount is missing")?;
     let (Some(token), Some(l2_token)) = (args.token, args.l2_token) else {
-        let wei = parse_ether(amount).with_context(|| format!("{amount:?} is not an amount of ETH"))?;
+        let wei = wei(amount)?;
         progress.stage(&format!("Sending {} to {to}", ether(wei)));
         let portal = session.portal();
         let call = portal.depositTransaction(to, wei, args.gas_limit.into(), false, args.data.clone());
@@ -68,10 +70,7 @@ async fn initiate(session: &Session, args: &Deposit, progress: &mut Progress) ->
     };
     let bridge = session.config.contracts.l1_standard_bridge;
     let erc20 = IERC20::new(token, &session.l1);
-    let decimals = erc20.decimals().call().await.with_context(|| format!("{token} on L1 is not a token"))?;
-    let value: U256 = parse_units(amount, decimals)
-        .with_context(|| format!("{amount:?} is not an amount of a token with {decimals} decimals"))?
-        .into();
+    let value = token_amount(&session.l1, "L1", token, sender, amount).await?;
     if erc20.allowance(sender, bridge).call().await? < value {
         progress.stage("Allowing the bridge to take the tokens");
         let approval = send(erc20.approve(bridge, value)).await?;
@@ -96,22 +95,28 @@ async fn wait(session: &Session, hash: B256, progress: &mut Progress) -> Result<
     }
 }
 
+/// What a deposit came to, for people.
+enum Arrival {
+    Complete(String),
+    Failed(String),
+}
+
 /// Whether what was deposited arrived.
-fn describe(outcome: &AnyTransactionReceipt) -> String {
+fn describe(outcome: &AnyTransactionReceipt) -> Arrival {
     let block = outcome.block_number().unwrap_or_default();
     let failed = ICrossDomainMessenger::FailedRelayedMessage::SIGNATURE_HASH;
     let messages = logs_of(outcome, predeploys::L2_CROSS_DOMAIN_MESSENGER);
     if !outcome.status() {
-        return format!(
-            "The call on L2 failed, in block {block}. The ETH is in the sender's L2 account nevertheless."
-        );
+        return Arrival::Failed(format!(
+            "the call on L2 failed, in block {block}; the ETH is in the sender's L2 account nevertheless"
+        ));
     }
     if messages.into_iter().any(|(log, _)| log.topics().first() == Some(&failed)) {
-        return format!(
-            "The message's call on L2 failed, in block {block}. The L2 messenger can relay it again."
-        );
+        return Arrival::Failed(format!(
+            "the message's call on L2 failed, in block {block}; anyone can have the L2 messenger relay it again"
+        ));
     }
-    format!("Deposited in L2 block {block}.")
+    Arrival::Complete(format!("Deposited in L2 block {block}."))
 }
 
 /// The hash by which clients know the L2 transaction of a deposit: from where on L1 its log is.

@@ -22,12 +22,14 @@ use std::{path::Path, time::Duration};
 use alloy::{
     contract::{CallBuilder, CallDecoder},
     network::{AnyNetwork, AnyTransactionReceipt, EthereumWallet, ReceiptResponse},
-    primitives::{Address, B256, Log, U256, utils::format_units},
+    primitives::{
+        Address, B256, Log, U256,
+        utils::{ParseUnits, format_units, parse_units},
+    },
     providers::{DynProvider, Provider, ProviderBuilder},
-    sol_types::SolInterface,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use bindings::{IAnchorStateRegistry, IDisputeGameFactory, IPortal, IStandardBridge};
+use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IPortal, IStandardBridge};
 
 use crate::{RollupConfig, keys, shutdown::Shutdown};
 use args::{Bridge, BridgeCommand, Endpoints};
@@ -36,12 +38,15 @@ use progress::Progress;
 /// How often what is waited for is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Decimals of ETH.
+const ETH_DECIMALS: u8 = 18;
+
 alloy::sol! {
     /// What the bridge needs of a token.
     #[sol(rpc)]
     interface IERC20 {
         function decimals() external view returns (uint8);
-        function symbol() external view returns (string memory);
+        function balanceOf(address account) external view returns (uint256);
         function allowance(address owner, address spender) external view returns (uint256);
         function approve(address spender, uint256 value) external returns (bool);
     }
@@ -139,6 +144,16 @@ impl Session {
         IAnchorStateRegistry::new(self.config.contracts.anchor_state_registry, &self.l1)
     }
 
+    /// Seconds until the guardian's pause of withdrawals ends by itself, if there is one.
+    async fn paused_for(&self) -> Result<Option<u64>> {
+        let registry = self.registry();
+        if !registry.paused().call().await? {
+            return Ok(None);
+        }
+        let until = registry.pausedUntil().call().await?;
+        Ok(Some(until.saturating_sub(self.l1_time().await?)))
+    }
+
     /// L1's time, by its newest block.
     async fn l1_time(&self) -> Result<u64> {
         let block = self.l1.get_block(alloy::eips::BlockId::latest()).await?;
@@ -158,17 +173,35 @@ where
     }
 }
 
-/// The contracts' own words for a revert, if they have any.
+/// The contracts' own word for a revert, if they have one.
 fn refusal(error: &alloy::contract::Error) -> Option<anyhow::Error> {
     let data = error.as_revert_data()?;
-    let reason = if let Ok(reason) = IPortal::IPortalErrors::abi_decode(&data) {
-        format!("the portal refuses: {reason:?}")
-    } else if let Ok(reason) = IStandardBridge::IStandardBridgeErrors::abi_decode(&data) {
-        format!("the bridge refuses: {reason:?}")
-    } else {
-        return None;
-    };
-    Some(anyhow!(reason))
+    let selector = *data.first_chunk()?;
+    let name = IPortal::IPortalErrors::name_by_selector(selector)
+        .or_else(|| IStandardBridge::IStandardBridgeErrors::name_by_selector(selector))
+        .or_else(|| IDisputeGame::IDisputeGameErrors::name_by_selector(selector))?;
+    Some(anyhow!("the contract refuses: {name}"))
+}
+
+/// An amount of whole tokens in the token's own unit. An error if the holder does not have as much.
+async fn token_amount(
+    chain: &DynProvider<AnyNetwork>,
+    name: &str,
+    token: Address,
+    holder: Address,
+    amount: &str,
+) -> Result<U256> {
+    let erc20 = IERC20::new(token, chain);
+    let decimals =
+        erc20.decimals().call().await.with_context(|| format!("{token} on {name} is not a token"))?;
+    let value = units(amount, decimals)
+        .with_context(|| format!("{amount:?} is not an amount of a token with {decimals} decimals"))?;
+    let held = erc20.balanceOf(holder).call().await?;
+    if held < value {
+        let held = format_units(held, decimals)?;
+        bail!("{holder} has {held} of the token {token} on {name}, less than {amount}");
+    }
+    Ok(value)
 }
 
 /// Waits until a transaction is in a block, and sees to it that it did not fail.
@@ -194,7 +227,47 @@ fn logs_of(receipt: &AnyTransactionReceipt, emitter: Address) -> impl Iterator<I
     logs.filter(move |log| log.inner.address == emitter).map(|log| (&log.inner, log.log_index))
 }
 
+/// What people write, such as `1.5`, in the smallest unit. Nothing that would lose a digit.
+fn units(amount: &str, decimals: u8) -> Option<U256> {
+    let fraction = amount.split_once('.').map_or("", |(_, fraction)| fraction);
+    if fraction.len() > decimals.into() {
+        return None;
+    }
+    match parse_units(amount, decimals) {
+        Ok(ParseUnits::U256(value)) => Some(value),
+        // It has a sign, or is no number.
+        _ => None,
+    }
+}
+
+/// An amount of ETH in wei.
+fn wei(amount: &str) -> Result<U256> {
+    units(amount, ETH_DECIMALS).with_context(|| format!("{amount:?} is not an amount of ETH"))
+}
+
 /// ETH for people.
 fn ether(wei: U256) -> String {
     format!("{} ETH", format_units(wei, "ether").unwrap_or_else(|_| format!("{wei} wei of an")))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::U256;
+
+    use super::{units, wei};
+
+    #[test]
+    fn amounts_are_exact() {
+        assert_eq!(units("1.5", 6), Some(U256::from(1_500_000)));
+        assert_eq!(units("0.000001", 6), Some(U256::from(1)));
+        assert_eq!(units("7", 0), Some(U256::from(7)));
+        for wrong in ["", "x", "-1", "1.5.", "0.0000001", "1e3", "0x10", "1,5", &"9".repeat(80)] {
+            assert_eq!(units(wrong, 6), None, "{wrong:?}");
+        }
+        assert_eq!(wei("0.000000000000000001").ok(), Some(U256::from(1)));
+        assert_eq!(
+            wei("one").map_err(|error| error.to_string()),
+            Err("\"one\" is not an amount of ETH".into())
+        );
+    }
 }

@@ -1,24 +1,24 @@
 //! The transactions of a withdrawal: withdraw, prove, finalize.
 
 use alloy::{
-    primitives::{
-        B256, U256,
-        utils::{parse_ether, parse_units},
-    },
+    primitives::{Address, B256, U256},
     providers::Provider,
     sol_types::SolEvent,
 };
 use anyhow::{Context, Result, bail, ensure};
-use bindings::{IL2StandardBridge, IL2ToL1MessagePasser, IPortal, predeploys};
+use bindings::{IDisputeGame, IL2StandardBridge, IL2ToL1MessagePasser, IPortal, predeploys};
 
 use super::{
-    IERC20, POLL_INTERVAL, Session,
+    POLL_INTERVAL, Session,
     args::{Step, Withdraw},
     ether, logs_of,
     progress::{Progress, lasting},
-    receipt, send,
+    receipt, send, token_amount, wei,
     withdrawal::{Stage, Withdrawal},
 };
+
+/// Nothing is proven or finalized while this holds.
+const PAUSED: &str = "The guardian has paused withdrawals";
 
 /// `recourse-node bridge withdraw`
 pub(super) async fn withdraw(args: Withdraw) -> Result<()> {
@@ -52,17 +52,20 @@ pub(super) async fn prove(args: Step) -> Result<()> {
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
             Stage::ReadyToProve(game) => {
+                if waits_for_pause(&session, &mut progress).await? {
+                    continue;
+                }
                 progress.stage(&format!("Proving against the output of L2 block {}", game.block));
-                let proof = withdrawal.proof(&session, &game).await?;
-                let portal = session.portal();
                 let transaction = withdrawal.transaction.clone();
-                let call = portal.proveWithdrawalTransaction(transaction, game.index, game.output, proof);
+                let portal = session.portal();
+                let call =
+                    portal.proveWithdrawalTransaction(transaction, game.index, game.output, game.proof);
                 let hash = send(call).await?;
                 progress.say(&format!("L1 transaction  {hash}"));
                 receipt(&session.l1, "L1", hash, &mut progress).await?;
             }
             stage => {
-                progress.say(&format!("{}: {}", proven(&stage), outlook(&stage)));
+                progress.say(&format!("{} {}", proven(&stage), outlook(&stage)));
                 if !matches!(stage, Stage::Finalized) {
                     progress.say(&format!("Next: recourse-node bridge finalize {}", args.hash));
                 }
@@ -82,11 +85,17 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
             Stage::WaitingToProve | Stage::ReadyToProve(_) => {
                 bail!("the withdrawal is not proven: recourse-node bridge prove {}", args.hash)
             }
-            Stage::WaitingToFinalize(seconds) => {
-                progress.stage(&format!("Waiting until it can be finalized, in about {}", lasting(seconds)));
+            Stage::WaitingToFinalize(pending) if pending.is_overdue() => {
+                decide(&session, pending.game, &mut progress).await?;
+            }
+            Stage::WaitingToFinalize(pending) => {
+                progress.stage(&pending.describe());
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
             Stage::ReadyToFinalize(submitter) => {
+                if waits_for_pause(&session, &mut progress).await? {
+                    continue;
+                }
                 progress.stage("Finalizing");
                 let transaction = withdrawal.transaction.clone();
                 let portal = session.portal();
@@ -108,6 +117,28 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
     }
 }
 
+/// Decides a game that nobody else decides: money must not depend on the proposer's being there.
+async fn decide(session: &Session, game: Address, progress: &mut Progress) -> Result<()> {
+    progress.stage("Deciding the game, which nobody else does");
+    let game = IDisputeGame::new(game, &session.l1);
+    let outcome = async {
+        let hash = send(game.resolve()).await?;
+        progress.say(&format!("L1 transaction  {hash}"));
+        receipt(&session.l1, "L1", hash, progress).await.map(drop)
+    };
+    let outcome = outcome.await;
+    // Another may have been faster, which is as good.
+    if game.resolvedAt().call().await? == 0 { outcome } else { Ok(()) }
+}
+
+/// Waits a moment if the guardian has paused withdrawals. Whether it did.
+async fn waits_for_pause(session: &Session, progress: &mut Progress) -> Result<bool> {
+    let Some(seconds) = session.paused_for().await? else { return Ok(false) };
+    progress.stage(&format!("{}, for {} at most", PAUSED, lasting(seconds)));
+    tokio::time::sleep(POLL_INTERVAL).await;
+    Ok(true)
+}
+
 /// How far a withdrawal is, without waiting.
 pub(super) async fn status(session: &Session, hash: B256, index: usize) -> Result<()> {
     let receipt = session.l2.get_transaction_receipt(hash).await?.context("the transaction is gone")?;
@@ -118,6 +149,9 @@ pub(super) async fn status(session: &Session, hash: B256, index: usize) -> Resul
     println!("value           {}", ether(withdrawal.transaction.value));
     println!("status          {}", stage.name());
     println!("{}", outlook(&stage));
+    if let Some(seconds) = session.paused_for().await? {
+        println!("{PAUSED}, for {} at most.", lasting(seconds));
+    }
     Ok(())
 }
 
@@ -126,17 +160,13 @@ async fn initiate(session: &Session, args: &Withdraw, progress: &mut Progress) -
     let to = args.to.map_or_else(|| session.sender(), Ok)?;
     let amount = args.amount.as_deref().context("--amount is missing")?;
     let Some(token) = args.l2_token else {
-        let wei = parse_ether(amount).with_context(|| format!("{amount:?} is not an amount of ETH"))?;
+        let wei = wei(amount)?;
         progress.stage(&format!("Sending {} to {to}", ether(wei)));
         let passer = IL2ToL1MessagePasser::new(predeploys::L2_TO_L1_MESSAGE_PASSER, &session.l2);
         return send(passer.initiateWithdrawal(to, U256::from(args.gas_limit), args.data.clone()).value(wei))
             .await;
     };
-    let erc20 = IERC20::new(token, &session.l2);
-    let decimals = erc20.decimals().call().await.with_context(|| format!("{token} on L2 is not a token"))?;
-    let value: U256 = parse_units(amount, decimals)
-        .with_context(|| format!("{amount:?} is not an amount of a token with {decimals} decimals"))?
-        .into();
+    let value = token_amount(&session.l2, "L2", token, session.sender()?, amount).await?;
     progress.stage(&format!("Sending {amount} tokens to {to}"));
     let bridge = IL2StandardBridge::new(predeploys::L2_STANDARD_BRIDGE, &session.l2);
     send(bridge.withdrawTo(token, to, value, args.gas_limit, Default::default())).await
@@ -149,7 +179,7 @@ async fn find(session: &Session, hash: B256, index: usize, progress: &mut Progre
 }
 
 fn proven(stage: &Stage) -> &'static str {
-    if matches!(stage, Stage::Finalized) { "Done before" } else { "Proven" }
+    if matches!(stage, Stage::Finalized) { "Done before." } else { "Proven." }
 }
 
 /// What comes next, for people.
@@ -159,9 +189,7 @@ fn outlook(stage: &Stage) -> String {
         Stage::ReadyToProve(game) => {
             format!("It can be proven against the output of L2 block {}.", game.block)
         }
-        Stage::WaitingToFinalize(seconds) => {
-            format!("It can be finalized in about {}.", lasting(*seconds))
-        }
+        Stage::WaitingToFinalize(pending) => format!("{}.", pending.describe()),
         Stage::ReadyToFinalize(submitter) => format!("It can be finalized now, by the proof of {submitter}."),
         Stage::Finalized => "It is finalized.".into(),
     }

@@ -12,12 +12,14 @@ use bindings::{
     IDisputeGame, IL2ToL1MessagePasser::MessagePassed, IPortal, IPortal::IPortalErrors, predeploys,
 };
 
-use super::{Session, logs_of};
+use super::{Session, logs_of, progress::lasting};
 
 /// Games among which one is looked for that a withdrawal can be proven against.
 const NEWEST_GAMES: u64 = 64;
 /// Proofs of one withdrawal that are looked at, newest first: anyone may add more.
 const NEWEST_PROOFS: u64 = 16;
+/// How long its proposer gets to decide a game before a user pays for that, in seconds.
+const DECISION_GRACE: u64 = 30;
 
 /// A withdrawal on L2.
 #[derive(Clone, Debug)]
@@ -37,8 +39,8 @@ pub(super) enum Stage {
     WaitingToProve,
     /// It can be proven against this game.
     ReadyToProve(Game),
-    /// It is proven; it can be finalized in about so many seconds.
-    WaitingToFinalize(u64),
+    /// It is proven.
+    WaitingToFinalize(Pending),
     /// It can be finalized by this submitter's proof.
     ReadyToFinalize(Address),
     /// It is done.
@@ -54,6 +56,62 @@ pub(super) struct Game {
     pub(super) block: u64,
     /// What the output root is the hash of.
     pub(super) output: IPortal::OutputRootProof,
+    /// That the withdrawal stands in it: nodes of the storage trie.
+    pub(super) proof: Vec<Bytes>,
+}
+
+/// A proven withdrawal that cannot be finalized yet.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    /// The game that it is proven against.
+    pub(super) game: Address,
+    /// The L2 block whose output the game is about.
+    pub(super) block: u64,
+    /// What it waits for.
+    pub(super) cause: Cause,
+    /// Seconds until it can be finalized, if nobody attacks the game anew.
+    pub(super) seconds: u64,
+}
+
+/// What a proven withdrawal waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cause {
+    /// The time in which the output can be disputed; nobody does.
+    Window,
+    /// A dispute.
+    Dispute,
+    /// Somebody who decides the game. Its time has been over for so many seconds.
+    Decision(u64),
+    /// The delays after the decision and after the proof.
+    Delays,
+}
+
+impl Pending {
+    /// For people.
+    pub(super) fn describe(&self) -> String {
+        let (block, left) = (self.block, lasting(self.seconds));
+        match self.cause {
+            Cause::Window => format!(
+                "The output of L2 block {block} can be disputed still; finalization is possible in about {left}"
+            ),
+            Cause::Dispute => format!(
+                "The output of L2 block {block} is disputed; finalization is possible in about {left}, if it stands"
+            ),
+            Cause::Decision(_) => {
+                format!(
+                    "The time to dispute the output of L2 block {block} is over; its game is to be decided"
+                )
+            }
+            Cause::Delays => {
+                format!("The output of L2 block {block} stands; finalization is possible in about {left}")
+            }
+        }
+    }
+
+    /// Whether the game waits for anyone to decide it, and those whose task that is seem not to be there.
+    pub(super) fn is_overdue(&self) -> bool {
+        matches!(self.cause, Cause::Decision(seconds) if seconds >= DECISION_GRACE)
+    }
 }
 
 impl Stage {
@@ -108,7 +166,7 @@ impl Withdrawal {
             return Ok(Stage::Finalized);
         }
         let count: u64 = portal.numProofSubmitters(self.hash).call().await?.saturating_to();
-        let mut soonest: Option<u64> = None;
+        let mut soonest: Option<Pending> = None;
         for index in (count.saturating_sub(NEWEST_PROOFS)..count).rev() {
             let submitter = portal.proofSubmitters(self.hash, U256::from(index)).call().await?;
             let Err(error) = portal.checkWithdrawal(self.hash, submitter).call().await else {
@@ -123,18 +181,20 @@ impl Withdrawal {
                 Some(_) => continue,
                 None => return Err(error.into()),
             }
-            if let Some(seconds) = self.seconds_to_finality(session, submitter).await? {
-                soonest = Some(soonest.map_or(seconds, |found| found.min(seconds)));
+            if let Some(pending) = self.pending(session, submitter).await?
+                && soonest.as_ref().is_none_or(|found| pending.seconds < found.seconds)
+            {
+                soonest = Some(pending);
             }
         }
-        if let Some(seconds) = soonest {
-            return Ok(Stage::WaitingToFinalize(seconds));
+        if let Some(pending) = soonest {
+            return Ok(Stage::WaitingToFinalize(pending));
         }
         Ok(self.find_game(session).await?.map_or(Stage::WaitingToProve, Stage::ReadyToProve))
     }
 
-    /// Seconds until a proof counts, nothing if it never will: its game is lost or excluded.
-    async fn seconds_to_finality(&self, session: &Session, submitter: Address) -> Result<Option<u64>> {
+    /// What a proof waits for; nothing if it will never count, because its game is lost or excluded.
+    async fn pending(&self, session: &Session, submitter: Address) -> Result<Option<Pending>> {
         let portal = session.portal();
         let proof = portal.provenWithdrawals(self.hash, submitter).call().await?;
         if !may_count(session, proof.disputeGameProxy).await? {
@@ -144,17 +204,30 @@ impl Withdrawal {
         let now = session.l1_time().await?;
         let maturity: u64 = portal.proofMaturityDelaySeconds().call().await?.saturating_to();
         let air_gap: u64 = portal.disputeGameFinalityDelaySeconds().call().await?.saturating_to();
-        let decided = match game.resolvedAt().call().await? {
-            0 => game.expectedResolution().call().await?.max(now),
-            resolved => resolved,
+        let resolved = game.resolvedAt().call().await?;
+        let expected = game.expectedResolution().call().await?;
+        let cause = if resolved != 0 {
+            Cause::Delays
+        } else if game.resolvable().call().await? {
+            Cause::Decision(now.saturating_sub(expected))
+        } else {
+            let root = game.claimState(game.rootClaimId().call().await?).call().await?;
+            if root.openChildren == 0 { Cause::Window } else { Cause::Dispute }
         };
+        let decided = if resolved == 0 { expected.max(now) } else { resolved };
         let ready = proof.timestamp.saturating_add(maturity).max(decided.saturating_add(air_gap));
-        // Both must be over, by a second at least.
-        Ok(Some(ready.saturating_add(1).saturating_sub(now)))
+        Ok(Some(Pending {
+            game: proof.disputeGameProxy,
+            block: game.l2SequenceNumber().call().await?.saturating_to(),
+            cause,
+            // Both must be over, by a second at least.
+            seconds: ready.saturating_add(1).saturating_sub(now),
+        }))
     }
 
     /// The oldest game that it can be proven against: the first that will be final. Only games whose output the L2
-    /// endpoint has itself: another would lose, and the proof with it.
+    /// endpoint has itself: another would lose, and the proof with it. And only where it has the state still: nodes need
+    /// not keep that of blocks before the anchor.
     async fn find_game(&self, session: &Session) -> Result<Option<Game>> {
         let factory = session.factory();
         let count: u64 = factory.gameCount().call().await?.saturating_to();
@@ -176,28 +249,35 @@ impl Withdrawal {
                 messagePasserStorageRoot: header.header.withdrawals_root.unwrap_or_default(),
                 latestBlockhash: header.header.hash,
             };
-            if keccak256(output.abi_encode()) == game.rootClaim {
-                return Ok(Some(Game { index: game.index, block, output }));
+            if keccak256(output.abi_encode()) != game.rootClaim {
+                continue;
+            }
+            if let Some(proof) = self.proof(session, block, &output).await? {
+                return Ok(Some(Game { index: game.index, block, output, proof }));
             }
         }
         Ok(None)
     }
 
-    /// The proof that it stands in a game's output.
-    pub(super) async fn proof(&self, session: &Session, game: &Game) -> Result<Vec<Bytes>> {
-        let slot = self.slot();
-        let request = session.l2.get_proof(predeploys::L2_TO_L1_MESSAGE_PASSER, vec![slot]);
-        let proof = request
-            .number(game.block)
-            .await
-            .with_context(|| format!("the L2 endpoint has no proof at block {}", game.block))?;
+    /// The proof that it stands in the output of a block; nothing if the L2 endpoint has no state of that block.
+    async fn proof(
+        &self,
+        session: &Session,
+        block: u64,
+        output: &IPortal::OutputRootProof,
+    ) -> Result<Option<Vec<Bytes>>> {
+        let request = session.l2.get_proof(predeploys::L2_TO_L1_MESSAGE_PASSER, vec![self.slot()]);
+        let proof = match request.number(block).await {
+            Ok(proof) => proof,
+            Err(error) if error.as_error_resp().is_some() => return Ok(None),
+            Err(error) => return Err(error).context("the L2 endpoint does not answer"),
+        };
         ensure!(
-            proof.storage_hash == game.output.messagePasserStorageRoot,
-            "the L2 endpoint's proof at block {} does not fit its header",
-            game.block
+            proof.storage_hash == output.messagePasserStorageRoot,
+            "the L2 endpoint's proof at block {block} does not fit its header"
         );
         let storage = proof.storage_proof.into_iter().next().context("the L2 endpoint's proof is empty")?;
-        Ok(storage.proof)
+        Ok(Some(storage.proof))
     }
 }
 
