@@ -1,5 +1,5 @@
 // viem's OP Stack client, unmodified: ETH and tokens in and out, statuses at every stage, fee estimates, and a message
-// that fails and is relayed again.
+// that fails and is relayed again, a withdrawal whose call fails.
 import {
   decodeEventLog,
   encodeFunctionData,
@@ -7,6 +7,7 @@ import {
   keccak256,
   parseAbi,
   parseEther,
+  parseEventLogs,
   TransactionReceiptNotFoundError,
 } from 'viem'
 import { getL2TransactionHashes, getWithdrawals } from 'viem/op-stack'
@@ -27,6 +28,7 @@ const messengerAbi = parseAbi([
   'function successfulMessages(bytes32) view returns (bool)',
   'event SentMessage(address indexed target, address sender, bytes message, uint256 messageNonce, uint256 gasLimit)',
 ])
+const portalAbi = parseAbi(['event WithdrawalFinalized(bytes32 indexed withdrawalHash, bool success)'])
 const wethAbi = parseAbi([
   'function deposit() payable',
   'function approve(address, uint256) returns (bool)',
@@ -225,6 +227,14 @@ async function initiateTokens() {
   return sent(l2, hash)
 }
 
+async function initiateFailing() {
+  step('withdraw with a call that fails on L1')
+  // The bridge has no such function.
+  const call = { to: devnet.contracts.l1StandardBridge, data: '0x12345678', gas: 100_000n, value: 3n }
+  const request = await l1.buildInitiateWithdrawal({ account, ...call })
+  return sent(l2, await l2Wallet.initiateWithdrawal(request))
+}
+
 async function prove(receipt, what) {
   step(`wait to prove ${what}`)
   const { output, withdrawal } = await l1.waitToProve({ receipt, targetChain: l2Chain })
@@ -259,14 +269,22 @@ await depositEth()
 await depositTokens()
 const eth = await initiateEth()
 const tokens = await initiateTokens()
+const failing = await initiateFailing()
 equal(getWithdrawals(tokens).length, 1)
 await depositThatFails()
 await oddDeposits()
 await messageThatFails()
 await fees()
 
+const failingWithdrawal = await prove(failing, 'the call')
 const ethWithdrawal = await prove(eth, 'ETH')
 const tokenWithdrawal = await prove(tokens, 'tokens')
+
+// It is over, and stands in nobody's way.
+const { logs } = await finalize(failing, failingWithdrawal, 'the call')
+const [finalized] = parseEventLogs({ abi: portalAbi, logs })
+equal(finalized.args.withdrawalHash, failingWithdrawal.withdrawalHash)
+equal(finalized.args.success, false)
 
 const before = await l1Balance()
 const done = await finalize(eth, ethWithdrawal, 'ETH')

@@ -150,6 +150,37 @@ contract PortalTest is System {
         vm.assertEq(inbox.messageCount(), 1);
     }
 
+    struct Shape {
+        address to;
+        uint256 mint;
+        uint256 value;
+        uint64 gas;
+        bool creation;
+    }
+
+    /// @notice Deposits of every shape, on both sides of every bound: accepted exactly if they are lawful, and then they
+    ///         say what was asked for.
+    function testFuzz_depositTransaction_everyShape(Shape memory _d, uint256 _length, bytes32 _seed) public {
+        uint256 length = _seed[0] < 0x20 ? bound(_length, 119_999, 120_001) : bound(_length, 0, 300);
+        bytes memory data = noise(length, 1);
+        uint256 least = 21_000 + 40 * length;
+        if (_seed[1] < 0xc0) {
+            _d.gas = uint64(_seed[1] < 0x60 ? bound(_d.gas, least - 1, least + 1) : bound(_d.gas, 0, 20_000_001));
+        }
+        if (_seed[2] < 0x80) _d.to = address(0);
+        _d.mint = bound(_d.mint, 0, 1000 ether);
+        bool lawful =
+            (!_d.creation || _d.to == address(0)) && length <= 120_000 && _d.gas >= least && _d.gas <= 20_000_000;
+        if (lawful) expectDeposit(alice, _d.to, packed(_d.to, _d.mint, _d.value, _d.gas, _d.creation, data));
+        vm.prank(alice, alice);
+        (bool success,) = address(portal).call{value: _d.mint}(
+            abi.encodeCall(IPortal.depositTransaction, (_d.to, _d.value, _d.gas, _d.creation, data))
+        );
+        vm.assertEq(success, lawful);
+        vm.assertEq(address(portal).balance, lawful ? _d.mint : 0);
+        assertSynced();
+    }
+
     function test_depositTransaction_burnsGas() public {
         send(alice, 0, 0, 21_000, false, "");
         uint256 cheap = gasOf(alice, 21_000);

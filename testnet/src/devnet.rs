@@ -10,11 +10,13 @@ use node::RollupConfig;
 
 use crate::{
     Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, SampleToken,
-    Summary, deploy, ports, token::deploy_sample_token,
+    Summary, accounts, deploy, ports, token::deploy_sample_token,
 };
 
 /// Name of the file that a running devnet keeps locked.
 const LOCK: &str = "lock";
+/// File with the private key of the first user.
+pub(crate) const USER_KEY: &str = "keys/user.key";
 
 /// How to set up a devnet.
 #[derive(Clone, Debug)]
@@ -118,6 +120,7 @@ impl Devnet {
         progress(Stage::Contracts);
         let rollup = deploy(&anvil, &options.deploy).await?;
         fs::write(dir.join("rollup.json"), serde_json::to_vec_pretty(&rollup)?)?;
+        Key::write(&dir.join(USER_KEY), &accounts::account(0)?)?;
         let sample_token = match options.sample_token {
             true => Some(deploy_sample_token(&anvil, &options.deploy, &rollup).await?),
             false => None,

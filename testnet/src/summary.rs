@@ -7,7 +7,7 @@ use anyhow::Result;
 use node::config::Contracts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Devnet, SampleToken, accounts, tools};
+use crate::{Devnet, SampleToken, accounts, devnet::USER_KEY, tools};
 
 /// Endpoints, accounts and addresses of a devnet: the content of `devnet.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Summary {
     pub replica_rpc: Option<String>,
     /// Path of `rollup.json`.
     pub rollup: PathBuf,
+    /// File with the private key of the first account.
+    pub key: PathBuf,
     /// Accounts with 10,000 ETH on either layer.
     pub accounts: Vec<Account>,
     /// The L1 contracts.
@@ -56,6 +58,7 @@ impl Summary {
             l2_ws: sequencer.ws_url(),
             replica_rpc: devnet.replica().ok().map(|replica| replica.http_url()),
             rollup: devnet.rollup_path(),
+            key: devnet.dir.join(USER_KEY),
             accounts: accounts::users()?.into_iter().map(account).collect(),
             contracts: devnet.rollup.contracts,
             sample_token: devnet.sample_token,
@@ -115,29 +118,40 @@ impl Summary {
             }
             _ => "cast".into(),
         };
-        let (key, l1, l2, portal) = (from.private_key, &self.l1_rpc, &self.l2_rpc, self.contracts.portal);
+        let (secret, l1, l2, portal) = (from.private_key, &self.l1_rpc, &self.l2_rpc, self.contracts.portal);
         let to = to.address;
         writeln!(f, "\nTry\n  # a balance on L2")?;
         writeln!(f, "  {cast} balance --ether {to} --rpc-url {l2}")?;
         writeln!(f, "  # send 1 ETH on L2")?;
-        writeln!(f, "  {cast} send {to} --value 1ether --private-key {key} --rpc-url {l2}")?;
+        writeln!(f, "  {cast} send {to} --value 1ether --private-key {secret} --rpc-url {l2}")?;
         writeln!(f, "  # deposit 1 ETH from L1 to L2")?;
         let call = "'depositTransaction(address,uint256,uint64,bool,bytes)'";
         writeln!(
             f,
-            "  {cast} send {portal} {call} {to} 1ether 100000 false 0x --value 1ether --private-key {key} --rpc-url {l1}"
+            "  {cast} send {portal} {call} {to} 1ether 100000 false 0x --value 1ether --private-key {secret} --rpc-url {l1}"
         )?;
         let node = tools::recourse_node().unwrap_or_else(|_| "recourse-node".into());
         let here = std::env::current_dir().unwrap_or_default();
-        let node = node.strip_prefix(here).unwrap_or(&node).display();
-        let rollup = self.rollup.display();
+        let node = node.strip_prefix(&here).unwrap_or(&node).display();
+        let file = |path: &std::path::Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
+        let (rollup, key) = (file(&self.rollup), file(&self.key));
+        writeln!(f, "  # move ETH by the bridge; a withdrawal says what comes next: prove, finalize")?;
         writeln!(
             f,
-            "  # withdraw 1 ETH from L2 to L1 (then: bridge prove, bridge finalize)\n  echo {key} > /tmp/key"
+            "  export RECOURSE_ROLLUP={rollup} RECOURSE_KEY={key} RECOURSE_L1_RPC={l1} RECOURSE_L2_RPC={l2}"
         )?;
-        writeln!(
-            f,
-            "  {node} bridge withdraw --amount 1 --key /tmp/key --rollup {rollup} --l1-rpc {l1} --l2-rpc {l2}"
-        )
+        writeln!(f, "  {node} bridge deposit --amount 1")?;
+        writeln!(f, "  {node} bridge withdraw --amount 1")?;
+        if let Some(token) = &self.sample_token {
+            let (l1_token, l2_token, mint) = (token.l1, token.l2, "'mint(address,uint256)'");
+            writeln!(f, "  # the sample token: make 5, and deposit them")?;
+            writeln!(
+                f,
+                "  {cast} send {l1_token} {mint} {} 5ether --private-key {secret} --rpc-url {l1}",
+                from.address
+            )?;
+            writeln!(f, "  {node} bridge deposit --amount 5 --token {l1_token} --l2-token {l2_token}")?;
+        }
+        Ok(())
     }
 }

@@ -229,13 +229,15 @@ fn logs_of(receipt: &AnyTransactionReceipt, emitter: Address) -> impl Iterator<I
 
 /// What people write, such as `1.5`, in the smallest unit. Nothing that would lose a digit.
 fn units(amount: &str, decimals: u8) -> Option<U256> {
+    let digits = amount.bytes().filter(u8::is_ascii_digit).count();
     let fraction = amount.split_once('.').map_or("", |(_, fraction)| fraction);
-    if fraction.len() > decimals.into() {
+    let dots = usize::from(amount.contains('.'));
+    if digits == 0 || digits + dots != amount.len() || fraction.len() > decimals.into() {
         return None;
     }
     match parse_units(amount, decimals) {
         Ok(ParseUnits::U256(value)) => Some(value),
-        // It has a sign, or is no number.
+        // Too many.
         _ => None,
     }
 }
@@ -261,7 +263,7 @@ mod tests {
         assert_eq!(units("1.5", 6), Some(U256::from(1_500_000)));
         assert_eq!(units("0.000001", 6), Some(U256::from(1)));
         assert_eq!(units("7", 0), Some(U256::from(7)));
-        for wrong in ["", "x", "-1", "1.5.", "0.0000001", "1e3", "0x10", "1,5", &"9".repeat(80)] {
+        for wrong in ["", ".", "x", "-1", "1.5.", "0.0000001", "1e3", "0x10", "1_0", "1,5", &"9".repeat(80)] {
             assert_eq!(units(wrong, 6), None, "{wrong:?}");
         }
         assert_eq!(wei("0.000000000000000001").ok(), Some(U256::from(1)));
