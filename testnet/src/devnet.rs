@@ -17,6 +17,8 @@ use crate::{
 const LOCK: &str = "lock";
 /// File with the private key of the first user.
 pub(crate) const USER_KEY: &str = "keys/user.key";
+/// File with the private key of the last user: for a challenger, whose key nothing else should use.
+pub(crate) const CHALLENGER_KEY: &str = "keys/challenger.key";
 
 /// How to set up a devnet.
 #[derive(Clone, Debug)]
@@ -121,6 +123,9 @@ impl Devnet {
         let rollup = deploy(&anvil, &options.deploy).await?;
         fs::write(dir.join("rollup.json"), serde_json::to_vec_pretty(&rollup)?)?;
         Key::write(&dir.join(USER_KEY), &accounts::account(0)?)?;
+        if let Some(last) = accounts::users()?.last() {
+            Key::write(&dir.join(CHALLENGER_KEY), last)?;
+        }
         let sample_token = match options.sample_token {
             true => Some(deploy_sample_token(&anvil, &options.deploy, &rollup).await?),
             false => None,

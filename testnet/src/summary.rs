@@ -7,7 +7,11 @@ use anyhow::Result;
 use node::config::Contracts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Devnet, SampleToken, accounts, devnet::USER_KEY, tools};
+use crate::{
+    Devnet, SampleToken, accounts,
+    devnet::{CHALLENGER_KEY, USER_KEY},
+    tools,
+};
 
 /// Endpoints, accounts and addresses of a devnet: the content of `devnet.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +28,8 @@ pub struct Summary {
     pub rollup: PathBuf,
     /// File with the private key of the first account.
     pub key: PathBuf,
+    /// File with the private key of the last account, for a challenger.
+    pub challenger_key: PathBuf,
     /// Accounts with 10,000 ETH on either layer.
     pub accounts: Vec<Account>,
     /// The L1 contracts.
@@ -59,6 +65,7 @@ impl Summary {
             replica_rpc: devnet.replica().ok().map(|replica| replica.http_url()),
             rollup: devnet.rollup_path(),
             key: devnet.dir.join(USER_KEY),
+            challenger_key: devnet.dir.join(CHALLENGER_KEY),
             accounts: accounts::users()?.into_iter().map(account).collect(),
             contracts: devnet.rollup.contracts,
             sample_token: devnet.sample_token,
@@ -130,10 +137,10 @@ impl Summary {
             f,
             "  {cast} send {portal} {call} {to} 1ether 100000 false 0x --value 1ether --private-key {secret} --rpc-url {l1}"
         )?;
-        let node = tools::recourse_node().unwrap_or_else(|_| "recourse-node".into());
         let here = std::env::current_dir().unwrap_or_default();
-        let node = node.strip_prefix(&here).unwrap_or(&node).display();
         let file = |path: &std::path::Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
+        let node = file(&tools::recourse_node().unwrap_or_else(|_| "recourse-node".into()));
+        let challenger = file(&tools::challenger().unwrap_or_else(|_| "challenger".into()));
         let (rollup, key) = (file(&self.rollup), file(&self.key));
         writeln!(f, "  # move ETH by the bridge; a withdrawal says what comes next: prove, finalize")?;
         writeln!(
@@ -142,6 +149,10 @@ impl Summary {
         )?;
         writeln!(f, "  {node} bridge deposit --amount 1")?;
         writeln!(f, "  {node} bridge withdraw --amount 1")?;
+        writeln!(f, "  # watch over all proposals, and beat the wrong ones")?;
+        let data = file(&self.rollup.with_file_name("data").join("challenger"));
+        let key = file(&self.challenger_key);
+        writeln!(f, "  {challenger} watch --data-dir {data} --key {key}")?;
         if let Some(token) = &self.sample_token {
             let (l1_token, l2_token, mint) = (token.l1, token.l2, "'mint(address,uint256)'");
             writeln!(f, "  # the sample token: make 5, and deposit them")?;

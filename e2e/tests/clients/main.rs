@@ -58,7 +58,7 @@ impl Setting {
         let log = self.net.dir().join("logs").join(format!("{name}.log"));
         // Not behind what an earlier command of that name said.
         match std::fs::remove_file(&log) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Process::spawn(name, command, &log),
         }
     }
