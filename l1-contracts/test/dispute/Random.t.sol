@@ -197,7 +197,9 @@ contract RandomDisputesTest is Model {
     }
 
     /// @notice Makes an attack, lawful or with a defect, and holds the outcome against the rules.
-    function attackWith(address _player, uint256 _claim, Node memory _child, bytes memory _end, bool _unlawful) private {
+    function attackWith(address _player, uint256 _claim, Node memory _child, bytes memory _end, bool _unlawful)
+        private
+    {
         (bytes memory call_, uint256 bond, bool lawful) = attempt(_claim, _child, _end, _unlawful);
         vm.prank(_player);
         (bool success, bytes memory result) = address(game).call{value: bond}(call_);
