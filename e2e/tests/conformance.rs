@@ -3,7 +3,12 @@
 
 use std::{env, fs, path::PathBuf, thread};
 
-use e2e::conformance::Suite;
+use e2e::{
+    conformance::{BlockCase, BlockReport, Suite},
+    net::seeded,
+    proving::program,
+};
+use rand::seq::SliceRandom;
 
 /// Names a checkout or an archive of the suite.
 const VARIABLE: &str = "ETHEREUM_TESTS";
@@ -11,8 +16,14 @@ const VARIABLE: &str = "ETHEREUM_TESTS";
 /// Where an archive of the suite is looked for otherwise, from this crate's folder on.
 const ARCHIVE: &str = "../../shared/fixtures/ethereum-tests.tar.xz";
 
-#[test]
-fn state_and_trie_tests_of_the_public_suite_pass() {
+/// Has every state test become a block, not some of them.
+const ALL: &str = "ALL_STATE_TESTS";
+
+/// How many state tests become blocks, unless all do.
+const BLOCKS: usize = 2_500;
+
+/// The suite, if there is a copy.
+fn suite() -> Option<Suite> {
     let named = env::var_os(VARIABLE).map(PathBuf::from);
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(ARCHIVE);
     let Some(path) = named.or_else(|| beside.is_file().then_some(beside)) else {
@@ -20,14 +31,41 @@ fn state_and_trie_tests_of_the_public_suite_pass() {
         eprintln!(
             "To run it: {VARIABLE}=<checkout or archive of ethereum/tests> cargo test --release -p e2e"
         );
-        return;
+        return None;
     };
-    let suite = Suite::open(&path).unwrap();
+    Some(Suite::open(&path).unwrap())
+}
+
+#[test]
+fn state_and_trie_tests_of_the_public_suite_pass() {
+    let Some(suite) = suite() else { return };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let report = suite.run(threads).unwrap();
     println!("{report}");
     assert!(report.failures.is_empty(), "{} cases failed", report.failures.len());
     assert!(report.passed > 0, "no case ran");
+}
+
+/// The node, the state transition over nothing but the block's witness, and the fraud-proof program on the machine come
+/// to the same output for blocks that are made of state tests.
+#[test]
+fn state_tests_as_blocks_come_out_alike_everywhere() {
+    let Some(suite) = suite() else { return };
+    let (mut cases, excluded) = suite.blocks().unwrap();
+    let all = cases.len();
+    cases.shuffle(&mut seeded("state tests as blocks").unwrap());
+    if env::var_os(ALL).is_none() {
+        cases.truncate(BLOCKS);
+    }
+    let BlockReport { report, included, lowered, steps } = BlockCase::run_all(&cases, &program().unwrap());
+    println!("{excluded}\n{all} state tests can be blocks");
+    println!(
+        "{report}; {included} blocks hold the transaction, {lowered} of all with less gas; {steps} steps"
+    );
+    assert!(report.failures.is_empty(), "{} cases failed", report.failures.len());
+    assert_eq!(report.passed, cases.len());
+    // The suite has transactions that are to be refused, but not many.
+    assert!(included * 10 >= report.passed * 8, "{included} blocks hold their transaction");
 }
 
 /// The runner itself: what does not hold, does not read or is not to be run shows in the report.

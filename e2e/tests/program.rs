@@ -1,13 +1,21 @@
 //! The fraud-proof program on the machine: for every block, the output that the node has.
 #![allow(clippy::unwrap_used)]
 
-use alloy::primitives::{B256, Bytes};
-use e2e::proving::{Lab, Preimages, program};
+use alloy::primitives::{Address, B256, Bytes};
+use e2e::{
+    net::seeded,
+    proving::{Burn, Catalogue, Deposit, Kind, Lab, Population, Preimages, program},
+};
 use node::{program::program_path, witness::BlockWitness};
+use rand::RngCore;
+use rayon::prelude::*;
+use stf::{
+    config::MAX_BLOCK_GAS_LIMIT,
+    inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},
+    run::MAX_PREIMAGE_SIZE,
+};
+use testnet::MAX_STEPS;
 use vm::{Image, Machine, Outcome};
-
-/// More than any block here takes.
-const MAX_STEPS: u64 = 1 << 34;
 
 fn run(image: &Image, witness: &BlockWitness) -> Outcome {
     let mut machine = Machine::new(image, witness.boot.hash(), Preimages(witness)).unwrap();
@@ -42,6 +50,65 @@ fn runs_repeat() {
         assert_eq!(machine.run(MAX_STEPS).unwrap(), outcome);
         assert_eq!(machine.state().hash(), last);
     }
+}
+
+/// However a block uses up its gas, it ends within a quarter of the step limit: by what two blocks take that differ in
+/// nothing but their gas, as many steps as the largest block takes are far from it.
+#[test]
+fn the_worst_block_ends_within_a_quarter_of_the_limit() {
+    /// More than the dearest single call takes.
+    const GAS: u64 = 1_300_000;
+    let image = program().unwrap();
+    let measure = |burn: &Burn| {
+        let mut catalogue = Catalogue::new(42_069).unwrap();
+        let mut lab = Lab::new(catalogue.rollup(&Population::new(1, 42_069)).unwrap()).unwrap();
+        let [(gas, steps), (more_gas, more_steps)] = [GAS, 2 * GAS].map(|gas| {
+            lab.block(vec![catalogue.burn(burn, gas).unwrap()]).unwrap();
+            let witness = lab.witness(lab.head()).unwrap();
+            assert!(witness.preimages.values().all(|bytes| bytes.len() <= MAX_PREIMAGE_SIZE));
+            let outcome = run(&image, &witness);
+            assert_eq!(outcome.value, lab.output(lab.head()).unwrap(), "{}", burn.name);
+            let header = lab.chain().db().read().unwrap().header(lab.head()).unwrap().unwrap();
+            assert!(header.gas_used > gas, "{}: {} gas only", burn.name, header.gas_used);
+            (header.gas_used, outcome.steps)
+        });
+        let per_gas = (more_steps - steps) as f64 / (more_gas - gas) as f64;
+        let whole = more_steps as f64 + per_gas * (MAX_BLOCK_GAS_LIMIT - more_gas) as f64;
+        println!("{}: {per_gas:.1} steps per gas, 2^{:.1} in a whole block", burn.name, whole.log2());
+        whole
+    };
+    let all = Burn::all().unwrap();
+    let worst = all.par_iter().map(measure).reduce(|| 0.0, f64::max);
+    assert!(worst <= (MAX_STEPS / 4) as f64, "the worst block takes 2^{:.1} steps", worst.log2());
+}
+
+/// A block in which all is as long as it can be, payload, deposit, codes, asks for no preimage that does not fit in an L1
+/// transaction; and it ends in time.
+#[test]
+fn the_longest_block_asks_for_short_preimages() {
+    let image = program().unwrap();
+    let mut catalogue = Catalogue::new(42_069).unwrap();
+    let mut lab = Lab::new(catalogue.rollup(&Population::new(1, 42_069)).unwrap()).unwrap();
+    // The most that the portal takes.
+    let (input, gas_limit) = (vec![9; 120_000], 5_000_000);
+    let to = Some(Address::repeat_byte(0x35));
+    lab.deposit(Address::repeat_byte(0x34), &Deposit { to, input, gas_limit, ..Deposit::default() });
+    let mut transactions = catalogue.transactions(Kind::Creation).unwrap();
+    // Noise does not compress; the other transactions take less than this much room.
+    let mut noise = vec![0xff; MAX_PAYLOAD_SIZE - 8 * CHUNK_SIZE];
+    seeded("the longest block").unwrap().fill_bytes(&mut noise[1..]);
+    transactions.push(noise.into());
+    lab.block(transactions).unwrap();
+
+    let payload = lab.chain().db().read().unwrap().batch(0).unwrap().unwrap().payload.len();
+    println!("a payload of {payload} bytes");
+    assert!(payload <= MAX_PAYLOAD_SIZE && payload > MAX_PAYLOAD_SIZE - 8 * CHUNK_SIZE);
+    let witness = lab.witness(1).unwrap();
+    let longest = witness.preimages.values().map(|bytes| bytes.len()).max();
+    assert_eq!(longest, Some(MAX_PREIMAGE_SIZE), "the largest contract is read");
+    let outcome = run(&image, &witness);
+    assert_eq!(outcome.value, lab.output(1).unwrap());
+    assert!(outcome.steps <= MAX_STEPS / 4);
 }
 
 /// Where there is no output, the machine says so: it exits with code 1, and its value is zero.

@@ -5,7 +5,7 @@
 //! - [`batches`]: what a transfer costs on L1.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
-//! - [`proving`]: instructions of the fraud-proof machine per L2 gas.
+//! - [`proving`]: what blocks cost the fraud-proof machine: instructions per L2 gas, and its speed.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 
 use serde::Serialize;
@@ -15,6 +15,7 @@ pub mod derivation;
 pub mod dispute;
 pub mod execution;
 pub mod proving;
+mod qemu;
 pub mod sequencing;
 mod wire;
 pub(crate) mod workload;
@@ -45,6 +46,8 @@ pub struct Row {
 pub enum Target {
     /// The ratio to the peer must be at least this.
     RatioAtLeast(f64),
+    /// The ratio to the peer must be at most this.
+    RatioAtMost(f64),
     /// The peer is a limit that the value must reach.
     AtLeastPeer,
     /// The peer is a limit that the value must not exceed.
@@ -66,6 +69,7 @@ impl Row {
         let ratio = value / peer_value;
         let (target, met) = match target {
             Target::RatioAtLeast(least) => (format!("≥ {least}×"), ratio >= least),
+            Target::RatioAtMost(most) => (format!("≤ {most}×"), ratio <= most),
             Target::AtLeastPeer => (format!("≥ {peer_value}"), value >= peer_value),
             Target::AtMostPeer => (format!("≤ {peer_value}"), value <= peer_value),
             Target::Shown => (String::new(), true),

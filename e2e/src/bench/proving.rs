@@ -1,29 +1,35 @@
 //! What a block costs the fraud-proof machine: instructions per L2 gas, for usual blocks and for the worst ways to use up
-//! gas that are known.
+//! gas that are known; how fast it makes them, beside the same state transition compiled for this processor; and what the
+//! states in a run, which disputes are about, cost on top of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::Bytes;
 use anyhow::{Context, Result, ensure};
+use node::witness::BlockWitness;
 use rand::{SeedableRng, rngs::StdRng};
 use stf::config::MAX_BLOCK_GAS_LIMIT;
+use testnet::{MAX_STEPS, tools};
 use vm::{Image, Machine};
 
 use super::{
-    Row, Target,
+    Row, Target, qemu,
     workload::{Population, Workload},
 };
-use crate::proving::{Burn, Catalogue, Lab, Preimages, program};
+use crate::proving::{Burn, Catalogue, Kind, Lab, Preimages, program};
 
 /// Accounts in the state.
 const POPULATION: usize = 10_000;
 /// Instructions per L2 gas that usual blocks may take.
 const LIMIT: f64 = 10.0;
-/// Instructions per second that the machine should make.
+/// Millions of instructions per second that the machine should make.
 const SPEED: f64 = 300.0;
-/// Steps after which a run counts as endless. The worst block must end within a quarter of them. Each factor of 16 adds a
-/// round to disputes over blocks that really are that long, and to no others.
-const STEP_LIMIT: u64 = 1 << 40;
+/// Points of a run whose states are asked for: as many as a claim has.
+const POINTS: u64 = 16;
+/// What a run with these states may cost of a plain one.
+const STATES: f64 = 1.3;
+/// Runs of which the best counts, as the one least disturbed.
+const RUNS: usize = 5;
 /// Gas used up in each of the worst ways: enough for any one call.
 const BURNT: u64 = 2_000_000;
 
@@ -37,32 +43,29 @@ pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (workload, count) in [(Workload::Transfers, 1_000), (Workload::Erc20, 700), (Workload::Storage, 15)] {
         progress(&format!("proving: {}", workload.name()));
-        let block = population.transactions(workload, count, &mut rng);
-        let figures = prove(&image, &mut lab, block)?;
+        let block = Block::of(&mut lab, population.transactions(workload, count, &mut rng))?;
         let name = format!("instructions per L2 gas, {count} × {}", workload.name());
         let target = if workload == Workload::Storage { Target::Shown } else { Target::AtMostPeer };
-        rows.push(Row::new(name, figures.per_gas, "instr/gas", "limit", LIMIT, target));
-        if workload == Workload::Transfers {
-            rows.push(Row::new(
-                "… run on the machine",
-                figures.speed,
-                "M instr/s",
-                "limit",
-                SPEED,
-                Target::AtLeastPeer,
-            ));
-        }
+        let per_gas = block.steps_per_gas(&image)?;
+        rows.push(Row::new(name, per_gas, "instr/gas", "limit", LIMIT, target));
+        rows.extend(block.speed(&image)?);
     }
-    let worst = STEP_LIMIT as f64 / 4.0 / MAX_BLOCK_GAS_LIMIT as f64;
-    for (name, burn) in Burn::all()? {
-        progress(&format!("proving: {name}"));
-        let transaction = catalogue.burn(burn, BURNT)?;
-        let figures = prove(&image, &mut lab, vec![transaction])?;
+    progress("proving: precompiles");
+    let precompiles = Block::of(&mut lab, catalogue.transactions(Kind::Precompiles)?)?;
+    let per_gas = precompiles.steps_per_gas(&image)?;
+    let name = "instructions per L2 gas, every precompile";
+    rows.push(Row::new(name, per_gas, "instr/gas", "limit", LIMIT, Target::Shown));
+    rows.extend(precompiles.speed(&image)?);
+
+    let worst = MAX_STEPS as f64 / 4.0 / MAX_BLOCK_GAS_LIMIT as f64;
+    for burn in Burn::all()? {
+        progress(&format!("proving: {}", burn.name));
+        let block = Block::of(&mut lab, vec![catalogue.burn(&burn, BURNT)?])?;
         rows.push(Row::new(
-            format!("… worst: {name}"),
-            figures.per_gas,
+            format!("… worst: {}", burn.name),
+            block.steps_per_gas(&image)?,
             "instr/gas",
-            "a quarter of 2^40 steps over the largest block",
+            "a quarter of the step limit over the largest block",
             worst,
             Target::AtMostPeer,
         ));
@@ -70,28 +73,85 @@ pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-struct Figures {
-    /// Steps per gas used.
-    per_gas: f64,
-    /// Millions of steps per second.
-    speed: f64,
+/// A block to prove.
+struct Block {
+    witness: BlockWitness,
+    gas: u64,
 }
 
-/// A block of these transactions, run on the machine.
-fn prove(image: &Image, lab: &mut Lab, transactions: Vec<Bytes>) -> Result<Figures> {
-    let count = transactions.len();
-    lab.block(transactions)?;
-    let block = lab.head();
-    let witness = lab.witness(block)?;
-    let mut machine = Machine::new(image, witness.boot.hash(), Preimages(&witness))?;
+impl Block {
+    /// The next block, of these transactions.
+    fn of(lab: &mut Lab, transactions: Vec<Bytes>) -> Result<Self> {
+        let count = transactions.len();
+        lab.block(transactions)?;
+        let reader = lab.chain().db().read()?;
+        let header = reader.header(lab.head())?.context("no such block")?;
+        let included = reader.transactions(lab.head())?.context("no such block")?.len();
+        ensure!(included == count + 1, "a benchmark transaction was skipped");
+        Ok(Self { witness: lab.witness(lab.head())?, gas: header.gas_used })
+    }
+
+    fn machine<'a>(&'a self, image: &Image) -> Result<Machine<Preimages<'a>>> {
+        Ok(Machine::new(image, self.witness.boot.hash(), Preimages(&self.witness))?)
+    }
+
+    /// Steps of the run, which must come to the right output.
+    fn steps(&self, image: &Image) -> Result<u64> {
+        let outcome = self.machine(image)?.run(MAX_STEPS)?;
+        ensure!(outcome.value == self.witness.output, "the machine computes another output");
+        Ok(outcome.steps)
+    }
+
+    fn steps_per_gas(&self, image: &Image) -> Result<f64> {
+        Ok(self.steps(image)? as f64 / self.gas as f64)
+    }
+
+    /// How fast the machine is, beside native code, and what states cost. The runs take turns, so that what else the
+    /// computer does disturbs all alike.
+    fn speed(&self, image: &Image) -> Result<Vec<Row>> {
+        let steps = self.steps(image)?;
+        let points: Vec<u64> = (1..=POINTS).map(|point| steps * point / POINTS).collect();
+        let [mut plain, mut states, mut native] = [Duration::MAX; 3];
+        for _ in 0..RUNS {
+            let mut machine = self.machine(image)?;
+            plain = plain.min(time(|| Ok(machine.run(MAX_STEPS)?))?);
+            let mut machine = self.machine(image)?;
+            states = states.min(time(|| Ok(machine.states_at(&points)?))?);
+            native = native.min(time(|| Ok(stf::run(&self.witness.boot.hash(), &self.witness)?))?);
+        }
+        let qemu =
+            tools::in_path(qemu::QEMU).map(|path| qemu::time(&path, image, &self.witness)).transpose()?;
+        let speed = steps as f64 / plain.as_secs_f64() / 1e6;
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let mut rows = vec![
+            Row::new("… run on the machine", speed, "M instr/s", "limit", SPEED, Target::AtLeastPeer),
+            Row::new(
+                "… its time",
+                millis(plain),
+                "ms",
+                "the same, compiled natively",
+                millis(native),
+                Target::Shown,
+            ),
+            Row::new(
+                format!("… with the states at {POINTS} points"),
+                millis(states),
+                "ms",
+                "without",
+                millis(plain),
+                Target::RatioAtMost(STATES),
+            ),
+        ];
+        if let Some(qemu) = qemu {
+            let peer = "the same program on QEMU, its calls answered already";
+            rows.insert(2, Row::new("… its time", millis(plain), "ms", peer, millis(qemu), Target::Shown));
+        }
+        Ok(rows)
+    }
+}
+
+fn time<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     let start = Instant::now();
-    let outcome = machine.run(STEP_LIMIT)?;
-    let seconds = start.elapsed().as_secs_f64();
-    ensure!(outcome.value == lab.output(block)?, "the machine computes another output");
-    let reader = lab.chain().db().read()?;
-    let header = reader.header(block)?.context("no such block")?;
-    let included = reader.transactions(block)?.context("no such block")?.len();
-    ensure!(included == count + 1, "a benchmark transaction was skipped");
-    let steps = outcome.steps as f64;
-    Ok(Figures { per_gas: steps / header.gas_used as f64, speed: steps / seconds / 1e6 })
+    std::hint::black_box(work()?);
+    Ok(start.elapsed())
 }

@@ -16,10 +16,11 @@ use bindings::{
 };
 use node::{
     RollupConfig,
-    config::{Contracts, GenesisAccount},
+    config::{Contracts, Genesis, GenesisAccount},
 };
 use rand::{Rng, rngs::StdRng};
 use rayon::prelude::*;
+use stf::ChainConfig;
 use testnet::{DeployConfig, L1Origin, l2_genesis};
 
 /// The ERC-20 of the benchmarks' genesis.
@@ -161,11 +162,16 @@ pub(crate) fn rollup_with(
     });
     genesis.alloc.insert(STORAGE, contract(deployed_code(Contract::StorageHeavy), slots.collect()));
     genesis.alloc.extend(further);
+    Ok(without_l1(deploy.chain, genesis))
+}
+
+/// A rollup of this genesis, without an L1.
+pub(crate) fn without_l1(chain: ChainConfig, genesis: Genesis) -> Arc<RollupConfig> {
     let block = genesis.block(&mut ());
-    Ok(Arc::new(RollupConfig {
+    Arc::new(RollupConfig {
         l1_chain_id: 31_337,
         l1_start_block: 1,
-        chain: deploy.chain,
+        chain,
         contracts: Contracts {
             inbox: Address::ZERO,
             portal: Address::ZERO,
@@ -178,7 +184,7 @@ pub(crate) fn rollup_with(
         genesis,
         genesis_hash: block.hash,
         genesis_output_root: block.output_root,
-    }))
+    })
 }
 
 fn contract(code: Bytes, storage: BTreeMap<B256, U256>) -> GenesisAccount {

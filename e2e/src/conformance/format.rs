@@ -52,6 +52,7 @@ pub(super) struct Family {
     pub(super) value: Vec<Text>,
     pub(super) nonce: Text,
     pub(super) sender: Option<Address>,
+    pub(super) secret_key: Option<B256>,
     #[serde(default, deserialize_with = "empty_is_none")]
     pub(super) to: Option<Address>,
     pub(super) gas_price: Option<Text>,

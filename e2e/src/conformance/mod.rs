@@ -12,8 +12,11 @@
 //! The stored run's changes are then written to the database as a block, read back, and taken away again. Trie tests
 //! run in memory and over a store of nodes that is left and entered again after every step.
 //!
+//! [`Suite::blocks`] gives the state tests as blocks of a rollup, for the fraud-proof program.
+//!
 //! [`Suite::open`] takes a checkout or an archive, [`Suite::run`] gives a [`Report`].
 
+mod blocks;
 mod exclude;
 mod format;
 mod report;
@@ -22,5 +25,6 @@ mod store;
 mod suite;
 mod trie;
 
+pub use blocks::{BlockCase, BlockReport};
 pub use report::{Failure, Report};
 pub use suite::Suite;

@@ -22,9 +22,9 @@ const FOLDERS: [&str; 2] = ["GeneralStateTests", "TrieTests"];
 /// A copy of the suite on disk.
 #[derive(Debug)]
 pub struct Suite {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Relative to the root.
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Where an archive was unpacked.
     _unpacked: Option<TempDir>,
 }

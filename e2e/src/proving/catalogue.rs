@@ -1,5 +1,7 @@
 //! Transactions of every kind that a block can hold.
 
+use std::collections::BTreeMap;
+
 use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy},
     eips::{eip2718::Encodable2718, eip2930::AccessList, eip2930::AccessListItem, eip7702::Authorization},
@@ -14,7 +16,7 @@ use bindings::{
 };
 use node::config::GenesisAccount;
 
-use super::precompiles;
+use super::{Burn, burn, precompiles};
 use crate::bench::workload::{Population, STORAGE};
 
 /// Calls the address in the first word with the rest of its input, and keeps the hash of what came back.
@@ -47,25 +49,6 @@ const LOGGING: Address = address!("0x00000000000000000000000000000000000e2e17");
 /// Creates an account by CREATE2 from its input, and destroys what it made if that says so.
 const FACTORY_CODE: &[u8] = &hex!("36 5f 5f 37 5f 36 5f 5f f5 5f 5f 5f 5f 5f 85 5a f1 00");
 const FACTORY: Address = address!("0x00000000000000000000000000000000000e2e18");
-/// Calls the address in the first word with the rest of its input, until the gas is used up.
-///
-/// ```text
-/// loop { staticcall(gas, word0, input[32..]) }
-/// ```
-const REPEATING_CODE: &[u8] = &hex!("60203603 80 60205f37 5b 5f5f825f5f355afa50 6009 56");
-const REPEATING: Address = address!("0x00000000000000000000000000000000000e2e19");
-/// Hashes as much memory as its input says, until the gas is used up.
-const HASHING_CODE: &[u8] = &hex!("5b 5f35 5f 20 50 5f 56");
-const HASHING: Address = address!("0x00000000000000000000000000000000000e2e1a");
-/// Multiplies numbers of 256 bits modulo another, until the gas is used up.
-fn computing_code() -> Bytes {
-    // Three numbers; then the loop, at 0x12; each round duplicates them and takes MULMOD.
-    let numbers = hex!("6101235f1903 6105435f1903 6103215f1903");
-    let round = hex!("82828209 50");
-    [&numbers[..], &hex!("5b"), &round.repeat(100), &hex!("6012 56")].concat().into()
-}
-const COMPUTING: Address = address!("0x00000000000000000000000000000000000e2e1b");
-
 /// A contract of the largest size (EIP-170), of JUMPDESTs only. Not the code that `largest` creates: what a block creates is
 /// not read.
 const LARGEST_CODE: &[u8] = &[0x5b; 24_576];
@@ -106,27 +89,6 @@ impl Kind {
     ];
 }
 
-/// A way to use up gas that costs the fraud-proof machine much.
-#[derive(Clone, Debug)]
-pub enum Burn {
-    /// keccak256 of a mebibyte, over and over.
-    Hashing,
-    /// Arithmetic on 256 bits.
-    Computing,
-    /// A precompile by its number, with an input.
-    Precompile(u64, Bytes),
-}
-
-impl Burn {
-    /// The dearest ways known, by name: what accelerators take does not count, so inputs are just over that.
-    pub fn all() -> Result<Vec<(&'static str, Self)>> {
-        let mut all = vec![("keccak256 of 1 MiB", Self::Hashing), ("256-bit arithmetic", Self::Computing)];
-        let precompiles = precompiles::dear()?.into_iter();
-        all.extend(precompiles.map(|(name, address, input)| (name, Self::Precompile(address, input))));
-        Ok(all)
-    }
-}
-
 /// Makes the transactions; one account sends them all.
 pub struct Catalogue {
     signer: PrivateKeySigner,
@@ -148,25 +110,22 @@ impl Catalogue {
             let storage = [(B256::repeat_byte(1), U256::from(1))].into();
             (address, GenesisAccount { balance: U256::from(5), nonce: 1, code, storage })
         };
+        let mut accounts: BTreeMap<_, _> =
+            burn::contracts(LARGEST).iter().map(|(address, bytes)| code(*address, bytes)).collect();
         let own = GenesisAccount { balance: U256::from(10).pow(U256::from(24)), ..Default::default() };
-        crate::bench::workload::rollup_with(
-            population,
-            [
-                code(CALLER, CALLER_CODE),
-                code(ANCESTOR, ANCESTOR_CODE),
-                code(DESTROYED, DESTROYED_CODE),
-                code(REVERTING, REVERTING_CODE),
-                code(ENDLESS, ENDLESS_CODE),
-                code(DEEP, DEEP_CODE),
-                code(LOGGING, LOGGING_CODE),
-                code(FACTORY, FACTORY_CODE),
-                code(REPEATING, REPEATING_CODE),
-                code(HASHING, HASHING_CODE),
-                code(COMPUTING, &computing_code()),
-                code(LARGEST, LARGEST_CODE),
-                (self.signer.address(), own),
-            ],
-        )
+        accounts.extend([
+            code(CALLER, CALLER_CODE),
+            code(ANCESTOR, ANCESTOR_CODE),
+            code(DESTROYED, DESTROYED_CODE),
+            code(REVERTING, REVERTING_CODE),
+            code(ENDLESS, ENDLESS_CODE),
+            code(DEEP, DEEP_CODE),
+            code(LOGGING, LOGGING_CODE),
+            code(FACTORY, FACTORY_CODE),
+            code(LARGEST, LARGEST_CODE),
+            (self.signer.address(), own),
+        ]);
+        crate::bench::workload::rollup_with(population, accounts)
     }
 
     /// Transactions of a kind.
@@ -234,14 +193,8 @@ impl Catalogue {
     }
 
     /// A transaction that uses up this much gas in the way named.
-    pub fn burn(&mut self, burn: Burn, gas_limit: u64) -> Result<Bytes> {
-        let word = |number: u64| B256::from(U256::from(number));
-        let (to, input) = match burn {
-            Burn::Hashing => (HASHING, word(1 << 20).to_vec()),
-            Burn::Computing => (COMPUTING, Vec::new()),
-            Burn::Precompile(address, input) => (REPEATING, [&word(address)[..], &input].concat()),
-        };
-        let tx = self.unsigned(TxKind::Call(to), input.into(), 0);
+    pub fn burn(&mut self, burn: &Burn, gas_limit: u64) -> Result<Bytes> {
+        let tx = self.unsigned(TxKind::Call(burn.to), burn.input.clone(), 0);
         Ok(self.sign(TxEip1559 { gas_limit, ..tx }))
     }
 

@@ -160,6 +160,10 @@ pub(super) fn dear() -> Result<Vec<(&'static str, u64, Bytes)>> {
     };
     let large = modexp(1024, &[0xff; 8], 1024);
     let many = modexp(32, &[0xff; 900], 32);
+    // The price on L2 (EIP-2565) falls with the square of the length, the work does not; and an even modulus is two.
+    let numbers: [&[u8]; 3] = [&hex!("01080f161d242b32"), &[0xff; 1000], &hex!("ff030a11181f262c")];
+    let lengths = numbers.map(|bytes| B256::from(U256::from(bytes.len())));
+    let small = [lengths.concat(), numbers.concat()].concat();
     // More rounds than an accelerator takes.
     let blake = [&1_000_001u32.to_be_bytes()[..], &long[..208], &[1]].concat();
     Ok(vec![
@@ -167,6 +171,7 @@ pub(super) fn dear() -> Result<Vec<(&'static str, u64, Bytes)>> {
         ("ripemd160 of 5,000 bytes", 3, long.clone().into()),
         ("modexp, 1,024 bytes", 5, large.into()),
         ("modexp, exponent of 900 bytes", 5, many.into()),
+        ("modexp, exponent of 1,000 bytes, modulus of 8", 5, small.into()),
         ("bn254 pairing, 6 pairs", 8, bn.into()),
         ("blake2f, 1,000,001 rounds", 9, blake.into()),
         ("BLS12-381 pairing, 3 pairs", 15, bls.into()),

@@ -24,8 +24,9 @@ use crate::{
     watch::load,
 };
 
-/// Most steps of a block's run. More than any block takes; a game's limit is in its contract.
-const MAX_STEPS: u64 = 1 << 36;
+/// Most steps of a block's run: any number, as a block's gas ends it. A game's limit is in its contract, at least four
+/// times what the worst block takes.
+const MAX_STEPS: u64 = u64::MAX;
 
 pub(super) async fn run(command: VmCommand) -> Result<()> {
     match command {
@@ -106,8 +107,15 @@ impl Block {
     async fn open(args: BlockArgs) -> Result<Self> {
         let config = Arc::new(RollupConfig::load(&args.rollup)?);
         let image = load(&program(args.program)?)?;
+        // Opening nothing would make a new one.
+        if fs::read_dir(&args.data_dir).map_or(true, |mut files| files.next().is_none()) {
+            bail!("there is no database in {}", args.data_dir.display());
+        }
         let chain = replica::open(&args.data_dir, config.clone()).await?;
         let number = args.number;
+        if number == 0 {
+            bail!("block 0 is the genesis: no run leads to it");
+        }
         tokio::task::spawn_blocking(move || {
             let reader = chain.db().read()?;
             let header =

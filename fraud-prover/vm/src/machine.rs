@@ -186,6 +186,11 @@ impl<H: Host> Machine<H> {
         &self.cpu
     }
 
+    /// Some bytes of memory as they are now, from an address that is a multiple of their number.
+    pub fn load<const N: usize>(&self, address: u32) -> [u8; N] {
+        self.memory.load(address)
+    }
+
     /// The instruction that the next step executes; `None` if that step exits the machine for lack of one.
     pub fn next_instruction(&self) -> Option<Instruction> {
         let pc = u32::try_from(self.cpu.pc).ok().filter(|pc| pc.is_multiple_of(4))?;

@@ -1,0 +1,219 @@
+//! State tests as blocks: chains whose genesis state is a test's, and whose one block has the test's transaction.
+//!
+//! What such a block leads to is not what the test names, because a rollup's block has its own number, time, fees and
+//! deposits. But the node, the state transition over the block's witness, and the program on the fraud-proof machine must
+//! all come to the same output.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, LazyLock},
+};
+
+use alloy::{
+    consensus::{SignableTransaction, TxEnvelope},
+    eips::{Decodable2718, Encodable2718},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use alloy_primitives::{Address, B256, Bytes, Signature};
+use anyhow::{Context, Result, ensure};
+use node::{
+    RollupConfig,
+    config::{Contracts, Genesis, GenesisAccount},
+};
+use rayon::prelude::*;
+use stf::{ChainConfig, config::MAX_BLOCK_GAS_LIMIT};
+use testnet::{DeployConfig, L1Origin, MAX_STEPS, l2_genesis};
+use vm::{Image, Machine};
+
+use super::{
+    Report, Suite, exclude,
+    format::{Family, PreAccount, StateFile, StateTest, count_cases, spec},
+};
+use crate::{
+    bench::workload::without_l1,
+    proving::{Lab, Preimages},
+};
+
+/// The suite's chain id, which its transactions are signed for.
+const CHAIN_ID: u64 = 1;
+/// Most gas that a transaction may have here. The suite gives many more than a block has: they are signed again with this
+/// much, of which every block has room for.
+const GAS: u64 = 30_000_000;
+
+/// A state test as a block.
+#[derive(Clone, Debug)]
+pub struct BlockCase {
+    name: String,
+    pre: Arc<BTreeMap<Address, GenesisAccount>>,
+    base_fee: u64,
+    transaction: Bytes,
+    lowered: bool,
+}
+
+/// What came of state tests as blocks.
+#[derive(Debug, Default)]
+pub struct BlockReport {
+    /// What passed, failed, and was left out.
+    pub report: Report,
+    /// Blocks that hold the test's transaction. In the others it was skipped, which is a block, too.
+    pub included: usize,
+    /// Transactions that were given less gas.
+    pub lowered: usize,
+    /// Steps of the machine.
+    pub steps: u64,
+}
+
+impl BlockReport {
+    fn merge(mut self, other: Self) -> Self {
+        self.report.merge(other.report);
+        self.included += other.included;
+        self.lowered += other.lowered;
+        self.steps += other.steps;
+        self
+    }
+}
+
+impl Suite {
+    /// All state tests as blocks, and a report of those that can be none.
+    pub fn blocks(&self) -> Result<(Vec<BlockCase>, Report)> {
+        let (mut cases, mut report) = (Vec::new(), Report::default());
+        for file in self.files.iter().filter(|file| file.starts_with("GeneralStateTests")) {
+            let name = file.to_string_lossy();
+            let json = fs::read(self.root.join(file))?;
+            if let Some(reason) = exclude::file(&name) {
+                report.exclude(reason, count_cases(&json)?);
+                continue;
+            }
+            let tests: StateFile = serde_json::from_slice(&json).with_context(|| name.to_string())?;
+            for (test_name, test) in &tests {
+                add(&format!("{name} {test_name}"), test, &mut cases, &mut report)
+                    .with_context(|| format!("{name} {test_name}"))?;
+            }
+        }
+        Ok((cases, report))
+    }
+}
+
+fn add(name: &str, test: &StateTest, cases: &mut Vec<BlockCase>, report: &mut Report) -> Result<()> {
+    // The forks of a test share their transactions, and a rollup has one set of rules.
+    let newest = test.post.iter().max_by_key(|(fork, _)| spec(fork));
+    let Some((_, posts)) = newest else { return Ok(()) };
+    let pre = test.pre.iter().map(|(address, account)| Ok((*address, genesis_account(account)?)));
+    let pre = Arc::new(pre.collect::<Result<BTreeMap<_, _>>>()?);
+    let base_fee = test.env.current_base_fee.unwrap_or_default().try_into().context("base fee")?;
+    for (index, post) in posts.iter().enumerate() {
+        let Some(raw) = &post.txbytes else {
+            report.exclude("the test has no bytes of its transaction", 1);
+            continue;
+        };
+        let lower = lower(raw, &test.transaction)?;
+        cases.push(BlockCase {
+            name: format!("{name} {index}"),
+            pre: pre.clone(),
+            base_fee,
+            lowered: lower.is_some(),
+            transaction: lower.unwrap_or_else(|| raw.clone()),
+        });
+    }
+    Ok(())
+}
+
+fn genesis_account(account: &PreAccount) -> Result<GenesisAccount> {
+    let storage = account.storage.iter().map(|(slot, value)| (B256::from(*slot), *value)).collect();
+    let nonce = account.nonce.try_into().ok().context("nonce out of range")?;
+    Ok(GenesisAccount { balance: account.balance, nonce, code: account.code.clone(), storage })
+}
+
+/// The transaction with less gas, if it has more than a block; not if it is none, or of a type that a rollup lacks.
+fn lower(raw: &Bytes, family: &Family) -> Result<Option<Bytes>> {
+    let Ok(envelope) = TxEnvelope::decode_2718_exact(raw) else { return Ok(None) };
+    let Some(key) = family.secret_key else { return Ok(None) };
+    let signer = PrivateKeySigner::from_bytes(&key)?;
+    Ok(match envelope {
+        TxEnvelope::Legacy(tx) if tx.tx().gas_limit > GAS => {
+            let mut tx = tx.strip_signature();
+            tx.gas_limit = GAS;
+            Some(sign(&signer, tx)?)
+        }
+        TxEnvelope::Eip2930(tx) if tx.tx().gas_limit > GAS => {
+            let mut tx = tx.strip_signature();
+            tx.gas_limit = GAS;
+            Some(sign(&signer, tx)?)
+        }
+        TxEnvelope::Eip1559(tx) if tx.tx().gas_limit > GAS => {
+            let mut tx = tx.strip_signature();
+            tx.gas_limit = GAS;
+            Some(sign(&signer, tx)?)
+        }
+        _ => None,
+    })
+}
+
+fn sign<T: SignableTransaction<Signature>>(signer: &PrivateKeySigner, tx: T) -> Result<Bytes>
+where
+    alloy::consensus::Signed<T>: Encodable2718,
+{
+    let signature = signer.sign_hash_sync(&tx.signature_hash())?;
+    Ok(tx.into_signed(signature).encoded_2718().into())
+}
+
+/// A rollup's genesis without the test's accounts. Nothing but gas costs anything, as in the tests.
+static GENESIS: LazyLock<Result<(Genesis, ChainConfig), String>> = LazyLock::new(|| {
+    let deploy = || -> Result<_> {
+        let devnet = DeployConfig::devnet()?;
+        let deploy = DeployConfig {
+            chain: ChainConfig { chain_id: CHAIN_ID, ..devnet.chain },
+            gas_limit: MAX_BLOCK_GAS_LIMIT,
+            base_fee_scalar: 0,
+            blob_base_fee_scalar: 0,
+            operator_fee_scalar: 0,
+            operator_fee_constant: 0,
+            funded: Vec::new(),
+            ..devnet
+        };
+        let origin = L1Origin { number: 1, timestamp: 1_700_000_000, base_fee: 1, blob_base_fee: 1 };
+        Ok((l2_genesis(&deploy, &Contracts::default(), origin)?, deploy.chain))
+    };
+    deploy().map_err(|error| format!("{error:#}"))
+});
+
+impl BlockCase {
+    fn rollup(&self) -> Result<Arc<RollupConfig>> {
+        let (genesis, chain) = GENESIS.as_ref().map_err(|error| anyhow::anyhow!("genesis: {error}"))?;
+        let mut genesis = genesis.clone();
+        genesis.base_fee = self.base_fee;
+        genesis.alloc.extend(self.pre.iter().map(|(address, account)| (*address, account.clone())));
+        Ok(without_l1(*chain, genesis))
+    }
+
+    /// Derives the block, computes it from its witness, and runs the program over it.
+    fn run(&self, program: &Image, report: &mut BlockReport) -> Result<()> {
+        let mut lab = Lab::new(self.rollup()?)?;
+        lab.block(vec![self.transaction.clone()])?;
+        let output = lab.output(1)?;
+        let transactions = lab.chain().db().read()?.transactions(1)?.context("no block")?;
+        // Behind the L1-attributes deposit.
+        report.included += usize::from(transactions.len() == 2);
+        report.lowered += usize::from(self.lowered);
+        let witness = lab.witness(1)?;
+        let native = stf::run(&witness.boot.hash(), &witness)?;
+        ensure!(native == output, "the node has {output}, its witness leads to {native}");
+        let mut machine = Machine::new(program, witness.boot.hash(), Preimages(&witness))?;
+        let outcome = machine.run(MAX_STEPS)?;
+        report.steps += outcome.steps;
+        ensure!(outcome.value == output, "the node has {output}, the machine {outcome:?}");
+        Ok(())
+    }
+
+    /// Runs all of these, on all cores.
+    pub fn run_all(cases: &[Self], program: &Image) -> BlockReport {
+        let run = |case: &Self| {
+            let mut report = BlockReport::default();
+            let result = case.run(program, &mut report);
+            report.report.note(|| case.name.clone(), result);
+            report
+        };
+        cases.par_iter().map(run).reduce(BlockReport::default, BlockReport::merge)
+    }
+}
