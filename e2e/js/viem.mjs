@@ -1,5 +1,5 @@
-// viem's OP Stack client, unmodified: ETH and tokens in and out, statuses at every stage, fee estimates, and a message
-// that fails and is relayed again, a withdrawal whose call fails.
+// viem's OP Stack client, unmodified: ETH and tokens in and out, statuses at every stage, fee estimates, a message that
+// fails and is relayed again, a withdrawal whose call fails.
 import {
   decodeEventLog,
   encodeFunctionData,

@@ -211,12 +211,12 @@ async fn receipt(
     hash: B256,
     progress: &mut Progress,
 ) -> Result<AnyTransactionReceipt> {
-    progress.stage(&format!("Waiting until {name} has the transaction in a block"));
     loop {
         if let Some(receipt) = chain.get_transaction_receipt(hash).await? {
             ensure!(receipt.status(), "the {name} transaction {hash} failed");
             return Ok(receipt);
         }
+        progress.stage(&format!("Waiting until {name} has the transaction in a block"));
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
@@ -247,16 +247,26 @@ fn wei(amount: &str) -> Result<U256> {
     units(amount, ETH_DECIMALS).with_context(|| format!("{amount:?} is not an amount of ETH"))
 }
 
-/// ETH for people.
+/// ETH for people: `1.5 ETH`.
 fn ether(wei: U256) -> String {
-    format!("{} ETH", format_units(wei, "ether").unwrap_or_else(|_| format!("{wei} wei of an")))
+    match format_units(wei, ETH_DECIMALS) {
+        Ok(digits) => format!("{} ETH", digits.trim_end_matches('0').trim_end_matches('.')),
+        Err(_) => format!("{wei} wei"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use alloy::primitives::U256;
 
-    use super::{units, wei};
+    use super::{ether, units, wei};
+
+    #[test]
+    fn amounts_are_readable() {
+        let shown =
+            ["0", "1", "10", "0.5", "100.000000000000000001"].map(|amount| ether(wei(amount).unwrap()));
+        assert_eq!(shown, ["0 ETH", "1 ETH", "10 ETH", "0.5 ETH", "100.000000000000000001 ETH"]);
+    }
 
     #[test]
     fn amounts_are_exact() {

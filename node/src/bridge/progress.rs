@@ -1,14 +1,19 @@
 //! What a waiting command shows: a spinner on a terminal, a line for each new state elsewhere.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Where there is no terminal, how long a countdown is silent.
+const REPEAT: Duration = Duration::from_secs(600);
 
 /// Says on standard error what is being waited for.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
+    /// What is being waited for, and since when nothing was printed about it.
     shown: String,
+    printed: Instant,
 }
 
 impl Progress {
@@ -18,20 +23,28 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self { bar, shown: String::new() }
+        Self { bar, shown: String::new(), printed: Instant::now() }
     }
 
     /// Waiting for something else. The same text again changes nothing.
     pub(super) fn stage(&mut self, text: &str) {
-        if self.shown == text {
-            return;
+        self.countdown(text, text);
+    }
+
+    /// Waiting for `what`, with a text that says how long still.
+    pub(super) fn countdown(&mut self, what: &str, text: &str) {
+        let is_new = self.shown != what;
+        if is_new {
+            what.clone_into(&mut self.shown);
         }
-        text.clone_into(&mut self.shown);
-        if self.bar.is_hidden() {
-            eprintln!("{text} …");
-        } else {
-            self.bar.reset_elapsed();
+        if !self.bar.is_hidden() {
+            if is_new {
+                self.bar.reset_elapsed();
+            }
             self.bar.set_message(text.to_owned());
+        } else if is_new || self.printed.elapsed() >= REPEAT {
+            eprintln!("{text} …");
+            self.printed = Instant::now();
         }
     }
 

@@ -89,7 +89,7 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
                 decide(&session, pending.game, &mut progress).await?;
             }
             Stage::WaitingToFinalize(pending) => {
-                progress.stage(&pending.describe());
+                progress.countdown(&pending.what(), &pending.describe());
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
             Stage::ReadyToFinalize(submitter) => {
@@ -134,7 +134,7 @@ async fn decide(session: &Session, game: Address, progress: &mut Progress) -> Re
 /// Waits a moment if the guardian has paused withdrawals. Whether it did.
 async fn waits_for_pause(session: &Session, progress: &mut Progress) -> Result<bool> {
     let Some(seconds) = session.paused_for().await? else { return Ok(false) };
-    progress.stage(&format!("{}, for {} at most", PAUSED, lasting(seconds)));
+    progress.countdown(PAUSED, &format!("{PAUSED}, for {} at most", lasting(seconds)));
     tokio::time::sleep(POLL_INTERVAL).await;
     Ok(true)
 }

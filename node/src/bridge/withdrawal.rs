@@ -87,25 +87,25 @@ pub(super) enum Cause {
 }
 
 impl Pending {
-    /// For people.
-    pub(super) fn describe(&self) -> String {
-        let (block, left) = (self.block, lasting(self.seconds));
+    /// What it waits for, for people.
+    pub(super) fn what(&self) -> String {
+        let block = self.block;
         match self.cause {
-            Cause::Window => format!(
-                "The output of L2 block {block} can be disputed still; finalization is possible in about {left}"
-            ),
-            Cause::Dispute => format!(
-                "The output of L2 block {block} is disputed; finalization is possible in about {left}, if it stands"
-            ),
+            Cause::Window => format!("The output of L2 block {block} can be disputed still"),
+            Cause::Dispute => format!("The output of L2 block {block} is disputed"),
             Cause::Decision(_) => {
                 format!(
-                    "The time to dispute the output of L2 block {block} is over; its game is to be decided"
+                    "The time to dispute the output of L2 block {block} is over, its game is to be decided"
                 )
             }
-            Cause::Delays => {
-                format!("The output of L2 block {block} stands; finalization is possible in about {left}")
-            }
+            Cause::Delays => format!("The output of L2 block {block} stands"),
         }
+    }
+
+    /// The same, with how long still.
+    pub(super) fn describe(&self) -> String {
+        let condition = if matches!(self.cause, Cause::Dispute) { ", if it stands" } else { "" };
+        format!("{}; finalization is possible in about {}{condition}", self.what(), lasting(self.seconds))
     }
 
     /// Whether the game waits for anyone to decide it, and those whose task that is seem not to be there.
