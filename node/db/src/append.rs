@@ -7,7 +7,7 @@ use stf::StorageChanges;
 
 use crate::{
     BlockRecord, Error, Result, Table, Writer, codec,
-    history::{entries, run_of},
+    history::{BlockHistory, entries, run_of},
     table::Key,
     tx::Raw,
     version::split,
@@ -16,17 +16,38 @@ use crate::{
 impl Writer {
     /// Adds the block after the newest one, with its state.
     pub fn append_block(&mut self, block: &BlockRecord<'_>) -> Result<()> {
-        let number = block.header.number;
-        let (newest, hash) = self.head()?.ok_or_else(|| not_next(0, number))?;
-        if number != newest + 1 {
-            return Err(not_next(newest + 1, number));
+        self.append_blocks(std::slice::from_ref(block))
+    }
+
+    /// Adds the blocks after the newest one, with their states. What several of them write is put once, so this costs
+    /// less than one after the other.
+    pub fn append_blocks(&mut self, blocks: &[BlockRecord<'_>]) -> Result<()> {
+        let Some(first) = blocks.first() else { return Ok(()) };
+        let first = first.header.number;
+        let (mut newest, mut hash) = self.head()?.ok_or_else(|| not_next(0, first))?;
+        for block in blocks {
+            let number = block.header.number;
+            if number != newest + 1 {
+                return Err(not_next(newest + 1, number));
+            }
+            let found = block.header.parent_hash;
+            if found != hash {
+                return Err(Error::NotChild { table: Table::Headers, number, expected: hash, found });
+            }
+            (newest, hash) = (number, block.header.hash());
         }
-        let found = block.header.parent_hash;
-        if found != hash {
-            return Err(Error::NotChild { table: Table::Headers, number, expected: hash, found });
+        // What a wiped account has depends on all blocks before.
+        let wipes = |block: &BlockRecord<'_>| block.changes.storage.iter().any(|storage| storage.wiped);
+        for blocks in blocks.chunk_by(|a, b| !wipes(a) && !wipes(b)) {
+            let first = blocks[0].header.number;
+            let mut history = (first..).take(blocks.len()).map(BlockHistory::new).collect::<Vec<_>>();
+            self.put_states(first, blocks, &mut history)?;
+            self.put_history(history)?;
+            for (block, number) in blocks.iter().zip(first..) {
+                self.put_chain(number, block)?;
+            }
         }
-        self.put_state(number, block)?;
-        self.put_chain(number, block)
+        Ok(())
     }
 
     /// Adds the first block, number zero, with its state, to an empty database.
@@ -36,7 +57,7 @@ impl Writer {
         if next != 0 || number != 0 {
             return Err(not_next(next, number));
         }
-        self.put_state(0, block)?;
+        self.put_states(0, std::slice::from_ref(block), &mut [])?;
         self.put_chain(0, block)
     }
 
@@ -64,48 +85,50 @@ impl Writer {
         Ok(())
     }
 
-    /// Everything that the block changed, in the order of `History`: by table, then by key.
-    fn put_state(&mut self, number: u64, block: &BlockRecord<'_>) -> Result<()> {
-        let changes = block.changes;
-        let mut value = Vec::new();
-
-        let mut versions = self.versions(Table::Accounts, number)?;
-        for (address, account) in &changes.accounts {
-            value.clear();
-            if let Some(account) = account {
-                codec::put_account(&mut value, account);
-            }
-            versions.put(address.as_slice(), &value)?;
+    /// Everything that blocks changed, in the order of `History`: by table, then by key.
+    fn put_states(&self, first: u64, blocks: &[BlockRecord<'_>], history: &mut [BlockHistory]) -> Result<()> {
+        let accounts =
+            blocks.iter().map(|block| block.changes.accounts.iter().map(|(key, value)| (key, value)));
+        let mut versions = self.versions(Table::Accounts, first, history)?;
+        for writes in merge(accounts).chunk_by(same_key) {
+            versions.put(writes[0].0.as_slice(), places(writes), |out, account| {
+                if let Some(account) = account {
+                    codec::put_account(out, account);
+                }
+            })?;
         }
-        versions.finish()?;
 
-        let mut versions = self.versions(Table::Storage, number)?;
-        for storage in &changes.storage {
-            let wiped = if storage.wiped { self.wiped_slots(storage)? } else { Vec::new() };
-            let slots = if storage.wiped { &wiped } else { &storage.slots };
-            for (slot, new) in slots {
-                value.clear();
-                codec::put_uint(&mut value, *new);
-                versions.put(Key::slot(&storage.address, slot).as_slice(), &value)?;
+        let storage =
+            blocks.iter().map(|block| block.changes.storage.iter().map(|slots| (slots.address, slots)));
+        for owned in merge(storage).chunk_by(same_key) {
+            let owner = owned[0].0;
+            let wiped = match owned {
+                [(_, _, slots)] if slots.wiped => Some(self.wiped_slots(slots)?),
+                _ => None,
+            };
+            let lists =
+                owned.iter().map(|(_, place, slots)| (*place, wiped.as_ref().unwrap_or(&slots.slots)));
+            let slots =
+                merge_at(lists.map(|(place, slots)| (place, slots.iter().map(|(key, value)| (key, *value)))));
+            let mut versions = self.versions(Table::Storage, first, history)?;
+            for writes in slots.chunk_by(same_key) {
+                let key = Key::slot(&owner, writes[0].0);
+                versions.put(key.as_slice(), places(writes), codec::put_uint)?;
             }
         }
-        versions.finish()?;
 
         for table in [Table::AccountNodes, Table::StorageNodes] {
-            let mut versions = self.versions(table, number)?;
-            for (key, node) in block.nodes.sorted(table) {
-                versions.put(key, node)?;
+            let nodes = merge(blocks.iter().map(|block| block.nodes.sorted(table)));
+            let mut versions = self.versions(table, first, history)?;
+            for writes in nodes.chunk_by(same_key) {
+                versions.put(writes[0].0, places(writes), Vec::extend_from_slice)?;
             }
-            versions.finish()?;
         }
 
-        let mut codes: Vec<_> = changes.codes.iter().collect();
-        codes.sort_unstable();
-        let mut versions = self.versions(Table::Codes, number)?;
-        for (hash, code) in codes {
-            versions.put_once(hash.as_slice(), code)?;
-        }
-        versions.finish()
+        let codes =
+            merge(blocks.iter().map(|block| block.changes.codes.iter().map(|(hash, code)| (hash, code))));
+        let mut versions = self.versions(Table::Codes, first, history)?;
+        codes.iter().try_for_each(|(hash, place, code)| versions.put_once(*place, hash.as_slice(), code))
     }
 
     /// The slots that a wiped account sets, and zero for all others that it has.
@@ -189,6 +212,33 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Something that a block writes: its key, the block's place in the run, and what it writes.
+type Write<K, V> = (K, usize, V);
+
+/// What the blocks of a run write, in the order of keys and then of blocks.
+fn merge<K: Ord, V>(blocks: impl Iterator<Item = impl Iterator<Item = (K, V)>>) -> Vec<Write<K, V>> {
+    merge_at(blocks.enumerate())
+}
+
+/// The same for blocks at these places in the run, which ascend.
+fn merge_at<K: Ord, V>(
+    blocks: impl Iterator<Item = (usize, impl Iterator<Item = (K, V)>)>,
+) -> Vec<Write<K, V>> {
+    let mut writes: Vec<Write<K, V>> =
+        blocks.flat_map(|(place, block)| block.map(move |(key, value)| (key, place, value))).collect();
+    // Each block's are in order already, which this sort makes use of; and it keeps the order of blocks.
+    writes.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    writes
+}
+
+fn same_key<K: Eq, V>((a, ..): &Write<K, V>, (b, ..): &Write<K, V>) -> bool {
+    a == b
+}
+
+fn places<K, V: Copy>(writes: &[Write<K, V>]) -> impl Iterator<Item = (usize, V)> {
+    writes.iter().map(|(_, place, value)| (*place, *value))
 }
 
 fn not_next(expected: u64, found: u64) -> Error {

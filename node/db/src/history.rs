@@ -5,7 +5,7 @@
 //! A run's key is the block, the table, and the first key in it; so the run that holds a key is the last one that does
 //! not begin after it.
 
-use signet_libmdbx::{Cursor, Rw, WriteFlags};
+use signet_libmdbx::WriteFlags;
 
 use crate::{
     Error, Kind, Result, Table, Tx, Writer,
@@ -98,33 +98,33 @@ impl<K: Kind> Tx<K> {
     }
 }
 
-/// Collects what a block replaces in one table into runs.
-pub(crate) struct HistoryWriter<'a> {
+/// Collects what a block replaces into runs: table by table, and in each in the order of keys.
+pub(crate) struct BlockHistory {
     block: u64,
     table: Table,
-    cursor: Cursor<'a, Rw>,
     /// The run that is open.
     run: Vec<u8>,
     first: Vec<u8>,
     last: Vec<u8>,
+    closed: Vec<(Key, Vec<u8>)>,
 }
 
-impl Writer {
-    pub(crate) fn history(&self, table: Table, block: u64) -> Result<HistoryWriter<'_>> {
-        let cursor = self.cursor(Table::History)?;
-        Ok(HistoryWriter { block, table, cursor, run: Vec::new(), first: Vec::new(), last: Vec::new() })
+impl BlockHistory {
+    pub(crate) fn new(block: u64) -> Self {
+        let (run, first, last, closed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { block, table: Table::Accounts, run, first, last, closed }
     }
-}
 
-impl HistoryWriter<'_> {
     /// Adds a key, which comes after those before it, with the record that it had; empty if it had none.
-    pub(crate) fn push(&mut self, key: &[u8], deleted: bool, before: &[u8]) -> Result<()> {
+    pub(crate) fn push(&mut self, table: Table, key: &[u8], deleted: bool, before: &[u8]) {
         // Two lengths of a byte, flags, a length of up to ten.
-        if !self.run.is_empty() && self.run.len() + key.len() + before.len() + 13 > RUN_SIZE {
-            self.flush()?;
+        let full = self.run.len() + key.len() + before.len() + 13 > RUN_SIZE;
+        if !self.run.is_empty() && (full || table != self.table) {
+            self.close();
         }
         let mut shared = 0;
         if self.run.is_empty() {
+            self.table = table;
             self.first.clear();
             self.first.extend_from_slice(key);
         } else {
@@ -138,15 +138,25 @@ impl HistoryWriter<'_> {
         self.run.extend_from_slice(before);
         self.last.clear();
         self.last.extend_from_slice(key);
-        Ok(())
     }
 
-    /// Writes the open run.
-    pub(crate) fn flush(&mut self) -> Result<()> {
+    fn close(&mut self) {
         if !self.run.is_empty() {
-            let key = run_key(self.block, self.table, &self.first);
-            self.cursor.put(key.as_slice(), &self.run, WriteFlags::APPEND)?;
-            self.run.clear();
+            let run = std::mem::replace(&mut self.run, Vec::with_capacity(RUN_SIZE));
+            self.closed.push((run_key(self.block, self.table, &self.first), run));
+        }
+    }
+}
+
+impl Writer {
+    /// Writes what blocks have replaced, in the order of blocks, behind all that is there.
+    pub(crate) fn put_history(&self, blocks: impl IntoIterator<Item = BlockHistory>) -> Result<()> {
+        let mut cursor = self.cursor(Table::History)?;
+        for mut block in blocks {
+            block.close();
+            for (key, run) in block.closed {
+                cursor.put(key.as_slice(), &run, WriteFlags::APPEND)?;
+            }
         }
         Ok(())
     }
@@ -159,12 +169,9 @@ mod tests {
 
     #[test]
     fn a_run_that_was_cut_anywhere_ends_with_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = crate::tests::open::open(dir.path()).unwrap();
-        let writer = database.write().unwrap();
-        let mut history = writer.history(Table::Storage, 3).unwrap();
-        history.push(b"abc", false, b"one").unwrap();
-        history.push(b"abd", true, b"").unwrap();
+        let mut history = BlockHistory::new(3);
+        history.push(Table::Storage, b"abc", false, b"one");
+        history.push(Table::Storage, b"abd", true, b"");
         let run = history.run.clone();
         let read: Vec<_> = entries(&run).map(Option::unwrap).collect();
         assert_eq!(read.iter().map(|entry| &entry.key[..]).collect::<Vec<_>>(), [b"abc", b"abd"]);

@@ -116,7 +116,8 @@ impl<K: Kind> StateAt<'_, K> {
                 break;
             }
             let decode = |value: &[u8]| match table {
-                Table::Storage => codec::uint(value).map(trie::encode_storage),
+                Table::Storage => codec::uint(value)
+                    .map(|value| trie::encode_storage(value).map(|rlp| rlp.as_ref().to_vec())),
                 _ => codec::account(value).map(|account| account.map(|account| account.encode())),
             };
             if let Some(value) = self.tx.version_from(table, &at, newest, self.height, decode)?.flatten() {

@@ -10,7 +10,7 @@ use signet_libmdbx::{Cursor, Rw, WriteFlags};
 use crate::{
     Error, Kind, Result, Table, Tx, Writer,
     codec::{Fields, put_varint},
-    history::HistoryWriter,
+    history::BlockHistory,
     table::Key,
     tx::Raw,
 };
@@ -112,38 +112,45 @@ impl<K: Kind> Tx<K> {
     }
 }
 
-/// Puts the versions that one block makes into one table, in the order of keys.
-pub(crate) struct Versions<'a> {
+/// Puts the versions that a run of blocks makes into one table, in the order of keys.
+pub(crate) struct Versions<'a, 'h> {
     table: Table,
-    block: u64,
+    /// The first block of the run.
+    first: u64,
     /// Where the newest versions are.
     cursor: Cursor<'a, Rw>,
-    /// Where the replaced ones go; nowhere for genesis, which replaces none and never goes.
-    history: Option<HistoryWriter<'a>>,
+    /// Where the replaced ones go, by block; empty for genesis, which replaces none and never goes.
+    history: &'h mut [BlockHistory],
     record: Vec<u8>,
     before: Vec<u8>,
 }
 
 impl Writer {
-    pub(crate) fn versions(&self, table: Table, block: u64) -> Result<Versions<'_>> {
-        Ok(Versions {
-            table,
-            block,
-            cursor: self.cursor(table)?,
-            history: if block == 0 { None } else { Some(self.history(table, block)?) },
-            record: Vec::new(),
-            before: Vec::new(),
-        })
+    pub(crate) fn versions<'h>(
+        &self,
+        table: Table,
+        first: u64,
+        history: &'h mut [BlockHistory],
+    ) -> Result<Versions<'_, 'h>> {
+        let cursor = self.cursor(table)?;
+        Ok(Versions { table, first, cursor, history, record: Vec::new(), before: Vec::new() })
     }
 }
 
-impl Versions<'_> {
-    /// Puts a version; an empty value deletes.
-    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+impl Versions<'_, '_> {
+    /// Puts the versions of a key: `writes` are the places in the run of the blocks that write it, ascending, each with
+    /// what it writes. `encode` appends a value; an empty one deletes. Only the last version is put into the table; the
+    /// others become history at once.
+    pub(crate) fn put<V>(
+        &mut self,
+        key: &[u8],
+        writes: impl Iterator<Item = (usize, V)>,
+        encode: impl Fn(&mut Vec<u8>, V),
+    ) -> Result<()> {
         self.before.clear();
         let mut version = None;
         let mut flags = WriteFlags::UPSERT;
-        if self.history.is_some()
+        if !self.history.is_empty()
             && let Some(before) = self.cursor.set::<Raw<'_>>(key)?
         {
             let (found, _) = split(&before).ok_or_else(|| Error::corrupt(self.table, key))?;
@@ -152,31 +159,32 @@ impl Versions<'_> {
             // The cursor is there already.
             flags = WriteFlags::CURRENT;
         }
-        self.record.clear();
-        Version::after(version, self.block).encode(&mut self.record);
-        self.record.extend_from_slice(value);
-        self.cursor.put(key, &self.record, flags)?;
-        match &mut self.history {
-            Some(history) => history.push(key, value.is_empty(), &self.before),
-            None => Ok(()),
+        for (place, value) in writes {
+            let next = Version::after(version, self.first + place as u64);
+            self.record.clear();
+            next.encode(&mut self.record);
+            let header = self.record.len();
+            encode(&mut self.record, value);
+            if let Some(history) = self.history.get_mut(place) {
+                history.push(self.table, key, self.record.len() == header, &self.before);
+            }
+            version = Some(next);
+            std::mem::swap(&mut self.before, &mut self.record);
         }
+        // By the last swap, what was written last is what was before.
+        Ok(self.cursor.put(key, &self.before, flags)?)
     }
 
-    /// Puts a record that never changes, unless it is there already.
-    pub(crate) fn put_once(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+    /// Puts a record that never changes, unless it is there already; the block at this place in the run does.
+    pub(crate) fn put_once(&mut self, place: usize, key: &[u8], value: &[u8]) -> Result<()> {
         if self.cursor.set::<()>(key)?.is_some() {
             return Ok(());
         }
         self.cursor.put(key, value, WriteFlags::UPSERT)?;
-        match &mut self.history {
-            Some(history) => history.push(key, false, &[]),
-            None => Ok(()),
+        if let Some(history) = self.history.get_mut(place) {
+            history.push(self.table, key, false, &[]);
         }
-    }
-
-    /// Writes what is still in memory. Without this the block's history is not whole.
-    pub(crate) fn finish(mut self) -> Result<()> {
-        self.history.as_mut().map_or(Ok(()), HistoryWriter::flush)
+        Ok(())
     }
 }
 

@@ -82,7 +82,7 @@ impl Head {
         let block = pending.seal(&mut self.trie, &at, &mut nodes)?;
         self.header = block.header.clone();
         self.hash = block.hash;
-        write_block(writer, &block, &nodes)?;
+        write_blocks(writer, &[(&block, &nodes)])?;
         self.nodes = nodes;
         Ok((ChainBlock::new(block), filled))
     }
@@ -141,26 +141,31 @@ pub(super) fn run_all<K: Kind>(
     }
 }
 
-/// Writes an executed block.
-pub(super) fn write_block(
+/// Writes executed blocks, each with its new trie nodes.
+pub(super) fn write_blocks(
     writer: &mut Writer,
-    block: &ExecutedBlock,
-    nodes: &NodeBuffer,
+    blocks: &[(&ExecutedBlock, &NodeBuffer)],
 ) -> Result<(), ChainError> {
-    let record = Encoded::new(block);
-    Ok(writer.append_block(&BlockRecord {
-        header: &Sealed::new_unchecked(block.header.clone(), block.hash),
-        transactions: &record.transactions,
-        hashes: &record.hashes,
-        senders: &record.senders,
-        receipts: &record.receipts,
-        changes: &block.changes,
-        nodes,
-    })?)
+    let encoded: Vec<Encoded> = blocks.iter().map(|(block, _)| Encoded::new(block)).collect();
+    let records: Vec<BlockRecord<'_>> = encoded
+        .iter()
+        .zip(blocks)
+        .map(|(encoded, (block, nodes))| BlockRecord {
+            header: &encoded.header,
+            transactions: &encoded.transactions,
+            hashes: &encoded.hashes,
+            senders: &encoded.senders,
+            receipts: &encoded.receipts,
+            changes: &block.changes,
+            nodes,
+        })
+        .collect();
+    Ok(writer.append_blocks(&records)?)
 }
 
 /// A block's lists, in the form that the database takes.
 struct Encoded {
+    header: Sealed<Header>,
     transactions: Vec<Bytes>,
     hashes: Vec<B256>,
     senders: Vec<alloy::primitives::Address>,
@@ -177,6 +182,7 @@ impl Encoded {
             db::StoredReceipt { receipt: receipt.clone(), gas_used, l1_fee: None }
         });
         Self {
+            header: Sealed::new_unchecked(block.header.clone(), block.hash),
             receipts: receipts.collect(),
             transactions: block.transactions.iter().map(|tx| tx.encoded().clone()).collect(),
             hashes: block.transactions.iter().map(Transaction::hash).collect(),

@@ -24,15 +24,18 @@ use stf::{
 
 use super::{
     Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome,
-    execute::{Queue, execute, recover, run_all, write_block},
+    execute::{Queue, execute, recover, run_all, write_blocks},
     state::HeadState,
 };
 
 /// Blocks of a run that are executed ahead of the database. What they change is kept in memory meanwhile.
 const MAX_AHEAD: usize = 64;
 
-/// Blocks that wait between two stages.
-const QUEUE: usize = 4;
+/// Blocks that wait between two stages: enough that none stands still while another takes its time.
+const QUEUE: usize = 16;
+
+/// Blocks that are written together, if there are so many: what several of them change is put once.
+const TOGETHER: usize = 8;
 
 /// A block of the feed with its transactions' senders recovered.
 type Recovered<'a> = (&'a FeedBlock, Vec<Option<Transaction>>);
@@ -150,11 +153,19 @@ impl Chain {
                 Ok(appended)
             });
             let mut write = |to_write: mpsc::Receiver<(ExecutedBlock, NodeBuffer)>| {
-                for (block, nodes) in to_write {
-                    write_block(writer, &block, &nodes)?;
-                    events.push(ChainEvent::Block(Arc::new(ChainBlock::new(block))));
+                loop {
+                    let blocks: Vec<(ExecutedBlock, NodeBuffer)> = to_write.iter().take(TOGETHER).collect();
+                    if blocks.is_empty() {
+                        return Ok(());
+                    }
+                    let borrowed: Vec<_> = blocks.iter().map(|(block, nodes)| (block, nodes)).collect();
+                    write_blocks(writer, &borrowed)?;
+                    events.extend(
+                        blocks
+                            .into_iter()
+                            .map(|(block, _)| ChainEvent::Block(Arc::new(ChainBlock::new(block)))),
+                    );
                 }
-                Ok(())
             };
             let written: Result<(), ChainError> = write(to_write);
             let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use alloy::primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    map::{self, AddressMap, U256Map},
+};
 use db::{Kind, Reader, StateAt};
 use revm::{
     Database,
@@ -83,7 +86,9 @@ impl Database for StateView {
 #[derive(Debug, Default)]
 pub(super) struct HotState {
     accounts: HashMap<Address, Option<AccountInfo>, alloy::primitives::map::DefaultHashBuilder>,
-    storage: HashMap<(Address, U256), U256, alloy::primitives::map::DefaultHashBuilder>,
+    /// Slots by account, and how many there are.
+    storage: AddressMap<U256Map<U256>>,
+    slots: usize,
     codes: HashMap<B256, Bytecode, alloy::primitives::map::DefaultHashBuilder>,
     /// Accounts whose slots in the database no longer count, though they are still there.
     wiped: HashSet<Address, alloy::primitives::map::DefaultHashBuilder>,
@@ -93,7 +98,7 @@ impl HotState {
     /// Forgets everything that depends on the head.
     pub(super) fn clear(&mut self) {
         self.accounts.clear();
-        self.storage.clear();
+        self.forget_storage();
         self.wiped.clear();
     }
 
@@ -113,18 +118,27 @@ impl HotState {
         let Touched { address, account, wiped, slots } = touched;
         self.accounts.insert(address, account.cloned());
         if wiped {
-            self.storage.retain(|(owner, _), _| *owner != address);
+            self.slots -= self.storage.remove(&address).map_or(0, |slots| slots.len());
             self.wiped.insert(address);
         }
-        self.storage.extend(slots.map(|(key, value)| ((address, key), value)));
+        let known = self.storage.entry(address).or_default();
+        let before = known.len();
+        known.extend(slots);
+        self.slots += known.len() - before;
+    }
+
+    fn forget_storage(&mut self) {
+        self.storage.clear();
+        self.slots = 0;
     }
 
     fn shrink(&mut self) {
         if self.accounts.len() > CACHE_ENTRIES {
             self.accounts.clear();
         }
-        if self.storage.len() > CACHE_ENTRIES {
-            self.storage.clear();
+        // An account without slots in it counts as one.
+        if self.slots + self.storage.len() > CACHE_ENTRIES {
+            self.forget_storage();
         }
         if self.codes.len() > CACHE_CODES {
             self.codes.clear();
@@ -176,16 +190,18 @@ impl<K: Kind> Database for HeadState<'_, K> {
     }
 
     fn storage(&mut self, address: Address, key: U256) -> Result<U256, StateError> {
-        if let Some(value) = self.hot.storage.get(&(address, key)) {
-            return Ok(*value);
+        match self.hot.storage.entry(address).or_default().entry(key) {
+            map::Entry::Occupied(value) => Ok(*value.get()),
+            map::Entry::Vacant(vacant) => {
+                let value = if self.hot.wiped.contains(&address) {
+                    U256::ZERO
+                } else {
+                    self.at.storage(&keccak256(address), &keccak256(key.to_be_bytes::<32>()))?
+                };
+                self.hot.slots += 1;
+                Ok(*vacant.insert(value))
+            }
         }
-        let value = if self.hot.wiped.contains(&address) {
-            U256::ZERO
-        } else {
-            self.at.storage(&keccak256(address), &keccak256(key.to_be_bytes::<32>()))?
-        };
-        self.hot.storage.insert((address, key), value);
-        Ok(value)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {

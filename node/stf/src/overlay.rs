@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256,
-    map::{AddressMap, B256Map, U256Map},
+    map::{self, AddressMap, B256Map, U256Map},
 };
 use revm::{
     Database,
@@ -33,7 +33,7 @@ pub struct Touched<'a> {
     pub account: Option<&'a AccountInfo>,
     /// Slots that are not among `slots` are zero now.
     pub wiped: bool,
-    /// The slots that were read or written, with their values now.
+    /// The slots that the block changed, with their values now.
     pub slots: &'a mut dyn Iterator<Item = (U256, U256)>,
 }
 
@@ -64,17 +64,6 @@ impl<DB: Database> Overlay<DB> {
         &mut self.inner
     }
 
-    /// Whether a contract's slots in the database still count, so that a read may fall through to it.
-    fn entry(&mut self, address: Address) -> Result<&mut Entry, DB::Error> {
-        Ok(match self.accounts.entry(address) {
-            alloy_primitives::map::Entry::Occupied(entry) => entry.into_mut(),
-            alloy_primitives::map::Entry::Vacant(vacant) => {
-                let info = self.inner.basic(address)?;
-                vacant.insert(Entry { original: info.clone(), current: info, ..Entry::default() })
-            }
-        })
-    }
-
     /// Everything that differs from the database underneath, sorted by hashed key; and that database.
     /// Storage roots in it are still to be computed. `visit` is shown what the overlay knows now, by plain keys.
     pub fn into_changes(mut self, mut visit: impl FnMut(&mut DB, Touched<'_>)) -> (StateChanges, DB) {
@@ -92,7 +81,9 @@ impl<DB: Database> Overlay<DB> {
             if same(&entry.original, &entry.current) && values.is_empty() && !entry.wiped {
                 continue;
             }
-            let slots = entry.slots.iter().map(|(key, slot)| (*key, slot.current));
+            // Those that are as they were are known underneath.
+            let changed_slots = entry.slots.iter().filter(|(_, slot)| slot.current != slot.original);
+            let slots = changed_slots.map(|(key, slot)| (*key, slot.current));
             let (account, wiped) = (entry.current.as_ref(), entry.wiped);
             visit(&mut self.inner, Touched { address, account, wiped, slots: &mut slots.into_iter() });
             addresses.push(address);
@@ -127,6 +118,21 @@ impl<DB: Database> Overlay<DB> {
     }
 }
 
+/// An account, read from the database if it is new here.
+fn load<'a, DB: Database>(
+    accounts: &'a mut AddressMap<Entry>,
+    inner: &mut DB,
+    address: Address,
+) -> Result<&'a mut Entry, DB::Error> {
+    Ok(match accounts.entry(address) {
+        map::Entry::Occupied(entry) => entry.into_mut(),
+        map::Entry::Vacant(vacant) => {
+            let info = inner.basic(address)?;
+            vacant.insert(Entry { original: info.clone(), current: info, ..Entry::default() })
+        }
+    })
+}
+
 fn same(a: &Option<AccountInfo>, b: &Option<AccountInfo>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => a.balance == b.balance && a.nonce == b.nonce && a.code_hash == b.code_hash,
@@ -139,7 +145,7 @@ impl<DB: Database> Database for Overlay<DB> {
     type Error = DB::Error;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, DB::Error> {
-        Ok(self.entry(address)?.current.clone())
+        Ok(load(&mut self.accounts, &mut self.inner, address)?.current.clone())
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, DB::Error> {
@@ -152,14 +158,16 @@ impl<DB: Database> Database for Overlay<DB> {
     }
 
     fn storage(&mut self, address: Address, key: U256) -> Result<U256, DB::Error> {
-        let entry = self.entry(address)?;
-        if let Some(slot) = entry.slots.get(&key) {
-            return Ok(slot.current);
-        }
+        let entry = load(&mut self.accounts, &mut self.inner, address)?;
         let exists = entry.original.is_some() && !entry.wiped;
-        let value = if exists { self.inner.storage(address, key)? } else { U256::ZERO };
-        self.entry(address)?.slots.insert(key, Slot { original: value, current: value });
-        Ok(value)
+        Ok(match entry.slots.entry(key) {
+            map::Entry::Occupied(slot) => slot.get().current,
+            map::Entry::Vacant(vacant) => {
+                let value = if exists { self.inner.storage(address, key)? } else { U256::ZERO };
+                vacant.insert(Slot { original: value, current: value });
+                value
+            }
+        })
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, DB::Error> {

@@ -94,7 +94,7 @@ pub use keccak_lanes::keccak256_batch;
 pub use ordered::ordered_root;
 pub use proof::verify_proof;
 pub use source::{NodeSink, NodeSource, Shape};
-pub use state::{Account, ValueError, decode_storage, encode_storage};
+pub use state::{Account, StorageValue, ValueError, decode_storage, encode_storage};
 pub use subtree::{Subtree, subtree};
 pub use trie::Trie;
 pub use witness::{Recorder, Witness};

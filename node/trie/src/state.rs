@@ -82,16 +82,38 @@ impl Default for Account {
 #[error("malformed value: {0}")]
 pub struct ValueError(&'static str);
 
+/// The RLP of a storage slot's value, on the stack: a block has thousands.
+#[derive(Clone, Copy)]
+pub struct StorageValue {
+    rlp: [u8; 33],
+    len: u8,
+}
+
+impl AsRef<[u8]> for StorageValue {
+    fn as_ref(&self) -> &[u8] {
+        &self.rlp[..usize::from(self.len)]
+    }
+}
+
 /// The RLP of a storage slot's value; `None` for zero, which storage tries don't hold.
-pub fn encode_storage(value: U256) -> Option<Vec<u8>> {
+pub fn encode_storage(value: U256) -> Option<StorageValue> {
     let bytes: [u8; 32] = value.to_be_bytes();
     let bytes = trim(&bytes);
-    if bytes.is_empty() {
-        return None;
-    }
-    let mut out = Vec::with_capacity(rlp::string_len(bytes));
-    rlp::put_string(&mut out, bytes);
-    Some(out)
+    let mut rlp = [0; 33];
+    let len = match bytes {
+        [] => return None,
+        [small @ 0..=0x7f] => {
+            rlp[0] = *small;
+            1
+        }
+        _ => {
+            // At most 32 bytes, so it is a short string.
+            rlp[0] = rlp::EMPTY_STRING + bytes.len() as u8;
+            rlp[1..=bytes.len()].copy_from_slice(bytes);
+            1 + bytes.len() as u8
+        }
+    };
+    Some(StorageValue { rlp, len })
 }
 
 /// Decodes a storage slot's value; refuses everything that `encode_storage` does not produce.

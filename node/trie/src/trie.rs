@@ -3,7 +3,6 @@ use crate::{
     node::{Branch, Ext, Node, hash_in},
     path::{MAX_NIBBLES, Run, key_prefix},
 };
-use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 use core::fmt;
 
@@ -123,11 +122,11 @@ impl Trie {
         &mut self,
         src: &impl NodeSource,
         owner: Option<&B256>,
-        changes: &[(B256, Option<Vec<u8>>)],
+        changes: &[(B256, Option<impl AsRef<[u8]>>)],
     ) -> Result<(), TrieError> {
         for (key, value) in changes {
             if let Some(value) = value {
-                self.insert(src, owner, &key[..], value)?;
+                self.insert(src, owner, &key[..], value.as_ref())?;
             }
         }
         for (key, value) in changes {

@@ -82,7 +82,7 @@ impl Chain {
             self.accounts.insert(&(), None, &address[..], &account.encode()).unwrap();
             let trie = self.storage.entry(*address).or_insert(Trie::empty());
             for (slot, value) in slots {
-                trie.insert(&(), Some(address), &slot[..], &encode_storage(*value).unwrap()).unwrap();
+                trie.insert(&(), Some(address), &slot[..], encode_storage(*value).unwrap().as_ref()).unwrap();
             }
             assert_eq!(trie.commit(Some(address), &mut ()), account.storage_root);
         }
@@ -143,7 +143,7 @@ impl Chain {
                     match encode_storage(value) {
                         Some(rlp) => {
                             slots.insert(slot, value);
-                            trie.insert(&(), Some(&address), &slot[..], &rlp).unwrap();
+                            trie.insert(&(), Some(&address), &slot[..], rlp.as_ref()).unwrap();
                         }
                         None => {
                             slots.remove(&slot);

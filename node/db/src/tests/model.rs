@@ -179,3 +179,34 @@ fn blocks_append_in_order_and_truncate_within_bounds() {
     assert_eq!(writer.state_at(5).unwrap().block_hash(3).unwrap(), chain.blocks[3].header.hash());
     assert!(matches!(writer.code(&B256::ZERO), Err(Error::NoCode(_))));
 }
+
+#[test]
+fn a_run_leaves_what_its_blocks_leave_one_by_one() {
+    const BLOCKS: u64 = 60;
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let start: u64 = seed.unwrap_or_else(|| rand::rng().random_range(0..1 << 20));
+    for seed in start..start + if seed.is_some() { 1 } else { 8 } {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let mut chain = Chain::new(seed);
+        chain.grow(BLOCKS);
+        let [single, together] = [(), ()].map(|()| {
+            let dir = tempfile::tempdir().unwrap();
+            let database = open::open(dir.path()).unwrap();
+            (dir, database)
+        });
+        let mut writer = single.1.write().unwrap();
+        (0..=BLOCKS).for_each(|number| chain.append(&mut writer, number));
+        writer.commit().unwrap();
+        let mut writer = together.1.write().unwrap();
+        chain.append(&mut writer, 0);
+        let mut next = 1;
+        while next <= BLOCKS {
+            let end = (next + rng.random_range(1..20)).min(BLOCKS + 1);
+            let records: Vec<_> = (next..end).map(|number| chain.blocks[number as usize].record()).collect();
+            writer.append_blocks(&records).unwrap();
+            next = end;
+        }
+        writer.commit().unwrap();
+        assert_eq!(dump(&single.1.read().unwrap()), dump(&together.1.read().unwrap()), "seed {seed}");
+    }
+}
