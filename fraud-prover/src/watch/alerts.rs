@@ -153,7 +153,7 @@ impl Alerts {
 
 /// All bonds that one side may have to pay in one branch of a game.
 fn most_bonds(game: &Game) -> U256 {
-    /// Levels of blocks and steps, as many as 2^36 of each have.
-    const DEEPEST: usize = 18;
+    /// Levels of claims: nine over 2^36 blocks, ten over the 2^40 steps that a run may have.
+    const DEEPEST: usize = 19;
     (1..DEEPEST).step_by(2).map(|depth| game.rules.bonds.of(depth)).sum()
 }
