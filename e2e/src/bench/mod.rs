@@ -70,8 +70,8 @@ impl Row {
         let (target, met) = match target {
             Target::RatioAtLeast(least) => (format!("≥ {least}×"), ratio >= least),
             Target::RatioAtMost(most) => (format!("≤ {most}×"), ratio <= most),
-            Target::AtLeastPeer => (format!("≥ {peer_value}"), value >= peer_value),
-            Target::AtMostPeer => (format!("≤ {peer_value}"), value <= peer_value),
+            Target::AtLeastPeer => (format!("≥ {}", peer_value.floor()), value >= peer_value),
+            Target::AtMostPeer => (format!("≤ {}", peer_value.floor()), value <= peer_value),
             Target::Shown => (String::new(), true),
         };
         Self { name: name.into(), value, unit, peer: peer.into(), peer_value, ratio, target, met }
