@@ -32,7 +32,7 @@ const WARM_UP: usize = 20;
 /// Blocks imported at a time, as a node does that catches up.
 const RUN: usize = 20;
 /// Runs of each side, alternating; the best of each counts, as the one least disturbed.
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 
 /// Recorded blocks: what a feed carries, and the transactions with their senders.
 struct Recorded {

@@ -30,15 +30,20 @@ const ANVIL_TRANSFERS: usize = 6_000;
 const CONNECTIONS: usize = 16;
 /// Transfers sent one by one, each waited for.
 const SINGLES: usize = 500;
+/// Runs of each side, alternating; the best of each counts, as the one least disturbed.
+const RUNS: usize = 3;
 /// How long anything may take before the benchmark gives up.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs the node, then Anvil, with the same client and the same kind of transfers.
 pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
-    progress("sequencing: the node");
-    let ours = rollup().await?;
-    progress("sequencing: Anvil, a block per transaction");
-    let each = anvil(Mining::OnDemand).await?;
+    let (mut ours, mut each) = (Figures::WORST, Figures::WORST);
+    for _ in 0..RUNS {
+        progress("sequencing: the node");
+        ours = ours.best(rollup().await?);
+        progress("sequencing: Anvil, a block per transaction");
+        each = each.best(anvil(Mining::OnDemand).await?);
+    }
     progress("sequencing: Anvil, a block per second");
     let timed = anvil(Mining::Every(1)).await?;
     Ok(vec![
@@ -82,6 +87,18 @@ struct Figures {
     rate: f64,
     median: f64,
     p99: f64,
+}
+
+impl Figures {
+    const WORST: Self = Self { rate: 0.0, median: f64::INFINITY, p99: f64::INFINITY };
+
+    fn best(self, other: Self) -> Self {
+        Self {
+            rate: self.rate.max(other.rate),
+            median: self.median.min(other.median),
+            p99: self.p99.min(other.p99),
+        }
+    }
 }
 
 async fn rollup() -> Result<Figures> {
