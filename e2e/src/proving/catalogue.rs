@@ -53,6 +53,14 @@ const FACTORY: Address = address!("0x00000000000000000000000000000000000e2e18");
 /// not read.
 const LARGEST_CODE: &[u8] = &[0x5b; 24_576];
 const LARGEST: Address = address!("0x00000000000000000000000000000000000e2e1c");
+/// Takes data from where blobs and codes are: stores the blob base fee (EIP-7516), the first blob's hash (EIP-4844), which on
+/// L2 there is none of, and the hash of the largest contract's code, copied to memory.
+const DATA: Address = address!("0x00000000000000000000000000000000000e2e21");
+const DATA_CODE: &[u8] = &hex!(
+    "4a 5f 55 5f 49 6001 55"
+    "73 00000000000000000000000000000000000e2e1c 3b 80 5f 5f"
+    "73 00000000000000000000000000000000000e2e1c 3c 5f 20 6002 55 00"
+);
 
 /// What the transactions of a block are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +81,13 @@ pub enum Kind {
     Types,
     /// Transactions that cannot be in a block.
     Skipped,
+    /// Blobs' fees and hashes, and code as data.
+    Data,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Creation,
         Self::Storage,
         Self::Precompiles,
@@ -86,6 +96,7 @@ impl Kind {
         Self::Ancestors,
         Self::Types,
         Self::Skipped,
+        Self::Data,
     ];
 }
 
@@ -123,6 +134,7 @@ impl Catalogue {
             code(LOGGING, LOGGING_CODE),
             code(FACTORY, FACTORY_CODE),
             code(LARGEST, LARGEST_CODE),
+            code(DATA, DATA_CODE),
             (self.signer.address(), own),
         ]);
         crate::bench::workload::rollup_with(population, accounts)
@@ -183,6 +195,7 @@ impl Catalogue {
             }
             Kind::Types => self.types()?,
             Kind::Skipped => self.skipped(),
+            Kind::Data => vec![self.call(DATA, [])],
         })
     }
 
