@@ -35,7 +35,11 @@ pub fn config() -> Arc<RollupConfig> {
         let balance = U256::from(10).pow(U256::from(20));
         alloc.insert(user(index).address(), GenesisAccount { balance, ..Default::default() });
     }
-    let genesis = Genesis { timestamp: 1_000_000, gas_limit: 30_000_000, base_fee: 1_000_000, alloc };
+    rollup(Genesis { timestamp: 1_000_000, gas_limit: 30_000_000, base_fee: 1_000_000, alloc })
+}
+
+/// The rollup without an L1 that begins with this.
+pub fn rollup(genesis: Genesis) -> Arc<RollupConfig> {
     let block = genesis.block(&mut ());
     Arc::new(RollupConfig {
         l1_chain_id: 31_337,

@@ -6,7 +6,7 @@ use alloy::{
     consensus::{SignableTransaction, TxEip1559},
     eips::eip2718::Encodable2718,
     primitives::{Address, B256, Bytes, TxKind, U256, address, b256, bytes, hex},
-    signers::{SignerSync, local::PrivateKeySigner},
+    signers::SignerSync,
 };
 use jsonrpsee::{
     core::{ClientError, client::ClientT},
@@ -16,7 +16,7 @@ use jsonrpsee::{
 use node::{
     RollupConfig,
     chain::{BuildPlan, Chain, ChainBlock, ChainEvent, ChainOptions},
-    config::{Contracts, Genesis, GenesisAccount},
+    config::{Genesis, GenesisAccount},
     l1::{InboxEvent, L1Block, L1Update},
     pool::{Pool, PoolOptions},
     rpc::{RpcConfig, RpcContext, RpcHandle, serve},
@@ -25,13 +25,15 @@ use node::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 use stf::{
-    BatchHeader, ChainConfig, Message, MessageHeader,
+    BatchHeader, Message, MessageHeader,
     block::L1Attributes,
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
     predeploys::L1_BLOCK,
 };
 
-pub const CHAIN_ID: u64 = 42_069;
+pub use crate::common::{CHAIN_ID, user};
+use crate::common::{USERS, rollup};
+
 pub const GENESIS_TIME: u64 = 1_000_000;
 pub const TOPIC: B256 = b256!("0x1111111111111111111111111111111111111111111111111111111111111111");
 /// Counts calls in slot 0, logs the count under [`TOPIC`] and returns it.
@@ -51,13 +53,9 @@ pub struct Node {
     _folder: tempfile::TempDir,
 }
 
-pub fn user(index: u8) -> PrivateKeySigner {
-    PrivateKeySigner::from_bytes(&B256::repeat_byte(index + 1)).unwrap()
-}
-
 fn config() -> Arc<RollupConfig> {
     let mut alloc = BTreeMap::new();
-    for index in 0..4 {
+    for index in 0..USERS {
         let balance = U256::from(10).pow(U256::from(20));
         alloc.insert(user(index).address(), GenesisAccount { balance, ..Default::default() });
     }
@@ -79,30 +77,7 @@ fn config() -> Arc<RollupConfig> {
     let storage = fees.storage().into_iter().map(|(slot, value)| (slot.into(), value)).collect();
     // Stands in for the predeploy: the attributes are written where it would write them.
     alloc.insert(L1_BLOCK, GenesisAccount { nonce: 1, storage, ..Default::default() });
-    let genesis = Genesis { timestamp: GENESIS_TIME, gas_limit: 30_000_000, base_fee: 1_000_000, alloc };
-    let block = genesis.block(&mut ());
-    Arc::new(RollupConfig {
-        l1_chain_id: 31_337,
-        l1_start_block: 1,
-        chain: ChainConfig {
-            chain_id: CHAIN_ID,
-            max_drift: 600,
-            base_fee_elasticity: 6,
-            base_fee_denominator: 250,
-        },
-        contracts: Contracts {
-            inbox: Address::repeat_byte(1),
-            portal: Address::repeat_byte(2),
-            system_config: Address::repeat_byte(3),
-            dispute_game_factory: Address::repeat_byte(4),
-            anchor_state_registry: Address::repeat_byte(5),
-            multicall3: Address::repeat_byte(6),
-            ..Contracts::default()
-        },
-        genesis,
-        genesis_hash: block.hash,
-        genesis_output_root: block.output_root,
-    })
+    rollup(Genesis { timestamp: GENESIS_TIME, gas_limit: 30_000_000, base_fee: 1_000_000, alloc })
 }
 
 impl Node {

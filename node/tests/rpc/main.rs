@@ -4,6 +4,8 @@
 
 mod blocks;
 mod calls;
+#[path = "../common/mod.rs"]
+mod common;
 mod harness;
 mod logs;
 mod server;
