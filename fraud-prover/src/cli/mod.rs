@@ -4,18 +4,19 @@ mod moves;
 mod show;
 mod vm;
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, Bytes};
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use node::{
-    RollupConfig, keys,
+    RollupConfig,
+    cli::LogFormat,
+    keys,
     l1::{L1Client, TxOptions, connect},
     program::program_path,
     shutdown,
 };
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     l1::{GameEntry, LogReader},
@@ -59,15 +60,6 @@ A dispute: a claim names output roots at up to 16 points between an agreed block
 the first wrong part of a claim and names 16 values inside it, and so on: blocks first, then, in one block, steps of the
 machine that runs it. Where a single step is left, L1 runs it, and the branch is decided. Every claim has a bond; who
 countered a wrong claim gets half of it. Each side has a clock; an unanswered claim stands when it has run out.";
-
-/// The log's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line, for machines.
-    Json,
-}
 
 /// The challenger's commands.
 #[derive(Debug, Subcommand)]
@@ -332,15 +324,7 @@ pub struct BlockArgs {
 
 /// Runs a command.
 pub async fn run(cli: Cli) -> Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,db=warn"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match cli.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+    cli.log_format.start();
     match cli.command {
         Command::Watch(args) => run_watch(*args).await,
         Command::Games(args) => show::games(args).await,

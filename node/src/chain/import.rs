@@ -113,8 +113,7 @@ impl Chain {
         let appended = (run.len(), ImportOutcome::Appended);
         // A stage ends when the one before it does. One that fails says why; those before it find nobody to hand to.
         std::thread::scope(|scope| {
-            let stage = |name: &str| std::thread::Builder::new().name(name.into());
-            let execution = stage("import-execute").spawn_scoped(scope, move || {
+            let execution = scope.spawn(move || {
                 let at = reader.state_at(base)?;
                 let (mut parent, mut parent_hash) = parent;
                 let mut above: Vec<B256> = Vec::new();
@@ -137,27 +136,22 @@ impl Chain {
                 }
                 Ok(appended)
             });
-            let execution = execution.expect("a thread can be started");
-            let sealing = stage("import-seal").spawn_scoped(
-                scope,
-                move || -> Result<(usize, ImportOutcome), ChainError> {
-                    let at = nodes_from.state_at(base)?;
-                    for ((index, (feed, _)), block) in run.iter().enumerate().zip(to_seal) {
-                        let mut nodes = NodeBuffer::new();
-                        let block = block.seal(trie, &at, &mut nodes)?;
-                        if block.hash != feed.hash {
-                            let (expected, found) = (feed.hash, block.hash);
-                            return Ok((index, ImportOutcome::Mismatch { expected, found }));
-                        }
-                        (*header, *hash) = (block.header.clone(), block.hash);
-                        if sealed.send((block, nodes)).is_err() {
-                            break;
-                        }
+            let sealing = scope.spawn(move || -> Result<(usize, ImportOutcome), ChainError> {
+                let at = nodes_from.state_at(base)?;
+                for ((index, (feed, _)), block) in run.iter().enumerate().zip(to_seal) {
+                    let mut nodes = NodeBuffer::new();
+                    let block = block.seal(trie, &at, &mut nodes)?;
+                    if block.hash != feed.hash {
+                        let (expected, found) = (feed.hash, block.hash);
+                        return Ok((index, ImportOutcome::Mismatch { expected, found }));
                     }
-                    Ok(appended)
-                },
-            );
-            let sealing = sealing.expect("a thread can be started");
+                    (*header, *hash) = (block.header.clone(), block.hash);
+                    if sealed.send((block, nodes)).is_err() {
+                        break;
+                    }
+                }
+                Ok(appended)
+            });
             let mut write = |to_write: mpsc::Receiver<(ExecutedBlock, NodeBuffer)>| {
                 loop {
                     let blocks: Vec<(ExecutedBlock, NodeBuffer)> = to_write.iter().take(TOGETHER).collect();
