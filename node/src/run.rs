@@ -2,16 +2,16 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use alloy::eips::BlockId;
+use alloy::primitives::Address;
 use anyhow::{Context, Result, anyhow, bail};
-use bindings::ISystemConfig;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     RollupConfig, batcher, bridge,
     chain::{Chain, ChainOptions},
     cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer},
-    feed, keys,
+    feed::{self, Signers},
+    keys,
     l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager, TxOptions},
     maintenance,
     pool::{Pool, PoolOptions},
@@ -62,7 +62,7 @@ pub async fn stop_signal() {
 struct Base {
     chain: Chain,
     client: L1Client,
-    l1: tokio::sync::watch::Receiver<L1Status>,
+    l1: watch::Receiver<L1Status>,
     tasks: JoinSet<(&'static str, Result<()>)>,
     shutdown: Shutdown,
     http: std::net::SocketAddr,
@@ -122,18 +122,35 @@ impl Base {
         Ok(())
     }
 
-    /// Takes unsafe blocks from the sequencer's feed.
-    async fn follow_feed(&mut self, url: String) -> Result<()> {
+    /// Follows whose signature L1 wants the feed to have.
+    fn follow_signers(&mut self) -> watch::Receiver<Signers> {
+        let (named, signers) = watch::channel(Signers::default());
         let system_config = self.chain.config().contracts.system_config;
-        let call = ISystemConfig::unsafeBlockSignerCall {};
-        let signer = self.client.view(system_config, call, BlockId::latest()).await?;
-        let client = feed::Client::new(self.chain.clone(), url, signer);
+        let (client, l1, shutdown) = (self.client.clone(), self.l1.clone(), self.shutdown.clone());
+        self.spawn("feed's signers", async move {
+            feed::signers::follow(client, system_config, l1, named, shutdown).await;
+            Ok(())
+        });
+        signers
+    }
+
+    /// Tells the operator while L1 names another signer than the sequencer's own.
+    fn watch_signer(&mut self, own: Address) {
+        let (signers, shutdown) = (self.follow_signers(), self.shutdown.clone());
+        self.spawn("feed's own signer", async move {
+            feed::signers::watch_own(own, signers, shutdown).await;
+            Ok(())
+        });
+    }
+
+    /// Takes unsafe blocks from the sequencer's feed.
+    fn follow_feed(&mut self, url: String) {
+        let client = feed::Client::new(self.chain.clone(), url, self.follow_signers());
         let shutdown = self.shutdown.clone();
         self.spawn("feed", async move {
             client.run(shutdown).await;
             Ok(())
         });
-        Ok(())
     }
 
     fn post_batches(&mut self, key: &Path, batching: &Batching) -> Result<()> {
@@ -201,6 +218,9 @@ async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
     }
     let mut base = Base::start(&args.common, shutdown.clone()).await?;
     let pool = Pool::new(&base.chain, PoolOptions::default())?;
+    if let Some(signer) = &signer {
+        base.watch_signer(signer.address());
+    }
     let feed = signer.map(|signer| feed::module(base.chain.clone(), signer)).transpose()?;
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = &args.batcher_key {
@@ -229,7 +249,7 @@ async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
 }
 
 /// Waits until L1 has been followed to its head. False: shutdown came first.
-async fn caught_up(mut l1: tokio::sync::watch::Receiver<L1Status>, mut shutdown: Shutdown) -> bool {
+async fn caught_up(mut l1: watch::Receiver<L1Status>, mut shutdown: Shutdown) -> bool {
     tokio::select! {
         () = shutdown.wait() => false,
         status = l1.wait_for(|status| status.healthy && status.head > 0 && status.cursor >= status.head) => {
@@ -241,7 +261,7 @@ async fn caught_up(mut l1: tokio::sync::watch::Receiver<L1Status>, mut shutdown:
 async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
     let mut base = Base::start(&args.common, shutdown).await?;
     if let Some(url) = args.feed.feed {
-        base.follow_feed(url).await?;
+        base.follow_feed(url);
     }
     base.serve(None, args.sequencer_rpc, None).await?;
     base.finish().await
@@ -250,7 +270,7 @@ async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
 async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
     keys::read(&args.batcher_key)?;
     let mut base = Base::start(&args.common, shutdown).await?;
-    base.follow_feed(args.feed).await?;
+    base.follow_feed(args.feed);
     base.serve(None, None, None).await?;
     base.post_batches(&args.batcher_key, &args.batching)?;
     base.finish().await

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::Bytes;
 use jsonrpsee::{
     core::{
         ClientError,
@@ -12,7 +12,9 @@ use jsonrpsee::{
     ws_client::{PingConfig, WsClient, WsClientBuilder},
 };
 
-use super::{FeedError, MAX_BLOCKS, open};
+use tokio::sync::watch;
+
+use super::{FeedError, MAX_BLOCKS, Signers, open};
 use crate::{
     chain::{Chain, ChainError, FeedBlock, ImportOutcome},
     shutdown::Shutdown,
@@ -38,7 +40,7 @@ const L1_PATIENCE: Duration = Duration::from_secs(120);
 pub struct Client {
     chain: Chain,
     url: String,
-    signer: Address,
+    signers: watch::Receiver<Signers>,
     /// Our own unsafe blocks are not the sequencer's: begin again at the safe head.
     from_safe: bool,
 }
@@ -67,15 +69,22 @@ enum Ended {
 }
 
 impl Client {
-    /// A client of the feed at a WebSocket address. Only blocks signed by `signer` count.
-    pub fn new(chain: Chain, url: String, signer: Address) -> Self {
-        Self { chain, url, signer, from_safe: false }
+    /// A client of the feed at a WebSocket address. Only blocks signed by one of the `signers` count.
+    pub const fn new(chain: Chain, url: String, signers: watch::Receiver<Signers>) -> Self {
+        Self { chain, url, signers, from_safe: false }
     }
 
     /// Follows the feed until shutdown. Whatever goes wrong costs a connection and some time, nothing else.
     pub async fn run(mut self, mut shutdown: Shutdown) {
         let mut backoff = BACKOFF.0;
+        tokio::select! {
+            () = shutdown.wait() => return,
+            // Nothing can be verified before.
+            _ = self.signers.wait_for(|signers| signers.current().is_some()) => {}
+        }
+        let mut signers = self.signers.clone();
         while !shutdown.is_set() {
+            signers.mark_unchanged();
             let before = self.chain.heads().unsafe_head.hash;
             let ended = tokio::select! {
                 () = shutdown.wait() => Ended::Shutdown,
@@ -96,9 +105,10 @@ impl Client {
             metrics::counter!("recourse_feed_disconnects_total").increment(1);
             tokio::select! {
                 () = shutdown.wait() => return,
-                () = tokio::time::sleep(backoff) => {}
+                () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(BACKOFF.1),
+                // What was refused before may count now.
+                Ok(()) = signers.changed() => backoff = BACKOFF.0,
             }
-            backoff = (backoff * 2).min(BACKOFF.1);
         }
     }
 
@@ -176,7 +186,7 @@ impl Client {
     }
 
     fn open(&self, message: &Bytes) -> Result<FeedBlock, FeedError> {
-        open(self.chain.config().chain.chain_id, self.signer, message)
+        open(self.chain.config().chain.chain_id, &self.signers.borrow(), message)
     }
 
     /// Brings a run of blocks into the chain. Returns the number of the block that fits next.

@@ -5,7 +5,7 @@
 //! replica:   verify ──▶ Chain::import_unsafe, which executes and compares           (client)
 //! ```
 //!
-//! The signature, by the key that L1's `SystemConfig` names, says whose word it is; execution says whether the block is
+//! The signature, by the key that L1's `SystemConfig` names ([`signers`] follows it), says whose word it is; execution says whether the block is
 //! what it claims to be; L1 decides in the end. A node works without the feed, and nothing that comes from it can do
 //! more than cost the node a connection.
 //!
@@ -24,6 +24,8 @@
 //!
 //! Numbers are big-endian.
 
+use std::time::Instant;
+
 use alloy::{
     primitives::{Address, B256, Bytes, Keccak256, Signature, keccak256},
     signers::{SignerSync, local::PrivateKeySigner},
@@ -34,9 +36,11 @@ use crate::chain::FeedBlock;
 
 mod client;
 mod server;
+pub mod signers;
 
 pub use client::Client;
 pub use server::{FeedServer, module};
+pub use signers::Signers;
 
 const DOMAIN: &[u8] = b"recourse feed v1";
 const SIGNATURE_SIZE: usize = 65;
@@ -55,13 +59,17 @@ pub enum FeedError {
     #[error("malformed message")]
     Malformed,
     /// Somebody else signed it, or nobody.
-    #[error("signed by {}, expected {expected}", .found.map_or("nobody".to_owned(), |found| found.to_string()))]
+    #[error("signed by {}, expected {}", name(.found), name(.expected))]
     Signature {
-        /// Whose signature it should have.
-        expected: Address,
+        /// Whose signature it should have; `None` while L1 has not said.
+        expected: Option<Address>,
         /// Whose it has.
         found: Option<Address>,
     },
+}
+
+fn name(signer: &Option<Address>) -> String {
+    signer.map_or("nobody".to_owned(), |signer| signer.to_string())
 }
 
 /// What is signed.
@@ -95,8 +103,8 @@ fn sign(chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Byte
     Some(message.into())
 }
 
-/// The block of a message, if `signer` signed it.
-fn open(chain_id: u64, signer: Address, message: &Bytes) -> Result<FeedBlock, FeedError> {
+/// The block of a message, if one of the `signers` signed it.
+fn open(chain_id: u64, signers: &Signers, message: &Bytes) -> Result<FeedBlock, FeedError> {
     let (signature, payload) = message.split_at_checked(SIGNATURE_SIZE).ok_or(FeedError::Malformed)?;
     let hash = payload.get(8..40).map(B256::from_slice).ok_or(FeedError::Malformed)?;
     let digest = digest(chain_id, &hash, payload);
@@ -107,8 +115,8 @@ fn open(chain_id: u64, signer: Address, message: &Bytes) -> Result<FeedBlock, Fe
         }
         _ => None,
     };
-    if found != Some(signer) {
-        return Err(FeedError::Signature { expected: signer, found });
+    if !found.is_some_and(|found| signers.accepts(found, Instant::now())) {
+        return Err(FeedError::Signature { expected: signers.current(), found });
     }
     let payload = message.slice(SIGNATURE_SIZE..);
     decode(&payload).ok_or(FeedError::Malformed)

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{B256, Bytes};
 use jsonrpsee::{
     RpcModule,
     server::{Server, ServerHandle},
 };
 use stf::BlockSpec;
+
+use tokio::sync::watch;
 
 use super::*;
 use crate::{
@@ -28,13 +30,17 @@ fn block() -> FeedBlock {
     }
 }
 
+fn signer(index: u8) -> Signers {
+    Signers::new(key(index).address())
+}
+
 fn signed() -> Bytes {
     sign(CHAIN_ID, &key(9), &block()).unwrap()
 }
 
 #[test]
 fn a_signed_block_comes_out_as_it_went_in() {
-    assert_eq!(open(CHAIN_ID, key(9).address(), &signed()), Ok(block()));
+    assert_eq!(open(CHAIN_ID, &signer(9), &signed()), Ok(block()));
 }
 
 #[test]
@@ -43,7 +49,7 @@ fn a_message_with_any_bit_changed_is_refused() {
     for bit in 0..message.len() * 8 {
         let mut tampered = message.to_vec();
         tampered[bit / 8] ^= 1 << (bit % 8);
-        let opened = open(CHAIN_ID, key(9).address(), &tampered.into());
+        let opened = open(CHAIN_ID, &signer(9), &tampered.into());
         assert!(matches!(opened, Err(FeedError::Signature { .. })), "bit {bit}: {opened:?}");
     }
 }
@@ -52,17 +58,20 @@ fn a_message_with_any_bit_changed_is_refused() {
 fn a_message_cut_short_or_made_longer_is_refused() {
     let message = signed();
     for length in 0..message.len() {
-        open(CHAIN_ID, key(9).address(), &message.slice(..length)).unwrap_err();
+        open(CHAIN_ID, &signer(9), &message.slice(..length)).unwrap_err();
     }
     let longer = [message.as_ref(), &[0]].concat();
-    open(CHAIN_ID, key(9).address(), &longer.into()).unwrap_err();
+    open(CHAIN_ID, &signer(9), &longer.into()).unwrap_err();
 }
 
 #[test]
 fn somebody_elses_signature_and_another_chains_are_refused() {
-    let refused = open(CHAIN_ID, key(8).address(), &signed()).unwrap_err();
-    assert_eq!(refused, FeedError::Signature { expected: key(8).address(), found: Some(key(9).address()) });
-    open(CHAIN_ID + 1, key(9).address(), &signed()).unwrap_err();
+    let refused = open(CHAIN_ID, &signer(8), &signed()).unwrap_err();
+    assert_eq!(
+        refused,
+        FeedError::Signature { expected: Some(key(8).address()), found: Some(key(9).address()) }
+    );
+    open(CHAIN_ID + 1, &signer(9), &signed()).unwrap_err();
 }
 
 #[test]
@@ -73,7 +82,7 @@ fn a_signed_payload_that_does_not_decode_is_refused() {
         let digest = digest(CHAIN_ID, &B256::ZERO, payload);
         let signature = key(9).sign_hash_sync(&digest).unwrap();
         let message: Bytes = [signature.as_bytes().as_slice(), payload].concat().into();
-        assert_eq!(open(CHAIN_ID, key(9).address(), &message), Err(FeedError::Malformed));
+        assert_eq!(open(CHAIN_ID, &signer(9), &message), Err(FeedError::Malformed));
     }
 }
 
@@ -108,9 +117,18 @@ async fn serve<T: Send + Sync + 'static>(module: RpcModule<T>) -> (ServerHandle,
     (server.start(module), url)
 }
 
-fn follow(node: &Node, url: &str, signer: Address) -> (shutdown::Stop, tokio::task::JoinHandle<()>) {
+fn follow(node: &Node, url: &str, signers: Signers) -> (shutdown::Stop, tokio::task::JoinHandle<()>) {
+    let (_, signers) = watch::channel(signers);
+    follow_signers(node, url, signers)
+}
+
+fn follow_signers(
+    node: &Node,
+    url: &str,
+    signers: watch::Receiver<Signers>,
+) -> (shutdown::Stop, tokio::task::JoinHandle<()>) {
     let (stop, shutdown) = shutdown::channel();
-    let client = Client::new(node.chain.clone(), url.to_owned(), signer);
+    let client = Client::new(node.chain.clone(), url.to_owned(), signers);
     (stop, tokio::spawn(client.run(shutdown)))
 }
 
@@ -120,7 +138,7 @@ async fn a_follower_catches_up_and_then_gets_blocks_as_they_are_made() {
     let (sequencer, replica) = (Node::new(&config), Node::new(&config));
     (0..300).for_each(|nonce| sequencer.build(0, nonce));
     let (_server, url) = serve(module(sequencer.chain.clone(), key(9)).unwrap()).await;
-    let (stop, task) = follow(&replica, &url, key(9).address());
+    let (stop, task) = follow(&replica, &url, signer(9));
     replica.reaches(&sequencer).await;
     for nonce in 0..50 {
         sequencer.build(1, nonce);
@@ -137,7 +155,7 @@ async fn a_follower_reconnects_and_loses_nothing() {
     let server = Server::builder().build("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
     let handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
-    let (_stop, _task) = follow(&replica, &format!("ws://{address}"), key(9).address());
+    let (_stop, _task) = follow(&replica, &format!("ws://{address}"), signer(9));
     sequencer.build(0, 0);
     replica.reaches(&sequencer).await;
     handle.stop().unwrap();
@@ -160,7 +178,7 @@ async fn a_follower_goes_along_when_the_sequencer_replaces_unsafe_blocks() {
     let (sequencer, rival, replica) = (Node::new(&config), Node::new(&config), Node::new(&config));
     (0..5).for_each(|nonce| sequencer.build(0, nonce));
     let (_server, url) = serve(module(sequencer.chain.clone(), key(9)).unwrap()).await;
-    let (_stop, _task) = follow(&replica, &url, key(9).address());
+    let (_stop, _task) = follow(&replica, &url, signer(9));
     replica.reaches(&sequencer).await;
     // The sequencer's own blocks are replaced by others, from block 1 on.
     let mut cursor = 0;
@@ -180,9 +198,46 @@ async fn blocks_of_another_signer_are_not_imported() {
     let (sequencer, replica) = (Node::new(&config), Node::new(&config));
     sequencer.build(0, 0);
     let (_server, url) = serve(module(sequencer.chain.clone(), key(8)).unwrap()).await;
-    let (stop, task) = follow(&replica, &url, key(9).address());
+    let (stop, task) = follow(&replica, &url, signer(9));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(replica.chain.heads().unsafe_head.number, 0);
+    stop.stop();
+    task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_goes_on_by_itself_when_the_signer_is_replaced() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    sequencer.build(0, 0);
+    let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    // L1 has not answered yet: nothing is believed.
+    let (named, signers) = watch::channel(Signers::default());
+    let (stop, task) = follow_signers(&replica, &format!("ws://{address}"), signers);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(replica.chain.heads().unsafe_head.number, 0);
+    named.send_modify(|signers| assert!(signers.update(key(9).address(), std::time::Instant::now())));
+    replica.reaches(&sequencer).await;
+
+    // L1 names another: the sequencer's key still counts.
+    named.send_modify(|signers| assert!(signers.update(key(8).address(), std::time::Instant::now())));
+    sequencer.build(0, 1);
+    replica.reaches(&sequencer).await;
+    handle.stop().unwrap();
+    handle.stopped().await;
+
+    // The sequencer comes back with the new key.
+    sequencer.build(0, 2);
+    let server = loop {
+        match Server::builder().build(address).await {
+            Ok(server) => break server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let _handle = server.start(module(sequencer.chain.clone(), key(8)).unwrap());
+    replica.reaches(&sequencer).await;
     stop.stop();
     task.await.unwrap();
 }
@@ -196,7 +251,7 @@ async fn a_signed_block_that_comes_out_differently_is_not_imported() {
     let mut module = RpcModule::new(());
     module.register_method("recourse_feedBlocks", move |_, _, _| vec![message.clone()]).unwrap();
     let (_server, url) = serve(module).await;
-    let (stop, task) = follow(&replica, &url, key(9).address());
+    let (stop, task) = follow(&replica, &url, signer(9));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(replica.chain.heads().unsafe_head.number, 0);
     stop.stop();
