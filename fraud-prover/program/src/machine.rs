@@ -1,13 +1,9 @@
-//! The machine, as its specification has it: start, environment calls, end.
+//! The machine's environment calls, as its specification has them.
 #![allow(unsafe_code)]
 
 use alloc::vec::Vec;
 use alloy_primitives::B256;
-use core::{
-    arch::{asm, global_asm},
-    cell::UnsafeCell,
-    panic::PanicInfo,
-};
+use core::{arch::asm, cell::UnsafeCell};
 
 /// Bytes that a preimage is read in, and an output is given in.
 pub(crate) const LEAF: usize = 32;
@@ -19,47 +15,22 @@ pub(crate) const PAGE: usize = 1024;
 const OK: usize = 0;
 const NO_OUTPUT: usize = 1;
 
-// Memory is zero where the image says nothing, so there is nothing to clear. The boot hash stays in a0 to a3.
-global_asm!(
-    ".section .text.start",
-    ".globl _start",
-    "_start:",
-    ".option push",
-    ".option norelax",
-    "la gp, __global_pointer$",
-    ".option pop",
-    "la sp, STACK_TOP",
-    "j {start}",
-    start = sym start,
-);
-
-/// Takes the boot hash, runs, exits.
-extern "C" fn start(a0: u64, a1: u64, a2: u64, a3: u64) -> ! {
-    let mut boot_hash = [0; 32];
-    for (bytes, word) in boot_hash.chunks_exact_mut(8).zip([a0, a1, a2, a3]) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    match crate::program::run(boot_hash) {
-        Some(output) => halt(OK, &Leaf(output.0)),
-        None => halt_without_output(),
-    }
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    halt_without_output()
-}
-
 /// A leaf of memory.
 #[repr(C, align(32))]
 struct Leaf([u8; LEAF]);
 
-fn halt(code: usize, output: &Leaf) -> ! {
+/// Ends with an output.
+pub(crate) fn halt(output: [u8; LEAF]) -> ! {
+    exit(OK, &Leaf(output))
+}
+
+fn exit(code: usize, output: &Leaf) -> ! {
     // SAFETY: HALT does not return, and only reads the leaf.
     unsafe { asm!("ecall", in("a7") 0, in("a0") code, in("a1") output, options(noreturn)) }
 }
 
-fn halt_without_output() -> ! {
+/// Ends without an output.
+pub(crate) fn halt_without_output() -> ! {
     // SAFETY: HALT does not return; pointer 0 is no output.
     unsafe { asm!("ecall", in("a7") 0, in("a0") NO_OUTPUT, in("a1") 0, options(noreturn)) }
 }

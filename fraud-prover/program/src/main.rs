@@ -5,7 +5,9 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `machine` | start, environment calls, end |
+//! | `entry` | start, and the end when it fails |
+//! | `program` | what happens in between |
+//! | `machine` | environment calls |
 //! | `heap` | memory |
 //! | `mem` | copying, filling, comparing |
 //! | `hash` | keccak256: by the accelerator or, where the input is longer than it takes, in software |
@@ -19,6 +21,8 @@ extern crate alloc;
 
 #[cfg(target_arch = "riscv64")]
 mod crypto;
+#[cfg(target_arch = "riscv64")]
+mod entry;
 #[cfg(target_arch = "riscv64")]
 mod hash;
 #[cfg(target_arch = "riscv64")]

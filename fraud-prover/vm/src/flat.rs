@@ -4,9 +4,9 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    code::Slot,
     operation::LONGEST,
     reference::{MEMORY, Memory},
+    slot::Slot,
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::{io, ops::Range, ptr::NonNull};

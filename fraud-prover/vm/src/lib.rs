@@ -51,6 +51,7 @@ mod isa;
 mod machine;
 mod operation;
 mod reference;
+mod slot;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,9 @@
 extern crate alloc;
 
 #[cfg(target_arch = "riscv64")]
+#[path = "../entry.rs"]
+mod entry;
+#[cfg(target_arch = "riscv64")]
 #[path = "../hash.rs"]
 mod hash;
 #[cfg(target_arch = "riscv64")]
