@@ -3,7 +3,8 @@
 # recourse-selftest.elf, a program that tests its parts.
 #
 # The machine has no compressed, atomic or CSR instructions, so the standard library is built from source, too. The
-# file depends on the toolchain and the sources only, not on where they lie.
+# file depends on the toolchain and the sources only, not on where they lie. The toolchain is pinned in Cargo.toml
+# (workspace.metadata.toolchain); where it can't be had, another one builds the program, and this says so.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -12,18 +13,29 @@ target=riscv64imac-unknown-none-elf
 root=$(pwd)
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 
-# The first compiler that has the source of its standard library.
+# The value of a line `key = "value"` under [workspace.metadata.toolchain].
+pinned() { sed -n "/^\[workspace.metadata.toolchain\]/,/^\[workspace.lints/s/^$1 = \"\(.*\)\"/\1/p" Cargo.toml; }
+version=$(pinned rustc)
+commit=$(pinned commit)
+
+# Compilers that have the source of their standard library: the pinned one, else the first.
+compiler=
 sysroot=
-for compiler in rustc /usr/bin/rustc; do
-    found=$("$compiler" --print sysroot 2>/dev/null) || continue
-    if [ -d "$found/lib/rustlib/src/rust/library" ]; then
+for candidate in rustc "$(rustup which --toolchain "$version" rustc 2>/dev/null)" /usr/bin/rustc; do
+    found=$("$candidate" --print sysroot 2>/dev/null) || continue
+    [ -d "$found/lib/rustlib/src/rust/library" ] || continue
+    if [ -z "$compiler" ] || "$candidate" -vV | grep -q "^commit-hash: $commit"; then
+        compiler=$candidate
         sysroot=$found
-        break
     fi
 done
-if [ -z "$sysroot" ]; then
+if [ -z "$compiler" ]; then
     echo "program: no source of the Rust standard library: run make setup" >&2
     exit 1
+fi
+if ! "$compiler" -vV | grep -q "^commit-hash: $commit"; then
+    echo "program: this compiler is $("$compiler" --version), the pinned one is rustc $version (${commit%"${commit#?????????}"}):" \
+        "the program's root will not be the one of a release" >&2
 fi
 
 separator=$(printf '\037')
