@@ -19,7 +19,7 @@ use e2e::{
     machine::OneStep,
     net::{Deposit, Net, Status, user},
 };
-use node::program::program_path;
+use rollup::program::program_path;
 use serde_json::{Value, json};
 use testnet::tools;
 use vm::{

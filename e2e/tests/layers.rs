@@ -14,11 +14,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bindings", &[]),
     ("vm", &["keccak-lanes"]),
     ("program", &["stf", "trie"]),
-    ("node", &["bindings", "db", "stf", "trie", "testnet"]),
-    ("fraud-prover", &["bindings", "db", "node", "stf", "trie", "vm"]),
-    ("testnet", &["bindings", "node", "stf", "vm"]),
-    ("e2e", &["bindings", "db", "fraud-prover", "node", "stf", "testnet", "trie", "vm"]),
+    ("rollup", &["bindings", "db", "rollup", "stf", "trie"]),
+    ("sequencing", &["bindings", "db", "rollup", "stf"]),
+    ("rpc", &["db", "rollup", "sequencing", "stf", "trie"]),
+    ("bridge", &["bindings", "rollup"]),
+    ("node", &["bridge", "db", "rollup", "rpc", "sequencing"]),
+    ("fraud-prover", &["bindings", "db", "rollup", "stf", "vm"]),
+    ("testnet", &["bindings", "rollup", "stf", "vm"]),
+    ("e2e", &["bindings", "db", "fraud-prover", "rollup", "sequencing", "stf", "testnet", "trie", "vm"]),
 ];
+
+/// What a challenger must not link, by any way: whoever verifies needs no pool, sequencer, batcher or server.
+const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "node", "jsonrpsee", "tower-http"];
 
 /// Crates that the guest is made of: nothing here may bring in threads, sockets, files or clocks.
 const GUEST: &[&str] = &["keccak-lanes", "trie", "stf", "program"];
@@ -83,5 +90,22 @@ fn the_guests_crates_bring_in_no_operating_system() {
                 "{name} must not import {dependency}"
             );
         }
+    }
+}
+
+#[test]
+fn a_challenger_links_no_sequencer_and_no_server() {
+    // The whole tree, other people's crates included: a wall with a door in it is none.
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", "fraud-prover", "--edges", "normal", "--prefix", "none", "--offline"])
+        .args(["--format", "{p}", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")])
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let linked: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(linked.contains(&"rollup"), "the tree of the challenger: {linked:?}");
+    for foreign in FOREIGN_TO_A_VERIFIER {
+        assert!(!linked.contains(foreign), "the challenger links {foreign}");
     }
 }

@@ -6,9 +6,9 @@ use e2e::{
     net::seeded,
     proving::{Burn, Catalogue, Deposit, Kind, Lab, Population, Preimages, program},
 };
-use node::{program::program_path, witness::BlockWitness};
 use rand::RngCore;
 use rayon::prelude::*;
+use rollup::{program::program_path, witness::BlockWitness};
 use stf::{
     config::MAX_BLOCK_GAS_LIMIT,
     inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},

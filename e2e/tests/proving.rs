@@ -3,8 +3,8 @@
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use e2e::proving::{Catalogue, Kind, Lab, Population, Workload};
-use node::witness::BlockWitness;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rollup::witness::BlockWitness;
 use stf::{
     inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},
     run::{MAX_PREIMAGE_SIZE, OracleError, RunError},

@@ -10,9 +10,9 @@ use e2e::{
     net::seeded,
     proving::{Catalogue, Lab, Population, Preimages, Workload, program},
 };
-use node::witness::BlockWitness;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
+use rollup::witness::BlockWitness;
 use vm::{Access, Call, Image, Machine, accel_op, verify};
 
 /// Least number of steps compared.

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use node::{
+use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
     l1::{ConnectError, Follower, FollowerOptions, L1Client, L1Status, connect},

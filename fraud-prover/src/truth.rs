@@ -1,7 +1,7 @@
 //! What the right values are.
 
 use alloy::primitives::{B256, Bytes};
-use node::interval::Interval;
+use rollup::interval::Interval;
 
 use crate::game::{Claim, Level, Run, Subject};
 

@@ -1,11 +1,11 @@
 //! The command line: what can be said to the node, and what it says back when that is wrong.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::{Args, Parser, Subcommand};
 
-pub use crate::bridge::args::Bridge;
+pub use bridge::args::Bridge;
+use rollup::process::{LogFormat, duration};
 
 /// The node of a Recourse rollup.
 ///
@@ -35,30 +35,6 @@ Examples:
   Sequence, post batches and propose outputs:
     recourse-node sequencer --rollup rollup.json --data-dir data --l1-rpc http://127.0.0.1:8545 \\
         --signer-key signer.key --batcher-key batcher.key --proposer-key proposer.key";
-
-/// The log's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line, for machines.
-    Json,
-}
-
-impl LogFormat {
-    /// Starts the log, for the rest of the process.
-    pub fn start(self) {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,db=warn"));
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal());
-        match self {
-            Self::Text => log.init(),
-            Self::Json => log.json().init(),
-        }
-    }
-}
 
 /// The node's commands.
 #[derive(Debug, Subcommand)]
@@ -228,25 +204,6 @@ pub struct Proposer {
     pub proposing: Proposing,
 }
 
-/// Reads a time such as `250ms`, `2s`, `5m` or `1h`.
-///
-/// # Errors
-/// What was expected instead.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.parse().map_err(|_| format!("expected a time such as 250ms, 2s, 5m or 1h, found {text:?}"))?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(format!("expected a unit of ms, s, m or h, found {text:?}")),
-    };
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| format!("{text} is too long"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,14 +212,5 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times_need_a_unit() {
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
-        for wrong in ["", "5", "s", "1d", "-1s", "99999999999999999999s", "18446744073709551615h"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 }

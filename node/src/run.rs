@@ -6,19 +6,24 @@ use alloy::primitives::Address;
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{
-    RollupConfig, batcher, bridge,
+use crate::cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer};
+use bridge::{self};
+use rollup::{
+    RollupConfig,
     chain::{Chain, ChainOptions},
-    cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer},
-    feed::{self, Signers},
     keys,
     l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager, TxOptions},
     maintenance,
+    process::stop_signal,
+    shutdown::{self, Shutdown},
+};
+use rpc::{self, RpcConfig, RpcContext};
+use sequencing::{
+    batcher,
+    feed::{self, Signers},
     pool::{Pool, PoolOptions},
     proposer,
-    rpc::{self, RpcConfig, RpcContext},
     sequencer::{self, SequencerOptions},
-    shutdown::{self, Shutdown},
 };
 
 /// How long tasks may take to end before the process ends without them. What they leave undone is redone at the next
@@ -42,19 +47,6 @@ pub async fn run(command: Command) -> Result<()> {
         Command::Batcher(args) => run_batcher(args, shutdown).await,
         Command::Proposer(args) => run_proposer(args, shutdown).await,
         Command::Bridge(args) => bridge::run(args, shutdown).await,
-    }
-}
-
-/// Returns when the process is asked to stop (SIGINT, SIGTERM).
-pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 

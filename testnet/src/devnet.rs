@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use node::RollupConfig;
+use rollup::RollupConfig;
 
 use crate::{
     Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, SampleToken,
-    Summary, accounts, deploy, ports, token::deploy_sample_token,
+    accounts, deploy, ports, token::deploy_sample_token,
 };
 
 /// Name of the file that a running devnet keeps locked.
@@ -212,11 +212,6 @@ impl Devnet {
         options.port = self.options.replica_port.unwrap_or(options.port);
         options.extra.clone_from(&self.options.replica_arguments);
         self.replica.insert(Node::spawn(options)?).wait_ready().await
-    }
-
-    /// What a user needs to know of it.
-    pub fn summary(&self) -> Result<Summary> {
-        Summary::new(self)
     }
 
     /// An error, with the tail of the log, if one of its processes has ended.

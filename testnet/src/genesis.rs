@@ -11,10 +11,10 @@ use bindings::{
     artifacts::{Contract, deployed_code},
     predeploys,
 };
-use node::config::{Contracts, Genesis, GenesisAccount};
+use rollup::config::{Contracts, Genesis, GenesisAccount};
 use stf::block::L1Attributes;
 
-use crate::{DeployConfig, accounts};
+use crate::{accounts, config::DeployConfig};
 
 /// The contract that deploys others at addresses independent of the chain, which many tools rely on.
 const DEPLOYMENT_PROXY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");

@@ -24,6 +24,7 @@
 
 pub mod accounts;
 mod anvil;
+mod config;
 mod deploy;
 mod devnet;
 mod genesis;
@@ -36,7 +37,8 @@ pub mod tools;
 
 pub use accounts::Roles;
 pub use anvil::{Anvil, AnvilOptions, Mining};
-pub use deploy::{DeployConfig, MAX_STEPS, Program, deploy};
+pub use config::{DeployConfig, MAX_STEPS, Program};
+pub use deploy::deploy;
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use alloy::primitives::{Address, B256};
 use anyhow::Result;
-use node::config::Contracts;
+use rollup::config::Contracts;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -51,8 +51,15 @@ pub struct Account {
     pub private_key: B256,
 }
 
+impl Devnet {
+    /// What a user needs to know of it.
+    pub fn summary(&self) -> Result<Summary> {
+        Summary::new(self)
+    }
+}
+
 impl Summary {
-    pub(crate) fn new(devnet: &Devnet) -> Result<Self> {
+    fn new(devnet: &Devnet) -> Result<Self> {
         let sequencer = devnet.sequencer()?;
         let account = |user: alloy::signers::local::PrivateKeySigner| Account {
             address: user.address(),

@@ -15,7 +15,7 @@ use bindings::{
     artifacts::{Contract, creation_code},
     constructors, predeploys,
 };
-use node::RollupConfig;
+use rollup::RollupConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{Anvil, DeployConfig, accounts, anvil::ensure_success};

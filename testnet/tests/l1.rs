@@ -10,7 +10,7 @@ use bindings::{
     IAnchorStateRegistry::IAnchorStateRegistryInstance, IDisputeGameFactory::IDisputeGameFactoryInstance,
     IInbox::IInboxInstance, IPortal::IPortalInstance, ISystemConfig::ISystemConfigInstance,
 };
-use node::RollupConfig;
+use rollup::RollupConfig;
 use testnet::{Anvil, AnvilOptions, DeployConfig, Mining, Process, ProcessExit, accounts, deploy};
 
 #[tokio::test]

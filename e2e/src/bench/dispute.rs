@@ -17,8 +17,8 @@ use bindings::{
     samples::StorageHeavy,
 };
 use fraud_prover::{game::Status, l1::GameEvent};
-use node::interval::Interval;
 use rand::{SeedableRng, rngs::StdRng};
+use rollup::interval::Interval;
 use stf::{BlockSpec, codec};
 use testnet::ports;
 

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Bytes, U256, keccak256};
 use anyhow::{Context, Result, ensure};
-use node::chain::{BuildPlan, Chain, ChainOptions, FeedBlock, ImportOutcome};
 use op_revm::{DefaultOp, L1BlockInfo, OpBuilder, OpContext};
 use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
@@ -13,6 +12,7 @@ use revm::{
     database::{CacheDB, EmptyDB},
     state::{AccountInfo, Bytecode},
 };
+use rollup::chain::{BuildPlan, Chain, ChainOptions, FeedBlock, ImportOutcome};
 use stf::{
     Transaction,
     block::{block_env, evm_config},
@@ -137,7 +137,7 @@ fn build(
     chain: &Chain,
     timestamp: u64,
     transactions: &[Transaction],
-) -> Result<std::sync::Arc<node::chain::ChainBlock>> {
+) -> Result<std::sync::Arc<rollup::chain::ChainBlock>> {
     let plan = BuildPlan { timestamp, max_messages: 0, message_l1_limit: 0 };
     let (block, outcome) = chain.build(plan, |builder| -> Result<()> {
         for transaction in transactions {
@@ -151,7 +151,7 @@ fn build(
 
 /// The same blocks on op-revm over a hash map: no root, no receipts, no database. Signatures are recovered as the node
 /// does it, on all cores.
-fn bare(config: &node::RollupConfig, blocks: &[Recorded], recover: bool) -> Result<Duration> {
+fn bare(config: &rollup::RollupConfig, blocks: &[Recorded], recover: bool) -> Result<Duration> {
     let mut state = CacheDB::new(EmptyDB::default());
     for (address, account) in &config.genesis.alloc {
         let code = Bytecode::new_raw(account.code.clone());

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::Bytes;
 use anyhow::{Context, Result, ensure};
-use node::witness::BlockWitness;
 use rand::{SeedableRng, rngs::StdRng};
+use rollup::witness::BlockWitness;
 use stf::config::MAX_BLOCK_GAS_LIMIT;
 use testnet::{MAX_STEPS, tools};
 use vm::{Image, Machine};

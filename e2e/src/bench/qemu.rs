@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use node::{program::program_path, witness::BlockWitness};
+use rollup::{program::program_path, witness::BlockWitness};
 use testnet::MAX_STEPS;
 use vm::{Call, Elf, Image, Machine};
 

@@ -14,12 +14,12 @@ use bindings::{
     artifacts::{Contract, deployed_code},
     samples::{ISampleToken, StorageHeavy},
 };
-use node::{
+use rand::{Rng, rngs::StdRng};
+use rayon::prelude::*;
+use rollup::{
     RollupConfig,
     config::{Contracts, Genesis, GenesisAccount},
 };
-use rand::{Rng, rngs::StdRng};
-use rayon::prelude::*;
 use stf::ChainConfig;
 use testnet::{DeployConfig, L1Origin, l2_genesis};
 

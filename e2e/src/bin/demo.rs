@@ -26,7 +26,7 @@ use fraud_prover::{
     game::{Claim, ClaimId, Game, Level, Status},
     l1::{GameEvent, Logged},
 };
-use node::interval::Interval;
+use rollup::interval::Interval;
 use serde_json::json;
 use testnet::ports;
 

@@ -17,11 +17,11 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature};
 use anyhow::{Context, Result, ensure};
-use node::{
+use rayon::prelude::*;
+use rollup::{
     RollupConfig,
     config::{Contracts, Genesis, GenesisAccount},
 };
-use rayon::prelude::*;
 use stf::{ChainConfig, config::MAX_BLOCK_GAS_LIMIT};
 use testnet::{DeployConfig, L1Origin, MAX_STEPS, l2_genesis};
 use vm::{Image, Machine};

@@ -26,7 +26,7 @@ use fraud_prover::{
     truth::{Provers, Truth, Unknown},
     watch,
 };
-use node::{
+use rollup::{
     interval::Interval,
     l1::{L1Client, TxManager, TxOptions, TxRequest, connect},
     program::program_path,
@@ -69,7 +69,7 @@ pub struct Arena {
 /// The test's own view of the truth.
 pub struct Observer {
     /// Its chain.
-    pub chain: node::chain::Chain,
+    pub chain: rollup::chain::Chain,
     /// What is true.
     pub honest: ReplicaProvers,
     /// The fraud-proof program.
@@ -396,7 +396,7 @@ impl Arena {
 }
 
 impl Observer {
-    async fn start(net: &Net, config: Arc<node::RollupConfig>) -> Result<Self> {
+    async fn start(net: &Net, config: Arc<rollup::RollupConfig>) -> Result<Self> {
         let (stop, shutdown) = shutdown::channel();
         let options = fraud_prover::replica::ReplicaOptions {
             config,

@@ -12,81 +12,15 @@ use fraud_prover::{
     traces::{Preimages, ReplicaProver, ReplicaProvers},
     truth::{Proof, Prover, Provers, Truth, Unknown},
 };
-use node::{chain::Chain, interval::Interval, witness::witness_of};
+use rollup::{chain::Chain, interval::Interval, witness::witness_of};
 use stf::{Boot, StateChanges, StateTrie, output_root};
 use trie::{Account, EMPTY_ROOT};
 use vm::{Call, Cpu, Image, Machine, State};
 
-use super::other::OtherChain;
-
-/// What a liar wants to be true, from a block on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lie {
-    /// Somebody has an ether more.
-    WrongBalance {
-        /// The first block.
-        block: u64,
-    },
-    /// A receipt is another.
-    WrongReceipt {
-        /// The first block.
-        block: u64,
-    },
-    /// The block's last transaction is left out.
-    SkippedTransaction {
-        /// The block.
-        block: u64,
-    },
-    /// The batch that holds the block counts as garbage.
-    IgnoredBatch {
-        /// A block of the batch. The first that differs is the first one in it with transactions.
-        block: u64,
-    },
-    /// A bit of the machine's output flips.
-    FlippedBit {
-        /// The first block.
-        block: u64,
-    },
-}
-
-/// The first wrong state in the machine's run over the first wrong block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// After the first step.
-    First,
-    /// The last one.
-    Last,
-    /// After so many steps, or the last one.
-    After(u64),
-    /// After so many thousandths of the run.
-    Share(u64),
-    /// After the first call of this kind, or the last state if there is none.
-    Call(Call),
-}
-
-/// What a liar lies about.
-#[derive(Clone, Debug)]
-pub enum Plot {
-    /// The same in all games.
-    One(Lie, Fault),
-    /// By the block that is proposed in a game; about others it says the truth.
-    ByTarget(Arc<BTreeMap<u64, (Lie, Fault)>>),
-}
-
-impl Plot {
-    fn of(&self, subject: &Subject) -> Option<(Lie, Fault)> {
-        match self {
-            Self::One(lie, fault) => Some((*lie, *fault)),
-            Self::ByTarget(plots) => plots.get(&subject.blocks.end()).copied(),
-        }
-    }
-}
-
-impl From<(Lie, Fault)> for Plot {
-    fn from((lie, fault): (Lie, Fault)) -> Self {
-        Self::One(lie, fault)
-    }
-}
+use super::{
+    other::OtherChain,
+    plot::{Fault, Lie, Plot},
+};
 
 /// A truth with a lie in it.
 pub struct Lying {

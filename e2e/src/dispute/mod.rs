@@ -6,8 +6,10 @@
 mod arena;
 mod lie;
 mod other;
+mod plot;
 mod progress;
 
 pub use arena::{Arena, Costs, Rival, Setting};
-pub use lie::{Fault, Lie, Lying, Plot, calls_of, last_depth};
+pub use lie::{Lying, calls_of, last_depth};
+pub use plot::{Fault, Lie, Plot};
 pub use progress::{is_over, machine_seconds, narrowed, step_proven};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use db::Reader;
-use node::{
+use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
     l1::{InboxEvent, L1Block, L1Update},
 };
 use stf::{BatchHeader, Message, MessageHeader, codec, inbox::MessageKind};
 
-use super::Lie;
+use super::plot::Lie;
 
 /// A node's chain with something else in one batch.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use bindings::{
     artifacts::{Contract, creation_code},
     samples::StorageHeavy,
 };
-use node::config::GenesisAccount;
+use rollup::config::GenesisAccount;
 
 use super::{Burn, burn, precompiles};
 use crate::bench::workload::{Population, STORAGE};
@@ -114,7 +114,7 @@ impl Catalogue {
     }
 
     /// A rollup with the accounts that the transactions need, and a population.
-    pub fn rollup(&self, population: &Population) -> Result<std::sync::Arc<node::RollupConfig>> {
+    pub fn rollup(&self, population: &Population) -> Result<std::sync::Arc<rollup::RollupConfig>> {
         let code = |address, code: &[u8]| {
             let code = Bytes::copy_from_slice(code);
             // Destroying an account with storage and ether is the harder case.

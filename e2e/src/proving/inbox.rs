@@ -1,7 +1,7 @@
 //! A model of the L1 inbox: what a follower would read of it.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use node::l1::{InboxEvent, L1Block};
+use rollup::l1::{InboxEvent, L1Block};
 use stf::{
     BatchHeader, Message, MessageHeader,
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},

@@ -4,7 +4,7 @@ use std::fs;
 
 use alloy::primitives::{B256, Bytes};
 use anyhow::{Context, Result};
-use node::{program::program_path, witness::BlockWitness};
+use rollup::{program::program_path, witness::BlockWitness};
 use vm::{BlobProof, Host, Image};
 
 /// The program that `make program` built.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, Result};
-use node::{
+use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
     l1::{InboxEvent, L1Update},

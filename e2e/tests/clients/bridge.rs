@@ -85,7 +85,7 @@ impl<'a> Cli<'a> {
 
     /// How many transactions the account has sent on either chain.
     async fn transactions(&self) -> Result<[u64; 2]> {
-        let own = node::keys::read(&self.key)?.address();
+        let own = rollup::keys::read(&self.key)?.address();
         let [l1, l2] =
             [&self.l1_rpc, &self.l2_rpc].map(|url| url.parse().map(RootProvider::<Ethereum>::new_http));
         Ok([l1?.get_transaction_count(own).await?, l2?.get_transaction_count(own).await?])

@@ -15,7 +15,7 @@ use fraud_prover::{
     game::Status,
     truth::{Provers, vector},
 };
-use node::program::program_path;
+use rollup::program::program_path;
 use testnet::{Key, Process, ProcessExit, tools};
 
 use crate::common::propose;

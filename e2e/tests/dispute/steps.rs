@@ -19,7 +19,7 @@ use e2e::{
     proving::precompile_calls,
 };
 use fraud_prover::truth::Provers;
-use node::interval::Interval;
+use rollup::interval::Interval;
 use vm::Call;
 
 use crate::common::{PLAY, QUIET, check, propose};

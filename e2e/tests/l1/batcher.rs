@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use node::{
-    batcher::{Batcher, BatcherOptions},
+use rollup::{
     chain::ChainEvent,
     l1::{TxManager, TxOptions, connect},
 };
+use sequencing::batcher::{Batcher, BatcherOptions};
 use testnet::Mining;
 
 use crate::{
@@ -85,7 +85,7 @@ async fn many_blocks_are_split() {
     assert!(records.batches.len() >= 8, "{}", records.batches.len());
     for batch in &records.batches {
         let alone = batch.first_block == batch.last_block;
-        assert!(batch.payload.len() <= if alone { node::batcher::MAX_PAYLOAD } else { 100_000 });
+        assert!(batch.payload.len() <= if alone { sequencing::limits::MAX_PAYLOAD } else { 100_000 });
         assert!(batch.payload.len() > 50_000 || batch.last_block > large, "batches are well filled");
     }
     node.stop().await;
@@ -119,7 +119,7 @@ async fn batches_lost_in_reorgs_are_posted_again() {
         // A reorg may come between the two: then the transactions do not fit, like any sequencer's.
         let transactions = node.transactions(1, 1, 300);
         let heads = node.chain.heads();
-        let plan = node::chain::BuildPlan {
+        let plan = rollup::chain::BuildPlan {
             timestamp: heads.unsafe_head.timestamp,
             max_messages: u64::MAX,
             message_l1_limit: heads.l1,

@@ -18,7 +18,7 @@ use alloy::{
 };
 use bindings::{IInbox, IPortal, ISystemConfig};
 use db::{BatchRecord, L1Cursor, MessageRecord};
-use node::{
+use rollup::{
     RollupConfig,
     chain::{BuildPlan, Chain, ChainOptions},
     l1::{Follower, FollowerOptions, connect},

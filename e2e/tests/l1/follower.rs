@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alloy::providers::Provider;
-use node::l1::{ConnectError, connect};
+use rollup::l1::{ConnectError, connect};
 use stf::{BlockSpec, codec::encode};
 
 use crate::{

@@ -7,11 +7,11 @@ use alloy::{
     providers::Provider,
 };
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory};
-use node::{
+use rollup::{
     interval::Interval,
     l1::{TxManager, TxOptions, connect},
-    proposer::{Proposer, ProposerOptions},
 };
+use sequencing::proposer::{Proposer, ProposerOptions};
 use stf::output_root;
 
 use crate::common::{L1, Node, Task, until};

@@ -11,7 +11,7 @@ use alloy::{
     sol_types::{SolCall, SolInterface},
 };
 use bindings::IInbox;
-use node::l1::{SendError, TxManager, TxOptions, TxRequest, connect};
+use rollup::l1::{SendError, TxManager, TxOptions, TxRequest, connect};
 
 use crate::{
     common::{L1, until},

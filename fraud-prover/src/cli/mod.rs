@@ -9,10 +9,9 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use alloy::primitives::{Address, Bytes};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use node::{
-    RollupConfig,
-    cli::LogFormat,
-    keys,
+use rollup::process::LogFormat;
+use rollup::{
+    RollupConfig, keys,
     l1::{L1Client, TxOptions, connect},
     program::program_path,
     shutdown,
@@ -108,7 +107,7 @@ pub struct Watch {
     pub program: Option<PathBuf>,
 
     /// How often L1 is asked for new blocks, such as 500ms or 4s. Default: by the L1's chain id, 250 ms on a devnet.
-    #[arg(long, value_name = "TIME", value_parser = node::cli::duration)]
+    #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
     pub l1_poll: Option<Duration>,
 
     /// Address that serves Prometheus metrics. Default: none.
@@ -116,7 +115,7 @@ pub struct Watch {
     pub metrics: Option<SocketAddr>,
 
     /// Raise a transaction's fee if no block took it for so long.
-    #[arg(long, value_name = "TIME", value_parser = node::cli::duration, default_value = "45s")]
+    #[arg(long, value_name = "TIME", value_parser = rollup::process::duration, default_value = "45s")]
     pub resend_after: Duration,
 
     /// Most to pay for a unit of gas, in gwei.
@@ -353,10 +352,10 @@ async fn run_watch(args: Watch) -> Result<()> {
     };
     let (stop, shutdown) = shutdown::channel();
     tokio::spawn(async move {
-        node::run::stop_signal().await;
+        rollup::process::stop_signal().await;
         stop.stop();
         // A second signal does not wait.
-        node::run::stop_signal().await;
+        rollup::process::stop_signal().await;
         std::process::exit(130);
     });
     watch(options, None, shutdown).await

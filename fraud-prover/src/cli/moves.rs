@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::U256;
 use anyhow::{Result, bail};
-use node::{
+use rollup::{
     keys,
     l1::{TxManager, TxOptions, TxRequest},
 };

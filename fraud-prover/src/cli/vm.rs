@@ -9,7 +9,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail};
 use bindings::{IDisputeGame, IDisputeGameFactory, IRiscV};
-use node::{
+use rollup::{
     RollupConfig,
     l1::connect,
     witness::{BlockWitness, witness_of},

@@ -4,7 +4,7 @@ use alloy::{
     primitives::{Address, B256, U256, keccak256},
     sol_types::SolValue,
 };
-use node::interval::Interval;
+use rollup::interval::Interval;
 
 use super::{ClaimIndex, Rules, Subject};
 

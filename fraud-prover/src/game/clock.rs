@@ -4,7 +4,7 @@
 //! time that the claim's parent had used up, plus the time since the claim was made. One formula serves attacks and
 //! decisions, so that the instant after which nobody can attack is the one from which on anybody can decide.
 
-use node::interval::MAX_PARTS;
+use rollup::interval::MAX_PARTS;
 
 use super::{Claim, Game, Level};
 

@@ -15,7 +15,7 @@ mod rules;
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256};
-use node::interval::Interval;
+use rollup::interval::Interval;
 
 pub use claim::{Claim, ClaimId, Counter, Level, Status};
 pub(crate) use moves::Accepted;

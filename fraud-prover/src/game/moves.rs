@@ -1,7 +1,7 @@
 //! The moves that add to a game: attacks and proofs of steps, with what the contract checks of them.
 
 use alloy::primitives::{Address, B256, U256};
-use node::interval::Interval;
+use rollup::interval::Interval;
 
 use super::{Claim, ClaimId, ClaimIndex, Counter, Game, Level, Status, claim::Content};
 

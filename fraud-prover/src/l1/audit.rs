@@ -6,7 +6,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use bindings::{IDisputeGame, IMulticall3};
-use node::l1::{L1Client, L1Error};
+use rollup::l1::{L1Client, L1Error};
 
 use super::Games;
 use crate::game::{Claim, Game, Status};

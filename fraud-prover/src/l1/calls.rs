@@ -5,7 +5,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use bindings::{IDisputeGame, IMulticall3};
-use node::l1::TxRequest;
+use rollup::l1::TxRequest;
 
 use crate::game::{Claim, ClaimId, Game, Level};
 

@@ -7,7 +7,7 @@ use alloy::{
     primitives::{Address, B256},
 };
 use bindings::{IDisputeGame, IDisputeGameFactory};
-use node::{
+use rollup::{
     config::Contracts,
     interval::Interval,
     l1::{L1Client, L1Error},

@@ -15,7 +15,7 @@ use bindings::{
     IDisputeGame::{Attacked, CreditClaimed, Decided, Settled, Stepped},
     IDisputeGameFactory::{self, Proposed},
 };
-use node::{
+use rollup::{
     config::Contracts,
     l1::{L1Client, L1Error, L1Header},
 };

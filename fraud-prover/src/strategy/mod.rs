@@ -261,7 +261,7 @@ pub fn rule_3_answer(
         let block = interval.end();
         let run = truth.run(block)?;
         let level = Level::Steps { block, boot_hash: run.boot_hash };
-        let steps = node::interval::Interval { start: 0, length: run.steps };
+        let steps = rollup::interval::Interval { start: 0, length: run.steps };
         let vector = vector(truth, level, steps)?;
         (vector.clone(), Move::Boundary { claim: id, part, block, run, vector })
     } else {

@@ -13,8 +13,8 @@ use std::{
 };
 
 use alloy::primitives::{B256, Bytes};
-use node::chain::Chain;
 use parking_lot::Mutex;
+use rollup::chain::Chain;
 use tokio::sync::watch;
 use tracing::{error, info};
 use vm::Image;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use alloy::primitives::{B256, Bytes};
 use db::Reader;
-use node::chain::Chain;
+use rollup::chain::Chain;
 use stf::{Boot, output_root};
 
 use crate::{

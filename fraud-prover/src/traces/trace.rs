@@ -10,7 +10,7 @@ use std::{
 
 use alloy::primitives::{B256, Bytes};
 use db::Database;
-use node::{
+use rollup::{
     interval::MAX_PARTS,
     witness::{BlockWitness, WitnessError, witness_of},
 };

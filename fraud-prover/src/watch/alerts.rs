@@ -6,7 +6,7 @@ use alloy::{
     primitives::{Address, U256},
     providers::Provider,
 };
-use node::l1::L1Client;
+use rollup::l1::L1Client;
 use tracing::{error, info, warn};
 
 use super::{TARGET, plans::GamePlan};

@@ -12,7 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result, bail};
-use node::{
+use rollup::{
     RollupConfig,
     chain::Chain,
     l1::{L1Client, TxManager, TxOptions},
@@ -171,7 +171,7 @@ struct Tower {
 impl Tower {
     async fn run(
         mut self,
-        mut derived: channel::Receiver<node::chain::Heads>,
+        mut derived: channel::Receiver<rollup::chain::Heads>,
         mut computed: channel::Receiver<u64>,
         mut shutdown: Shutdown,
     ) {
@@ -218,7 +218,7 @@ impl Tower {
     async fn wait(
         &mut self,
         pause: Duration,
-        derived: &mut channel::Receiver<node::chain::Heads>,
+        derived: &mut channel::Receiver<rollup::chain::Heads>,
         computed: &mut channel::Receiver<u64>,
     ) {
         let sent = async {

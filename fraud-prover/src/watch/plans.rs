@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloy::primitives::{Address, B256, keccak256};
-use node::l1::TxRequest;
+use rollup::l1::TxRequest;
 
 use crate::{
     game::{Game, Status},

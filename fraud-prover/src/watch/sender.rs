@@ -12,7 +12,7 @@ use alloy::{
     sol_types::SolInterface,
 };
 use bindings::IDisputeGame;
-use node::l1::{SendError, TxManager};
+use rollup::l1::{SendError, TxManager};
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 

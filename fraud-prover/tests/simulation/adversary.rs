@@ -6,8 +6,8 @@ use fraud_prover::{
     strategy::{Move, View, plan},
     truth::{Judgement, judge},
 };
-use node::interval::Interval;
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+use rollup::interval::Interval;
 
 use crate::world::{TRUE, World, garbage};
 

@@ -9,8 +9,8 @@ use fraud_prover::{
     strategy::Move,
     truth::{Truth, Unknown},
 };
-use node::interval::Interval;
 use rand::{Rng, rngs::StdRng};
+use rollup::interval::Interval;
 
 /// Timeline of the truth. Others are what liars claim to have happened from their fault on.
 pub(crate) const TRUE: u32 = 0;

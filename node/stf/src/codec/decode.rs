@@ -6,32 +6,9 @@ use core::ops::Range;
 
 use super::{
     BlockSpec, Columns, FLAG_CREATE, FLAG_PARITY, KIND_EIP1559, KIND_MASK, KIND_RAW, MAX_DECOMPRESSED_SIZE,
-    MAX_TRANSACTIONS, VALUE_IN_FULL, VERSION, inflate::inflate,
+    MAX_TRANSACTIONS, VALUE_IN_FULL, VERSION, error::DecodeError, inflate::inflate,
 };
 use crate::inbox::MAX_BLOCKS_PER_BATCH;
-
-/// Why a payload does not decode. Every error means the same to consensus: a batch of default blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// The Brotli stream is malformed.
-    #[error("malformed compressed stream")]
-    Compression,
-    /// The payload ends before what it announces.
-    #[error("payload ends too early")]
-    Truncated,
-    /// More decompressed bytes than allowed.
-    #[error("payload decompresses to more than {0} bytes")]
-    TooLarge(usize),
-    /// Bytes behind the end.
-    #[error("{0} bytes behind the end of the payload")]
-    TrailingBytes(usize),
-    /// Another version than this code knows.
-    #[error("payload version {0}, expected {VERSION}")]
-    Version(u8),
-    /// A field holds a value that no encoder writes.
-    #[error("{0} out of range")]
-    Range(&'static str),
-}
 
 /// Decodes a payload. Blocks outside `wanted` (by position in the payload) come without their transactions, which
 /// saves the guest the work; whether the payload decodes does not depend on `wanted`.

@@ -5,7 +5,7 @@ use brotli_decompressor::{
     Allocator, BrotliDecompressStream, BrotliResult, BrotliState, SliceWrapper, SliceWrapperMut,
 };
 
-use super::DecodeError;
+use super::error::DecodeError;
 
 /// Decompressed bytes are produced in pieces of this size, so that a small payload costs little memory.
 const PIECE: usize = 64 << 10;

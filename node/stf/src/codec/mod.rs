@@ -31,6 +31,7 @@
 mod decode;
 #[cfg(feature = "std")]
 mod encode;
+mod error;
 mod inflate;
 
 use alloc::vec::Vec;
@@ -38,9 +39,10 @@ use alloy_consensus::{SignableTransaction, Signed, TxEip1559, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Bytes, Signature, TxKind, U256};
 
-pub use decode::{DecodeError, decode};
+pub use decode::decode;
 #[cfg(feature = "std")]
 pub use encode::{EncodeError, encode};
+pub use error::DecodeError;
 
 /// Largest decompressed payload in bytes. Five times the largest payload is more than transactions compress by; it
 /// bounds what a decompression bomb can cost node and guest.

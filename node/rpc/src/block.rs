@@ -1,0 +1,286 @@
+//! A block with everything that answers about it need, and its conversion to what clients read.
+
+use std::{ops::Deref, sync::Arc};
+
+use alloy::{
+    consensus::{Header, Receipt, ReceiptWithBloom, Transaction as _, TxReceipt, transaction::Recovered},
+    eips::eip2718::Decodable2718,
+    primitives::{B256, Bytes, TxKind, U256},
+    rlp::Encodable,
+    rpc::types::{self as eth, BlockTransactions, Log, TransactionInfo, Withdrawals},
+};
+use op_alloy_consensus::{
+    OpDepositReceipt, OpReceipt, OpReceiptEnvelope, OpTxEnvelope,
+    transaction::{OpDepositInfo, OpTransactionInfo},
+};
+use op_alloy_rpc_types::{L1BlockInfo as L1Fields, OpTransactionReceipt, Transaction as RpcTransaction};
+use op_revm::L1BlockInfo;
+use stf::{Transaction, block::SPEC};
+
+use super::RpcError;
+use rollup::chain::ChainBlock;
+
+/// A header as clients read it.
+pub(crate) type RpcHeader = eth::Header;
+/// A block as clients read it.
+pub(crate) type RpcBlock = eth::Block<RpcTransaction, RpcHeader>;
+
+/// A block of the chain.
+#[derive(Debug)]
+pub(crate) struct Block {
+    block: Arc<ChainBlock>,
+    /// Of each transaction, how many logs the ones before it have.
+    first_logs: Vec<u64>,
+    /// What its L1-attributes transaction says; absent in the genesis block.
+    fees: Option<L1BlockInfo>,
+}
+
+impl Deref for Block {
+    type Target = ChainBlock;
+
+    fn deref(&self) -> &ChainBlock {
+        &self.block
+    }
+}
+
+impl Block {
+    pub(crate) fn new(block: Arc<ChainBlock>) -> Self {
+        let mut logs = 0;
+        let first_logs = block
+            .receipts
+            .iter()
+            .map(|receipt| {
+                let first = logs;
+                logs += receipt.logs().len() as u64;
+                first
+            })
+            .collect();
+        let fees = block.transactions.first().and_then(|tx| l1_fees(tx.envelope().input()));
+        Self { block, first_logs, fees }
+    }
+
+    /// Reads a block from the database.
+    pub(crate) fn read(reader: &db::Reader, number: u64) -> Result<Option<Arc<Self>>, RpcError> {
+        let Some(header) = reader.header(number)? else {
+            return Ok(None);
+        };
+        let hash = header.seal();
+        let transactions = reader.transactions(number)?.unwrap_or_default();
+        let transactions =
+            transactions.into_iter().map(|tx| decode(tx.raw, tx.sender)).collect::<Result<_, _>>()?;
+        let receipts = reader.receipts(number)?.unwrap_or_default();
+        let receipts = receipts.into_iter().map(|receipt| receipt.receipt).collect();
+        let block = ChainBlock { header: header.into_inner(), hash, transactions, receipts };
+        Ok(Some(Arc::new(Self::new(Arc::new(block)))))
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.header.number
+    }
+
+    pub(crate) fn base_fee(&self) -> u64 {
+        self.header.base_fee_per_gas.unwrap_or_default()
+    }
+
+    /// Gas that the transaction at `index` used.
+    pub(crate) fn gas_used(&self, index: usize) -> u64 {
+        let up_to =
+            |index: usize| self.receipts.get(index).map_or(0, |receipt| receipt.cumulative_gas_used());
+        up_to(index).saturating_sub(index.checked_sub(1).map_or(0, up_to))
+    }
+
+    /// The header as clients read it; its size is the whole block's.
+    pub(crate) fn rpc_header(&self) -> RpcHeader {
+        let body: usize = self
+            .transactions
+            .iter()
+            .map(|tx| match tx.envelope().is_legacy() {
+                true => tx.encoded().len(),
+                // A typed transaction is a byte string in the list.
+                false => tx.encoded().as_ref().length(),
+            })
+            .sum();
+        rpc_header(self.header.clone(), self.hash, Some(body))
+    }
+
+    /// The block as clients read it, with whole transactions or their hashes.
+    pub(crate) fn rpc_block(&self, full: bool) -> RpcBlock {
+        let transactions = match full {
+            true => BlockTransactions::Full(
+                (0..self.transactions.len()).filter_map(|index| self.transaction(index)).collect(),
+            ),
+            false => BlockTransactions::Hashes(self.transactions.iter().map(Transaction::hash).collect()),
+        };
+        RpcBlock {
+            header: self.rpc_header(),
+            uncles: Vec::new(),
+            transactions,
+            withdrawals: Some(Withdrawals::default()),
+        }
+    }
+
+    /// The transaction at `index` as clients read it.
+    pub(crate) fn transaction(&self, index: usize) -> Option<RpcTransaction> {
+        let tx = self.transactions.get(index)?;
+        let inner = TransactionInfo {
+            hash: Some(tx.hash()),
+            index: Some(index as u64),
+            block_hash: Some(self.hash),
+            block_number: Some(self.number()),
+            base_fee: self.header.base_fee_per_gas,
+            block_timestamp: Some(self.header.timestamp),
+        };
+        let deposit_meta = match self.receipts.get(index) {
+            Some(OpReceiptEnvelope::Deposit(receipt)) => OpDepositInfo {
+                deposit_nonce: Some(receipt.receipt.deposit_nonce.unwrap_or_default()),
+                deposit_receipt_version: receipt.receipt.deposit_receipt_version,
+            },
+            _ => OpDepositInfo::default(),
+        };
+        let recovered = Recovered::new_unchecked(tx.envelope().clone(), tx.sender());
+        Some(RpcTransaction::from_transaction(recovered, OpTransactionInfo { inner, deposit_meta }))
+    }
+
+    /// The receipt of the transaction at `index` as clients read it.
+    pub(crate) fn receipt(&self, index: usize) -> Option<OpTransactionReceipt> {
+        let (tx, receipt) = (self.transactions.get(index)?, self.receipts.get(index)?);
+        let envelope = tx.envelope();
+        let nonce = receipt.deposit_nonce().unwrap_or_else(|| envelope.nonce());
+        let (to, contract_address) = match envelope.kind() {
+            TxKind::Call(to) => (Some(to), None),
+            TxKind::Create => (None, Some(tx.sender().create(nonce))),
+        };
+        let effective_gas_price = match envelope.is_deposit() {
+            true => 0,
+            false => envelope.effective_gas_price(self.header.base_fee_per_gas),
+        };
+        let inner = eth::TransactionReceipt {
+            inner: ReceiptWithBloom {
+                receipt: self.receipt_with_logs(index, receipt),
+                logs_bloom: *receipt.logs_bloom(),
+            },
+            transaction_hash: tx.hash(),
+            transaction_index: Some(index as u64),
+            block_hash: Some(self.hash),
+            block_number: Some(self.number()),
+            gas_used: self.gas_used(index),
+            effective_gas_price,
+            blob_gas_used: None,
+            blob_gas_price: None,
+            from: tx.sender(),
+            to,
+            contract_address,
+        };
+        let l1_block_info = match &self.fees {
+            Some(fees) if !envelope.is_deposit() => l1_fields(fees, tx.encoded()),
+            _ => L1Fields::default(),
+        };
+        Some(OpTransactionReceipt { inner, l1_block_info, op_gas_refund: None })
+    }
+
+    /// All receipts as clients read them.
+    pub(crate) fn all_receipts(&self) -> Vec<OpTransactionReceipt> {
+        (0..self.receipts.len()).filter_map(|index| self.receipt(index)).collect()
+    }
+
+    /// The logs of the transaction at `index`; `removed` says that the block is no longer part of the chain.
+    pub(crate) fn logs(&self, index: usize, removed: bool) -> impl Iterator<Item = Log> + '_ {
+        let hash = self.transactions.get(index).map(Transaction::hash);
+        let first = self.first_logs.get(index).copied().unwrap_or_default();
+        let logs = self.receipts.get(index).map(|receipt| receipt.logs()).unwrap_or_default();
+        logs.iter().zip(first..).map(move |(log, log_index)| Log {
+            inner: log.clone(),
+            block_hash: Some(self.hash),
+            block_number: Some(self.number()),
+            block_timestamp: Some(self.header.timestamp),
+            transaction_hash: hash,
+            transaction_index: Some(index as u64),
+            log_index: Some(log_index),
+            removed,
+        })
+    }
+
+    fn receipt_with_logs(&self, index: usize, envelope: &OpReceiptEnvelope) -> OpReceipt<Log> {
+        let receipt = Receipt {
+            status: envelope.status_or_post_state(),
+            cumulative_gas_used: envelope.cumulative_gas_used(),
+            logs: self.logs(index, false).collect(),
+        };
+        match envelope {
+            OpReceiptEnvelope::Legacy(_) => OpReceipt::Legacy(receipt),
+            OpReceiptEnvelope::Eip2930(_) => OpReceipt::Eip2930(receipt),
+            OpReceiptEnvelope::Eip1559(_) => OpReceipt::Eip1559(receipt),
+            OpReceiptEnvelope::Eip7702(_) => OpReceipt::Eip7702(receipt),
+            OpReceiptEnvelope::PostExec(_) => OpReceipt::PostExec(receipt),
+            OpReceiptEnvelope::Deposit(deposit) => OpReceipt::Deposit(OpDepositReceipt {
+                inner: receipt,
+                deposit_nonce: deposit.receipt.deposit_nonce,
+                deposit_receipt_version: deposit.receipt.deposit_receipt_version,
+            }),
+        }
+    }
+}
+
+/// A header as clients read it. `body` is the length of its transactions' encodings, where it is known.
+pub(crate) fn rpc_header(header: Header, hash: B256, body: Option<usize>) -> RpcHeader {
+    let size = body.map(|body| {
+        let list = |payload| alloy::rlp::Header { list: true, payload_length: payload }.length_with_payload();
+        // The lists of uncles and withdrawals are empty.
+        U256::from(list(header.length() + list(body) + 2))
+    });
+    RpcHeader { hash, inner: header, total_difficulty: Some(U256::ZERO), size }
+}
+
+/// A transaction that waits in the pool, as clients read it.
+pub(crate) fn pending_transaction(tx: &Transaction) -> RpcTransaction {
+    let recovered = Recovered::new_unchecked(tx.envelope().clone(), tx.sender());
+    RpcTransaction::from_transaction(recovered, OpTransactionInfo::default())
+}
+
+/// Decodes a transaction of a block, whose validity was established when it got there.
+pub(crate) fn decode(raw: Bytes, sender: alloy::primitives::Address) -> Result<Transaction, RpcError> {
+    let envelope = OpTxEnvelope::decode_2718_exact(&raw).map_err(RpcError::internal)?;
+    match envelope {
+        OpTxEnvelope::Deposit(deposit) => Ok(Transaction::deposit(deposit.into_inner())),
+        _ => Transaction::with_sender(raw, sender).map_err(RpcError::internal),
+    }
+}
+
+/// The fee parameters in the input of an L1-attributes transaction (OP Stack Isthmus). Layout after the selector:
+/// baseFeeScalar(4) ‖ blobBaseFeeScalar(4) ‖ sequenceNumber(8) ‖ timestamp(8) ‖ number(8) ‖ baseFee(32) ‖
+/// blobBaseFee(32) ‖ hash(32) ‖ batcherHash(32) ‖ operatorFeeScalar(4) ‖ operatorFeeConstant(8).
+fn l1_fees(input: &[u8]) -> Option<L1BlockInfo> {
+    const SIZE: usize = 176;
+    if input.len() != SIZE {
+        return None;
+    }
+    let number = |from: usize, to: usize| U256::from_be_slice(&input[from..to]);
+    Some(L1BlockInfo {
+        l1_base_fee: number(36, 68),
+        l1_base_fee_scalar: number(4, 8),
+        l1_blob_base_fee: Some(number(68, 100)),
+        l1_blob_base_fee_scalar: Some(number(8, 12)),
+        operator_fee_scalar: Some(number(164, 168)),
+        operator_fee_constant: Some(number(168, 176)),
+        ..L1BlockInfo::default()
+    })
+}
+
+/// What a receipt says about the fee for L1 data.
+fn l1_fields(fees: &L1BlockInfo, encoded: &[u8]) -> L1Fields {
+    let small = |value: U256| Some(value.saturating_to::<u128>());
+    let operator = |value: Option<U256>| value.filter(|value| !value.is_zero()).and_then(small);
+    L1Fields {
+        l1_gas_price: small(fees.l1_base_fee),
+        l1_gas_used: small(fees.data_gas(encoded, SPEC)),
+        l1_fee: small(fees.clone().calculate_tx_l1_cost(encoded, SPEC)),
+        // Only before Ecotone.
+        l1_fee_scalar: None,
+        l1_base_fee_scalar: small(fees.l1_base_fee_scalar),
+        l1_blob_base_fee: fees.l1_blob_base_fee.and_then(small),
+        l1_blob_base_fee_scalar: fees.l1_blob_base_fee_scalar.and_then(small),
+        operator_fee_scalar: operator(fees.operator_fee_scalar),
+        operator_fee_constant: operator(fees.operator_fee_constant),
+        da_footprint_gas_scalar: None,
+    }
+}

@@ -1,0 +1,172 @@
+//! Filters: what a client polls for.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    primitives::{B256, U128},
+    rpc::types::{Filter, FilterBlockOption, FilterChanges, Log},
+};
+use parking_lot::Mutex;
+use tokio::sync::broadcast::{Receiver, error::TryRecvError};
+
+use super::{
+    RpcError,
+    context::Rpc,
+    follow::{Change, Follower},
+    logs::{block_logs, check_filter},
+};
+use sequencing::pool::PoolTx;
+
+/// A filter that is not polled for this long is gone.
+const EXPIRY: Duration = Duration::from_secs(300);
+
+/// Most filters at a time.
+const MAX_FILTERS: usize = 4096;
+
+/// All filters by their id.
+#[derive(Debug, Default)]
+pub(crate) struct Filters(Mutex<HashMap<U128, Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    polled: Instant,
+    /// Taken out while it is polled.
+    kind: Arc<Mutex<Kind>>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Logs {
+        filter: Box<Filter>,
+        follower: Follower,
+    },
+    Blocks(Follower),
+    /// Of a replica, which has no pool, there is nothing to tell.
+    Transactions(Option<Receiver<Arc<PoolTx>>>),
+}
+
+/// What a poll gives.
+pub(crate) type Changes = FilterChanges<()>;
+
+impl Filters {
+    fn add(&self, kind: Kind) -> Result<U128, RpcError> {
+        let mut filters = self.0.lock();
+        filters.retain(|_, entry| entry.polled.elapsed() < EXPIRY);
+        if filters.len() >= MAX_FILTERS {
+            return Err(RpcError::Limit(format!("too many filters: {MAX_FILTERS} are in use")));
+        }
+        // Not to be guessed: a filter can be polled and removed by everybody who knows its id.
+        let id = U128::from(u128::from_be_bytes(B256::random()[..16].try_into().unwrap_or_default()));
+        filters.insert(id, Entry { polled: Instant::now(), kind: Arc::new(Mutex::new(kind)) });
+        Ok(id)
+    }
+
+    fn get(&self, id: &U128) -> Result<Arc<Mutex<Kind>>, RpcError> {
+        let mut filters = self.0.lock();
+        let entry = filters.get_mut(id).filter(|entry| entry.polled.elapsed() < EXPIRY);
+        let entry = entry.ok_or_else(|| RpcError::refused("filter not found"))?;
+        entry.polled = Instant::now();
+        Ok(entry.kind.clone())
+    }
+
+    fn remove(&self, id: &U128) -> bool {
+        self.0.lock().remove(id).is_some()
+    }
+}
+
+impl Rpc {
+    pub(crate) async fn new_filter(self: Arc<Self>, filter: Filter) -> Result<U128, RpcError> {
+        check_filter(&filter)?;
+        if filter.block_option.as_block_hash().is_none() {
+            filter
+                .block_option
+                .ensure_valid_block_range()
+                .map_err(|error| RpcError::invalid(error.to_string()))?;
+        }
+        let follower = Follower::new(&self);
+        self.filters.add(Kind::Logs { filter: Box::new(filter), follower })
+    }
+
+    pub(crate) async fn new_block_filter(self: Arc<Self>) -> Result<U128, RpcError> {
+        self.filters.add(Kind::Blocks(Follower::new(&self)))
+    }
+
+    pub(crate) async fn new_pending_transaction_filter(self: Arc<Self>) -> Result<U128, RpcError> {
+        let hashes = self.pool.as_ref().map(|pool| pool.subscribe());
+        self.filters.add(Kind::Transactions(hashes))
+    }
+
+    pub(crate) async fn uninstall_filter(self: Arc<Self>, id: U128) -> Result<bool, RpcError> {
+        Ok(self.filters.remove(&id))
+    }
+
+    pub(crate) async fn filter_changes(self: Arc<Self>, id: U128) -> Result<Changes, RpcError> {
+        let kind = self.filters.get(&id)?;
+        self.heavy(move |rpc| match &mut *kind.lock() {
+            Kind::Logs { filter, follower } => {
+                let mut logs = Vec::new();
+                follower.drain(rpc, |change| {
+                    let (block, removed) = match change {
+                        Change::New(block) => (block, false),
+                        Change::Gone(block) => (block, true),
+                    };
+                    if in_range(rpc, filter, block.number()) {
+                        logs.extend(block_logs(&block, filter, removed));
+                    }
+                })?;
+                Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs) })
+            }
+            Kind::Blocks(follower) => {
+                let mut new = Vec::new();
+                follower.drain(rpc, |change| {
+                    if let Change::New(block) = change {
+                        new.push(block.hash);
+                    }
+                })?;
+                Ok(hashes(new))
+            }
+            Kind::Transactions(pending) => {
+                let mut new = Vec::new();
+                while let Some(pending) = pending {
+                    match pending.try_recv() {
+                        Ok(tx) => new.push(tx.hash()),
+                        // Hashes of transactions that have long been in a block are not worth more than this.
+                        Err(TryRecvError::Lagged(_)) => {}
+                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                    }
+                }
+                Ok(hashes(new))
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn filter_logs(self: Arc<Self>, id: U128) -> Result<Vec<Log>, RpcError> {
+        let kind = self.filters.get(&id)?;
+        let filter = match &*kind.lock() {
+            Kind::Logs { filter, .. } => (**filter).clone(),
+            _ => return Err(RpcError::refused("filter not found")),
+        };
+        self.logs(filter).await
+    }
+}
+
+/// Whether the blocks that a filter names include this one. A filter for logs to come has no range, or an open one.
+fn in_range(rpc: &Rpc, filter: &Filter, number: u64) -> bool {
+    match filter.block_option {
+        FilterBlockOption::AtBlockHash(_) => false,
+        FilterBlockOption::Range { from_block, to_block } => {
+            let from = from_block.and_then(|block| block.as_number()).unwrap_or(0);
+            let to = to_block.filter(|block| !block.is_latest() && !block.is_pending());
+            from <= number && to.is_none_or(|to| number <= rpc.number(to))
+        }
+    }
+}
+
+fn hashes(hashes: Vec<B256>) -> Changes {
+    if hashes.is_empty() { Changes::Empty } else { Changes::Hashes(hashes) }
+}

@@ -1,0 +1,77 @@
+//! JSON-RPC: what wallets, libraries and explorers talk to.
+//!
+//! ```text
+//! server      HTTP and WebSocket on one port, limits, CORS, batches worked on concurrently
+//!   └ methods     the list of all methods, with their parameters
+//!       └ blocks · transactions · accounts · calls · logs · filters · fees · debug · txpool · rollup · …
+//!           └ context     snapshots of the chain, block tags, bounds on heavy work
+//!               ├ recent      the newest blocks in memory
+//!               └ evm         calls on any retained state
+//! ```
+//!
+//! Nothing here writes to the chain. Transactions go to the pool; a replica, which has none, passes them to the
+//! sequencer.
+//!
+//! # Rules
+//!
+//! - The newest block is `latest` and `pending`: a transaction is in a block milliseconds after it came, so there is no
+//!   block in the making to show. Pending nonces count what waits in the pool.
+//! - What does not exist is `null` for a getter and an error for a state. Errors are geth's, in code and text, because
+//!   clients match on them; internal ones say nothing of the machine, which the log does ([`RpcError`]).
+//! - What takes more than some microseconds runs off the network's threads, as much at a time as there are processors,
+//!   and everything that a request can make large has a limit: gas, blocks, logs, proofs, batches, subscriptions.
+//! - A deposit answers to two hashes: its own, and the one that OP Stack clients compute from its L1 event.
+
+mod accounts;
+mod args;
+mod block;
+mod blocks;
+mod calls;
+mod context;
+mod debug;
+mod error;
+mod evm;
+mod fees;
+mod fill;
+mod filters;
+mod follow;
+mod forward;
+mod logs;
+mod methods;
+mod recent;
+mod rollup;
+mod server;
+mod simulate;
+mod subscriptions;
+mod transactions;
+mod txpool;
+
+use std::net::SocketAddr;
+
+use jsonrpsee::Methods;
+
+pub use error::RpcError;
+pub use server::{RpcHandle, ServeError, serve};
+
+use ::rollup::chain::Chain;
+use sequencing::pool::Pool;
+
+/// How to serve.
+#[derive(Clone, Copy, Debug)]
+pub struct RpcConfig {
+    /// Where to listen. Port 0 takes a free one.
+    pub address: SocketAddr,
+}
+
+/// What to serve.
+#[derive(Debug)]
+pub struct RpcContext {
+    /// The chain.
+    pub chain: Chain,
+    /// The sequencer's pool; a replica has none.
+    pub pool: Option<Pool>,
+    /// The sequencer's RPC, to which a replica passes transactions on.
+    pub forward: Option<String>,
+    /// The sequencer's feed, to be served on the same port.
+    pub feed: Option<Methods>,
+}

@@ -1,0 +1,173 @@
+//! The newest blocks in memory, so that the requests that follow a transaction do not touch the database.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alloy::{
+    consensus::Transaction as _,
+    primitives::{B256, map::B256Map},
+};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{
+    broadcast::{Receiver, error::RecvError},
+    oneshot,
+};
+
+use super::block::Block;
+use rollup::{chain::ChainEvent, shutdown::Shutdown};
+
+/// Blocks kept.
+const BLOCKS: usize = 64;
+
+/// Transactions kept, at least of one block: bounds memory under full blocks, some 2 kB each.
+const TRANSACTIONS: usize = 50_000;
+
+/// A tip is suggested above the least only if a block is this full, in percent: otherwise there is room for all.
+const CROWDED_PERCENT: u64 = 90;
+
+/// The newest blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    blocks: RwLock<Blocks>,
+    /// Who waits for a transaction to get into a block.
+    waiting: Mutex<B256Map<Vec<oneshot::Sender<()>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Blocks {
+    by_number: BTreeMap<u64, Arc<Block>>,
+    by_hash: B256Map<u64>,
+    transactions: B256Map<(u64, usize)>,
+}
+
+impl Recent {
+    /// Follows the chain until shutdown.
+    pub(crate) async fn follow(&self, mut events: Receiver<ChainEvent>, mut shutdown: Shutdown) {
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = shutdown.wait() => return,
+            };
+            match event {
+                Ok(ChainEvent::Block(block)) => self.push(Arc::new(Block::new(block))),
+                Ok(ChainEvent::Reorg { to, .. }) => self.blocks.write().truncate(to.number),
+                Err(RecvError::Lagged(_)) => self.reset(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn push(&self, block: Arc<Block>) {
+        let mut blocks = self.blocks.write();
+        // Nothing stale stays, whatever was missed.
+        blocks.truncate(block.number().saturating_sub(1));
+        blocks.by_hash.insert(block.hash, block.number());
+        for (index, tx) in block.transactions.iter().enumerate() {
+            blocks.transactions.insert(tx.hash(), (block.number(), index));
+        }
+        blocks.by_number.insert(block.number(), block.clone());
+        while blocks.by_number.len() > 1
+            && (blocks.by_number.len() > BLOCKS || blocks.transactions.len() > TRANSACTIONS)
+        {
+            let Some((_, oldest)) = blocks.by_number.pop_first() else {
+                break;
+            };
+            blocks.forget(&oldest);
+        }
+        drop(blocks);
+        let mut waiting = self.waiting.lock();
+        if waiting.is_empty() {
+            return;
+        }
+        for tx in &block.transactions {
+            for waiter in waiting.remove(&tx.hash()).into_iter().flatten() {
+                // An error means that the client has gone.
+                let _ = waiter.send(());
+            }
+        }
+    }
+
+    /// Starts over after events were missed; whoever waits looks into the database.
+    fn reset(&self) {
+        *self.blocks.write() = Blocks::default();
+        self.waiting.lock().clear();
+    }
+
+    pub(crate) fn block(&self, number: u64) -> Option<Arc<Block>> {
+        self.blocks.read().by_number.get(&number).cloned()
+    }
+
+    pub(crate) fn block_by_hash(&self, hash: &B256) -> Option<Arc<Block>> {
+        let blocks = self.blocks.read();
+        blocks.by_hash.get(hash).and_then(|number| blocks.by_number.get(number)).cloned()
+    }
+
+    /// The block of a transaction, and its index there.
+    pub(crate) fn transaction(&self, hash: &B256) -> Option<(Arc<Block>, usize)> {
+        let blocks = self.blocks.read();
+        let (number, index) = blocks.transactions.get(hash)?;
+        Some((blocks.by_number.get(number)?.clone(), *index))
+    }
+
+    /// Resolves when the transaction is in a block, or when that has to be looked up.
+    pub(crate) fn wait(&self, hash: B256) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.waiting.lock();
+        let waiters = waiting.entry(hash).or_default();
+        waiters.retain(|waiter| !waiter.is_closed());
+        waiters.push(sender);
+        receiver
+    }
+
+    /// Forgets a transaction that nobody waits for any more.
+    pub(crate) fn stop_waiting(&self, hash: &B256) {
+        let mut waiting = self.waiting.lock();
+        if let Some(waiters) = waiting.get_mut(hash) {
+            waiters.retain(|waiter| !waiter.is_closed());
+            if waiters.is_empty() {
+                waiting.remove(hash);
+            }
+        }
+    }
+
+    /// The median tip of the newest block, if that was crowded.
+    pub(crate) fn crowded_tip(&self) -> Option<u128> {
+        let blocks = self.blocks.read();
+        let (_, block) = blocks.by_number.last_key_value()?;
+        let block = block.clone();
+        drop(blocks);
+        if block.header.gas_used.saturating_mul(100) < block.header.gas_limit.saturating_mul(CROWDED_PERCENT)
+        {
+            return None;
+        }
+        let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
+        let mut tips: Vec<u128> =
+            users.filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee())).collect();
+        if tips.is_empty() {
+            return None;
+        }
+        let middle = tips.len() / 2;
+        Some(*tips.select_nth_unstable(middle).1)
+    }
+}
+
+impl Blocks {
+    /// Forgets the blocks above `number`.
+    fn truncate(&mut self, number: u64) {
+        let Some(above) = number.checked_add(1) else {
+            return;
+        };
+        for block in self.by_number.split_off(&above).into_values() {
+            self.forget(&block);
+        }
+    }
+
+    fn forget(&mut self, block: &Block) {
+        self.by_hash.remove(&block.hash);
+        for tx in &block.transactions {
+            let hash = tx.hash();
+            if self.transactions.get(&hash).is_some_and(|(number, _)| *number == block.number()) {
+                self.transactions.remove(&hash);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The server as clients see it: every method over HTTP or WebSocket, what it answers and what it refuses.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod blocks;
+mod calls;
+mod harness;
+mod logs;
+mod server;
+mod traces;
+mod transactions;

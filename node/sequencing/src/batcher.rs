@@ -1,0 +1,311 @@
+//! Posting the sequencer's blocks to L1.
+//!
+//! The batcher keeps nothing. Each time it reads from the inbox where the batches end, checks that the local chain has
+//! derived exactly these batches, and posts the local blocks after them. The inbox takes batches only in order and
+//! only on the queue that they were built on, so that a batch can be posted neither twice nor on a reorganised L1; what
+//! would be refused is not sent. If a batch is lost, its blocks are simply still to be posted.
+
+mod plan;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use alloy::{
+    eips::BlockId,
+    primitives::{Bytes, U256},
+    sol_types::{SolCall, SolInterface},
+};
+use bindings::{IInbox, ISystemConfig};
+use stf::inbox::MAX_BLOCKS_PER_BATCH;
+use tokio::time::sleep;
+use tracing::{debug, error, info, warn};
+
+use crate::limits::MAX_PAYLOAD;
+use plan::{InboxView, Limits, Plan, plan};
+use rollup::{
+    chain::Chain,
+    l1::{L1Error, SendError, TxManager, TxRequest},
+    shutdown::Shutdown,
+};
+
+pub use plan::PlanError;
+
+const TARGET: &str = "node::batcher";
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// How to post batches.
+#[derive(Clone, Copy, Debug)]
+pub struct BatcherOptions {
+    /// How long a block waits for others at most.
+    pub interval: Duration,
+    /// Size of a payload that is worth posting at once, in bytes; at most [`MAX_PAYLOAD`].
+    pub payload_size: usize,
+    /// Most blocks in a batch.
+    pub max_blocks: u64,
+    /// Brotli quality, 0 to 11.
+    pub quality: u8,
+    /// How often to look for blocks to post; by default what suits the chain.
+    pub poll_interval: Option<Duration>,
+}
+
+impl Default for BatcherOptions {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+            payload_size: 100_000,
+            max_blocks: MAX_BLOCKS_PER_BATCH,
+            quality: 9,
+            poll_interval: None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BatchError {
+    #[error("{0}")]
+    L1(#[from] L1Error),
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+    #[error("{}", explain(.0))]
+    Send(#[from] SendError),
+    #[error("the thread that built a batch is gone")]
+    Gone,
+}
+
+/// The contract's own error says more than the endpoint's words.
+fn explain(error: &SendError) -> String {
+    match error.revert_data().map(|data| IInbox::IInboxErrors::abi_decode(data)) {
+        Some(Ok(reason)) => format!("the inbox would refuse: {reason:?}"),
+        _ => error.to_string(),
+    }
+}
+
+/// The task that posts batches.
+#[derive(Debug)]
+pub struct Batcher {
+    chain: Chain,
+    txs: Arc<TxManager>,
+    options: BatcherOptions,
+    poll_interval: Duration,
+    /// The contract's constants, once read: age past which messages must be covered, and the longest sensible
+    /// interval.
+    force_delay: Option<u64>,
+    max_interval: Duration,
+    waiting: Waiting,
+}
+
+/// The blocks that wait to be posted.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    first: u64,
+    since: Instant,
+    /// Up to where the transactions' bytes are counted, and the block there.
+    counted: (u64, alloy::primitives::B256),
+    bytes: usize,
+    /// Payload bytes for each byte of transactions, as last seen.
+    ratio: f64,
+}
+
+impl Batcher {
+    /// A batcher of the local chain's blocks, that sends by `txs`.
+    pub fn new(chain: Chain, txs: Arc<TxManager>, options: BatcherOptions) -> Self {
+        let options = BatcherOptions {
+            payload_size: options.payload_size.clamp(1, MAX_PAYLOAD),
+            max_blocks: options.max_blocks.clamp(1, MAX_BLOCKS_PER_BATCH),
+            ..options
+        };
+        Self {
+            poll_interval: options.poll_interval.unwrap_or(txs.client().default_poll_interval()),
+            waiting: Waiting {
+                first: u64::MAX,
+                since: Instant::now(),
+                counted: (0, Default::default()),
+                bytes: 0,
+                ratio: 1.0,
+            },
+            max_interval: options.interval,
+            force_delay: None,
+            chain,
+            txs,
+            options,
+        }
+    }
+
+    /// Posts batches until told to end. One that is on its way then may still arrive, which does no harm.
+    pub async fn run(mut self, mut shutdown: Shutdown) {
+        let mut failures = 0u32;
+        while !shutdown.is_set() {
+            let step = tokio::select! {
+                () = shutdown.wait() => break,
+                step = self.step() => step,
+            };
+            let pause = match step {
+                Ok(()) => {
+                    if failures > 2 {
+                        info!(target: TARGET, "posting batches again");
+                    }
+                    failures = 0;
+                    self.poll_interval
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    metrics::counter!("batcher_failures").increment(1);
+                    // One or two are nothing: another batch or a reorg came first.
+                    match failures {
+                        3 => warn!(target: TARGET, %error, "cannot post batches; will keep trying"),
+                        _ => debug!(target: TARGET, %error, failures, "posting a batch failed"),
+                    }
+                    self.poll_interval.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
+                }
+            };
+            tokio::select! {
+                () = shutdown.wait() => break,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), BatchError> {
+        let force_delay = match self.force_delay {
+            Some(force_delay) => force_delay,
+            None => self.read_constants().await?,
+        };
+        if !self.is_due()? {
+            return Ok(());
+        }
+        let view = self.view().await?;
+        let (chain, at) = (self.chain.clone(), view.timestamp);
+        let limits = Limits {
+            payload_size: self.options.payload_size,
+            max_payload: MAX_PAYLOAD,
+            max_blocks: self.options.max_blocks,
+            quality: self.options.quality,
+            ratio: self.waiting.ratio,
+            force_delay,
+        };
+        let planned = tokio::task::spawn_blocking(move || plan(&chain, &view, &limits)).await;
+        match planned.map_err(|_| BatchError::Gone)?? {
+            Plan::Wait(reason) => {
+                debug!(target: TARGET, reason, "no batch now");
+                Ok(())
+            }
+            Plan::Post(batch) => self.post(*batch).await,
+            Plan::Force { old_header, reason } => self.force(old_header, reason, at).await,
+        }
+    }
+
+    /// Reads what never changes, and checks that the key is the right one.
+    async fn read_constants(&mut self) -> Result<u64, BatchError> {
+        let contracts = self.chain.config().contracts;
+        let client = self.txs.client();
+        let (force_delay, timeout, batcher) = tokio::try_join!(
+            client.view(contracts.inbox, IInbox::forceDelayCall {}, BlockId::latest()),
+            client.view(contracts.inbox, IInbox::sequencerTimeoutCall {}, BlockId::latest()),
+            client.view(contracts.system_config, ISystemConfig::batcherCall {}, BlockId::latest()),
+        )?;
+        if batcher != self.txs.address() {
+            let key = self.txs.address();
+            error!(target: TARGET, %key, %batcher, "the key is not the batcher that the system configuration names");
+        }
+        self.max_interval = Duration::from_secs(force_delay.min(timeout) / 2).min(self.options.interval);
+        self.force_delay = Some(force_delay);
+        Ok(force_delay)
+    }
+
+    /// Whether the blocks that wait are many, large or old enough to be posted.
+    fn is_due(&mut self) -> Result<bool, BatchError> {
+        let heads = self.chain.heads();
+        let (first, last) = (heads.safe.number + 1, heads.unsafe_head.number);
+        metrics::gauge!("batcher_waiting_blocks").set((last + 1).saturating_sub(first) as f64);
+        if last < first {
+            self.waiting.first = u64::MAX;
+            return Ok(false);
+        }
+        let reader = self.chain.db().read().map_err(PlanError::from)?;
+        let waiting = &mut self.waiting;
+        let (counted, hash) = waiting.counted;
+        let stands = reader.block_hash(counted).map_err(PlanError::from)? == Some(hash);
+        if waiting.first != first || !stands || counted < first {
+            if waiting.first != first {
+                waiting.since = Instant::now();
+            }
+            *waiting = Waiting { first, bytes: 0, counted: (first - 1, hash), ..*waiting };
+        }
+        for body in reader.bodies(waiting.counted.0 + 1..=last).map_err(PlanError::from)? {
+            let (number, body) = body.map_err(PlanError::from)?;
+            waiting.bytes += plan::user_transactions(&body).map(|tx| tx.len()).sum::<usize>();
+            waiting.counted.0 = number;
+        }
+        waiting.counted.1 =
+            reader.block_hash(waiting.counted.0).map_err(PlanError::from)?.unwrap_or_default();
+        let oldest = reader.header(first).map_err(PlanError::from)?.map_or(0, |header| header.timestamp);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Two clocks: the block's survives a restart, ours works where L1's time is not the world's.
+        let age = now.saturating_sub(Duration::from_secs(oldest)).max(waiting.since.elapsed());
+        Ok(last + 1 - first >= self.options.max_blocks
+            || waiting.bytes as f64 * waiting.ratio >= self.options.payload_size as f64
+            || age >= self.max_interval)
+    }
+
+    /// Where the batches end, in one L1 block.
+    async fn view(&self) -> Result<InboxView, BatchError> {
+        let inbox = self.chain.config().contracts.inbox;
+        let client = self.txs.client();
+        let head = client.head().await?;
+        let at = BlockId::hash(head.hash);
+        let (last_block, message_end, batches) = tokio::try_join!(
+            client.view(inbox, IInbox::lastBlockCall {}, at),
+            client.view(inbox, IInbox::messageEndCall {}, at),
+            client.view(inbox, IInbox::batchCountCall {}, at),
+        )?;
+        let count = U256::from(batches);
+        let batch_acc = client.view(inbox, IInbox::batchAccCall { count }, at).await?;
+        Ok(InboxView { timestamp: head.timestamp(), last_block, message_end, batches, batch_acc })
+    }
+
+    async fn post(&mut self, batch: plan::Batch) -> Result<(), BatchError> {
+        let (first, blocks, bytes) = (batch.first_block, batch.block_count, batch.payload.len());
+        if batch.raw_bytes > 0 {
+            self.waiting.ratio = (bytes as f64 / batch.raw_bytes as f64).clamp(0.05, 1.1);
+        }
+        let call = IInbox::appendBatchCall {
+            payload: batch.payload.into(),
+            firstBlock: first,
+            blockCount: blocks,
+            messageEnd: batch.message_end,
+            expectedMessageAcc: batch.message_acc,
+            youngMessageHeader: batch.young_header,
+        };
+        let receipt = self.txs.send(self.request(call.abi_encode().into())).await?;
+        metrics::counter!("batcher_batches").increment(1);
+        metrics::counter!("batcher_blocks").increment(blocks);
+        metrics::counter!("batcher_payload_bytes").increment(bytes as u64);
+        metrics::counter!("batcher_l1_gas").increment(receipt.gas_used);
+        let last = first + blocks - 1;
+        let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
+        info!(target: TARGET, first, last, bytes, %tx, gas, "posted a batch");
+        Ok(())
+    }
+
+    /// No lawful batch holds the local blocks: lets the inbox put a default block in their place, so that the chain
+    /// goes on. It only does so once messages are overdue or the batcher was silent for long.
+    async fn force(&self, old_header: Bytes, reason: &'static str, at: u64) -> Result<(), BatchError> {
+        let call = IInbox::forceBatchCall { oldMessageHeader: old_header };
+        match self.txs.send(self.request(call.abi_encode().into())).await {
+            Ok(receipt) => {
+                let tx = receipt.transaction_hash;
+                error!(target: TARGET, reason, %tx, l1_time = at, "gave up local blocks by a forced batch");
+                metrics::counter!("batcher_forced").increment(1);
+                Ok(())
+            }
+            Err(SendError::WouldRevert { .. }) => Err(PlanError::Impossible(reason).into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn request(&self, data: Bytes) -> TxRequest {
+        TxRequest { to: self.chain.config().contracts.inbox, data, ..TxRequest::default() }
+    }
+}

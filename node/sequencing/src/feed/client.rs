@@ -1,0 +1,227 @@
+//! Following the feed.
+
+use std::time::{Duration, Instant};
+
+use alloy::primitives::Bytes;
+use jsonrpsee::{
+    core::{
+        ClientError,
+        client::{ClientT, Subscription, SubscriptionClientT},
+    },
+    rpc_params,
+    ws_client::{PingConfig, WsClient, WsClientBuilder},
+};
+
+use tokio::sync::watch;
+
+use super::{FeedError, MAX_BLOCKS, Signers, open};
+use rollup::{
+    chain::{Chain, ChainError, FeedBlock, ImportOutcome},
+    shutdown::Shutdown,
+};
+
+/// Waiting time after a failure: at first, and at most, doubling in between.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
+
+/// Largest message taken from a server: twice the answer's bytes, in hexadecimal, with room for one large block.
+const MAX_MESSAGE: u32 = 16 << 20;
+
+/// Messages that the server may be ahead of execution here. Beyond that the subscription ends, and blocks are asked for
+/// at the pace at which they are executed. With [`MAX_MESSAGE`] this bounds what a hostile server can make us hold.
+const BUFFER: usize = 16;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest wait for messages from L1 that a block of the feed consumes.
+const L1_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Takes unsafe blocks from a sequencer's feed.
+#[derive(Debug)]
+pub struct Client {
+    chain: Chain,
+    url: String,
+    signers: watch::Receiver<Signers>,
+    /// Our own unsafe blocks are not the sequencer's: begin again at the safe head.
+    from_safe: bool,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("connection: {0}")]
+    Rpc(#[from] ClientError),
+    #[error("the server closed the subscription")]
+    Closed,
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    #[error("block {found} came where {expected} should")]
+    Order { expected: u64, found: u64 },
+    #[error("block {number} comes out differently here: signed {signed}, executed {executed}")]
+    Mismatch { number: u64, signed: alloy::primitives::B256, executed: alloy::primitives::B256 },
+    #[error("block {number} needs messages from L1 that do not come")]
+    NoMessages { number: u64 },
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("import was cancelled")]
+    Cancelled,
+    #[error("shutdown")]
+    Shutdown,
+}
+
+impl Client {
+    /// A client of the feed at a WebSocket address. Only blocks signed by one of the `signers` count.
+    pub const fn new(chain: Chain, url: String, signers: watch::Receiver<Signers>) -> Self {
+        Self { chain, url, signers, from_safe: false }
+    }
+
+    /// Follows the feed until shutdown. Whatever goes wrong costs a connection and some time, nothing else.
+    pub async fn run(mut self, mut shutdown: Shutdown) {
+        let mut backoff = BACKOFF.0;
+        tokio::select! {
+            () = shutdown.wait() => return,
+            // Nothing can be verified before.
+            _ = self.signers.wait_for(|signers| signers.current().is_some()) => {}
+        }
+        let mut signers = self.signers.clone();
+        while !shutdown.is_set() {
+            signers.mark_unchanged();
+            let before = self.chain.heads().unsafe_head.hash;
+            let ended = tokio::select! {
+                () = shutdown.wait() => Ended::Shutdown,
+                ended = self.session() => ended,
+            };
+            metrics::gauge!("recourse_feed_connected").set(0.0);
+            self.from_safe = matches!(ended, Ended::Mismatch { .. });
+            let progress = self.chain.heads().unsafe_head.hash != before;
+            match ended {
+                Ended::Shutdown => return,
+                // The server, or the way to it, was slower or faster than we were.
+                Ended::Closed | Ended::Rpc(_) if progress => {
+                    tracing::info!(target: "node::feed", reason = %ended, "feed connection lost");
+                    backoff = BACKOFF.0;
+                }
+                _ => tracing::warn!(target: "node::feed", url = self.url, reason = %ended, "no feed"),
+            }
+            metrics::counter!("recourse_feed_disconnects_total").increment(1);
+            tokio::select! {
+                () = shutdown.wait() => return,
+                () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(BACKOFF.1),
+                // What was refused before may count now.
+                Ok(()) = signers.changed() => backoff = BACKOFF.0,
+            }
+        }
+    }
+
+    async fn session(&self) -> Ended {
+        match self.follow().await {
+            Ok(never) => match never {},
+            Err(ended) => ended,
+        }
+    }
+
+    async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
+        let client = self.connect().await?;
+        tracing::info!(target: "node::feed", url = self.url, "feed connected");
+        metrics::gauge!("recourse_feed_connected").set(1.0);
+        let heads = self.chain.heads();
+        let mut next = if self.from_safe { heads.safe.number } else { heads.unsafe_head.number } + 1;
+        loop {
+            next = self.catch_up(&client, next).await?;
+            let params = rpc_params![next];
+            let subscription = client.subscribe("recourse_subscribeFeed", params, "recourse_unsubscribeFeed");
+            let after = self.live(subscription.await?).await?;
+            // Without progress there would be no end to this.
+            if after == next || !client.is_connected() {
+                return Err(Ended::Closed);
+            }
+            next = after;
+        }
+    }
+
+    async fn connect(&self) -> Result<WsClient, ClientError> {
+        WsClientBuilder::default()
+            .max_response_size(MAX_MESSAGE)
+            .max_buffer_capacity_per_subscription(BUFFER)
+            .max_concurrent_requests(4)
+            .connection_timeout(TIMEOUT)
+            .request_timeout(TIMEOUT)
+            .enable_ws_ping(PingConfig::default())
+            .build(&self.url)
+            .await
+    }
+
+    /// Asks for blocks until the server has no more. Returns the first one that it does not have.
+    async fn catch_up(&self, client: &WsClient, mut next: u64) -> Result<u64, Ended> {
+        loop {
+            let messages: Vec<Bytes> =
+                client.request("recourse_feedBlocks", rpc_params![next, MAX_BLOCKS]).await?;
+            if messages.is_empty() {
+                return Ok(next);
+            }
+            let mut run = Vec::new();
+            for (message, expected) in messages.iter().take(MAX_BLOCKS as usize).zip(next..) {
+                let block = self.open(message)?;
+                if block.number != expected {
+                    return Err(Ended::Order { expected, found: block.number });
+                }
+                run.push(block);
+            }
+            next = self.import(run).await?;
+        }
+    }
+
+    /// Imports blocks as they come. Returns the next block to ask for, once that has to be asked for.
+    async fn live(&self, mut subscription: Subscription<Bytes>) -> Result<u64, Ended> {
+        while let Some(message) = subscription.next().await {
+            let block = self.open(&message.map_err(|_| FeedError::Malformed)?)?;
+            let number = block.number;
+            let next = self.import(vec![block]).await?;
+            // Anything else is a gap before this block: the chain here went back because of L1.
+            if next <= number {
+                return Ok(next);
+            }
+        }
+        // The subscription ended because it was too fast for us, or with the connection.
+        Ok(self.chain.heads().unsafe_head.number + 1)
+    }
+
+    fn open(&self, message: &Bytes) -> Result<FeedBlock, FeedError> {
+        open(self.chain.config().chain.chain_id, &self.signers.borrow(), message)
+    }
+
+    /// Brings a run of blocks into the chain. Returns the number of the block that fits next.
+    async fn import(&self, run: Vec<FeedBlock>) -> Result<u64, Ended> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return Ok(self.chain.heads().unsafe_head.number + 1);
+        };
+        let (first, last) = (first.number, last.number);
+        let blocks = std::sync::Arc::new(run);
+        let mut heads = self.chain.watch_heads();
+        let start = Instant::now();
+        loop {
+            heads.mark_unchanged();
+            let (chain, importing) = (self.chain.clone(), blocks.clone());
+            let import = tokio::task::spawn_blocking(move || chain.import_unsafe(&importing));
+            match import.await.map_err(|_| Ended::Cancelled)?? {
+                ImportOutcome::Appended => {
+                    metrics::counter!("recourse_feed_blocks_total").increment(last + 1 - first);
+                    return Ok(last + 1);
+                }
+                ImportOutcome::Known => return Ok(last + 1),
+                ImportOutcome::Gap { next } => return Ok(next.min(first)),
+                ImportOutcome::Mismatch { expected: signed, found: executed } => {
+                    let number = self.chain.heads().unsafe_head.number + 1;
+                    return Err(Ended::Mismatch { number, signed, executed });
+                }
+                ImportOutcome::NeedsMessages { .. } => {
+                    let left = L1_PATIENCE.saturating_sub(start.elapsed());
+                    let waited = tokio::time::timeout(left, heads.changed()).await;
+                    if !matches!(waited, Ok(Ok(()))) {
+                        let number = self.chain.heads().unsafe_head.number + 1;
+                        return Err(Ended::NoMessages { number });
+                    }
+                }
+            }
+        }
+    }
+}

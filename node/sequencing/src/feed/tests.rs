@@ -1,0 +1,276 @@
+#![allow(clippy::unwrap_used)]
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::primitives::{B256, Bytes};
+use jsonrpsee::{
+    RpcModule,
+    server::{Server, ServerHandle},
+};
+use stf::BlockSpec;
+
+use tokio::sync::watch;
+
+use super::*;
+use rollup::{
+    chain::{BuildPlan, Chain},
+    shutdown,
+    testing::{self, CHAIN_ID, key, transaction, transfer},
+};
+
+fn block() -> FeedBlock {
+    FeedBlock {
+        number: 7,
+        hash: B256::repeat_byte(0xab),
+        spec: BlockSpec {
+            timestamp: 1234,
+            messages: 3,
+            transactions: vec![transaction(0, transfer(0)), Bytes::new(), Bytes::from_static(&[1])],
+        },
+    }
+}
+
+fn signer(index: u8) -> Signers {
+    Signers::new(key(index).address())
+}
+
+fn signed() -> Bytes {
+    sign(CHAIN_ID, &key(9), &block()).unwrap()
+}
+
+#[test]
+fn a_signed_block_comes_out_as_it_went_in() {
+    assert_eq!(open(CHAIN_ID, &signer(9), &signed()), Ok(block()));
+}
+
+#[test]
+fn a_message_with_any_bit_changed_is_refused() {
+    let message = signed();
+    for bit in 0..message.len() * 8 {
+        let mut tampered = message.to_vec();
+        tampered[bit / 8] ^= 1 << (bit % 8);
+        let opened = open(CHAIN_ID, &signer(9), &tampered.into());
+        assert!(matches!(opened, Err(FeedError::Signature { .. })), "bit {bit}: {opened:?}");
+    }
+}
+
+#[test]
+fn a_message_cut_short_or_made_longer_is_refused() {
+    let message = signed();
+    for length in 0..message.len() {
+        open(CHAIN_ID, &signer(9), &message.slice(..length)).unwrap_err();
+    }
+    let longer = [message.as_ref(), &[0]].concat();
+    open(CHAIN_ID, &signer(9), &longer.into()).unwrap_err();
+}
+
+#[test]
+fn somebody_elses_signature_and_another_chains_are_refused() {
+    let refused = open(CHAIN_ID, &signer(8), &signed()).unwrap_err();
+    assert_eq!(
+        refused,
+        FeedError::Signature { expected: Some(key(8).address()), found: Some(key(9).address()) }
+    );
+    open(CHAIN_ID + 1, &signer(9), &signed()).unwrap_err();
+}
+
+#[test]
+fn a_signed_payload_that_does_not_decode_is_refused() {
+    let payloads: [&[u8]; 3] = [&[0; 40], &[0; FIXED_SIZE - 1], &[0; FIXED_SIZE + 1]];
+    let endless = [[0; FIXED_SIZE - 4].as_slice(), &[0xff; 4]].concat();
+    for payload in payloads.into_iter().chain([endless.as_slice()]) {
+        let digest = digest(CHAIN_ID, &B256::ZERO, payload);
+        let signature = key(9).sign_hash_sync(&digest).unwrap();
+        let message: Bytes = [signature.as_bytes().as_slice(), payload].concat().into();
+        assert_eq!(open(CHAIN_ID, &signer(9), &message), Err(FeedError::Malformed));
+    }
+}
+
+struct Node {
+    chain: Chain,
+    _dir: tempfile::TempDir,
+}
+
+impl Node {
+    fn new(config: &Arc<rollup::RollupConfig>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { chain: testing::open(dir.path(), config), _dir: dir }
+    }
+
+    /// Adds a block with one transaction.
+    fn build(&self, from: u8, nonce: u64) {
+        let tx = stf::Transaction::recover(transaction(from, transfer(nonce))).unwrap();
+        let plan = BuildPlan { timestamp: 0, max_messages: 0, message_l1_limit: 0 };
+        self.chain.build(plan, |builder| builder.execute(&tx).unwrap().unwrap()).unwrap();
+    }
+
+    async fn reaches(&self, other: &Self) {
+        let mut heads = self.chain.watch_heads();
+        let reached = heads.wait_for(|heads| heads.unsafe_head == other.chain.heads().unsafe_head);
+        tokio::time::timeout(Duration::from_secs(20), reached).await.expect("in time").unwrap();
+    }
+}
+
+async fn serve<T: Send + Sync + 'static>(module: RpcModule<T>) -> (ServerHandle, String) {
+    let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", server.local_addr().unwrap());
+    (server.start(module), url)
+}
+
+fn follow(node: &Node, url: &str, signers: Signers) -> (shutdown::Stop, tokio::task::JoinHandle<()>) {
+    let (_, signers) = watch::channel(signers);
+    follow_signers(node, url, signers)
+}
+
+fn follow_signers(
+    node: &Node,
+    url: &str,
+    signers: watch::Receiver<Signers>,
+) -> (shutdown::Stop, tokio::task::JoinHandle<()>) {
+    let (stop, shutdown) = shutdown::channel();
+    let client = Client::new(node.chain.clone(), url.to_owned(), signers);
+    (stop, tokio::spawn(client.run(shutdown)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_catches_up_and_then_gets_blocks_as_they_are_made() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    (0..300).for_each(|nonce| sequencer.build(0, nonce));
+    let (_server, url) = serve(module(sequencer.chain.clone(), key(9)).unwrap()).await;
+    let (stop, task) = follow(&replica, &url, signer(9));
+    replica.reaches(&sequencer).await;
+    for nonce in 0..50 {
+        sequencer.build(1, nonce);
+        replica.reaches(&sequencer).await;
+    }
+    stop.stop();
+    task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_reconnects_and_loses_nothing() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    let (_stop, _task) = follow(&replica, &format!("ws://{address}"), signer(9));
+    sequencer.build(0, 0);
+    replica.reaches(&sequencer).await;
+    handle.stop().unwrap();
+    handle.stopped().await;
+    (1..10).for_each(|nonce| sequencer.build(0, nonce));
+    // The port may need a moment to be free again.
+    let server = loop {
+        match Server::builder().build(address).await {
+            Ok(server) => break server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let _handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    replica.reaches(&sequencer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_goes_along_when_the_sequencer_replaces_unsafe_blocks() {
+    let config = testing::config(3, 0);
+    let (sequencer, rival, replica) = (Node::new(&config), Node::new(&config), Node::new(&config));
+    (0..5).for_each(|nonce| sequencer.build(0, nonce));
+    let (_server, url) = serve(module(sequencer.chain.clone(), key(9)).unwrap()).await;
+    let (_stop, _task) = follow(&replica, &url, signer(9));
+    replica.reaches(&sequencer).await;
+    // The sequencer's own blocks are replaced by others, from block 1 on.
+    let mut cursor = 0;
+    for nonce in 0..8 {
+        rival.build(1, nonce);
+        let block = rival.chain.block(nonce + 1).unwrap().unwrap();
+        sequencer.chain.import_unsafe(&[block.to_feed(cursor)]).unwrap();
+        cursor = stf::derive::message_cursor(&block.header).unwrap();
+    }
+    assert_eq!(sequencer.chain.heads().unsafe_head, rival.chain.heads().unsafe_head);
+    replica.reaches(&sequencer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_of_another_signer_are_not_imported() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    sequencer.build(0, 0);
+    let (_server, url) = serve(module(sequencer.chain.clone(), key(8)).unwrap()).await;
+    let (stop, task) = follow(&replica, &url, signer(9));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(replica.chain.heads().unsafe_head.number, 0);
+    stop.stop();
+    task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_goes_on_by_itself_when_the_signer_is_replaced() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    sequencer.build(0, 0);
+    let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    // L1 has not answered yet: nothing is believed.
+    let (named, signers) = watch::channel(Signers::default());
+    let (stop, task) = follow_signers(&replica, &format!("ws://{address}"), signers);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(replica.chain.heads().unsafe_head.number, 0);
+    named.send_modify(|signers| assert!(signers.update(key(9).address(), std::time::Instant::now())));
+    replica.reaches(&sequencer).await;
+
+    // L1 names another: the sequencer's key still counts.
+    named.send_modify(|signers| assert!(signers.update(key(8).address(), std::time::Instant::now())));
+    sequencer.build(0, 1);
+    replica.reaches(&sequencer).await;
+    handle.stop().unwrap();
+    handle.stopped().await;
+
+    // The sequencer comes back with the new key.
+    sequencer.build(0, 2);
+    let server = loop {
+        match Server::builder().build(address).await {
+            Ok(server) => break server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let _handle = server.start(module(sequencer.chain.clone(), key(8)).unwrap());
+    replica.reaches(&sequencer).await;
+    stop.stop();
+    task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_block_that_comes_out_differently_is_not_imported() {
+    let config = testing::config(3, 0);
+    let replica = Node::new(&config);
+    let wrong = FeedBlock { number: 1, spec: BlockSpec { messages: 0, ..block().spec }, ..block() };
+    let message = sign(CHAIN_ID, &key(9), &wrong).unwrap();
+    let mut module = RpcModule::new(());
+    module.register_method("recourse_feedBlocks", move |_, _, _| vec![message.clone()]).unwrap();
+    let (_server, url) = serve(module).await;
+    let (stop, task) = follow(&replica, &url, signer(9));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(replica.chain.heads().unsafe_head.number, 0);
+    stop.stop();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_are_bounded() {
+    let config = testing::config(3, 0);
+    let sequencer = Node::new(&config);
+    (0..140).for_each(|nonce| sequencer.build(0, nonce));
+    let module = module(sequencer.chain.clone(), key(9)).unwrap();
+    let count = async |from: u64, count: u64| {
+        let blocks: Vec<Bytes> = module.call("recourse_feedBlocks", (from, count)).await.unwrap();
+        blocks.len()
+    };
+    assert_eq!(count(0, u64::MAX).await, MAX_BLOCKS as usize);
+    assert_eq!(count(131, u64::MAX).await, 10);
+    assert_eq!(count(141, 5).await, 0);
+    assert_eq!(count(u64::MAX, u64::MAX).await, 0);
+    assert_eq!(count(1, 0).await, 0);
+}

@@ -1,0 +1,79 @@
+//! What the pool asks of the chain.
+
+use alloy::primitives::{Address, KECCAK256_EMPTY, U256, keccak256};
+use op_revm::L1BlockInfo;
+use stf::block::SPEC;
+
+use rollup::chain::Chain;
+
+/// An account, as far as the pool cares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountState {
+    /// Its next nonce.
+    pub nonce: u64,
+    /// Wei.
+    pub balance: U256,
+    /// It has code that is not a delegation (EIP-7702), so it cannot send.
+    pub is_contract: bool,
+}
+
+/// What the next block will ask of a transaction.
+#[derive(Clone, Debug)]
+pub struct NextBlock {
+    /// Base fee per gas.
+    pub base_fee: u64,
+    /// Block gas limit.
+    pub gas_limit: u64,
+    /// Prices of L1 data and of the operator.
+    pub fees: L1BlockInfo,
+}
+
+/// Reads the newest state. Failures are told as text: there is nothing to be done about them here.
+pub trait StateSource: Send + Sync {
+    /// Accounts in the newest state, in the order asked for.
+    fn accounts(&self, addresses: &[Address]) -> Result<Vec<AccountState>, String>;
+
+    /// What comes after the newest block.
+    fn next_block(&self) -> Result<NextBlock, String>;
+}
+
+impl StateSource for Chain {
+    fn accounts(&self, addresses: &[Address]) -> Result<Vec<AccountState>, String> {
+        let read = || {
+            let reader = self.db().read()?;
+            let height = reader.head()?.map_or(0, |(number, _)| number);
+            let state = reader.state_at(height)?;
+            let account = |address| {
+                let Some(account) = state.account(&keccak256(address))? else {
+                    return Ok(AccountState::default());
+                };
+                let is_contract =
+                    account.code_hash != KECCAK256_EMPTY && !is_delegation(&state.code(&account.code_hash)?);
+                Ok(AccountState { nonce: account.nonce, balance: account.balance, is_contract })
+            };
+            addresses.iter().map(account).collect::<db::Result<Vec<_>>>()
+        };
+        read().map_err(|error| error.to_string())
+    }
+
+    fn next_block(&self) -> Result<NextBlock, String> {
+        let text = |error: db::Error| error.to_string();
+        let reader = self.db().read().map_err(text)?;
+        let (number, _) = reader.head().map_err(text)?.ok_or("no genesis")?;
+        let head = reader.header(number).map_err(text)?.ok_or("no header")?;
+        let base_fee = self.config().chain.next_base_fee(
+            head.base_fee_per_gas.unwrap_or_default(),
+            head.gas_used,
+            head.gas_limit,
+        );
+        let mut state = self.state_at(reader, number).map_err(|error| error.to_string())?;
+        let fees = L1BlockInfo::try_fetch(&mut state, U256::from(number), SPEC)
+            .map_err(|error| error.to_string())?;
+        Ok(NextBlock { base_fee, gas_limit: head.gas_limit, fees })
+    }
+}
+
+/// Whether code is a delegation of EIP-7702.
+fn is_delegation(code: &[u8]) -> bool {
+    code.len() == 23 && code.starts_with(&[0xef, 0x01, 0x00])
+}

@@ -1,0 +1,400 @@
+//! The sequencer: decides what is in the next unsafe block, and when there is one.
+//!
+//! A block is built as soon as there is something for it: an executable transaction in the pool, or a deposit deep
+//! enough in L1. While a block is built and committed others queue up, and the next block takes them all: so a lone
+//! transaction waits for nobody, and under load blocks fill up by themselves. Without anything to do there is an empty
+//! block now and then, so that L2's clock and its view of L1 move on.
+//!
+//! The sequencer has a thread of its own and drives the pool: it hands every change of the chain on to it, before it
+//! picks transactions again.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use stf::{Skip, config::MIN_MESSAGE_GAS, derive::message_cursor, inbox::MessageKind};
+use tokio::sync::{
+    broadcast::{
+        self,
+        error::{RecvError, TryRecvError},
+    },
+    watch,
+};
+
+use crate::{
+    limits::MAX_BLOCK_BYTES,
+    pool::{Pool, PoolTx},
+};
+use rollup::{
+    chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, HeadBuilder, Heads},
+    shutdown::Shutdown,
+};
+
+/// Part of the allowed drift that the sequencer leaves unused, so that an L1 reorg to slightly older blocks does not
+/// make its timestamps impossible: one in this.
+const DRIFT_MARGIN: u64 = 10;
+
+/// How long to wait after a failure, or while L1 is too far behind, before looking again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often to say that L1 is too far behind.
+const STALL_WARNING: Duration = Duration::from_secs(30);
+
+/// Transactions that no longer fit before a block counts as full.
+const MAX_MISFITS: u32 = 64;
+
+/// How blocks are made.
+#[derive(Clone, Copy, Debug)]
+pub struct SequencerOptions {
+    /// The longest time without a block.
+    pub heartbeat: Duration,
+    /// The least time from the beginning of one block to that of the next. A transaction that comes later than that
+    /// after the last block is not delayed by it.
+    pub min_block_time: Duration,
+    /// The longest time that a block's transactions may take.
+    pub build_budget: Duration,
+    /// How many L1 blocks must stand above one before its messages are consumed.
+    pub l1_confirmations: u64,
+}
+
+impl Default for SequencerOptions {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(2),
+            min_block_time: Duration::from_millis(2),
+            build_budget: Duration::from_millis(50),
+            l1_confirmations: 2,
+        }
+    }
+}
+
+/// Makes unsafe blocks from the pool and the message queue.
+#[derive(Debug)]
+pub struct Sequencer {
+    chain: Chain,
+    pool: Pool,
+    options: SequencerOptions,
+    events: broadcast::Receiver<ChainEvent>,
+    heads: watch::Receiver<Heads>,
+    l1: L1View,
+    last_block: Option<Instant>,
+    last_warning: Option<Instant>,
+}
+
+/// What the sequencer knows of L1, as of one position of the follower.
+#[derive(Clone, Copy, Debug, Default)]
+struct L1View {
+    /// The follower's position.
+    number: Option<u64>,
+    /// The latest timestamp that a block may have.
+    latest: u64,
+    /// Whether a message waits that is worth a block.
+    work: bool,
+}
+
+/// Why there is a block now, or when to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Now,
+    At(Instant),
+}
+
+/// What became of the pool's transactions in a block.
+#[derive(Debug, Default)]
+struct Filled {
+    included: usize,
+    /// Can never be in a block as the state is now.
+    invalid: Vec<(Arc<PoolTx>, Skip)>,
+    /// The pool was mistaken about the sender's nonce or the base fee.
+    stale: Vec<Arc<PoolTx>>,
+    error: Option<String>,
+}
+
+/// Runs a sequencer on a thread of its own, until shutdown.
+pub async fn run(chain: Chain, pool: Pool, options: SequencerOptions, shutdown: Shutdown) -> io::Result<()> {
+    let thread = Sequencer::new(chain, pool, options).spawn(shutdown)?;
+    let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+    if ended.is_ok_and(|joined| joined.is_ok()) {
+        Ok(())
+    } else {
+        Err(io::Error::other("the sequencer's thread panicked"))
+    }
+}
+
+impl Sequencer {
+    /// A sequencer for this chain that takes transactions from this pool. From now on it must run, because it keeps the
+    /// pool up to date.
+    pub fn new(chain: Chain, pool: Pool, options: SequencerOptions) -> Self {
+        let events = chain.subscribe();
+        let heads = chain.watch_heads();
+        // What happened before subscribing is in the state.
+        pool.resync();
+        Self {
+            chain,
+            pool,
+            options,
+            events,
+            heads,
+            l1: L1View::default(),
+            last_block: None,
+            last_warning: None,
+        }
+    }
+
+    /// Starts the sequencer's thread. It ends by itself, after the block at hand, when asked to shut down.
+    pub fn spawn(self, shutdown: Shutdown) -> io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        thread::Builder::new().name("sequencer".into()).spawn(move || runtime.block_on(self.run(shutdown)))
+    }
+
+    async fn run(mut self, mut shutdown: Shutdown) {
+        tracing::info!(target: "node::sequencer", head = self.chain.heads().unsafe_head.number, "sequencing");
+        while !shutdown.is_set() {
+            self.drain_events();
+            let wait_until = match self.step() {
+                Ok(Due::Now) => continue,
+                Ok(Due::At(instant)) => instant,
+                Err(error) => {
+                    tracing::error!(target: "node::sequencer", %error, "no block");
+                    metrics::counter!("recourse_sequencer_errors_total").increment(1);
+                    tokio::select! {
+                        () = shutdown.wait() => {}
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = shutdown.wait() => {}
+                () = self.pool.wait() => {}
+                _ = self.heads.changed() => {}
+                event = self.events.recv() => self.take(event),
+                () = tokio::time::sleep_until(wait_until.into()) => {}
+            }
+        }
+        let head = self.chain.heads().unsafe_head.number;
+        tracing::info!(target: "node::sequencer", head, "stopped");
+    }
+
+    /// Builds a block if one is due. Otherwise says when to look again, if nothing happens before.
+    fn step(&mut self) -> Result<Due, ChainError> {
+        self.read_l1()?;
+        let now = Instant::now();
+        if let Due::At(instant) = self.due(now) {
+            return Ok(Due::At(instant));
+        }
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if clock > self.l1.latest {
+            self.warn_of_stall(now, clock);
+            return Ok(Due::At(now + RETRY));
+        }
+        if let Some(rest) = self.until_next_block(now) {
+            // Too short for a timer, and nothing that happens meanwhile changes what comes next.
+            thread::sleep(rest);
+        }
+        self.build(clock)?;
+        Ok(Due::Now)
+    }
+
+    fn due(&self, now: Instant) -> Due {
+        let Some(last) = self.last_block else { return Due::Now };
+        let heartbeat = last + self.options.heartbeat;
+        if self.l1.work || self.pool.has_executable() || heartbeat <= now {
+            Due::Now
+        } else {
+            Due::At(heartbeat)
+        }
+    }
+
+    fn until_next_block(&self, now: Instant) -> Option<Duration> {
+        let next = self.last_block? + self.options.min_block_time;
+        next.checked_duration_since(now).filter(|rest| !rest.is_zero())
+    }
+
+    fn build(&mut self, timestamp: u64) -> Result<(), ChainError> {
+        let start = Instant::now();
+        let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: self.message_limit() };
+        self.last_block = Some(start);
+        let (pool, budget) = (&self.pool, self.options.build_budget);
+        let (block, filled) = self.chain.build(plan, |builder| fill(builder, pool, budget))?;
+        let elapsed = start.elapsed();
+        report(&block, &filled, elapsed);
+        // The pool must know of the block before it hands out transactions again.
+        self.drain_events();
+        self.clean_up(filled);
+        // Messages may be left over.
+        self.l1.number = None;
+        Ok(())
+    }
+
+    /// Takes out of the pool what did not work, so that it does not come again.
+    fn clean_up(&self, filled: Filled) {
+        for (tx, skip) in &filled.invalid {
+            tracing::debug!(target: "node::sequencer", hash = %tx.hash(), %skip, "transaction dropped");
+            self.pool.discard(&tx.hash());
+        }
+        if !filled.stale.is_empty() {
+            let senders: Vec<_> = filled.stale.iter().map(|tx| tx.sender()).collect();
+            self.pool.refresh(&senders);
+        }
+    }
+
+    /// Hands all changes of the chain on to the pool.
+    fn drain_events(&mut self) {
+        loop {
+            let event = match self.events.try_recv() {
+                Ok(event) => Ok(event),
+                Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            };
+            self.take(event);
+        }
+    }
+
+    fn take(&mut self, event: Result<ChainEvent, RecvError>) {
+        match event {
+            Ok(event) => {
+                if matches!(event, ChainEvent::Reorg { .. }) {
+                    self.l1.number = None;
+                }
+                self.pool.apply(&event);
+            }
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(target: "node::sequencer", missed, "pool starts over from the state");
+                self.l1.number = None;
+                self.pool.resync();
+            }
+            // Not while the chain is held here.
+            Err(RecvError::Closed) => {}
+        }
+    }
+
+    /// Consumes messages up to this L1 block.
+    fn message_limit(&self) -> u64 {
+        self.chain.heads().l1.saturating_sub(self.options.l1_confirmations)
+    }
+
+    /// Looks at L1 again if the follower has moved or a block was built.
+    fn read_l1(&mut self) -> Result<(), ChainError> {
+        let heads = *self.heads.borrow_and_update();
+        if self.l1.number == Some(heads.l1) {
+            return Ok(());
+        }
+        let config = self.chain.config();
+        let reader = self.chain.db().read()?;
+        // Before the follower has brought anything, L1 is known to have reached the time of the genesis.
+        let l1_time = reader.l1_block(heads.l1)?.map_or(config.genesis.timestamp, |block| block.timestamp);
+        let drift = config.chain.max_drift;
+        let head = reader.header(heads.unsafe_head.number)?;
+        let cursor = head.as_ref().and_then(|header| message_cursor(header)).unwrap_or(0);
+        let limit = self.message_limit();
+        let mut work = false;
+        let most = stf::config::DEPOSIT_GAS_CAP / MIN_MESSAGE_GAS;
+        for message in reader.messages(cursor..=cursor.saturating_add(most))? {
+            let (_, message) = message?;
+            if message.l1_block > limit {
+                break;
+            }
+            // A report of L1 is not worth a block: it comes with every batch, which would go on for ever.
+            if message.header[0] != MessageKind::L1Info as u8 {
+                work = true;
+                break;
+            }
+        }
+        self.l1 = L1View {
+            number: Some(heads.l1),
+            latest: l1_time.saturating_add(drift - drift / DRIFT_MARGIN),
+            work,
+        };
+        Ok(())
+    }
+
+    fn warn_of_stall(&mut self, now: Instant, clock: u64) {
+        metrics::counter!("recourse_sequencer_stalls_total").increment(1);
+        if self.last_warning.is_none_or(|last| now - last >= STALL_WARNING) {
+            self.last_warning = Some(now);
+            let (l1, behind) = (self.chain.heads().l1, clock.saturating_sub(self.l1.latest));
+            tracing::warn!(target: "node::sequencer", l1, seconds = behind, "no blocks: L1 is too far behind");
+        }
+    }
+}
+
+/// Executes the pool's best transactions, as many as the block's gas and the time allow.
+fn fill(builder: &mut HeadBuilder<'_>, pool: &Pool, budget: Duration) -> Filled {
+    // Deposits, which come before, do not count: they must not keep users' transactions out.
+    let start = Instant::now();
+    let mut filled = Filled::default();
+    let mut misfits = 0;
+    // Without deposits the block has as much room as a block ever has.
+    let roomy = builder.receipts().len() == 1;
+    let mut bytes = 0;
+    let mut best = pool.best();
+    while let Some(tx) = best.next() {
+        bytes += tx.transaction().encoded().len();
+        if bytes > MAX_BLOCK_BYTES {
+            break;
+        }
+        match builder.execute(tx.transaction()) {
+            Ok(Ok(())) => filled.included += 1,
+            Ok(Err(skip)) => {
+                best.exclude(tx.sender());
+                match skip {
+                    Skip::BlockGas { .. } if roomy && filled.included == 0 => {
+                        filled.invalid.push((tx, skip));
+                    }
+                    Skip::BlockGas { .. } => misfits += 1,
+                    Skip::Invalid(ref invalid) if is_stale(invalid) => filled.stale.push(tx),
+                    skip => filled.invalid.push((tx, skip)),
+                }
+            }
+            Err(error) => {
+                // What is in the block so far is sound. Should this transaction be the cause, it must not come again.
+                let error = error.to_string();
+                filled.error = Some(error.clone());
+                filled.invalid.push((tx, Skip::Rollup(error)));
+                break;
+            }
+        }
+        if misfits >= MAX_MISFITS || start.elapsed() >= budget {
+            break;
+        }
+    }
+    filled
+}
+
+/// Whether a refusal says that the pool's view of nonce or base fee is old, rather than that the transaction is bad.
+const fn is_stale(invalid: &revm::context_interface::result::InvalidTransaction) -> bool {
+    use revm::context_interface::result::InvalidTransaction::{
+        GasPriceLessThanBasefee, NonceTooHigh, NonceTooLow,
+    };
+    matches!(invalid, NonceTooHigh { .. } | NonceTooLow { .. } | GasPriceLessThanBasefee)
+}
+
+fn report(block: &ChainBlock, filled: &Filled, elapsed: Duration) {
+    let seconds = elapsed.as_secs_f64();
+    let gas = block.header.gas_used;
+    metrics::histogram!("recourse_sequencer_build_seconds").record(seconds);
+    metrics::gauge!("recourse_sequencer_gas_per_second").set(gas as f64 / seconds.max(1e-9));
+    metrics::counter!("recourse_sequencer_blocks_total").increment(1);
+    metrics::counter!("recourse_sequencer_transactions_total").increment(filled.included as u64);
+    metrics::counter!("recourse_sequencer_gas_total").increment(gas);
+    if let Some(error) = &filled.error {
+        tracing::error!(target: "node::sequencer", number = block.header.number, %error, "block cut short");
+    }
+    tracing::debug!(
+        target: "node::sequencer",
+        number = block.header.number,
+        hash = %block.hash,
+        transactions = filled.included,
+        dropped = filled.invalid.len(),
+        gas,
+        milliseconds = seconds * 1e3,
+        "block built"
+    );
+}
+
+#[cfg(test)]
+mod tests;
