@@ -11,6 +11,8 @@ CONTRACTS := l1-contracts
 FORGE := ./forge
 # The platform of the fraud-proof machine.
 GUEST := riscv64imac-unknown-none-elf
+# Only the conformance tests with this in their path, as in `make conformance ETHEREUM_TESTS=DIR FILTER=stCreate2`.
+FILTER ?=
 # Options for `testnet devnet`, as in `make devnet DEVNET="--l2-port 8547"`.
 DEVNET ?=
 
@@ -43,10 +45,10 @@ test: contracts program ## Run all tests
 bench: build ## Run the benchmarks; prints a table, writes target/bench.json
 	@exec $(TARGET)/release/bench
 
-conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR
-	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR" >&2; exit 2; }
+conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR [FILTER=TEXT]
+	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR [FILTER=TEXT]" >&2; exit 2; }
 	cargo build --release --package e2e --bin conformance
-	@exec $(TARGET)/release/conformance "$(ETHEREUM_TESTS)"
+	@exec $(TARGET)/release/conformance "$(ETHEREUM_TESTS)" $(if $(FILTER),--filter "$(FILTER)")
 
 lint: contracts guest ## Check formatting, lints and the guest's platform
 	cargo fmt --all --check

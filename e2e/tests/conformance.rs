@@ -1,7 +1,12 @@
 //! The public `ethereum/tests` suite, run over the rollup's state, trie and database.
 #![allow(clippy::unwrap_used)]
 
-use std::{env, fs, path::PathBuf, thread};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
 
 use e2e::{
     conformance::{BlockCase, BlockReport, Suite},
@@ -77,15 +82,9 @@ fn failures_and_exclusions_are_reported() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, json).unwrap();
     };
-    // "doe", "dog" and "dogglesworth", whose root is known, and a wrong root.
-    let trie = |root: &str| {
-        let pairs = r#"[["doe", "reindeer"], ["cow", "x"], ["dog", "puppy"], ["dogglesworth", "cat"], ["cow", null]]"#;
-        format!(r#"{{"test": {{"in": {pairs}, "root": "{root}"}}}}"#)
-    };
-    let root = "0x8aad789dff2f538bca5d8ea56e8abe10f4c7ba3a5dea95fea4cd6e7c3a1168d3";
-    write("TrieTests/right.json", &trie(root));
-    write("TrieTests/wrong.json", &trie(&root.replace("8aad", "8aae")));
-    write("TrieTests/secureTrie.json", &trie(root));
+    write("TrieTests/right.json", &trie(ROOT));
+    write("TrieTests/wrong.json", &trie(&ROOT.replace("8aad", "8aae")));
+    write("TrieTests/secureTrie.json", &trie(ROOT));
     write("TrieTests/trietestnextprev.json", r#"{"basic": {"in": ["cat"], "tests": []}}"#);
     write("GeneralStateTests/broken.json", "{");
     write("GeneralStateTests/transfer.json", TRANSFER);
@@ -104,6 +103,51 @@ fn failures_and_exclusions_are_reported() {
     assert!(report.failures[1].reason.starts_with("state root 0x"), "{}", report.failures[1].reason);
     assert_eq!((report.passed, report.excluded.values().sum::<usize>()), (1, 2));
     assert!(report.to_string().ends_with("\n1 passed, 4 failed"));
+}
+
+/// The program ends with success only if something ran: not for a filter that matches nothing, nor where no tests are.
+#[test]
+fn a_run_of_nothing_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let tries = folder.path().join("TrieTests");
+    fs::create_dir(&tries).unwrap();
+    fs::write(tries.join("right.json"), trie(ROOT)).unwrap();
+    fs::write(tries.join("wrong.json"), trie(&ROOT.replace("8aad", "8aae"))).unwrap();
+    fs::write(tries.join("trietestnextprev.json"), r#"{"basic": {"in": ["cat"], "tests": []}}"#).unwrap();
+    let dir = folder.path();
+    assert_eq!(conformance(dir, &["--filter", "right"]).0, 0);
+    assert_eq!(conformance(dir, &[]).0, 1);
+
+    let (code, message) = conformance(dir, &["--filter", "stCreate2/None"]);
+    assert_eq!(code, 2, "{message}");
+    for part in ["stCreate2/None", "0 in GeneralStateTests and 3 in TrieTests", "TrieTests/right.json"] {
+        assert!(message.contains(part), "no {part} in: {message}");
+    }
+    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
+    let (code, message) = conformance(dir, &["--filter", "trietestnextprev"]);
+    assert!(code == 2 && message.contains("excluded: 1"), "{code}: {message}");
+    let empty = tempfile::tempdir().unwrap();
+    let (code, message) = conformance(empty.path(), &[]);
+    assert!(code == 2 && message.contains("no tests under"), "{code}: {message}");
+    let (code, message) = conformance(&empty.path().join("missing"), &[]);
+    assert!(code == 2 && message.contains("there is no"), "{code}: {message}");
+}
+
+/// The program's exit code, and what it says of an error.
+fn conformance(dir: &Path, arguments: &[&str]) -> (i32, String) {
+    let program = env!("CARGO_BIN_EXE_conformance");
+    let output = Command::new(program).arg(dir).args(arguments).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The root of what [`trie`] puts in.
+const ROOT: &str = "0x8aad789dff2f538bca5d8ea56e8abe10f4c7ba3a5dea95fea4cd6e7c3a1168d3";
+
+/// A trie test with "doe", "dog" and "dogglesworth", and the root that it is to have.
+fn trie(root: &str) -> String {
+    let pairs =
+        r#"[["doe", "reindeer"], ["cow", "x"], ["dog", "puppy"], ["dogglesworth", "cat"], ["cow", null]]"#;
+    format!(r#"{{"test": {{"in": {pairs}, "root": "{root}"}}}}"#)
 }
 
 /// A transfer that comes to another root than this says, under Cancun; and a fork that is left out.

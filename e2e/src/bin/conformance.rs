@@ -2,13 +2,14 @@
 
 use std::{num::NonZero, path::PathBuf, process::ExitCode, thread};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
-use e2e::conformance::Suite;
+use e2e::conformance::{Report, Suite};
 
 /// Runs the state and trie tests of the public ethereum/tests suite over the rollup's own state, trie and database.
 ///
-/// Prints what failed and what was left out, and why; the last line has the counts. Ends with 0 if nothing failed.
+/// Prints what failed and what was left out, and why; the last line has the counts. Ends with 0 if tests ran and none
+/// failed, with 1 if some failed, with 2 if none ran: no suite there, or nothing in it that the filter matches.
 #[derive(Parser)]
 #[command(name = "conformance", version)]
 struct Arguments {
@@ -22,17 +23,37 @@ struct Arguments {
     threads: Option<NonZero<usize>>,
 }
 
-fn main() -> Result<ExitCode> {
-    let arguments = Arguments::parse();
+/// No test ran.
+const NOTHING_RAN: u8 = 2;
+
+fn main() -> ExitCode {
+    let report = match run(&Arguments::parse()) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return NOTHING_RAN.into();
+        }
+    };
+    println!("{report}");
+    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(arguments: &Arguments) -> Result<Report> {
     let mut suite = Suite::open(&arguments.dir)?;
     if let Some(text) = &arguments.filter {
-        suite.filter(text);
+        suite.filter(text)?;
     }
     let threads = match arguments.threads {
         Some(threads) => threads,
         None => thread::available_parallelism()?,
     };
     let report = suite.run(threads.get())?;
-    println!("{report}");
-    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // Files without a case, or with none that applies here, show nothing either.
+    let excluded = || report.excluded.iter().map(|(reason, count)| format!("{count}: {reason}"));
+    ensure!(
+        report.passed > 0 || !report.failures.is_empty(),
+        "no test ran; excluded: {}",
+        excluded().collect::<Vec<_>>().join("; ")
+    );
+    Ok(report)
 }

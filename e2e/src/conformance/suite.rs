@@ -32,6 +32,7 @@ pub struct Suite {
 impl Suite {
     /// Takes a checkout, or an archive that `tar` can read and which is unpacked for as long as this lives.
     pub fn open(path: &Path) -> Result<Self> {
+        ensure!(path.exists(), "there is no {}", path.display());
         let (root, unpacked) = if path.is_file() {
             let folder = tempfile::tempdir()?;
             let status = Command::new("tar").arg("-xf").arg(path).arg("-C").arg(folder.path()).status();
@@ -46,16 +47,36 @@ impl Suite {
                 list(&folder, &mut files)?;
             }
         }
-        ensure!(!files.is_empty(), "no {} under {}", FOLDERS.join(" nor "), root.display());
+        ensure!(
+            !files.is_empty(),
+            "no tests under {}: expected a checkout of ethereum/tests, with JSON files in {}",
+            root.display(),
+            FOLDERS.join(" and ")
+        );
         let mut files: Vec<_> =
             files.iter().filter_map(|file| Some(file.strip_prefix(&root).ok()?.to_owned())).collect();
         files.sort();
         Ok(Self { root, files, _unpacked: unpacked })
     }
 
-    /// Keeps only the files whose path contains this text.
-    pub fn filter(&mut self, text: &str) {
-        self.files.retain(|file| file.to_string_lossy().contains(text));
+    /// Keeps only the files whose path contains this text. That there are none is an error: a run of nothing passes.
+    pub fn filter(&mut self, text: &str) -> Result<()> {
+        let matches = |file: &PathBuf| file.to_string_lossy().contains(text);
+        ensure!(
+            self.files.iter().any(matches),
+            "no test file has \"{text}\" in its path: {}; the text is a part of a path, capitals count",
+            self.contents()
+        );
+        self.files.retain(matches);
+        Ok(())
+    }
+
+    /// What there is, in a few words.
+    fn contents(&self) -> String {
+        let count = |folder: &&str| self.files.iter().filter(|file| file.starts_with(folder)).count();
+        let counts = FOLDERS.iter().map(|folder| format!("{} in {folder}", count(folder)));
+        let example = self.files.first().map(|file| format!(", as {}", file.display()));
+        format!("there are {}{}", counts.collect::<Vec<_>>().join(" and "), example.unwrap_or_default())
     }
 
     /// Runs all tests on this many threads.
