@@ -7,6 +7,8 @@
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
 //! - [`proving`]: what blocks cost the fraud-proof machine: instructions per L2 gas, and its speed.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
+//!
+//! [`runner`] runs them, so that one that fails costs the others nothing.
 
 use serde::Serialize;
 
@@ -16,6 +18,7 @@ pub mod dispute;
 pub mod execution;
 pub mod proving;
 mod qemu;
+pub mod runner;
 pub mod sequencing;
 mod wire;
 pub(crate) mod workload;
@@ -39,6 +42,9 @@ pub struct Row {
     pub target: String,
     /// Whether the target is met. Figures without a target meet it.
     pub met: bool,
+    /// Why there is no figure: the whole benchmark failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What counts as good.
@@ -74,7 +80,15 @@ impl Row {
             Target::AtMostPeer => (format!("≤ {}", peer_value.floor()), value <= peer_value),
             Target::Shown => (String::new(), true),
         };
-        Self { name: name.into(), value, unit, peer: peer.into(), peer_value, ratio, target, met }
+        let (name, peer) = (name.into(), peer.into());
+        Self { name, value, unit, peer, peer_value, ratio, target, met, error: None }
+    }
+
+    /// In place of the figures of a benchmark that failed. Numbers are not there: `null` in JSON.
+    pub fn failed(benchmark: &str, error: &anyhow::Error) -> Self {
+        let error = Some(format!("{error:#}"));
+        let row = Self::new(benchmark, f64::NAN, "", "", f64::NAN, Target::Shown);
+        Self { met: false, error, ..row }
     }
 }
 
@@ -89,6 +103,13 @@ pub fn table(rows: &[Row]) -> String {
         ["benchmark", "value", "unit", "beside", "its value", "ratio", "target", "met"].map(String::from),
     ];
     for row in rows {
+        if row.error.is_some() {
+            let mut line = [const { String::new() }; 8];
+            line[0].clone_from(&row.name);
+            line[7] = "FAILED".into();
+            lines.push(line);
+            continue;
+        }
         let met = match (row.target.is_empty(), row.met) {
             (true, _) => "",
             (false, true) => "yes",
@@ -122,6 +143,11 @@ pub fn table(rows: &[Row]) -> String {
         }
         out.truncate(out.trim_end().len());
         out.push('\n');
+    }
+    for row in rows {
+        if let Some(error) = &row.error {
+            out.push_str(&format!("\n{}: {error}\n", row.name));
+        }
     }
     out
 }
