@@ -22,10 +22,10 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     // Some blocks by the sequencer first.
     let miner = net.miner();
     let sequencer = net.devnet.sequencer()?;
-    let posted = Status::wait_safe(sequencer, status(sequencer).await?.latest.number()).await?.safe;
+    Status::wait_safe(sequencer, status(sequencer).await?.latest.number()).await?;
     drop(miner);
-    net.devnet.sequencer_mut()?.stop().await?;
-    net.devnet.anvil.drop_pending().await?;
+    net.stop_sequencer().await?;
+    let posted = Status::wait_l1(&from_l1, &net.devnet.anvil).await?.safe;
 
     let to = Address::random();
     let value = U256::from(12_345);

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     dispute::{Arena, Fault, Lie, Setting, last_depth, machine_seconds, narrowed},
-    net::{soon, user},
+    net::{Poster, soon, user},
 };
 
 /// Blocks between the agreed output and the proposed one.
@@ -62,8 +62,8 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     options.deploy.funded.extend(population.signers.iter().map(|signer| signer.address()));
     let mut arena = Arena::with(options).await?;
     // From here on, batches are posted by hand.
-    arena.net.devnet.sequencer_mut()?.stop().await?;
-    let full = make(&arena, &mut population).await?;
+    let poster = arena.net.stop_sequencer().await?;
+    let full = make(&arena, &poster, &mut population).await?;
     let reader = arena.observer.chain.db().read()?;
     let header = reader.header(full)?.context("no full block")?.into_inner();
     drop(reader);
@@ -124,8 +124,7 @@ fn fault(block: u64, steps: u64) -> Result<Fault> {
 }
 
 /// Posts the blocks; returns the full one.
-async fn make(arena: &Arena, population: &mut Population) -> Result<u64> {
-    let poster = arena.net.poster()?;
+async fn make(arena: &Arena, poster: &Poster, population: &mut Population) -> Result<u64> {
     let chain_id = arena.net.devnet.rollup.chain.chain_id;
     let mut rng = StdRng::seed_from_u64(6);
     loop {
@@ -136,11 +135,11 @@ async fn make(arena: &Arena, population: &mut Population) -> Result<u64> {
         }
         let count = BATCH.min(FULL - next);
         let transactions = population.transactions(Workload::Transfers, count as usize * TRANSFERS, &mut rng);
-        post(arena, transactions.chunks(TRANSFERS).map(<[_]>::to_vec).collect()).await?;
+        post(arena, poster, transactions.chunks(TRANSFERS).map(<[_]>::to_vec).collect()).await?;
     }
     let mut transactions = population.transactions(Workload::Transfers, MANY, &mut rng);
     transactions.extend(storage(chain_id)?);
-    post(arena, vec![transactions]).await?;
+    post(arena, poster, vec![transactions]).await?;
     loop {
         let next = poster.next_block().await?;
         if next > BLOCKS {
@@ -148,23 +147,21 @@ async fn make(arena: &Arena, population: &mut Population) -> Result<u64> {
         }
         let count = BATCH.min(BLOCKS + 1 - next);
         let transactions = population.transactions(Workload::Transfers, count as usize * TRANSFERS, &mut rng);
-        post(arena, transactions.chunks(TRANSFERS).map(<[_]>::to_vec).collect()).await?;
+        post(arena, poster, transactions.chunks(TRANSFERS).map(<[_]>::to_vec).collect()).await?;
     }
     soon("the observer has all blocks", async || Ok((arena.newest() >= BLOCKS).then_some(()))).await?;
     Ok(FULL)
 }
 
 /// Posts blocks of these transactions, and waits for L1.
-async fn post(arena: &Arena, blocks: Vec<Vec<Bytes>>) -> Result<()> {
-    let poster = arena.net.poster()?;
-    let next = poster.next_block().await?;
+async fn post(arena: &Arena, poster: &Poster, blocks: Vec<Vec<Bytes>>) -> Result<()> {
     let timestamp = arena.net.devnet.anvil.latest().await?.header.timestamp;
     let count = blocks.len() as u64;
     let spec = |transactions| BlockSpec { timestamp, messages: 0, transactions };
     let specs: Vec<BlockSpec> = blocks.into_iter().map(spec).collect();
     let payload = codec::encode(&specs, arena.net.devnet.rollup.chain.chain_id, 9)?;
-    poster.post(payload.into(), count).await?;
-    soon("L1 has the batch", async || Ok((poster.next_block().await? == next + count).then_some(()))).await
+    poster.append(payload.into(), count).await?;
+    Ok(())
 }
 
 /// Transactions that create a contract and write to fresh slots of it.

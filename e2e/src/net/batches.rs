@@ -1,33 +1,77 @@
 use alloy::{
     network::Ethereum,
-    primitives::{B256, Bytes},
+    primitives::{Address, B256, Bytes},
     providers::{DynProvider, Provider, RootProvider},
     rpc::types::Filter,
     sol_types::SolEvent,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bindings::IInbox::{self, IInboxInstance};
 use stf::BatchHeader;
 use testnet::Devnet;
 
+use super::soon;
+
 /// Gas for a batch with the largest payload that tests post.
 const BATCH_GAS: u64 = 16_000_000;
 
+/// How often a batch is posted again because another came first. Nobody else has the key once a sequencer has been
+/// [stopped](super::Net::stop_sequencer), so that once is already more than is expected.
+const ATTEMPTS: usize = 3;
+
 /// Posts batches with the batcher's key, whatever they hold.
+///
+/// The key must be nobody else's: a sequencer that had it is to be stopped by
+/// [`Net::stop_sequencer`](super::Net::stop_sequencer), which waits for the batch that it may have sent as its last.
 #[derive(Debug)]
 pub struct Poster {
+    batcher: Address,
     inbox: IInboxInstance<DynProvider<Ethereum>>,
 }
 
 impl Poster {
     pub(super) fn new(devnet: &Devnet) -> Result<Self> {
-        let wallet = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
-        Ok(Self { inbox: IInboxInstance::new(devnet.rollup.contracts.inbox, wallet) })
+        let key = &devnet.options.deploy.roles.batcher;
+        let wallet = devnet.anvil.wallet(key)?;
+        Ok(Self { batcher: key.address(), inbox: IInboxInstance::new(devnet.rollup.contracts.inbox, wallet) })
     }
 
     /// The next L2 block that no batch holds yet.
     pub async fn next_block(&self) -> Result<u64> {
         Ok(self.inbox.lastBlock().call().await? + 1)
+    }
+
+    /// Waits until L1 has no transaction of the batcher left that waits for a block. It makes the blocks itself, since
+    /// there may be nobody else who does.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let l1 = self.inbox.provider();
+        soon("L1 has all that the batcher has sent", async || {
+            // Also where nothing seems to wait: a transaction may be on its way into the pool.
+            let _: serde_json::Value = l1.raw_request("evm_mine".into(), ()).await?;
+            let sent = l1.get_transaction_count(self.batcher).pending().await?;
+            let included = l1.get_transaction_count(self.batcher).latest().await?;
+            ensure!(sent == included, "{included} of {sent} transactions are in blocks");
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Posts a batch as [`post`](Self::post) does, and waits until L1 has it; returns its first block. Somebody must make
+    /// L1 blocks.
+    pub async fn append(&self, payload: Bytes, blocks: u64) -> Result<u64> {
+        for _ in 0..ATTEMPTS {
+            let first = self.next_block().await?;
+            let hash = self.post(payload.clone(), blocks).await?;
+            let receipt = soon("L1 has the batch", async || {
+                Ok(self.inbox.provider().get_transaction_receipt(hash).await?)
+            });
+            if receipt.await?.status() {
+                return Ok(first);
+            }
+            let next = self.next_block().await?;
+            ensure!(next != first, "the inbox refused {blocks} blocks from {first} on ({hash})");
+        }
+        bail!("the inbox refused a batch {ATTEMPTS} times, since another came first: who else has the key?")
     }
 
     /// Sends a batch with the next `blocks` L2 blocks that may consume the whole queue; it waits for an L1 block.

@@ -84,7 +84,17 @@ impl Net {
         Miner::start(self.devnet.anvil.provider().clone(), L1_BLOCK_TIME)
     }
 
-    /// A batcher to be used by hand.
+    /// Ends the sequencer, and with it its batcher. A batch that it had sent as its last may still wait for an L1 block, or
+    /// be in one that nobody has read: this waits until L1 has it, so that what the inbox says from then on stays. The
+    /// result posts what comes next.
+    pub async fn stop_sequencer(&mut self) -> Result<Poster> {
+        self.devnet.sequencer_mut()?.stop().await?;
+        let poster = self.poster()?;
+        poster.settle().await?;
+        Ok(poster)
+    }
+
+    /// A batcher to be used by hand, where no sequencer posts.
     pub fn poster(&self) -> Result<Poster> {
         Poster::new(&self.devnet)
     }

@@ -67,7 +67,8 @@ async fn every_kind_of_step_can_be_disputed() -> Result<()> {
     let count = wanted.len() + STEPS.len() + 3;
     arena.wait_for_blocks(busy + 1 + count as u64).await?;
     // No more batches: all proposals pin the same, so all runs over a block are the same.
-    arena.net.devnet.sequencer_mut()?.stop().await?;
+    let posted = arena.net.stop_sequencer().await?.next_block().await? - 1;
+    soon("the observer has the last batch", async || Ok((arena.newest() >= posted).then_some(()))).await?;
     // The first block with each kind of call.
     let mut found = BTreeMap::new();
     for block in 1..=busy {

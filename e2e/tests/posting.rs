@@ -1,0 +1,42 @@
+//! Batches by hand, after a sequencer that posted its own.
+
+use alloy::primitives::Bytes;
+use anyhow::{Result, ensure};
+use e2e::net::{Net, Status, soon};
+use serde_json::Value;
+
+/// The sequencer ends as its batch has just been sent, and waits for an L1 block: whoever posts next comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poster_comes_after_the_batch_that_a_stopped_sequencer_had_sent() -> Result<()> {
+    let mut options = Net::options("posting")?;
+    options.replica = false;
+    options.proposer = false;
+    let mut net = Net::start(options).await?;
+    let from_l1 = net.replica_from_l1("from-l1").await?;
+    let before = net.poster()?.next_block().await?;
+    // Nobody makes L1 blocks.
+    let batcher = net.devnet.options.deploy.roles.batcher.address();
+    soon("the sequencer's batch waits for a block", async || {
+        let pool: Value = net.devnet.anvil.call("txpool_content", serde_json::json!([])).await?;
+        let senders = pool["pending"].as_object();
+        let waits = senders.is_some_and(|senders| {
+            senders.keys().any(|sender| sender.parse() == Ok::<alloy::primitives::Address, _>(batcher))
+        });
+        Ok(waits.then_some(()))
+    })
+    .await?;
+
+    let poster = net.stop_sequencer().await?;
+    let next = poster.next_block().await?;
+    ensure!(next > before, "the sequencer's batch is lost: the next block is {next}");
+    let miner = net.miner();
+    // No payload: default blocks.
+    for round in 0..3 {
+        let first = poster.append(Bytes::new(), 2).await?;
+        ensure!(first == next + 2 * round, "batch {round} begins at {first}, the first did at {next}");
+    }
+    let safe = Status::wait_safe(&from_l1, next + 5).await?.safe.number();
+    ensure!(safe == next + 5, "block {safe} is safe, {} was posted last", next + 5);
+    drop((miner, from_l1));
+    net.finish().await
+}
