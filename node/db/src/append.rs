@@ -2,11 +2,11 @@
 
 use alloy_primitives::{B256, U256, keccak256};
 use alloy_rlp::Encodable;
-use signet_libmdbx::WriteFlags;
 use stf::StorageChanges;
 
 use crate::{
     BlockRecord, Error, Result, Table, Writer, codec,
+    engine::WriteFlags,
     history::{BlockHistory, entries, run_of},
     table::Key,
     tx::Raw,

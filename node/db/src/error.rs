@@ -1,9 +1,12 @@
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use alloy_primitives::{B256, hex};
 use signet_libmdbx::{MdbxError, ReadError};
 
-use crate::Table;
+use crate::{Table, room};
 
 /// The result of a database operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -11,20 +14,64 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a database operation failed. A failed write leaves the transaction unfit to commit: drop it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The folder could not be created or read.
-    #[error("{path}: {source}")]
+    /// The folder or a file in it could not be created, read or opened.
+    #[error("{path}: {error}")]
     Io {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// What the system answered.
-        source: io::Error,
+        error: io::Error,
     },
     /// The path exists and is not a folder.
     #[error("{0} is not a folder")]
     NotADirectory(PathBuf),
-    /// The folder holds something else than one of our databases; it was left as it is.
-    #[error("{0} holds files, but no rollup database")]
+    /// The folder holds other files, and no rollup database. They were left as they are.
+    #[error(
+        "{path} holds files ({found}), but no rollup database: name an empty folder, or one that does not exist yet"
+    )]
+    OtherFiles {
+        /// The folder.
+        path: PathBuf,
+        /// The names of some of the files.
+        found: String,
+    },
+    /// The file is something else than one of our databases. It was left as it is.
+    #[error(
+        "{0} is no rollup database, and was left as it is: name an empty folder, or one that does not exist yet"
+    )]
     NotADatabase(PathBuf),
+    /// The file begins as a database, but lacks most of what every database has. It was left as it is.
+    #[error(
+        "{path} is a damaged database: it has {length} bytes, the smallest has {needed}; without it, the node builds a new one from L1"
+    )]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        length: u64,
+        /// What every database has at least.
+        needed: u64,
+    },
+    /// There is no room to open the database. Nothing was changed.
+    #[error("no space left on the device: {path} needs {needed} bytes")]
+    NoSpace {
+        /// The file that needs it.
+        path: PathBuf,
+        /// How much.
+        needed: u64,
+    },
+    /// The disk, or the user's share of it, is full. The write was taken back; what was committed before is safe.
+    #[error("no space left on the device: the database in {0} could not grow; what was committed is safe")]
+    DiskFull(PathBuf),
+    /// Commits could not be brought to the disk. They are lost in a power cut, and whether a second attempt writes them
+    /// is not to be known: the system tells of such an error once, and may forget the data.
+    #[error("the database in {path} could not be flushed to the disk: {reason}")]
+    Flush {
+        /// The folder.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// Another process (or another `Database` of this one) has the folder open.
     #[error("{0} is in use: one node at a time can open a database")]
     Locked(PathBuf),
@@ -112,30 +159,91 @@ pub enum Error {
         finalized: u64,
     },
     /// The database engine failed.
-    #[error("database engine: {0}")]
-    Engine(MdbxError),
+    #[error("database engine in {path}: {}", words(.error))]
+    Engine {
+        /// The folder.
+        path: PathBuf,
+        /// What the engine says.
+        error: MdbxError,
+    },
 }
 
 impl Error {
     pub(crate) fn corrupt(table: Table, key: &[u8]) -> Self {
         Self::Corrupt { table, key: hex::encode(key) }
     }
-}
 
-impl From<MdbxError> for Error {
-    fn from(error: MdbxError) -> Self {
+    /// An error of the engine in the database of a folder.
+    pub(crate) fn engine(error: impl Into<ReadError>, path: &Path) -> Self {
+        let error = match error.into() {
+            ReadError::Mdbx(error) => error,
+            ReadError::Decoding(_) => MdbxError::DecodeError,
+        };
+        let path = path.to_owned();
         match error {
             MdbxError::MapFull => Self::Full,
-            error => Self::Engine(error),
+            MdbxError::Other(code) if room::says_full(code) => Self::DiskFull(path),
+            // A write for which there was room for a part only is this to the engine.
+            MdbxError::Other(EIO) if room::is_full(&path) => Self::DiskFull(path),
+            error => Self::Engine { path, error },
+        }
+    }
+
+    /// Whether this process must not go on with the database: what comes next could not be kept, or what was committed
+    /// is in doubt. After any other error, the same may work when it is tried again.
+    pub const fn is_fatal(&self) -> bool {
+        match self {
+            Self::DiskFull(_) | Self::Full | Self::Flush { .. } => true,
+            Self::Engine { error, .. } => {
+                matches!(
+                    error,
+                    MdbxError::Panic
+                        | MdbxError::Corrupted
+                        | MdbxError::PageNotFound
+                        | MdbxError::Other(EIO | EROFS)
+                )
+            }
+            _ => false,
         }
     }
 }
 
-impl From<ReadError> for Error {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Mdbx(error) => error.into(),
-            ReadError::Decoding(_) => Self::Engine(MdbxError::DecodeError),
+const EPERM: i32 = 1;
+const EIO: i32 = 5;
+const EACCES: i32 = 13;
+const EINVAL: i32 = 22;
+const EROFS: i32 = 30;
+
+/// What an error of the engine says. Its codes above zero are the system's, whose words are clearer than the engine's.
+pub(crate) fn words(error: &MdbxError) -> String {
+    let code = match error {
+        MdbxError::Other(code) if *code > 0 => *code,
+        MdbxError::Access => EACCES,
+        MdbxError::Permission => EPERM,
+        MdbxError::DecodeError | MdbxError::DecodeErrorLenDiff => EINVAL,
+        error => return error.to_string(),
+    };
+    io::Error::from_raw_os_error(code).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_the_system_are_said_in_its_words() {
+        for (error, text) in [
+            (MdbxError::Other(5), "database engine in /data: Input/output error (os error 5)"),
+            (MdbxError::Other(21), "database engine in /data: Is a directory (os error 21)"),
+            (MdbxError::Access, "database engine in /data: Permission denied (os error 13)"),
+            (MdbxError::Panic, "database engine in /data: fatal environment error"),
+            (MdbxError::Other(-77), "database engine in /data: unknown error code: -77"),
+            (
+                MdbxError::Other(28),
+                "no space left on the device: the database in /data could not grow; what was committed is safe",
+            ),
+        ] {
+            assert_eq!(Error::engine(error, Path::new("/data")).to_string(), text);
         }
     }
 }

@@ -5,11 +5,10 @@
 //! A run's key is the block, the table, and the first key in it; so the run that holds a key is the last one that does
 //! not begin after it.
 
-use signet_libmdbx::WriteFlags;
-
 use crate::{
     Error, Kind, Result, Table, Tx, Writer,
     codec::{Fields, put_varint},
+    engine::WriteFlags,
     table::Key,
     tx::Raw,
 };

@@ -84,6 +84,12 @@
 //! [`Durability::Disk`] is asked for: it takes the database back to the last [`Database::sync`], whole as well. A node
 //! then fetches again what it lost.
 //!
+//! # A full disk
+//!
+//! Opening needs room for what the engine maps and writes to ([`Error::NoSpace`]). Later, a write for which there is no room
+//! fails as a whole ([`Error::DiskFull`]) and what was committed can be read on. After an error that is
+//! [fatal](Error::is_fatal), a process should end.
+//!
 //! # Errors
 //!
 //! [`Error`] says what was expected and what was found. Bytes that do not decode are [`Error::Corrupt`], never a panic.
@@ -93,12 +99,15 @@ mod append;
 mod chain;
 mod codec;
 mod database;
+mod engine;
 mod error;
+mod folder;
 mod history;
 mod inbox;
 mod meta;
 mod nodes;
 mod prune;
+mod room;
 mod state;
 mod table;
 mod tx;

@@ -1,8 +1,12 @@
 use std::{borrow::Cow, marker::PhantomData, ops::RangeInclusive};
 
-use signet_libmdbx::{Cursor, Ro, Rw, TransactionKind, WriteFlags};
+use signet_libmdbx::{Ro, Rw, TransactionKind};
 
-use crate::{Error, Result, Table, database::Handles};
+use crate::{
+    Error, Result, Table,
+    database::Handles,
+    engine::{Cursor, Transaction, WriteFlags},
+};
 
 /// What a transaction may do: [`Reader`] or [`Writer`].
 pub trait Kind: TransactionKind {}
@@ -14,7 +18,7 @@ impl Kind for Rw {}
 /// sees its own writes.
 #[derive(Debug)]
 pub struct Tx<K: Kind> {
-    pub(crate) inner: signet_libmdbx::tx::Tx<K>,
+    pub(crate) inner: Transaction<K>,
     pub(crate) handles: Handles,
 }
 
@@ -36,7 +40,7 @@ pub(crate) type Raw<'a> = Cow<'a, [u8]>;
 
 impl<K: Kind> Tx<K> {
     pub(crate) fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Raw<'_>>> {
-        Ok(self.inner.get(self.handles[table].dbi(), key)?)
+        self.inner.get(self.handles[table], key)
     }
 
     /// Reads and decodes a record.
@@ -53,12 +57,12 @@ impl<K: Kind> Tx<K> {
     }
 
     pub(crate) fn cursor(&self, table: Table) -> Result<Cursor<'_, K>> {
-        Ok(self.inner.cursor(self.handles[table])?)
+        self.inner.cursor(self.handles[table])
     }
 
     /// The first record at or after `key`.
     pub(crate) fn seek(&self, table: Table, key: &[u8]) -> Result<Option<(Raw<'_>, Raw<'_>)>> {
-        Ok(self.cursor(table)?.set_range(key)?)
+        self.cursor(table)?.set_range(key)
     }
 
     /// The last record of a table with numbers for keys.
@@ -151,20 +155,19 @@ impl Writer {
     /// Makes everything written visible to readers that begin from now on, as one step. From here on it survives
     /// the death of the process; [`Database::sync`](crate::Database::sync) says what it takes to survive a power cut.
     pub fn commit(self) -> Result<()> {
-        Ok(self.inner.commit()?)
+        self.inner.commit()
     }
 
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        Ok(self.inner.put(self.handles[table], key, value, WriteFlags::UPSERT)?)
+        self.inner.put(self.handles[table], key, value, WriteFlags::UPSERT)
     }
 
     /// Adds a record after all others of a table with numbers for keys.
     pub(crate) fn append(&mut self, table: Table, number: u64, value: &[u8]) -> Result<()> {
-        Ok(self.inner.put(self.handles[table], number.to_be_bytes(), value, WriteFlags::APPEND)?)
+        self.inner.put(self.handles[table], &number.to_be_bytes(), value, WriteFlags::APPEND)
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        self.inner.del(self.handles[table], key, None)?;
-        Ok(())
+        self.inner.delete(self.handles[table], key)
     }
 }

@@ -5,11 +5,10 @@
 //! of its key: version `i` (counting from zero) those that come from clearing the lowest set bits of `i` one after the
 //! other. From there, finding the version at a height takes at most about log2(versions) steps, each halving the rest.
 
-use signet_libmdbx::{Cursor, Rw, WriteFlags};
-
 use crate::{
-    Error, Kind, Result, Table, Tx, Writer,
+    Error, Kind, ReadWrite, Result, Table, Tx, Writer,
     codec::{Fields, put_varint},
+    engine::{Cursor, WriteFlags},
     history::BlockHistory,
     table::Key,
     tx::Raw,
@@ -118,7 +117,7 @@ pub(crate) struct Versions<'a, 'h> {
     /// The first block of the run.
     first: u64,
     /// Where the newest versions are.
-    cursor: Cursor<'a, Rw>,
+    cursor: Cursor<'a, ReadWrite>,
     /// Where the replaced ones go, by block; empty for genesis, which replaces none and never goes.
     history: &'h mut [BlockHistory],
     record: Vec<u8>,
@@ -172,7 +171,7 @@ impl Versions<'_, '_> {
             std::mem::swap(&mut self.before, &mut self.record);
         }
         // By the last swap, what was written last is what was before.
-        Ok(self.cursor.put(key, &self.before, flags)?)
+        self.cursor.put(key, &self.before, flags)
     }
 
     /// Puts a record that never changes, unless it is there already; the block at this place in the run does.

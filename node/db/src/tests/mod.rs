@@ -6,6 +6,7 @@ mod inbox;
 mod kill;
 mod model;
 pub(crate) mod open;
+mod space;
 mod sync;
 
 use crate::{Kind, Table, Tx};
@@ -14,9 +15,8 @@ use crate::{Kind, Table, Tx};
 fn dump<K: Kind>(tx: &Tx<K>) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
     let mut records = Vec::new();
     for table in Table::ALL {
-        let mut cursor = tx.cursor(table).unwrap();
-        let all = cursor.iter_start::<Vec<u8>, Vec<u8>>().unwrap();
-        records.extend(all.map(Result::unwrap).map(|(key, value)| (table, key, value)));
+        let all = tx.cursor(table).unwrap().records();
+        records.extend(all.into_iter().map(|(key, value)| (table, key, value)));
     }
     records
 }

@@ -126,9 +126,8 @@ fn run(seed: u64) {
         assert_eq!(of(crate::Table::History), 0);
         // A record of a deletion may stay where a reorg took back the block that made the account again; it reads as
         // nothing.
-        let mut accounts = writer.cursor(crate::Table::Accounts).unwrap();
-        let live = accounts.iter_start::<Vec<u8>, Vec<u8>>().unwrap().filter(|record| {
-            let (key, _) = record.as_ref().unwrap();
+        let accounts = writer.cursor(crate::Table::Accounts).unwrap().records();
+        let live = accounts.iter().filter(|(key, _)| {
             let account = writer.state_at(head).unwrap().account(&B256::from_slice(&key[..32]));
             account.unwrap().is_some()
         });

@@ -63,13 +63,14 @@ fn what_is_no_database_is_left_alone() {
     std::fs::write(&file, "notes").unwrap();
     assert!(matches!(open(&file), Err(Error::NotADirectory(_))));
     assert!(matches!(open(&file.join("below")), Err(Error::Io { .. })));
-    assert!(matches!(open(dir.path()), Err(Error::NotADatabase(_))));
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-
-    let garbage = tempfile::tempdir().unwrap();
-    std::fs::write(garbage.path().join("mdbx.dat"), vec![7; 100_000]).unwrap();
-    let error = open(garbage.path()).unwrap_err();
-    assert!(matches!(error, Error::NotADatabase(_)), "{error:?}");
+    for name in ["b", "c", "d"] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::OtherFiles { .. }), "{error:?}");
+    let error = error.to_string();
+    assert!(error.contains("(b, c, d and 1 more)") && error.contains("name an empty folder"), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
 
     let foreign = tempfile::tempdir().unwrap();
     {
@@ -81,6 +82,66 @@ fn what_is_no_database_is_left_alone() {
     }
     let error = open(foreign.path()).unwrap_err();
     assert!(matches!(error, Error::NotADatabase(_)), "{error:?}");
+}
+
+/// All files of a folder with what they hold.
+fn contents(path: &std::path::Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+    let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
+    let mut files: Vec<_> =
+        entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect();
+    files.sort_unstable();
+    files
+}
+
+/// The engine itself takes what is shorter than its headers for an empty file.
+#[test]
+fn a_file_that_is_no_database_stays_as_it_is() {
+    let text = |length: usize| b"dear diary, ".iter().copied().cycle().take(length).collect::<Vec<u8>>();
+    for (name, length) in [("mdbx.dat", 5), ("mdbx.dat", 5_000), ("mdbx.dat", 100_000), ("mdbx.lck", 5)] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(name), text(length)).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(matches!(&error, Error::NotADatabase(path) if path.ends_with(name)), "{error:?}");
+        assert_eq!(contents(dir.path()), [(name.into(), text(length))]);
+    }
+
+    // A part of a database is none.
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let data = dir.path().join("mdbx.dat");
+    std::fs::File::options().write(true).open(&data).unwrap().set_len(8192).unwrap();
+    let before = contents(dir.path());
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::CutShort { length: 8192, needed: 12288, .. }), "{error:?}");
+    assert_eq!(contents(dir.path()), before);
+
+    // What is no file is not read: a pipe would never answer.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("mdbx.dat")).unwrap();
+    let error = open(dir.path()).unwrap_err().to_string();
+    assert!(error.ends_with("mdbx.dat: Is a directory (os error 21)"), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(dir.path().join("mdbx.dat")).status().unwrap();
+    assert!(pipe.success() && matches!(open(dir.path()), Err(Error::NotADatabase(_))));
+}
+
+/// What an attempt leaves that ended before anything was in it.
+#[test]
+fn a_folder_with_an_empty_data_file_becomes_a_database() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("mdbx.dat"), "").unwrap();
+    std::fs::write(dir.path().join("mdbx.lck"), [0; 4096]).unwrap();
+    drop(open(dir.path()).unwrap());
+    open(dir.path()).unwrap();
+}
+
+#[test]
+fn the_lock_file_fits_what_is_allocated_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = open(dir.path()).unwrap();
+    let length = std::fs::metadata(dir.path().join("mdbx.lck")).unwrap().len();
+    assert!((1..=64 << 10).contains(&length), "{length}");
+    drop(database);
 }
 
 #[test]
