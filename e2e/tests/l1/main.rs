@@ -5,6 +5,7 @@
 mod batcher;
 mod common;
 mod follower;
+mod limits;
 mod proposer;
 mod proxy;
 mod tx_manager;

@@ -38,7 +38,41 @@ pub(crate) enum Fault {
     Behind(u64),
     /// Does not know the tag `finalized`.
     NoFinalized,
+    /// Answers requests for logs of more than so many blocks with a gateway's error page.
+    TimesOut(u64),
+    /// Closes the connection when asked for logs of more than so many blocks.
+    Drops(u64),
+    /// Takes no batches of more than so many requests; with zero, no requests.
+    MaxBatch(usize, Refusal),
+    /// Has had too many requests at every fifth.
+    Busy,
+    /// Answers without end.
+    Endless,
 }
+
+/// How an endpoint refuses what is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// With one error.
+    Error,
+    /// With a list of one error.
+    List,
+    /// With an error for each request.
+    Each,
+    /// With an error that is no JSON-RPC.
+    OtherError,
+    /// By answering only the first requests.
+    Fewer,
+    /// With a status of HTTP and an error.
+    Status,
+    /// With a status of HTTP and a page.
+    Page,
+}
+
+/// What endpoints say of batches that are too large.
+pub(crate) const TOO_MANY: &str = "batch item count exceeded";
+const GATEWAY: &str =
+    "<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>nginx</body>\r\n</html>";
 
 pub(crate) struct Proxy {
     url: String,
@@ -120,13 +154,30 @@ async fn serve(
         }
         let body: Value = serde_json::from_slice(&buffer[head..head + length]).ok()?;
         buffer.drain(..head + length);
-        count.fetch_add(1, Ordering::Relaxed);
+        let number = count.fetch_add(1, Ordering::Relaxed);
         let fault = *fault.lock().unwrap();
+        if let Some((status, answer)) = refuse(fault, &body, number)? {
+            let kind = if answer.starts_with('<') { "text/html" } else { "application/json" };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}", answer.len());
+            stream.write_all(format!("{head}\r\n\r\n{answer}").as_bytes()).await.ok()?;
+            continue;
+        }
         let answer = match fault {
             Fault::Down => return None,
+            Fault::Endless => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 1u64 << 40);
+                stream.write_all(head.as_bytes()).await.ok()?;
+                loop {
+                    stream.write_all(&[b' '; 64 * 1024]).await.ok()?;
+                }
+            }
             Fault::Garbage => "<html>busy</html>".to_owned(),
             _ => match body {
-                Value::Array(calls) => {
+                Value::Array(mut calls) => {
+                    if let Fault::MaxBatch(most, Refusal::Fewer) = fault {
+                        calls.truncate(most);
+                    }
                     let mut answers = Vec::new();
                     for call in calls {
                         answers.push(answer(call, client, target, fault).await?);
@@ -142,6 +193,44 @@ async fn serve(
         );
         stream.write_all(response.as_bytes()).await.ok()?;
     }
+}
+
+/// The status and body of an endpoint's refusal, if it refuses. Outer `None`: it hangs up.
+fn refuse(fault: Fault, body: &Value, number: u64) -> Option<Option<(&'static str, String)>> {
+    let calls = body.as_array().map_or(std::slice::from_ref(body), Vec::as_slice);
+    let wide = |most| calls.iter().any(|call| blocks(call).is_some_and(|blocks| blocks > most));
+    let error =
+        |id: &Value| json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32600, "message": TOO_MANY}});
+    Some(match fault {
+        Fault::TimesOut(most) if wide(most) => Some(("504 Gateway Time-out", GATEWAY.to_owned())),
+        Fault::Drops(most) if wide(most) => return None,
+        Fault::Busy if number.is_multiple_of(5) => {
+            Some(("429 Too Many Requests\r\nretry-after: 0", "<h1>slow down</h1>".to_owned()))
+        }
+        Fault::MaxBatch(most, refusal) if calls.len() > most.max(1) || most == 0 => match refusal {
+            Refusal::Error => Some(("200 OK", error(&Value::Null).to_string())),
+            Refusal::List => Some(("200 OK", json!([error(&Value::Null)]).to_string())),
+            Refusal::Each => {
+                let errors: Vec<Value> = calls.iter().map(|call| error(&call["id"])).collect();
+                Some(("200 OK", if body.is_array() { json!(errors) } else { errors[0].clone() }.to_string()))
+            }
+            Refusal::OtherError => Some(("200 OK", json!({ "error": TOO_MANY }).to_string())),
+            Refusal::Fewer => None,
+            Refusal::Status => Some(("413 Payload Too Large", error(&Value::Null).to_string())),
+            Refusal::Page => {
+                let page = format!("<html><head><title>{TOO_MANY}</title></head></html>");
+                Some(("413 Request Entity Too Large", page))
+            }
+        },
+        _ => None,
+    })
+}
+
+/// How many blocks a call asks for the logs of.
+fn blocks(call: &Value) -> Option<u64> {
+    let filter = &call["params"][0];
+    let range = number(&filter["toBlock"])?.checked_sub(number(&filter["fromBlock"])?)?;
+    (call["method"] == "eth_getLogs").then_some(range + 1)
 }
 
 async fn forward(call: &Value, client: &reqwest::Client, target: &str) -> Option<Value> {

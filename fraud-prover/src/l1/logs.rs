@@ -17,14 +17,14 @@ use bindings::{
 };
 use rollup::{
     config::Contracts,
-    l1::{L1Client, L1Error, L1Header},
+    l1::{L1Client, L1Error, L1Header, RequestSize},
 };
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{Games, audit::audit};
 
 const TARGET: &str = "challenger::l1";
-/// Most blocks in one request for logs; halved while the endpoint refuses.
+/// Most blocks in one request for logs; fewer where the endpoint fails on so many.
 const RANGE: u64 = 2_000;
 /// Most addresses in one request.
 const ADDRESSES: usize = 200;
@@ -77,7 +77,8 @@ pub struct LogReader {
     client: L1Client,
     contracts: Contracts,
     start: u64,
-    range: u64,
+    /// Blocks in one request for logs.
+    range: RequestSize,
     /// Blocks up to which all is read, ascending; the last is where reading stands.
     tips: VecDeque<(u64, B256)>,
     games: Arc<Games>,
@@ -90,8 +91,8 @@ pub struct LogReader {
 impl LogReader {
     /// A reader of the games of these contracts, from L1 block `start` on.
     pub fn new(client: L1Client, contracts: Contracts, start: u64) -> Self {
-        let (tips, games) = (VecDeque::new(), Arc::default());
-        Self { client, contracts, start, range: RANGE, tips, games, checked: None, disagreed: 0 }
+        let (range, tips, games) = (RequestSize::new(RANGE), VecDeque::new(), Arc::default());
+        Self { client, contracts, start, range, tips, games, checked: None, disagreed: 0 }
     }
 
     /// What was read. Cheap to clone.
@@ -113,26 +114,21 @@ impl LogReader {
         }
         let mut from = self.common(&head).await?;
         while from <= head.number() {
-            let to = head.number().min(from.saturating_add(self.range - 1));
+            let to = head.number().min(from.saturating_add(self.range.get() - 1));
             let last = if to == head.number() {
                 head.clone()
             } else {
                 let header = self.client.header(BlockNumberOrTag::Number(to)).await?;
                 header.ok_or_else(|| L1Error::Nonsense(format!("no block {to} below its head")))?
             };
-            match self.read(from, to).await {
-                Ok(()) => {}
-                Err(error @ L1Error::Refused { .. }) if self.range > 1 => {
-                    debug!(target: TARGET, %error, range = self.range, "asking for fewer blocks at once");
-                    self.games_mut().truncate(from);
-                    self.range = (self.range / 2).max(1);
-                    continue;
-                }
-                Err(error) => {
-                    self.games_mut().truncate(from);
-                    return Err(error);
-                }
+            let asked = to - from + 1;
+            if let Err(error) = self.read(from, to).await {
+                self.games_mut().truncate(from);
+                self.client.may_ask_less(asked, error).await?;
+                self.range.failed(asked);
+                continue;
             }
+            self.range.succeeded(asked);
             // The range must still end in the same block: otherwise its logs may be of several L1s.
             let again = self.client.header(BlockNumberOrTag::Number(to)).await;
             if !matches!(&again, Ok(Some(again)) if again.hash == last.hash) {

@@ -13,14 +13,21 @@ use alloy::{
         types::{BlockNumberOrTag, Log, TransactionRequest},
     },
     sol_types::SolCall,
-    transports::{TransportError, TransportErrorKind, http::reqwest},
+    transports::{TransportError, TransportErrorKind, http::reqwest, utils::guess_local_url},
 };
+use parking_lot::Mutex;
 use serde::Deserialize;
+use tracing::info;
 
+use super::{
+    size::RequestSize,
+    transport::Transport,
+    words::{line, words},
+};
 use crate::RollupConfig;
 
-/// Requests in one JSON-RPC batch: below what common endpoints allow.
-const BATCH_SIZE: usize = 16;
+/// Requests in one JSON-RPC batch: below what common endpoints allow. Fewer where one does not.
+const BATCH_SIZE: u64 = 16;
 /// An answer that takes longer is none.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,9 +37,12 @@ const DEVNETS: [u64; 3] = [31_337, 1_337, 900];
 /// A connection to an L1 endpoint whose chain is the expected one. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct L1Client {
+    rpc: RpcClient,
     provider: RootProvider,
     chain_id: u64,
     name: Arc<str>,
+    /// Requests in a batch, as this endpoint takes them.
+    batches: Arc<Mutex<RequestSize>>,
 }
 
 /// Why an L1 endpoint cannot be used for a rollup. Each says it in one line.
@@ -82,6 +92,14 @@ pub enum L1Error {
         /// Data of a revert.
         data: Option<Bytes>,
     },
+    /// Something on the way to the endpoint answered, or the endpoint with an error of HTTP.
+    #[error("HTTP status {status}: {message}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// What the answer says, in short.
+        message: String,
+    },
     /// No answer.
     #[error("{0}")]
     Unreachable(String),
@@ -104,9 +122,14 @@ impl L1Error {
     /// The endpoint's message, in lower case.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Refused { message, .. } => message.to_lowercase(),
+            Self::Refused { message, .. } | Self::Status { message, .. } => message.to_lowercase(),
             Self::Unreachable(message) | Self::Nonsense(message) => message.to_lowercase(),
         }
+    }
+
+    /// Whether this is an answer to the very request: not silence, nor that there were too many others.
+    const fn is_answer(&self) -> bool {
+        !matches!(self, Self::Unreachable(_) | Self::Status { status: 429, .. })
     }
 }
 
@@ -115,10 +138,13 @@ impl From<TransportError> for L1Error {
         match error {
             RpcError::ErrorResp(payload) => {
                 let data = payload.as_revert_data();
-                Self::Refused { code: payload.code, message: shorten(&payload.message), data }
+                Self::Refused { code: payload.code, message: line(&payload.message), data }
             }
             RpcError::Transport(TransportErrorKind::HttpError(error)) => {
-                Self::Unreachable(format!("HTTP status {}: {}", error.status, shorten(&error.body)))
+                Self::Status { status: error.status, message: words(error.body.as_bytes()) }
+            }
+            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => {
+                Self::Nonsense("a batch with fewer answers than requests".into())
             }
             // The innermost cause says it best, and without the URL, which may hold a secret.
             RpcError::Transport(error) => {
@@ -126,10 +152,13 @@ impl From<TransportError> for L1Error {
                 while let Some(source) = cause.source() {
                     cause = source;
                 }
-                Self::Unreachable(shorten(&cause.to_string()))
+                Self::Unreachable(line(&cause.to_string()))
             }
-            RpcError::DeserError { err, .. } => Self::Nonsense(err.to_string()),
-            other => Self::Nonsense(shorten(&other.to_string())),
+            RpcError::DeserError { err, text } if text.is_empty() => Self::Nonsense(line(&err.to_string())),
+            RpcError::DeserError { err, text } => {
+                Self::Nonsense(format!("{} ({})", words(text.as_bytes()), line(&err.to_string())))
+            }
+            other => Self::Nonsense(line(&other.to_string())),
         }
     }
 }
@@ -138,10 +167,6 @@ impl From<alloy::sol_types::Error> for L1Error {
     fn from(error: alloy::sol_types::Error) -> Self {
         Self::Nonsense(error.to_string())
     }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(200).collect::<String>().trim().to_owned()
 }
 
 /// What following L1 needs of a block. Unknown fields do not matter, so that forks of L1 do not, either.
@@ -194,6 +219,18 @@ pub struct L1Transaction {
     pub input: Bytes,
 }
 
+/// The URL of an endpoint, and its scheme, host and port.
+pub(super) fn parse(url: &str) -> Result<(reqwest::Url, Arc<str>), ConnectError> {
+    let bad = || ConnectError::Url(url.to_owned());
+    let url: reqwest::Url = url.parse().map_err(|_| bad())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad());
+    }
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let name = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());
+    Ok((url, name.into()))
+}
+
 /// Connects to an L1 endpoint and checks that the rollup is there.
 pub async fn connect(url: &str, config: &RollupConfig) -> Result<L1Client, ConnectError> {
     let client = L1Client::dial(url).await?;
@@ -213,14 +250,7 @@ pub async fn connect(url: &str, config: &RollupConfig) -> Result<L1Client, Conne
 impl L1Client {
     /// Connects to any endpoint, whatever its chain.
     pub async fn dial(url: &str) -> Result<Self, ConnectError> {
-        let bad = || ConnectError::Url(url.to_owned());
-        let url: reqwest::Url = url.parse().map_err(|_| bad())?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(bad());
-        }
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        let name: Arc<str> =
-            format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default()).into();
+        let (url, name) = parse(url)?;
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
@@ -229,11 +259,19 @@ impl L1Client {
                 endpoint: name.clone(),
                 error: L1Error::Unreachable(error.to_string()),
             })?;
-        let provider = RootProvider::new(RpcClient::new_http_with_client(http, url));
+        let is_local = guess_local_url(url.as_str());
+        let rpc = RpcClient::new(Transport::new(http, url), is_local);
+        let provider = RootProvider::new(rpc.clone());
+        let batches = Arc::new(Mutex::new(RequestSize::new(BATCH_SIZE)));
         match provider.get_chain_id().await {
-            Ok(chain_id) => Ok(Self { provider, chain_id, name }),
+            Ok(chain_id) => Ok(Self { rpc, provider, chain_id, name, batches }),
             Err(error) => Err(ConnectError::Unreachable { endpoint: name, error: error.into() }),
         }
+    }
+
+    /// The connection, for a provider of another kind.
+    pub const fn rpc(&self) -> &RpcClient {
+        &self.rpc
     }
 
     /// The plain provider.
@@ -299,28 +337,61 @@ impl L1Client {
         Ok(C::abi_decode_returns(&output)?)
     }
 
+    /// After a failure of a request for so much (blocks of logs, entries of a batch): whether one for less may do.
+    ///
+    /// # Errors
+    /// The failure, if it was the least that can be asked for, or if the endpoint answers nothing at all.
+    pub async fn may_ask_less(&self, asked: u64, error: L1Error) -> Result<(), L1Error> {
+        if asked <= 1 || !error.is_answer() && self.head().await.is_err() {
+            return Err(error);
+        }
+        info!(target: "node::l1", endpoint = self.name(), asked, %error, "asking L1 for less at once");
+        Ok(())
+    }
+
     /// The same method many times, as JSON-RPC batches.
     async fn many<P: RpcSend, R: RpcRecv>(
         &self,
         method: &'static str,
         params: &[P],
     ) -> Result<Vec<R>, L1Error> {
-        let client = self.provider.client();
         let mut answers = Vec::with_capacity(params.len());
-        for params in params.chunks(BATCH_SIZE) {
-            if let [one] = params {
-                answers.push(client.request(method, one.clone()).await?);
-                continue;
+        while let rest @ [_, ..] = &params[answers.len()..] {
+            let size = rest.len().min(self.batches.lock().get() as usize);
+            let asked = size as u64;
+            match self.batch(method, &rest[..size]).await {
+                Ok(mut found) => {
+                    self.batches.lock().succeeded(asked);
+                    answers.append(&mut found);
+                }
+                // An entry may have failed for itself: then it does so alone, too.
+                Err(error) => {
+                    self.may_ask_less(asked, error).await?;
+                    self.batches.lock().failed(asked);
+                }
             }
-            let mut batch = BatchRequest::new(client);
-            let mut waiters = Vec::with_capacity(params.len());
-            for one in params {
-                waiters.push(batch.add_call::<P, R>(method, one)?);
-            }
-            batch.send().await?;
-            for waiter in waiters {
-                answers.push(waiter.await?);
-            }
+        }
+        Ok(answers)
+    }
+
+    /// One batch; a single request is none.
+    async fn batch<P: RpcSend, R: RpcRecv>(
+        &self,
+        method: &'static str,
+        params: &[P],
+    ) -> Result<Vec<R>, L1Error> {
+        if let [one] = params {
+            return Ok(vec![self.rpc.request(method, one.clone()).await?]);
+        }
+        let mut batch = BatchRequest::new(&self.rpc);
+        let mut waiters = Vec::with_capacity(params.len());
+        for one in params {
+            waiters.push(batch.add_call::<P, R>(method, one)?);
+        }
+        batch.send().await?;
+        let mut answers = Vec::with_capacity(params.len());
+        for waiter in waiters {
+            answers.push(waiter.await?);
         }
         Ok(answers)
     }

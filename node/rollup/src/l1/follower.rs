@@ -23,7 +23,7 @@ use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tracing::{debug, info, warn};
 
 use super::{
-    L1Client, L1Error, L1Header, L1Update,
+    L1Client, L1Error, L1Header, L1Update, RequestSize,
     records::{Mismatch, Position},
 };
 use crate::{
@@ -49,7 +49,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 pub struct FollowerOptions {
     /// How often to look for a new block; by default what suits the chain.
     pub poll_interval: Option<Duration>,
-    /// Most blocks in one request for logs. Halved by itself when the endpoint refuses.
+    /// Most blocks in one request for logs. Fewer, by itself, where the endpoint fails on so many.
     pub range: u64,
 }
 
@@ -111,8 +111,8 @@ pub struct Follower {
     chain: Chain,
     client: L1Client,
     poll_interval: Duration,
-    max_range: u64,
-    range: u64,
+    /// Blocks in one request for logs.
+    range: RequestSize,
     /// Where reading stands: ahead of the database while an update is being applied. `None`: ask the database.
     place: Option<Place>,
     applying: Option<JoinHandle<Result<(), ChainError>>>,
@@ -137,13 +137,11 @@ struct Place {
 impl Follower {
     /// A follower that tells `chain` of the L1 behind `client`.
     pub fn new(chain: Chain, client: L1Client, options: FollowerOptions) -> Self {
-        let range = options.range.max(1);
         Self {
             poll_interval: options.poll_interval.unwrap_or(client.default_poll_interval()),
             chain,
             client,
-            max_range: range,
-            range,
+            range: RequestSize::new(options.range),
             place: None,
             applying: None,
             trust_blooms: true,
@@ -224,7 +222,7 @@ impl Follower {
             Some(cursor) if head.number() <= cursor.number => self.compare(head, cursor).await?,
             _ if head.number() < next => Step::Idle,
             _ if head.number() - next > RECENT => {
-                let last = (next + self.range - 1).min(head.number() - RECENT);
+                let last = (next + self.range.get() - 1).min(head.number() - RECENT);
                 self.read_range(cursor, position, next..=last).await?
             }
             _ => {

@@ -10,11 +10,15 @@ use stf::{BatchHeader, Message};
 mod client;
 mod follower;
 mod records;
+mod size;
+mod transport;
 mod tx_manager;
+mod words;
 
 pub use client::{ConnectError, L1Client, L1Error, L1Header, L1Transaction, connect};
 pub use follower::{Follower, FollowerOptions, L1Status};
 pub use records::{Mismatch, Position};
+pub use size::RequestSize;
 pub use tx_manager::{Fees, SendError, TxManager, TxOptions, TxRequest};
 
 /// An L1 block that the follower has read, with what it holds for the rollup, in log order.

@@ -10,9 +10,8 @@ use alloy::{
 };
 use bindings::{IInbox, IPortal};
 use db::L1Cursor;
-use tracing::debug;
 
-use super::{FollowError, Follower, Place, Step, TARGET};
+use super::{FollowError, Follower, Place, Step};
 use crate::l1::{
     L1Block, L1Error, L1Header, L1Transaction, L1Update,
     records::{Entry, Mismatch, Position, entries, events},
@@ -67,20 +66,17 @@ impl Follower {
     ) -> Result<Step, FollowError> {
         let (first, mut last) = range.into_inner();
         let logs = loop {
+            let asked = last - first + 1;
             let filter = self.filter().from_block(first).to_block(last);
             match self.client.logs(&[filter]).await {
                 Ok(mut logs) => {
-                    self.range = (self.range + self.range.div_ceil(8)).min(self.max_range);
+                    self.range.succeeded(asked);
                     break logs.pop().unwrap_or_default();
                 }
                 Err(error) => {
-                    // Endpoints say "too many" in many ways: whatever it is, ask for less.
-                    self.range = ((last - first).div_ceil(2)).max(1);
-                    if first == last || !matches!(error, L1Error::Refused { .. }) {
-                        return Err(error.into());
-                    }
-                    debug!(target: TARGET, %error, range = self.range, "endpoint refused a range of blocks");
-                    last = first + self.range - 1;
+                    self.client.may_ask_less(asked, error).await?;
+                    self.range.failed(asked);
+                    last = last.min(first + self.range.get() - 1);
                 }
             }
         };

@@ -1,0 +1,120 @@
+//! JSON-RPC over HTTP, as L1 endpoints answer it: with error pages, with limits, with too much.
+
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use alloy::{
+    rpc::json_rpc::{RequestPacket, ResponsePacket, ResponsePayload, RpcError},
+    transports::{
+        TransportError, TransportErrorKind, TransportFut, TransportResult,
+        http::reqwest::{self, Response, StatusCode, header::RETRY_AFTER},
+    },
+};
+use serde::de::Error;
+use tower::Service;
+
+use super::words::words;
+
+/// Longest answer that is read. The logs of one L1 block or the transactions of one batch are well below, and of more
+/// blocks fewer can be asked for.
+const MAX_BODY: usize = 128 << 20;
+/// How often a request is sent that is answered with "too many requests" (429).
+const BUSY_ATTEMPTS: u32 = 5;
+/// Time between the first two of them if the endpoint names none; doubled each time.
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+/// Longest time between two of them, whatever the endpoint asks for: whoever waits should hear of it.
+const MAX_BUSY_PAUSE: Duration = Duration::from_secs(10);
+
+/// Sends requests to an endpoint. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    url: reqwest::Url,
+}
+
+impl Transport {
+    pub(super) const fn new(http: reqwest::Client, url: reqwest::Url) -> Self {
+        Self { http, url }
+    }
+
+    async fn post(self, request: RequestPacket) -> TransportResult<ResponsePacket> {
+        let mut pause = BUSY_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let sent = self.http.post(self.url.clone()).json(&request).send().await;
+            let response = sent.map_err(TransportErrorKind::custom)?;
+            if response.status() == StatusCode::TOO_MANY_REQUESTS && attempt < BUSY_ATTEMPTS {
+                let wait = retry_after(&response).unwrap_or(pause).clamp(BUSY_PAUSE, MAX_BUSY_PAUSE);
+                drop(response);
+                tokio::time::sleep(wait).await;
+                attempt += 1;
+                pause *= 2;
+                continue;
+            }
+            let (status, body) = read(response).await?;
+            return answer(&request, status, &body);
+        }
+    }
+}
+
+impl Service<RequestPacket> for Transport {
+    type Response = ResponsePacket;
+    type Error = TransportError;
+    type Future = TransportFut<'static>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: RequestPacket) -> Self::Future {
+        Box::pin(self.clone().post(request))
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+async fn read(mut response: Response) -> TransportResult<(StatusCode, Vec<u8>)> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(TransportErrorKind::custom)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            let text = format!("longer than {} MiB", MAX_BODY >> 20);
+            return Err(TransportError::deser_err(serde_json::Error::custom(text), ""));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((response.status(), body))
+}
+
+fn answer(request: &RequestPacket, status: StatusCode, body: &[u8]) -> TransportResult<ResponsePacket> {
+    let response = serde_json::from_slice::<ResponsePacket>(body);
+    match response {
+        // Many endpoints send a status of HTTP along with a proper error. "Too many requests" alone is about neither
+        // this request nor its size.
+        Ok(response)
+            if status.is_success() || response.is_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+        {
+            as_a_whole(request, response)
+        }
+        Err(error) if status.is_success() => Err(TransportError::deser_err(error, words(body))),
+        _ => Err(TransportErrorKind::http_error(status.as_u16(), words(body))),
+    }
+}
+
+/// An error about all that was asked comes in place of the answers, in a list or not, or among them with no request's id.
+fn as_a_whole(request: &RequestPacket, response: ResponsePacket) -> TransportResult<ResponsePacket> {
+    let asked = request.requests();
+    let of_one = |id| asked.len() > 1 && asked.iter().any(|request| request.id() == id);
+    let stray = match &response {
+        ResponsePacket::Single(one) => Some(one),
+        ResponsePacket::Batch(answers) => answers.iter().find(|answer| !of_one(&answer.id)),
+    };
+    match stray.map(|answer| &answer.payload) {
+        Some(ResponsePayload::Failure(error)) => Err(RpcError::ErrorResp(error.clone())),
+        _ => Ok(response),
+    }
+}
