@@ -322,8 +322,11 @@ async fn a_node_that_cannot_start_says_why() -> Result<()> {
 
     expect(
         "no L1",
-        with(&|options| options.l1_rpc = "http://127.0.0.1:1".into()),
-        &["L1", "http://127.0.0.1:1"],
+        with(&|options| {
+            options.l1_rpc = "http://127.0.0.1:1".into();
+            options.extra = vec!["--l1-timeout".into(), "1s".into()];
+        }),
+        &["L1 endpoint http://127.0.0.1:1 does not answer within 1s"],
     )?;
     expect("no URL", with(&|options| options.l1_rpc = "nonsense".into()), &["nonsense"])?;
     let taken = net.devnet.sequencer()?.options.port;

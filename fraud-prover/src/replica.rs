@@ -6,16 +6,12 @@ use anyhow::{Context, Result};
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
-    l1::{ConnectError, Follower, FollowerOptions, L1Client, L1Status, connect},
+    l1::{Follower, FollowerOptions, L1Client, L1Status, reach},
     maintenance,
     shutdown::Shutdown,
 };
 use tokio::{sync::watch, task::JoinSet};
-use tracing::warn;
 
-const TARGET: &str = "challenger::replica";
-/// Longest time between two attempts to reach L1 at the start.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// How long its tasks may take to end.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
@@ -30,6 +26,8 @@ pub struct ReplicaOptions {
     pub l1_rpc: String,
     /// How often L1 is asked for new blocks.
     pub l1_poll: Option<Duration>,
+    /// How long L1 may take to answer first; by default, for ever.
+    pub l1_timeout: Option<Duration>,
 }
 
 /// A replica that follows L1.
@@ -55,32 +53,14 @@ pub async fn open(path: &Path, config: Arc<RollupConfig>) -> Result<Chain> {
     .await?
 }
 
-/// Connects to L1; waits while it does not answer. `None`: shutdown came first.
-async fn reach(options: &ReplicaOptions, shutdown: &mut Shutdown) -> Result<Option<L1Client>> {
-    let mut pause = Duration::from_millis(500);
-    loop {
-        match connect(&options.l1_rpc, &options.config).await {
-            Ok(client) => return Ok(Some(client)),
-            Err(error @ ConnectError::Unreachable { .. }) => {
-                warn!(target: TARGET, %error, "waiting for L1");
-            }
-            // Waiting does not help.
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = shutdown.wait() => return Ok(None),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
-        }
-    }
-}
-
 impl Replica {
     /// Starts one. `None`: shutdown came before L1 answered.
     pub async fn start(options: &ReplicaOptions, mut shutdown: Shutdown) -> Result<Option<Self>> {
-        let chain = open(&options.data_dir, options.config.clone()).await?;
-        let Some(client) = reach(options, &mut shutdown).await? else {
+        let reached = reach(&options.l1_rpc, &options.config, options.l1_timeout, &mut shutdown).await?;
+        let Some(client) = reached else {
             return Ok(None);
         };
+        let chain = open(&options.data_dir, options.config.clone()).await?;
         let follow = FollowerOptions { poll_interval: options.l1_poll, ..FollowerOptions::default() };
         let follower = Follower::new(chain.clone(), client.clone(), follow);
         let status = follower.watch();

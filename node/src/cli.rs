@@ -70,6 +70,10 @@ pub struct Common {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub l1_poll: Option<Duration>,
 
+    /// End with an error if L1 has not answered for so long at the start. Default: wait for it, and tell so.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub l1_timeout: Option<Duration>,
+
     /// Address that serves JSON-RPC, over HTTP and WebSocket.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9545")]
     pub http: SocketAddr,

@@ -58,10 +58,12 @@ struct Base {
     tasks: JoinSet<(&'static str, Result<()>)>,
     shutdown: Shutdown,
     http: std::net::SocketAddr,
+    l1_timeout: Option<Duration>,
 }
 
 impl Base {
-    async fn start(common: &Common, shutdown: Shutdown) -> Result<Self> {
+    /// Starts what every node has. `None`: shutdown came before L1 answered.
+    async fn start(common: &Common, mut shutdown: Shutdown) -> Result<Option<Self>> {
         let config = Arc::new(RollupConfig::load(&common.rollup)?);
         if let Some(address) = common.metrics {
             metrics_exporter_prometheus::PrometheusBuilder::new()
@@ -69,7 +71,10 @@ impl Base {
                 .install()
                 .with_context(|| format!("cannot serve metrics on {address}"))?;
         }
-        let client = l1::connect(&common.l1_rpc, &config).await?;
+        // A database is made only for a rollup that is there: a wrong rollup.json leaves none behind.
+        let Some(client) = l1::reach(&common.l1_rpc, &config, common.l1_timeout, &mut shutdown).await? else {
+            return Ok(None);
+        };
         let chain = open_chain(&common.data_dir, config, common.max_db_size).await?;
         let options = FollowerOptions { poll_interval: common.l1_poll, ..FollowerOptions::default() };
         let follower = Follower::new(chain.clone(), client.clone(), options);
@@ -80,6 +85,7 @@ impl Base {
             tasks: JoinSet::new(),
             shutdown: shutdown.clone(),
             http: common.http,
+            l1_timeout: common.l1_timeout,
         };
         let (retain, stop, client) = (common.retain, shutdown.clone(), base.client.clone());
         base.spawn("maintenance", async move { Ok(maintenance::run(chain, client, retain, stop).await?) });
@@ -87,7 +93,7 @@ impl Base {
             follower.run(shutdown).await;
             Ok(())
         });
-        Ok(base)
+        Ok(Some(base))
     }
 
     fn spawn(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
@@ -208,7 +214,9 @@ async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
     for key in args.batcher_key.iter().chain(&args.proposer_key) {
         keys::read(key)?;
     }
-    let mut base = Base::start(&args.common, shutdown.clone()).await?;
+    let Some(mut base) = Base::start(&args.common, shutdown.clone()).await? else {
+        return Ok(());
+    };
     let pool = Pool::new(&base.chain, PoolOptions::default())?;
     if let Some(signer) = &signer {
         base.watch_signer(signer.address());
@@ -251,7 +259,9 @@ async fn caught_up(mut l1: watch::Receiver<L1Status>, mut shutdown: Shutdown) ->
 }
 
 async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
-    let mut base = Base::start(&args.common, shutdown).await?;
+    let Some(mut base) = Base::start(&args.common, shutdown).await? else {
+        return Ok(());
+    };
     if let Some(url) = args.feed.feed {
         base.follow_feed(url);
     }
@@ -261,7 +271,9 @@ async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
 
 async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
     keys::read(&args.batcher_key)?;
-    let mut base = Base::start(&args.common, shutdown).await?;
+    let Some(mut base) = Base::start(&args.common, shutdown).await? else {
+        return Ok(());
+    };
     base.follow_feed(args.feed);
     base.serve(None, None, None).await?;
     base.post_batches(&args.batcher_key, &args.batching)?;
@@ -270,7 +282,9 @@ async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
 
 async fn run_proposer(args: Proposer, shutdown: Shutdown) -> Result<()> {
     keys::read(&args.proposer_key)?;
-    let mut base = Base::start(&args.common, shutdown).await?;
+    let Some(mut base) = Base::start(&args.common, shutdown).await? else {
+        return Ok(());
+    };
     base.serve(None, None, None).await?;
     base.propose(&args.proposer_key, &args.proposing)?;
     base.finish().await

@@ -221,6 +221,7 @@ impl Arena {
             data_dir: self.data_dir(name),
             l1_rpc: self.net.devnet.anvil.url().into(),
             l1_poll: Some(Duration::from_millis(50)),
+            l1_timeout: None,
             key,
             program: program_path()?,
             metrics: None,
@@ -403,6 +404,7 @@ impl Observer {
             data_dir: net.devnet.dir.join("data/observer"),
             l1_rpc: net.devnet.anvil.url().into(),
             l1_poll: Some(Duration::from_millis(50)),
+            l1_timeout: None,
         };
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;

@@ -161,6 +161,7 @@ async fn wrong_inputs(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
     let no_key = Cli { key: "/nowhere/key".into(), ..cli.clone() };
     let bad_key = Cli { key: cli.rollup.clone(), ..cli.clone() };
     let ether: &[&str] = &["deposit", "--amount", "1"];
+    let impatient: &[&str] = &["deposit", "--amount", "1", "--l1-timeout", "100ms"];
     let cases: &[(&Cli<'_>, &[&str], &str)] = &[
         (cli, &["deposit", "--amount", "one"], "\"one\" is not an amount of ETH"),
         (cli, &["deposit", "--amount", "0.0000000000000000001"], "is not an amount of ETH"),
@@ -178,8 +179,8 @@ async fn wrong_inputs(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
         (cli, &["withdraw", "--amount", "1", "--l2-token", &l2_token], "less than 1"),
         (cli, &["prove", withdrawal, "--index", "1"], "has 1 withdrawals"),
         (cli, &["finalize", withdrawal], "the withdrawal is not proven"),
-        (&swapped, ether, "the L1 endpoint serves chain"),
-        (&dead, ether, "the L1 endpoint does not answer"),
+        (&swapped, ether, "serves chain 42069, but the rollup lives on chain 31337"),
+        (&dead, impatient, "L1 endpoint http://127.0.0.1:1 does not answer within 100ms"),
         (&no_url, ether, "\"over there\" is not the URL of an L2 endpoint"),
         (&no_rollup, ether, "/nowhere/rollup.json"),
         (&no_key, ether, "cannot read the key file /nowhere/key"),

@@ -173,7 +173,10 @@ async fn wrong_input_gets_one_clear_line() -> Result<()> {
     let good = session(arena.net.devnet.rollup_path(), l1)?;
     contains(&refuses(good.command(&["show", "9"])?).await?, &["there is no game 9", "challenger games"])?;
     let nobody = session(arena.net.devnet.rollup_path(), "http://127.0.0.1:9")?;
-    contains(&refuses(nobody.command(&["games"])?).await?, &["http://127.0.0.1:9", "does not answer"])?;
+    contains(
+        &refuses(nobody.command(&["games", "--l1-timeout", "1s"])?).await?,
+        &["http://127.0.0.1:9", "does not answer within 1s"],
+    )?;
     let missing = session(dir.join("nothing.json"), l1)?;
     contains(&refuses(missing.command(&["games"])?).await?, &["nothing.json"])?;
     // A program that is not the one that the games are about.

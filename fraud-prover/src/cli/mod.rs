@@ -9,10 +9,10 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use alloy::primitives::{Address, Bytes};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use rollup::process::LogFormat;
 use rollup::{
     RollupConfig, keys,
-    l1::{L1Client, TxOptions, connect},
+    l1::{L1Client, TxOptions, reach_for_command},
+    process::LogFormat,
     program::program_path,
     shutdown,
 };
@@ -85,6 +85,11 @@ pub struct Rollup {
     /// HTTP endpoint of an L1 node.
     #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
     pub l1_rpc: String,
+
+    /// End with an error if L1 has not answered for so long at the start. Default: `watch` waits for it, and tells so;
+    /// other commands give it 10s.
+    #[arg(long, value_name = "TIME", value_parser = node::cli::duration)]
+    pub l1_timeout: Option<Duration>,
 }
 
 /// `challenger watch`
@@ -340,6 +345,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         data_dir: args.data_dir,
         l1_rpc: args.rollup.l1_rpc,
         l1_poll: args.l1_poll,
+        l1_timeout: args.rollup.l1_timeout,
         key,
         program: program(args.program)?,
         metrics: args.metrics,
@@ -377,7 +383,7 @@ struct Open {
 impl Rollup {
     async fn open(&self) -> Result<Open> {
         let config = Arc::new(RollupConfig::load(&self.rollup)?);
-        let client = connect(&self.l1_rpc, &config).await?;
+        let client = reach_for_command(&self.l1_rpc, &config, self.l1_timeout).await?;
         let mut reader = LogReader::new(client.clone(), config.contracts, config.l1_start_block);
         let head = reader.sync().await.context("cannot read the games from L1")?;
         Ok(Open { config, client, reader, now: head.timestamp() })

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use bindings::{IDisputeGame, IDisputeGameFactory, IRiscV};
 use rollup::{
     RollupConfig,
-    l1::connect,
+    l1::reach_for_command,
     witness::{BlockWitness, witness_of},
 };
 use vm::{Image, Machine};
@@ -189,7 +189,7 @@ fn peak_memory() -> Option<u64> {
 /// Asks the rollup's step verifier on L1.
 async fn ask(rollup: &Path, url: &str, proof: &Proof) -> Result<B256> {
     let config = RollupConfig::load(rollup)?;
-    let client = connect(url, &config).await?;
+    let client = reach_for_command(url, &config, None).await?;
     let latest = BlockId::latest();
     let factory = config.contracts.dispute_game_factory;
     let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;

@@ -49,6 +49,8 @@ pub struct WatchOptions {
     pub l1_rpc: String,
     /// How often L1 is asked for new blocks; by default what suits the chain.
     pub l1_poll: Option<Duration>,
+    /// How long L1 may take to answer first; by default, for ever.
+    pub l1_timeout: Option<Duration>,
     /// The key that acts. Without it, the watchtower only reports.
     pub key: Option<PrivateKeySigner>,
     /// The fraud-proof program, an ELF file.
@@ -78,6 +80,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         data_dir: options.data_dir.clone(),
         l1_rpc: options.l1_rpc.clone(),
         l1_poll: options.l1_poll,
+        l1_timeout: options.l1_timeout,
     };
     let Some(mut replica) = Replica::start(&replica, shutdown.clone()).await? else {
         return Ok(());
@@ -136,7 +139,11 @@ pub(crate) fn load(path: &std::path::Path) -> Result<Image> {
 /// Reads the games' constants, and checks that the program is the one they are about. `None`: shutdown came first.
 async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdown) -> Result<Option<u64>> {
     loop {
-        match reader.sync().await {
+        let read = tokio::select! {
+            () = shutdown.wait() => return Ok(None),
+            read = reader.sync() => read,
+        };
+        match read {
             Ok(_) => {}
             Err(error) => warn!(target: TARGET, %error, "reading the games failed; trying again"),
         }

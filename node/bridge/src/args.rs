@@ -1,6 +1,6 @@
 //! The command line of `recourse-node bridge`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use alloy::primitives::{Address, B256, Bytes};
 use clap::{Args, Subcommand};
@@ -59,6 +59,10 @@ pub struct Endpoints {
     /// HTTP endpoint of an L1 node.
     #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
     pub l1_rpc: String,
+
+    /// End with an error if L1 has not answered for so long at the start. Default: 10s.
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::duration)]
+    pub l1_timeout: Option<Duration>,
 
     /// HTTP endpoint of a node of the rollup: the sequencer, or a replica.
     #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC", default_value = "http://127.0.0.1:9545")]

@@ -33,7 +33,7 @@ use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IPortal,
 
 use args::{Bridge, BridgeCommand, Endpoints};
 use progress::Progress;
-use rollup::{RollupConfig, keys, shutdown::Shutdown};
+use rollup::{RollupConfig, keys, l1::reach_for_command, shutdown::Shutdown};
 
 /// How often what is waited for is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -99,29 +99,19 @@ impl Session {
         let signer = key.map(keys::read).transpose()?;
         let sender = signer.as_ref().map(|signer| signer.address());
         let wallet = signer.map(EthereumWallet::from).unwrap_or_default();
-        let connect = |name: &'static str, url: &str| -> Result<DynProvider<AnyNetwork>> {
-            let url = url.parse().with_context(|| format!("{url:?} is not the URL of an {name} endpoint"))?;
-            let builder = ProviderBuilder::new_with_network::<AnyNetwork>();
-            Ok(builder.wallet(wallet.clone()).connect_http(url).erased())
-        };
-        let session = Self {
-            l1: connect("L1", &endpoints.l1_rpc)?,
-            l2: connect("L2", &endpoints.l2_rpc)?,
-            config,
-            sender,
-        };
-        for (name, chain, expected) in [
-            ("L1", &session.l1, session.config.l1_chain_id),
-            ("L2", &session.l2, session.config.chain.chain_id),
-        ] {
-            let found =
-                chain.get_chain_id().await.with_context(|| format!("the {name} endpoint does not answer"))?;
-            ensure!(
-                found == expected,
-                "the {name} endpoint serves chain {found}, but this rollup's {name} is chain {expected}"
-            );
-        }
-        Ok(session)
+        let builder = || ProviderBuilder::new_with_network::<AnyNetwork>().wallet(wallet.clone());
+        let url = &endpoints.l2_rpc;
+        let url = url.parse().with_context(|| format!("{url:?} is not the URL of an L2 endpoint"))?;
+        let l2 = builder().connect_http(url).erased();
+        let l1 = reach_for_command(&endpoints.l1_rpc, &config, endpoints.l1_timeout).await?;
+        let l1 = builder().connect_client(l1.rpc().clone()).erased();
+        let found = l2.get_chain_id().await.context("the L2 endpoint does not answer")?;
+        let expected = config.chain.chain_id;
+        ensure!(
+            found == expected,
+            "the L2 endpoint serves chain {found}, but this rollup's L2 is chain {expected}"
+        );
+        Ok(Self { config, l1, l2, sender })
     }
 
     fn sender(&self) -> Result<Address> {

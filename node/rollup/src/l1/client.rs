@@ -59,6 +59,16 @@ pub enum ConnectError {
         /// What went wrong.
         error: L1Error,
     },
+    /// It did not answer for as long as it was given.
+    #[error("L1 endpoint {endpoint} does not answer within {limit:?}: {error}")]
+    TimedOut {
+        /// Scheme, host and port.
+        endpoint: Arc<str>,
+        /// How long it was given.
+        limit: Duration,
+        /// What went wrong last.
+        error: L1Error,
+    },
     /// It serves another chain.
     #[error("L1 endpoint {endpoint} serves chain {found}, but the rollup lives on chain {expected}")]
     WrongChain {
@@ -231,7 +241,7 @@ pub(super) fn parse(url: &str) -> Result<(reqwest::Url, Arc<str>), ConnectError>
     Ok((url, name.into()))
 }
 
-/// Connects to an L1 endpoint and checks that the rollup is there.
+/// Connects to an L1 endpoint and checks that the rollup is there. One attempt: see [`reach`](super::reach).
 pub async fn connect(url: &str, config: &RollupConfig) -> Result<L1Client, ConnectError> {
     let client = L1Client::dial(url).await?;
     let (expected, found) = (config.l1_chain_id, client.chain_id);
@@ -287,6 +297,11 @@ impl L1Client {
     /// Scheme, host and port: fit for a log.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// That a question which a start needs had no answer.
+    pub fn unreachable(&self, error: L1Error) -> ConnectError {
+        ConnectError::Unreachable { endpoint: self.name.clone(), error }
     }
 
     /// How often to look for a new block: often on a development chain.

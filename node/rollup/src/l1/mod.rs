@@ -1,6 +1,6 @@
 //! The node's view of L1: following the inbox, and sending transactions.
 //!
-//! - [`connect`] gives an [`L1Client`] whose chain is the right one.
+//! - [`reach`] waits for an endpoint, and gives an [`L1Client`] whose chain is the right one.
 //! - [`Follower`] reads the inbox and tells the chain: [`L1Update`].
 //! - [`TxManager`] sends transactions from one key and sees them through.
 
@@ -9,6 +9,7 @@ use stf::{BatchHeader, Message};
 
 mod client;
 mod follower;
+mod reach;
 mod records;
 mod size;
 mod transport;
@@ -17,6 +18,7 @@ mod words;
 
 pub use client::{ConnectError, L1Client, L1Error, L1Header, L1Transaction, connect};
 pub use follower::{Follower, FollowerOptions, L1Status};
+pub use reach::{reach, reach_for_command, retry};
 pub use records::{Mismatch, Position};
 pub use size::RequestSize;
 pub use tx_manager::{Fees, SendError, TxManager, TxOptions, TxRequest};
