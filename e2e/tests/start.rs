@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use e2e::net::{Net, PATIENCE, soon};
-use node::program::program_path;
+use rollup::program::program_path;
 use testnet::{DevnetOptions, Key, Node, NodeOptions, Process, ProcessExit, Role, ports, tools};
 use tokio::{
     net::{TcpListener, TcpStream},

@@ -58,7 +58,6 @@ struct Base {
     tasks: JoinSet<(&'static str, Result<()>)>,
     shutdown: Shutdown,
     http: std::net::SocketAddr,
-    l1_timeout: Option<Duration>,
 }
 
 impl Base {
@@ -85,7 +84,6 @@ impl Base {
             tasks: JoinSet::new(),
             shutdown: shutdown.clone(),
             http: common.http,
-            l1_timeout: common.l1_timeout,
         };
         let (retain, stop, client) = (common.retain, shutdown.clone(), base.client.clone());
         base.spawn("maintenance", async move { Ok(maintenance::run(chain, client, retain, stop).await?) });

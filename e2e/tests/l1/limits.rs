@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use fraud_prover::l1::LogReader;
-use node::l1::{L1Client, L1Error, connect};
+use rollup::l1::{L1Client, L1Error, connect};
 use stf::{BlockSpec, codec::encode};
 use testnet::tools;
 

@@ -88,7 +88,7 @@ pub struct Rollup {
 
     /// End with an error if L1 has not answered for so long at the start. Default: `watch` waits for it, and tells so;
     /// other commands give it 10s.
-    #[arg(long, value_name = "TIME", value_parser = node::cli::duration)]
+    #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
     pub l1_timeout: Option<Duration>,
 }
 

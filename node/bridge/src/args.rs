@@ -61,7 +61,7 @@ pub struct Endpoints {
     pub l1_rpc: String,
 
     /// End with an error if L1 has not answered for so long at the start. Default: 10s.
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::duration)]
+    #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
     pub l1_timeout: Option<Duration>,
 
     /// HTTP endpoint of a node of the rollup: the sequencer, or a replica.
