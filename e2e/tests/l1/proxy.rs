@@ -48,6 +48,12 @@ pub(crate) enum Fault {
     Busy,
     /// Answers without end.
     Endless,
+    /// Shows transactions and receipts only so many blocks after they are in one.
+    Late(u64),
+    /// Shows receipts only so many blocks after they are there.
+    LateReceipts(u64),
+    /// Says how many transactions an account has in blocks as of so many blocks ago.
+    OldNonces(u64),
 }
 
 /// How an endpoint refuses what is too much.
@@ -238,6 +244,11 @@ async fn forward(call: &Value, client: &reqwest::Client, target: &str) -> Option
     serde_json::from_slice(&sent.await.ok()?.bytes().await.ok()?).ok()
 }
 
+async fn latest(client: &reqwest::Client, target: &str) -> Option<u64> {
+    let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []});
+    number(&forward(&ask, client, target).await?["result"])
+}
+
 fn number(value: &Value) -> Option<u64> {
     u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
 }
@@ -265,9 +276,12 @@ async fn answer(mut call: Value, client: &reqwest::Client, target: &str, fault: 
             return Some(error("unknown block tag"));
         }
         (Fault::Behind(blocks), "eth_getBlockByNumber") if call["params"][0] == "latest" => {
-            let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []});
-            let latest = number(&forward(&ask, client, target).await?["result"])?;
+            let latest = latest(client, target).await?;
             call["params"][0] = json!(format!("{:#x}", latest.saturating_sub(blocks)));
+        }
+        (Fault::OldNonces(blocks), "eth_getTransactionCount") => {
+            let latest = latest(client, target).await?;
+            call["params"][1] = json!(format!("{:#x}", latest.saturating_sub(blocks)));
         }
         _ => {}
     }
@@ -286,6 +300,14 @@ async fn answer(mut call: Value, client: &reqwest::Client, target: &str, fault: 
         (Fault::ChangedLogs, "eth_getLogs") => {
             for log in answer["result"].as_array_mut()? {
                 flip(&mut log["data"], 40);
+            }
+        }
+        (Fault::Late(blocks), "eth_getTransactionReceipt" | "eth_getTransactionByHash")
+        | (Fault::LateReceipts(blocks), "eth_getTransactionReceipt") => {
+            if let Some(block) = number(&answer["result"]["blockNumber"])
+                && latest(client, target).await? < block + blocks
+            {
+                answer["result"] = Value::Null;
             }
         }
         (Fault::ChangedTransactions, "eth_getTransactionByHash") => {

@@ -6,12 +6,13 @@ use alloy::{
     consensus::Transaction,
     primitives::{Address, Bytes, U256},
     providers::Provider,
-    rpc::types::TransactionRequest,
+    rpc::types::{TransactionReceipt, TransactionRequest},
     signers::local::PrivateKeySigner,
     sol_types::{SolCall, SolInterface},
 };
 use bindings::IInbox;
-use rollup::l1::{SendError, TxManager, TxOptions, TxRequest, connect};
+use rollup::l1::{Retry, SendError, TxManager, TxOptions, TxRequest, connect};
+use tokio::task::JoinHandle;
 
 use crate::{
     common::{L1, until},
@@ -44,24 +45,149 @@ async fn nonce(l1: &L1) -> u64 {
     l1.anvil.provider().get_transaction_count(key().address()).await.unwrap()
 }
 
+fn spawn(txs: &Arc<TxManager>, request: TxRequest) -> JoinHandle<Result<TransactionReceipt, SendError>> {
+    let txs = txs.clone();
+    tokio::spawn(async move { txs.send(request).await })
+}
+
+/// Makes blocks until something has ended, and gives the endpoint's users time to look at each.
+async fn mine_until_ended<T>(l1: &L1, what: &str, task: &JoinHandle<T>) {
+    until(what, async || {
+        l1.anvil.mine(1).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        task.is_finished()
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_queue_and_all_are_served() {
+async fn many_transactions_are_in_flight_at_once() {
     let l1 = L1::start().await;
     let txs = manager(&l1, l1.anvil.url(), TxOptions::default()).await;
-    let sends: Vec<_> = (1..=4)
-        .map(|value| {
-            let txs = txs.clone();
-            tokio::spawn(async move { txs.send(transfer(value)).await })
-        })
-        .collect();
-    for _ in 0..4 {
-        until("one is sent", async || waiting(&l1).await == 1).await;
-        l1.anvil.mine(1).await.unwrap();
+    let most = TxManager::MAX_IN_FLIGHT as u64;
+    let sends: Vec<_> = (1..=most + 4).map(|value| spawn(&txs, transfer(value))).collect();
+    until("as many are sent as there may be", async || waiting(&l1).await == most).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(waiting(&l1).await, most, "further calls queue");
+    l1.anvil.mine(1).await.unwrap();
+    until("the others are sent", async || waiting(&l1).await == 4).await;
+    l1.anvil.mine(1).await.unwrap();
+    for send in sends {
+        assert!(send.await.unwrap().unwrap().status());
+    }
+    let count = most + 4;
+    assert_eq!((received(&l1).await, nonce(&l1).await), (count * (count + 1) / 2, count));
+}
+
+/// A call that is given up leaves its transaction in the pool, or a nonce that the pool has lost: neither may hold up those
+/// behind it for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_given_up_holds_up_no_other() {
+    let l1 = L1::start().await;
+    let options = TxOptions { resend_after: Duration::from_millis(300), ..TxOptions::default() };
+    let txs = manager(&l1, l1.anvil.url(), options).await;
+    let first = spawn(&txs, transfer(1000));
+    until("it is sent", async || waiting(&l1).await == 1).await;
+    let sends: Vec<_> = (1..=3).map(|value| spawn(&txs, transfer(value))).collect();
+    until("all are sent", async || waiting(&l1).await == 4).await;
+    first.abort();
+    let _ = first.await;
+    // The pool forgets it: the others cannot be mined.
+    let pool: serde_json::Value = l1.anvil.call("txpool_content", serde_json::json!([])).await.unwrap();
+    let all = pool["pending"].as_object().unwrap().values().next().unwrap();
+    let hash = all["0"]["hash"].as_str().unwrap().to_owned();
+    let _: serde_json::Value = l1.anvil.call("anvil_dropTransaction", [hash]).await.unwrap();
+    for send in &sends {
+        mine_until_ended(&l1, "the others are mined", send).await;
     }
     for send in sends {
         assert!(send.await.unwrap().unwrap().status());
     }
-    assert_eq!((received(&l1).await, nonce(&l1).await), (10, 4));
+    assert_eq!((received(&l1).await, nonce(&l1).await), (6, 4), "nothing was sent in its place");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_call_takes_the_nonce_of_one_that_was_given_up() {
+    let l1 = L1::start().await;
+    let txs = manager(&l1, l1.anvil.url(), TxOptions::default()).await;
+    let first = spawn(&txs, transfer(1000));
+    until("it is sent", async || waiting(&l1).await == 1).await;
+    let second = spawn(&txs, transfer(20));
+    until("both are sent", async || waiting(&l1).await == 2).await;
+    first.abort();
+    let _ = first.await;
+    let third = spawn(&txs, transfer(3));
+    mine_until_ended(&l1, "it takes the place", &third).await;
+    assert!(second.await.unwrap().unwrap().status() && third.await.unwrap().unwrap().status());
+    let (sum, count) = (received(&l1).await, nonce(&l1).await);
+    // The first may have been mined before it was replaced.
+    assert!((sum, count) == (23, 2) || (sum, count) == (1023, 3), "{sum} by {count}");
+}
+
+/// Money that is on its way is not promised again; what costs less is not held up.
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_in_flight_count_against_the_balance() {
+    let l1 = L1::start().await;
+    let txs = manager(&l1, l1.anvil.url(), TxOptions::default()).await;
+    let ether = 1_000_000_000_000_000_000;
+    l1.anvil.set_balance(key().address(), U256::from(3 * ether)).await.unwrap();
+    let first = spawn(&txs, transfer(2 * ether));
+    until("it is sent", async || waiting(&l1).await == 1).await;
+    // Either alone would be paid, but not both.
+    let error = txs.send(transfer(2 * ether)).await.unwrap_err();
+    assert!(matches!(error, SendError::Funds { .. }) && error.retry() == Retry::Later, "{error}");
+    let third = spawn(&txs, transfer(1));
+    until("a cheap one is sent", async || waiting(&l1).await == 2).await;
+    l1.anvil.mine(1).await.unwrap();
+    assert!(first.await.unwrap().unwrap().status() && third.await.unwrap().unwrap().status());
+    assert_eq!((received(&l1).await, nonce(&l1).await), (2 * ether + 1, 2));
+}
+
+/// Endpoints show that a nonce is used before they show the transaction and its receipt, by some blocks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_is_late_is_waited_for() {
+    for (fault, blocks) in [(Fault::Late(4), 4), (Fault::LateReceipts(20), 20)] {
+        let l1 = L1::start().await;
+        let proxy = Proxy::start(l1.anvil.url()).await;
+        let txs = manager(&l1, proxy.url(), TxOptions::default()).await;
+        let send = spawn(&txs, transfer(9));
+        until("it is sent", async || waiting(&l1).await == 1).await;
+        proxy.set(fault);
+        for block in 0..=blocks {
+            assert!(!send.is_finished(), "{fault:?} before block {block}: {:?}", send.await);
+            l1.anvil.mine(1).await.unwrap();
+            // A look is at least three requests.
+            let looked = proxy.requests() + 9;
+            until("it is looked for", async || proxy.requests() >= looked || send.is_finished()).await;
+        }
+        assert!(send.await.unwrap().unwrap().status(), "{fault:?}");
+        assert_eq!((received(&l1).await, nonce(&l1).await), (9, 1));
+    }
+}
+
+/// A call was given up, and begins anew when a block has just taken its transaction: what the endpoint says of nonces is older
+/// than what its pool says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_that_is_too_low_may_be_its_own() {
+    let l1 = L1::start().await;
+    let proxy = Proxy::start(l1.anvil.url()).await;
+    let txs = manager(&l1, proxy.url(), TxOptions::default()).await;
+    for (value, sum, count) in [(7, 7, 1), (8, 7 + 7 + 8, 3)] {
+        let first = spawn(&txs, transfer(7));
+        until("it is sent", async || waiting(&l1).await == 1).await;
+        first.abort();
+        let _ = first.await;
+        proxy.set(Fault::OldNonces(1));
+        l1.anvil.mine(1).await.unwrap();
+        // The same call is done already; another takes the next nonce.
+        let second = spawn(&txs, transfer(value));
+        let looked = proxy.requests() + 20;
+        until("it has tried", async || proxy.requests() >= looked || second.is_finished()).await;
+        proxy.set(Fault::None);
+        mine_until_ended(&l1, "it ends", &second).await;
+        assert!(second.await.unwrap().unwrap().status());
+        assert_eq!((received(&l1).await, nonce(&l1).await), (sum, count));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +317,7 @@ async fn a_nonce_taken_by_another_is_noticed() {
         .max_fee_per_gas(400_000_000_000)
         .max_priority_fee_per_gas(100_000_000_000);
     let _ = l1.anvil.wallet(&key()).unwrap().send_transaction(other).await.unwrap();
-    l1.anvil.mine(1).await.unwrap();
+    mine_until_ended(&l1, "some blocks have shown no receipt", &send).await;
     let error = send.await.unwrap().unwrap_err();
     assert!(matches!(error, SendError::Replaced { nonce: 0 }), "{error}");
     assert_eq!(received(&l1).await, 0);

@@ -1,10 +1,19 @@
 //! Sending L1 transactions from one key, and seeing them through.
 //!
-//! One transaction is in flight at a time; further callers queue. Nothing is kept on disk: the nonce comes from the
-//! chain, and a transaction that an earlier process left behind is waited for, then replaced. Whoever sends must
-//! therefore be able to look at the chain and decide anew, which is what every error asks for. A call to
-//! [`TxManager::send`] may be dropped at any time; the transaction may then still be mined.
+//! Several may be in flight: nonces are handed out in the order in which calls begin, and each call sees its own
+//! transaction through. Nothing is kept on disk: the nonce comes from the chain, and a transaction that an earlier
+//! process left behind is waited for, then replaced. Whoever sends must therefore be able to look at the chain and decide
+//! anew, which is what every error asks for ([`SendError::retry`] says when).
+//!
+//! A call to [`TxManager::send`] may be dropped at any time; the transaction may then still be mined. Its nonce goes to the
+//! next call; or, if others wait behind it and no block takes it, it is used up by a transfer of nothing to ourselves.
+//!
+//! What follows from what is seen is decided without I/O: [`state`] for one transaction, [`nonces`] for the account.
 
+mod error;
+mod flight;
+mod nonces;
+mod state;
 mod types;
 
 use std::{
@@ -13,29 +22,37 @@ use std::{
 };
 
 use alloy::{
-    consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844},
-    eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718},
+    eips::{BlockId, BlockNumberOrTag},
     network::TransactionBuilder,
-    primitives::{Address, B256, Bytes, TxKind, U256},
+    primitives::{Address, B256},
     providers::Provider,
     rpc::types::{TransactionReceipt, TransactionRequest},
-    signers::{SignerSync, local::PrivateKeySigner},
+    signers::local::PrivateKeySigner,
 };
-use tokio::{sync::Mutex, time::sleep};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{self, Semaphore},
+    time::sleep,
+};
 use tracing::{debug, info, warn};
 
 use super::{L1Client, L1Error};
+use error::Refusal;
+use flight::{Account, Flight, TRANSFER_GAS};
+use nonces::{Next, Nonces};
+use state::{GAP_AFTER, Holder, SendState, Sight, Verdict};
 
-pub use types::{Fees, SendError, TxOptions, TxRequest};
+pub use error::{Retry, SendError};
+pub use types::{Fees, TxOptions, TxRequest};
 
 const TARGET: &str = "node::tx";
 
 /// Most gas that L1 allows a transaction (EIP-7825).
 const MAX_TX_GAS: u64 = 1 << 24;
-/// Looks in a row that must find an earlier nonce free: an endpoint may be behind.
-const GAP_AFTER: u32 = 5;
 /// Tip where the endpoint does not suggest one.
 const DEFAULT_TIP: u128 = 1_000_000_000;
+/// Raises of a transaction that an endpoint does not take: thirty multiply the fees by forty.
+const MAX_RAISES: u32 = 30;
 
 /// Sends transactions from one key. Share it in an `Arc`.
 #[derive(Debug)]
@@ -44,34 +61,29 @@ pub struct TxManager {
     signer: PrivateKeySigner,
     options: TxOptions,
     poll_interval: Duration,
-    /// The newest transaction sent and not seen in a block: the next may have to replace it.
-    left: Mutex<Option<Left>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Left {
-    nonce: u64,
-    fees: Fees,
-}
-
-/// A transaction on its way.
-struct Flight {
-    nonce: u64,
-    to: Address,
-    data: Bytes,
-    value: U256,
-    gas_limit: u64,
-    fees: Fees,
-    /// Every version sent; the last is the newest.
-    sent: Vec<(B256, Bytes)>,
-    sent_at: Instant,
+    nonces: Mutex<Nonces>,
+    /// Held from the choice of a nonce until it is used, so that an endpoint sees no gaps. Calls get it in their order.
+    turn: sync::Mutex<()>,
+    places: Semaphore,
 }
 
 impl TxManager {
+    /// Most transactions in flight; further calls queue. Common nodes' pools promise an account so many places (geth's
+    /// `accountslots`, reth's `max-account-slots`).
+    pub const MAX_IN_FLIGHT: usize = 16;
+
     /// A manager for a key. There should be no other for it on this chain.
     pub fn new(client: L1Client, signer: PrivateKeySigner, options: TxOptions) -> Arc<Self> {
         let poll_interval = options.poll_interval.unwrap_or(client.default_poll_interval());
-        Arc::new(Self { client, signer, options, poll_interval, left: Mutex::new(None) })
+        Arc::new(Self {
+            client,
+            signer,
+            options,
+            poll_interval,
+            nonces: Mutex::default(),
+            turn: sync::Mutex::default(),
+            places: Semaphore::new(Self::MAX_IN_FLIGHT),
+        })
     }
 
     /// The account that sends.
@@ -86,55 +98,68 @@ impl TxManager {
 
     /// Sends a transaction, and waits until a block and the wanted confirmations hold it.
     pub async fn send(&self, request: TxRequest) -> Result<TransactionReceipt, SendError> {
-        let mut left = self.left.lock().await;
-        let nonce = self.next_nonce(left.map(|left| left.nonce)).await?;
-        let gas_limit = match request.gas_limit {
-            Some(gas_limit) => gas_limit,
-            None => self.estimate(&request).await?,
-        };
-        let market = self.market_fees().await?;
-        let fees = match *left {
-            Some(left) if left.nonce == nonce => left.fees.bumped(market),
-            _ => market,
-        };
-        let TxRequest { to, data, value, .. } = request;
-        let mut flight = Flight {
-            nonce,
-            to,
-            data,
-            value,
-            gas_limit,
-            fees: fees.capped(self.options.max_fee_per_gas),
-            sent: Vec::new(),
-            sent_at: Instant::now(),
-        };
-        let result = self.see_through(&mut flight, &mut left).await;
-        if matches!(
-            result,
-            Ok(_) | Err(SendError::Reverted(_) | SendError::Replaced { .. } | SendError::Gap { .. })
-        ) {
-            *left = None;
-        }
-        result
+        // Never closed.
+        let _place = self.places.acquire().await;
+        let mut flight = self.begin(request).await?;
+        self.see_through(&mut flight).await
     }
 
-    /// The nonce after the newest transaction in a block. One that still waits for a block is given the time to be
-    /// taken; after that its nonce is taken over. So is, at once, the nonce `left` of an earlier attempt of ours, whose
-    /// fees are known.
-    async fn next_nonce(&self, left: Option<u64>) -> Result<u64, SendError> {
+    const fn account(&self) -> Account<'_> {
+        Account { chain_id: self.client.chain_id(), signer: &self.signer, nonces: &self.nonces }
+    }
+
+    /// Sends the first version.
+    async fn begin(&self, request: TxRequest) -> Result<Flight<'_>, SendError> {
+        let _turn = self.turn.lock().await;
         let deadline = Instant::now() + self.options.resend_after;
+        loop {
+            let state = self.next_nonce(request.digest()).await?;
+            let mut flight = Flight::new(self.account(), state, request.clone());
+            flight.gas_limit = match request.gas_limit {
+                Some(gas_limit) => gas_limit,
+                None => self.estimate(&request).await?,
+            };
+            let market = self.market_fees().await?;
+            flight.fees = flight.entry_fees(market).capped(self.options.max_fee_per_gas);
+            self.check_funds(&flight).await?;
+            match self.broadcast(&mut flight).await {
+                // What was left under the nonce is in a block after all, or the endpoint's nodes do not agree: nothing
+                // is out yet, so another nonce will do.
+                Err(SendError::Replaced { nonce }) if Instant::now() < deadline => {
+                    debug!(target: TARGET, nonce, "a nonce is taken before it was used; choosing again");
+                }
+                result => return result.map(|()| flight),
+            }
+            drop(flight);
+            sleep(self.poll_interval).await;
+        }
+    }
+
+    /// The first nonce that is neither used in a block nor by another call. One that still waits for a block, and is not
+    /// ours, is given the time to be taken; after that it is taken over.
+    async fn next_nonce(&self, call: B256) -> Result<SendState, SendError> {
+        let mut lags = 0;
         loop {
             let (latest, pending) =
                 tokio::join!(self.nonce(BlockNumberOrTag::Latest), self.nonce(BlockNumberOrTag::Pending));
             let latest = latest?;
             // Endpoints without the tag `pending` have no say.
             let pending = pending.unwrap_or(latest);
-            if pending <= latest || left == Some(latest) {
-                return Ok(latest);
-            }
-            if Instant::now() >= deadline {
-                warn!(target: TARGET, nonce = latest, "replacing a transaction that was left behind");
-                return Ok(latest);
+            let next = self.nonces.lock().next(latest, pending, call);
+            match next {
+                Next::Take(state) => return Ok(state),
+                Next::Lagging => {
+                    lags += 1;
+                    if lags >= GAP_AFTER {
+                        self.nonces.lock().believe(latest);
+                        continue;
+                    }
+                }
+                Next::Occupied { nonce, since } if since.elapsed() >= self.options.resend_after => {
+                    warn!(target: TARGET, nonce, "replacing a transaction that was left behind");
+                    return Ok(self.nonces.lock().next_whatever(latest, call));
+                }
+                Next::Occupied { .. } => {}
             }
             sleep(self.poll_interval).await;
         }
@@ -176,133 +201,199 @@ impl TxManager {
         Ok(Fees { max_fee, tip })
     }
 
-    /// Sends and resends until there is an outcome.
-    async fn see_through(
-        &self,
-        flight: &mut Flight,
-        left: &mut Option<Left>,
-    ) -> Result<TransactionReceipt, SendError> {
+    /// Whether the account can pay for a transaction besides those on their way: an endpoint may only compare each with the
+    /// balance, and then a block leaves out what it can't pay for, and all that is behind it.
+    async fn check_funds(&self, flight: &Flight<'_>) -> Result<(), SendError> {
+        let nonce = flight.state.nonce;
+        if self.nonces.lock().committed(0, nonce).is_zero() {
+            // The endpoint's own check is enough.
+            return Ok(());
+        }
+        let balance = async { Ok(self.client.provider().get_balance(self.address()).await?) };
+        let (latest, balance) = tokio::try_join!(self.nonce(BlockNumberOrTag::Latest), balance)?;
+        let committed = self.nonces.lock().committed(latest, nonce);
+        let cost = flight.cost();
+        if balance >= committed.saturating_add(cost) {
+            return Ok(());
+        }
+        let reason = format!(
+            "it has {balance} wei, of which transactions on their way may take {committed}, and this may take {cost}"
+        );
+        Err(SendError::Funds { account: self.address(), reason })
+    }
+
+    /// Looks and resends until there is an outcome.
+    async fn see_through(&self, flight: &mut Flight<'_>) -> Result<TransactionReceipt, SendError> {
         let started = Instant::now();
-        let mut included = None;
         let mut told = false;
-        let mut gaps = 0;
         let mut behind = None;
-        self.broadcast(flight, left).await?;
         loop {
             sleep(self.poll_interval).await;
-            match self.look(flight).await {
-                Ok(Outcome::Included(receipt, confirmations)) => {
-                    included = Some(receipt.transaction_hash);
-                    if confirmations >= self.options.confirmations.max(1) {
-                        metrics::counter!("l1_transactions").increment(1);
-                        metrics::counter!("l1_gas_used").increment(receipt.gas_used);
-                        return if receipt.status() {
-                            Ok(*receipt)
-                        } else {
-                            Err(SendError::Reverted(receipt))
-                        };
-                    }
-                    continue;
+            let (verdict, receipt) = match self.look(&flight.state).await {
+                Ok((sight, receipt)) => (Some(flight.state.see(sight)), receipt),
+                Err(error) => {
+                    debug!(target: TARGET, %error, "looking for a transaction failed");
+                    (None, None)
                 }
-                Ok(Outcome::Gap { missing }) => {
-                    gaps += 1;
-                    if gaps >= GAP_AFTER {
-                        return Err(SendError::Gap { nonce: flight.nonce, missing });
+            };
+            if !matches!(verdict, None | Some(Verdict::Behind { .. })) {
+                behind = None;
+            }
+            match (verdict, receipt) {
+                (Some(Verdict::Included { confirmations }), Some(receipt)) => {
+                    if confirmations < self.options.confirmations {
+                        continue;
                     }
-                    continue;
+                    metrics::counter!("l1_transactions").increment(1);
+                    metrics::counter!("l1_gas_used").increment(receipt.gas_used);
+                    let receipt = Box::new(receipt);
+                    return if receipt.status() { Ok(*receipt) } else { Err(SendError::Reverted(receipt)) };
                 }
-                Ok(Outcome::NonceTaken) => return Err(SendError::Replaced { nonce: flight.nonce }),
-                Ok(outcome @ (Outcome::Waiting | Outcome::Behind { .. })) => {
-                    gaps = 0;
-                    match outcome {
+                (Some(Verdict::Replaced), _) => {
+                    return Err(SendError::Replaced { nonce: flight.state.nonce });
+                }
+                (Some(Verdict::Gap { missing }), _) => {
+                    return Err(SendError::Gap { nonce: flight.state.nonce, missing });
+                }
+                (Some(Verdict::Unfilled { missing }), _) => {
+                    self.fill(missing, self.poll_interval * GAP_AFTER).await;
+                }
+                (Some(Verdict::Behind { missing }), _) => {
+                    let since = *behind.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.options.resend_after {
                         // Some pools count a transaction as pending whose predecessor a reorg lost for good.
-                        Outcome::Behind { missing } => {
-                            let since = *behind.get_or_insert_with(Instant::now);
-                            if since.elapsed() >= self.options.resend_after {
-                                return Err(SendError::Gap { nonce: flight.nonce, missing });
-                            }
+                        if self.nonces.lock().holder(missing) == Holder::Nobody {
+                            return Err(SendError::Gap { nonce: flight.state.nonce, missing });
                         }
-                        _ => behind = None,
-                    }
-                    if let Some(hash) = included.take() {
-                        info!(target: TARGET, %hash, "an L1 reorg took a transaction away");
-                        self.check_again(flight, hash).await?;
-                        self.rebroadcast(flight).await;
+                        self.fill(missing, self.options.resend_after).await;
+                        behind = None;
                     }
                 }
-                Err(error) => debug!(target: TARGET, %error, "looking for a transaction failed"),
+                (Some(Verdict::Gone { hash, queued }), _) => {
+                    info!(target: TARGET, %hash, "an L1 reorg took a transaction away");
+                    // Before those that come first are in a block, nothing can be said about it.
+                    if !queued {
+                        self.check_again(flight, hash).await?;
+                    }
+                    self.rebroadcast(flight).await;
+                }
+                (
+                    None
+                    | Some(Verdict::Waiting | Verdict::Queued | Verdict::Unclear | Verdict::Included { .. }),
+                    _,
+                ) => {}
             }
             let waited = started.elapsed();
             if waited >= self.options.timeout {
-                let hash = flight.sent.last().map(|(hash, _)| *hash).unwrap_or_default();
-                return Err(SendError::Stuck { hash, seconds: waited.as_secs() });
+                return Err(flight.late(waited.as_secs()));
             }
-            if flight.sent_at.elapsed() >= self.options.resend_after {
+            if verdict != Some(Verdict::Unclear) && flight.sent_at.elapsed() >= self.options.resend_after {
                 flight.sent_at = Instant::now();
                 if !std::mem::replace(&mut told, true) {
-                    info!(target: TARGET, nonce = flight.nonce, "no block took a transaction yet; raising its fee");
+                    let nonce = flight.state.nonce;
+                    info!(target: TARGET, nonce, "no block took a transaction yet; sending it again");
                 }
-                self.raise(flight, left).await?;
+                self.raise(flight, verdict == Some(Verdict::Queued)).await?;
             }
         }
     }
 
-    /// Where a transaction is.
-    async fn look(&self, flight: &Flight) -> Result<Outcome, L1Error> {
-        // Asked before the receipts: if the nonce is taken and no receipt is there afterwards, it is another's.
+    /// Where a transaction is; with its receipt, if it has one.
+    async fn look(&self, state: &SendState) -> Result<(Sight, Option<TransactionReceipt>), L1Error> {
+        let provider = self.client.provider();
+        // Asked before the receipts: what is in a block by now has a receipt afterwards, from a good endpoint.
         let next = self.nonce(BlockNumberOrTag::Latest).await?;
-        if next < flight.nonce {
-            // Usually the earlier ones wait for a block again, like this one.
-            let missing = self.nonce(BlockNumberOrTag::Pending).await?;
-            return Ok(if missing < flight.nonce {
-                Outcome::Gap { missing }
-            } else {
-                Outcome::Behind { missing: next }
-            });
+        if next < state.nonce {
+            // Usually the earlier ones wait for a block, like this one. Endpoints without the tag `pending` have no say.
+            let pooled = self.nonce(BlockNumberOrTag::Pending).await.unwrap_or(u64::MAX);
+            let pending = pooled >= state.nonce;
+            let missing = if pending { next } else { pooled.max(next) };
+            let holder = self.nonces.lock().holder(missing);
+            return Ok((Sight::Behind { missing, pending, holder }, None));
         }
-        for (hash, _) in flight.sent.iter().rev() {
-            let Some(receipt) = self.client.provider().get_transaction_receipt(*hash).await? else {
-                continue;
-            };
-            let Some(block) = receipt.block_number else {
-                continue;
-            };
-            let head = self.client.head().await?.number();
-            let confirmations = (head + 1).saturating_sub(block).max(1);
-            return Ok(Outcome::Included(Box::new(receipt), confirmations));
+        for hash in state.versions() {
+            let receipt = provider.get_transaction_receipt(hash).await?;
+            if let Some(receipt) = receipt
+                && let Some(block) = receipt.block_number
+            {
+                let head = self.client.head().await?.number();
+                return Ok((Sight::Receipt { hash, block, head }, Some(receipt)));
+            }
         }
-        Ok(if next > flight.nonce { Outcome::NonceTaken } else { Outcome::Waiting })
+        if next == state.nonce {
+            return Ok((Sight::Next, None));
+        }
+        // No receipt is not yet the word that there will be none.
+        for hash in state.versions() {
+            let found = provider.get_transaction_by_hash(hash).await?;
+            if found.is_some_and(|transaction| transaction.block_number.is_some()) {
+                return Ok((Sight::Mined { hash }, None));
+            }
+        }
+        for hash in state.rivals() {
+            if provider
+                .get_transaction_receipt(hash)
+                .await?
+                .is_some_and(|receipt| receipt.block_number.is_some())
+            {
+                return Ok((Sight::RivalMined, None));
+            }
+        }
+        Ok((Sight::Taken { head: self.client.head().await?.number() }, None))
+    }
+
+    /// Uses up a nonce that a call has left at least so long ago, and that others wait for.
+    async fn fill(&self, nonce: u64, age: Duration) {
+        let request = TxRequest { to: self.address(), gas_limit: Some(TRANSFER_GAS), ..TxRequest::default() };
+        let taken = self.nonces.lock().fill(nonce, age, request.digest());
+        let Some(state) = taken else {
+            return;
+        };
+        let mut flight = Flight::new(self.account(), state, request);
+        let filled = async {
+            let fees = flight.entry_fees(self.market_fees().await?);
+            flight.fees = fees.capped(self.options.max_fee_per_gas);
+            self.broadcast(&mut flight).await
+        };
+        match filled.await {
+            Ok(()) => info!(target: TARGET, nonce, "cancelled a transaction that holds others up"),
+            Err(error) => debug!(target: TARGET, nonce, %error, "cancelling a transaction failed"),
+        }
     }
 
     /// After a reorg: would the transaction still work?
-    async fn check_again(&self, flight: &Flight, hash: B256) -> Result<(), SendError> {
-        let request =
-            TxRequest { to: flight.to, data: flight.data.clone(), value: flight.value, gas_limit: None };
-        match self.estimate(&request).await {
-            Err(SendError::WouldRevert { reason, .. }) => Err(SendError::Dropped { hash, reason }),
-            Err(SendError::Funds { reason, .. }) => Err(SendError::Dropped { hash, reason }),
+    async fn check_again(&self, flight: &Flight<'_>, hash: B256) -> Result<(), SendError> {
+        match self.estimate(&flight.request).await {
+            Err(SendError::WouldRevert { reason, .. } | SendError::Funds { reason, .. }) => {
+                Err(SendError::Dropped { hash, reason })
+            }
             // Whatever else is wrong with the endpoint, waiting goes on.
             _ => Ok(()),
         }
     }
 
     /// Sends the newest version once more, as it is.
-    async fn rebroadcast(&self, flight: &Flight) {
-        if let Some((_, raw)) = flight.sent.last()
-            && let Err(error) = self.client.provider().send_raw_transaction(raw).await
+    async fn rebroadcast(&self, flight: &Flight<'_>) {
+        if !flight.raw.is_empty()
+            && let Err(error) = self.client.provider().send_raw_transaction(&flight.raw).await
         {
             debug!(target: TARGET, %error, "sending a transaction once more failed");
         }
     }
 
-    /// Sends a version with higher fees, as far as the cap allows.
-    async fn raise(&self, flight: &mut Flight, left: &mut Option<Left>) -> Result<(), SendError> {
+    /// Sends a version with higher fees, as far as the cap allows. One that waits for others is only sent once more, unless
+    /// L1 has become dearer: its own fees are not what it waits for.
+    async fn raise(&self, flight: &mut Flight<'_>, queued: bool) -> Result<(), SendError> {
         let market = self.market_fees().await.unwrap_or_default();
+        if queued && market.max_fee <= flight.fees.max_fee {
+            self.rebroadcast(flight).await;
+            return Ok(());
+        }
         let fees = flight.fees.bumped(market);
         if fees.max_fee > self.options.max_fee_per_gas {
             warn!(
                 target: TARGET,
-                nonce = flight.nonce,
+                nonce = flight.state.nonce,
                 max_fee = fees.max_fee,
                 limit = self.options.max_fee_per_gas,
                 "a transaction waits: its fee is at the limit"
@@ -312,7 +403,7 @@ impl TxManager {
         }
         metrics::counter!("l1_transactions_raised").increment(1);
         flight.fees = fees;
-        match self.broadcast(flight, left).await {
+        match self.broadcast(flight).await {
             // An earlier version is out there: what happens to it shows.
             Err(SendError::Endpoint(_) | SendError::Funds { .. } | SendError::Replaced { .. }) => Ok(()),
             result => result,
@@ -320,88 +411,40 @@ impl TxManager {
     }
 
     /// Signs and sends. Raises the fees right away while the endpoint calls them too low.
-    async fn broadcast(&self, flight: &mut Flight, left: &mut Option<Left>) -> Result<(), SendError> {
-        // Thirty raises multiply the fees by forty.
-        for _ in 0..30 {
-            let (hash, raw) = self.sign(flight)?;
+    async fn broadcast(&self, flight: &mut Flight<'_>) -> Result<(), SendError> {
+        let nonce = flight.state.nonce;
+        for _ in 0..MAX_RAISES {
+            let (hash, raw) = flight.sign()?;
             flight.sent_at = Instant::now();
-            *left = Some(Left { nonce: flight.nonce, fees: flight.fees });
+            let cost = flight.cost();
+            flight.state.sending(hash, flight.fees, cost);
+            self.nonces.lock().sending(nonce, cost);
             let sent = self.client.provider().send_raw_transaction(&raw).await;
             let Err(error) = sent.map_err(L1Error::from) else {
-                flight.sent.push((hash, raw));
-                debug!(target: TARGET, %hash, nonce = flight.nonce, max_fee = flight.fees.max_fee, "sent");
+                debug!(target: TARGET, %hash, nonce, max_fee = flight.fees.max_fee, "sent");
+                flight.raw = raw;
                 return Ok(());
             };
-            let message = error.message();
-            if ["already known", "already imported", "alreadyknown"]
-                .iter()
-                .any(|known| message.contains(known))
-            {
-                flight.sent.push((hash, raw));
+            let refusal = Refusal::of(&error);
+            if matches!(refusal, Refusal::Known | Refusal::Unanswered) {
+                flight.raw = raw;
                 return Ok(());
             }
-            if message.contains("nonce too low") {
-                return if flight.sent.is_empty() {
-                    Err(SendError::Replaced { nonce: flight.nonce })
-                } else {
-                    Ok(())
-                };
-            }
-            let too_low = message.contains("underpriced")
-                || message.contains("less than block base fee")
-                || message.contains("fee too low");
-            if too_low {
-                let market = self.market_fees().await?;
-                let fees = flight.fees.bumped(market);
-                if fees.max_fee <= self.options.max_fee_per_gas {
-                    flight.fees = fees;
-                    continue;
+            flight.state.refused(hash);
+            match refusal {
+                Refusal::NonceTooLow if flight.state.is_sent() => return Ok(()),
+                Refusal::NonceTooLow => return Err(SendError::Replaced { nonce }),
+                Refusal::FeeTooLow => {
+                    let fees = flight.fees.bumped(self.market_fees().await?);
+                    if fees.max_fee <= self.options.max_fee_per_gas {
+                        flight.fees = fees;
+                        continue;
+                    }
                 }
+                _ => {}
             }
-            if matches!(error, L1Error::Refused { .. }) {
-                return Err(self.refused(error));
-            }
-            // It may have arrived all the same.
-            flight.sent.push((hash, raw));
-            return Ok(());
+            return Err(self.refused(error));
         }
         Err(L1Error::Nonsense("it calls every fee too low".into()).into())
     }
-
-    fn sign(&self, flight: &Flight) -> Result<(B256, Bytes), SendError> {
-        let tx = TxEip1559 {
-            chain_id: self.client.chain_id(),
-            nonce: flight.nonce,
-            gas_limit: flight.gas_limit,
-            max_fee_per_gas: flight.fees.max_fee,
-            max_priority_fee_per_gas: flight.fees.tip,
-            to: TxKind::Call(flight.to),
-            value: flight.value,
-            input: flight.data.clone(),
-            ..TxEip1559::default()
-        };
-        let signature = self.signer.sign_hash_sync(&tx.signature_hash());
-        let signature = signature.map_err(|error| SendError::Signer(error.to_string()))?;
-        let signed = EthereumTxEnvelope::<TxEip4844>::from(tx.into_signed(signature));
-        Ok((*signed.tx_hash(), signed.encoded_2718().into()))
-    }
-}
-
-enum Outcome {
-    /// In a block, with so many confirmations.
-    Included(Box<TransactionReceipt>, u64),
-    /// In no block.
-    Waiting,
-    /// In no block, and can't be any more.
-    NonceTaken,
-    /// In no block, and can't be before an earlier nonce is used.
-    Gap {
-        /// That nonce.
-        missing: u64,
-    },
-    /// In no block, and neither is an earlier nonce, though the endpoint counts that as pending.
-    Behind {
-        /// The first nonce that is in no block.
-        missing: u64,
-    },
 }

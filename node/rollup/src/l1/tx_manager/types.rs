@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use alloy::{
-    primitives::{Address, B256, Bytes, U256},
-    rpc::types::TransactionReceipt,
-};
-
-use crate::l1::L1Error;
+use alloy::primitives::{Address, B256, Bytes, Keccak256, U256};
 
 /// What a replacement must pay more, in per cent. Nodes ask for 10.
 const BUMP_PERCENT: u128 = 13;
@@ -23,6 +18,17 @@ pub struct TxRequest {
     pub value: U256,
     /// Gas limit; estimated, with a margin, if not given. Without an estimate a revert shows on chain only.
     pub gas_limit: Option<u64>,
+}
+
+impl TxRequest {
+    /// Tells what it does: requests with the same digest are the same call.
+    pub(super) fn digest(&self) -> B256 {
+        let mut hasher = Keccak256::new();
+        hasher.update(self.to);
+        hasher.update(self.value.to_be_bytes::<32>());
+        hasher.update(&self.data);
+        hasher.finalize()
+    }
 }
 
 /// How to send.
@@ -54,76 +60,6 @@ impl Default for TxOptions {
             gas_margin_percent: 20,
             max_fee_per_gas: 500_000_000_000,
             min_tip: 1,
-        }
-    }
-}
-
-/// Why a transaction did not do what it should have.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SendError {
-    /// It would revert: nothing was sent.
-    #[error("would revert: {reason}")]
-    WouldRevert {
-        /// The endpoint's words.
-        reason: String,
-        /// What the contract reverted with.
-        data: Bytes,
-    },
-    /// It is in a block, and failed there.
-    #[error("transaction {} failed in block {:?}", .0.transaction_hash, .0.block_number)]
-    Reverted(Box<TransactionReceipt>),
-    /// Another transaction took its nonce.
-    #[error("another transaction took nonce {nonce}")]
-    Replaced {
-        /// The nonce.
-        nonce: u64,
-    },
-    /// It was in a block that a reorg took away, and would revert now.
-    #[error("transaction {hash} was dropped by an L1 reorg, and would revert now: {reason}")]
-    Dropped {
-        /// Its hash.
-        hash: B256,
-        /// The endpoint's words.
-        reason: String,
-    },
-    /// An L1 reorg dropped an earlier transaction of the account: no block can take this one before that nonce is used.
-    #[error("nonce {nonce} can't be used while {missing} is free, after an L1 reorg")]
-    Gap {
-        /// The transaction's nonce.
-        nonce: u64,
-        /// The first nonce that is free.
-        missing: u64,
-    },
-    /// No block took it in time. It may still be mined.
-    #[error("no block took transaction {hash} in {seconds} s")]
-    Stuck {
-        /// The hash as last sent.
-        hash: B256,
-        /// How long it was waited for.
-        seconds: u64,
-    },
-    /// The account can't pay.
-    #[error("{account} can't pay for it: {reason}")]
-    Funds {
-        /// The sender.
-        account: Address,
-        /// The endpoint's words.
-        reason: String,
-    },
-    /// The endpoint failed or refused before anything was sent.
-    #[error(transparent)]
-    Endpoint(#[from] L1Error),
-    /// The key did not sign.
-    #[error("signing failed: {0}")]
-    Signer(String),
-}
-
-impl SendError {
-    /// What the contract reverted with, if the transaction would revert.
-    pub const fn revert_data(&self) -> Option<&Bytes> {
-        match self {
-            Self::WouldRevert { data, .. } => Some(data),
-            _ => None,
         }
     }
 }
