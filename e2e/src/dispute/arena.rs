@@ -11,7 +11,7 @@ use std::{
 use alloy::{
     eips::BlockNumberOrTag,
     network::TransactionResponse,
-    primitives::{Address, B256, U256},
+    primitives::{Address, B256, U256, keccak256},
     providers::Provider,
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
@@ -182,25 +182,58 @@ impl Arena {
         provers: &dyn Provers,
         block: u64,
     ) -> Result<Address> {
-        let (subject, header) = self.subject(block)?;
-        let truth = provers.prover(&subject);
-        let vector: Result<Vec<B256>, _> = subject.blocks.ends().map(|end| truth.output(end)).collect();
+        let subject = self.subject(block)?;
+        let truth = provers.prover(&subject.0);
+        let vector: Result<Vec<B256>, _> = subject.0.blocks.ends().map(|end| truth.output(end)).collect();
+        let request = self.proposal(subject, vector?).await?;
+        self.manager(key).send(request).await?;
+        self.reader.sync().await?;
+        let newest = self.reader.games().iter().last().context("the proposal made no game")?;
+        Ok(newest.address())
+    }
+
+    /// Proposes many roots for a block at once, each with another last value that is nobody's output.
+    pub async fn propose_wrong_roots(
+        &mut self,
+        key: &PrivateKeySigner,
+        block: u64,
+        count: usize,
+    ) -> Result<Vec<Address>> {
+        let manager = self.manager(key);
+        let mut sends = tokio::task::JoinSet::new();
+        for number in 0..count {
+            let subject = self.subject(block)?;
+            let truth = self.observer.honest.prover(&subject.0);
+            let vector: Result<Vec<B256>, _> = subject.0.blocks.ends().map(|end| truth.output(end)).collect();
+            let mut vector = vector?;
+            *vector.last_mut().context("no parts")? = keccak256(number.to_be_bytes());
+            let request = self.proposal(subject, vector).await?;
+            let manager = manager.clone();
+            sends.spawn(async move { manager.send(request).await });
+        }
+        while let Some(sent) = sends.join_next().await {
+            sent??;
+        }
+        self.reader.sync().await?;
+        let mut games: Vec<_> = self.reader.games().iter().map(GameEntry::address).collect();
+        ensure!(games.len() >= count, "{count} proposals made {} games", games.len());
+        Ok(games.split_off(games.len() - count))
+    }
+
+    /// The transaction that proposes these outputs, with the bond.
+    async fn proposal(&self, (subject, header): (Subject, Vec<u8>), vector: Vec<B256>) -> Result<TxRequest> {
         let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
         let latest = alloy::eips::BlockId::latest();
         let value = self.client.view(factory, IDisputeGameFactory::bondCall {}, latest).await?;
         let call = IDisputeGameFactory::proposeCall {
             anchorBlock: 0,
-            l2Block: block,
-            vector: vector?,
+            l2Block: subject.blocks.end(),
+            vector,
             batchCount: subject.batch_count,
             batchAcc: subject.batch_acc,
             lastBatchHeader: header.into(),
         };
-        let data = call.abi_encode().into();
-        self.manager(key).send(TxRequest { to: factory, data, value, gas_limit: None }).await?;
-        self.reader.sync().await?;
-        let newest = self.reader.games().iter().last().context("the proposal made no game")?;
-        Ok(newest.address())
+        Ok(TxRequest { to: factory, data: call.abi_encode().into(), value, gas_limit: None })
     }
 
     /// Sends from a key.

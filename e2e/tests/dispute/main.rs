@@ -2,6 +2,7 @@
 
 mod commands;
 mod common;
+mod crowd;
 mod griefer;
 mod liars;
 #[path = "../l1/proxy.rs"]

@@ -1,7 +1,7 @@
 //! The watchtower: follows games on L1, compares them with the truth, and makes the honest moves.
 //!
 //! Nothing that it needs is kept anywhere but on L1 and in the replica's database, which is itself rebuilt from L1. It
-//! looks at L1, plans, sends one transaction, and looks again: a kill at any instant, an L1 reorg that undoes moves, or
+//! looks at L1, plans, sends what is due, and looks again: a kill at any instant, an L1 reorg that undoes moves, or
 //! an endpoint that fails only costs time.
 
 mod alerts;
@@ -243,8 +243,12 @@ impl Tower {
         }
     }
 
-    /// Looks at L1, plans, and sends the most urgent move. Returns whether something is under way.
+    /// Looks at L1, plans, and sends what is due, the most urgent first. Returns whether something is under way.
     async fn look(&mut self) -> Result<bool> {
+        // Before the games are read: what has ended by now is in what is read, unless the endpoint is behind.
+        if let Some(sender) = &mut self.sender {
+            sender.collect();
+        }
         let head = self.reader.sync().await?;
         let me = self.sender.as_ref().map(Sender::account);
         let games = self.reader.games().clone();
@@ -257,20 +261,16 @@ impl Tower {
         let Some(sender) = &mut self.sender else {
             return Ok(busy);
         };
-        sender.collect().await;
-        if !sender.is_free() {
+        let places = sender.places();
+        if places == 0 {
             return Ok(true);
         }
         let provers = self.provers.clone();
-        let (skip, multicall) = (sender.refused(), sender.multicall());
-        let next = move || plans::next_call(&plans, &*provers, &skip, multicall);
-        let next = tokio::task::spawn_blocking(next).await?;
-        match next {
-            Some(next) => {
-                sender.send(next);
-                Ok(true)
-            }
-            None => Ok(busy),
+        let (skip, closing) = (sender.skip(head.number()), sender.closing());
+        let next = move || plans::next_calls(&plans, &*provers, &skip, places, closing);
+        for next in tokio::task::spawn_blocking(next).await? {
+            sender.send(next);
         }
+        Ok(busy || !sender.is_idle())
     }
 }

@@ -1,118 +1,183 @@
-//! One transaction at a time, in the background.
+//! Transactions in the background, several at once.
+//!
+//! Each game has its own clocks, so that the answers of many games are due at once: as many are in flight as L1's nodes
+//! take from one account, the most urgent with the first nonces. Answers are not put into one transaction: a game takes
+//! whoever calls it for the claimant, and that must be this account.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
-use alloy::{
-    primitives::{Address, B256},
-    rpc::types::TransactionReceipt,
-    sol_types::SolInterface,
-};
+use alloy::{primitives::Address, rpc::types::TransactionReceipt, sol_types::SolInterface};
 use bindings::IDisputeGame;
-use rollup::l1::{SendError, TxManager};
-use tokio::task::JoinHandle;
+use rollup::l1::{Retry, SendError, TxManager};
+use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{debug, error, info, warn};
 
-use super::{TARGET, plans::Next};
+use super::{
+    TARGET,
+    plans::{Kind, MoveKey, Multicall, Next},
+};
 
 /// A move that L1 refused is not tried again for so long; longer each time.
 const PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
+type Sent = Result<TransactionReceipt, SendError>;
+
 /// Sends moves.
 pub(crate) struct Sender {
     manager: Arc<TxManager>,
-    multicall: Address,
-    flight: Option<(Next, JoinHandle<Result<TransactionReceipt, SendError>>)>,
-    ended: Option<(Next, Result<TransactionReceipt, SendError>)>,
-    refused: BTreeMap<B256, (Instant, Duration)>,
+    multicall: Multicall,
+    tasks: JoinSet<Sent>,
+    flights: HashMap<Id, Next>,
+    ended: Vec<(Next, Sent)>,
+    refused: BTreeMap<MoveKey, (Instant, Duration)>,
+    /// Moves in blocks that the games may not have been read up to.
+    made: BTreeMap<MoveKey, u64>,
 }
 
 impl Sender {
     pub(crate) fn new(manager: Arc<TxManager>, multicall: Address) -> Self {
-        Self { manager, multicall, flight: None, ended: None, refused: BTreeMap::new() }
+        Self {
+            manager,
+            multicall: Multicall(multicall),
+            tasks: JoinSet::new(),
+            flights: HashMap::new(),
+            ended: Vec::new(),
+            refused: BTreeMap::new(),
+            made: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn account(&self) -> Address {
         self.manager.address()
     }
 
-    pub(crate) const fn multicall(&self) -> Address {
-        self.multicall
+    /// Whether nothing is on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.flights.is_empty()
     }
 
-    /// Whether another transaction can be sent.
-    pub(crate) const fn is_free(&self) -> bool {
-        self.flight.is_none()
+    /// How many more transactions can be sent.
+    pub(crate) fn places(&self) -> usize {
+        TxManager::MAX_IN_FLIGHT.saturating_sub(self.flights.len())
     }
 
-    /// Moves that were refused lately.
-    pub(crate) fn refused(&self) -> BTreeSet<B256> {
+    /// What closing moves are sent by, unless some are on their way: later ones may depend on them.
+    pub(crate) fn closing(&self) -> Option<Multicall> {
+        (!self.flights.values().any(|next| next.kind == Kind::Closing)).then_some(self.multicall)
+    }
+
+    /// Moves that need not be sent now: they are on their way, or in a block after this one, the last that was read; or they
+    /// were refused lately.
+    pub(crate) fn skip(&mut self, read: u64) -> BTreeSet<MoveKey> {
         let now = Instant::now();
-        self.refused.iter().filter(|(_, (until, _))| *until > now).map(|(key, _)| *key).collect()
+        self.made.retain(|_, block| *block > read);
+        let refused = self.refused.iter().filter(|(_, (until, _))| *until > now).map(|(key, _)| *key);
+        let flying = self.flights.values().chain(self.ended.iter().map(|(next, _)| next));
+        let flying = flying.flat_map(|next| next.moves.iter().copied());
+        refused.chain(flying).chain(self.made.keys().copied()).collect()
     }
 
     /// Begins to send.
     pub(crate) fn send(&mut self, next: Next) {
         let (manager, request) = (self.manager.clone(), next.request.clone());
-        debug!(target: TARGET, what = next.what, game = %next.game, "sending");
-        let task = tokio::spawn(async move { manager.send(request).await });
-        self.flight = Some((next, task));
+        debug!(target: TARGET, what = next.kind.name(), game = %next.game, "sending");
+        let mut sending = Box::pin(async move { manager.send(request).await });
+        // Begun here, so that the manager gives out nonces in the order of these calls, not in that of tasks.
+        match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => self.ended.push((next, result)),
+            Poll::Pending => {
+                let task = self.tasks.spawn(sending);
+                self.flights.insert(task.id(), next);
+            }
+        }
+        self.count();
     }
 
     /// Returns when a transaction has ended.
     pub(crate) async fn done(&mut self) {
-        let Some((_, task)) = &mut self.flight else {
-            return std::future::pending().await;
-        };
-        let result = task.await;
-        if let Some((next, _)) = self.flight.take() {
+        match self.tasks.join_next_with_id().await {
+            Some(ended) => self.note(ended),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn note(&mut self, ended: Result<(Id, Sent), JoinError>) {
+        match ended {
+            Ok((id, result)) => self.ended.extend(self.flights.remove(&id).map(|next| (next, result))),
+            Err(error) => {
+                self.flights.remove(&error.id());
+                error!(target: TARGET, %error, "sending a transaction panicked");
+            }
+        }
+        self.count();
+    }
+
+    fn count(&self) {
+        metrics::gauge!("challenger_moves_in_flight").set(self.flights.len() as f64);
+    }
+
+    /// Takes note of the transactions that have ended.
+    pub(crate) fn collect(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.note(ended);
+        }
+        for (next, result) in std::mem::take(&mut self.ended) {
             match result {
-                Ok(result) => self.ended = Some((next, result)),
-                Err(error) => error!(target: TARGET, %error, "sending a transaction panicked"),
+                Ok(receipt) => self.moved(next, &receipt),
+                Err(error) => self.failed(&next, &error),
             }
         }
     }
 
-    /// Takes note of a transaction that has ended.
-    pub(crate) async fn collect(&mut self) {
-        if self.flight.as_ref().is_some_and(|(_, task)| task.is_finished()) {
-            self.done().await;
-        }
-        let Some((next, result)) = self.ended.take() else {
-            return;
-        };
-        let Next { what, game, key, .. } = next;
-        let error = match result {
-            Ok(receipt) => {
-                let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
-                metrics::counter!("challenger_moves", "kind" => what).increment(1);
-                metrics::counter!("challenger_gas").increment(gas);
-                info!(target: TARGET, what, %game, %tx, gas, "moved");
-                self.refused.remove(&key);
+    fn moved(&mut self, next: Next, receipt: &TransactionReceipt) {
+        let (what, game) = (next.kind.name(), next.game);
+        let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
+        metrics::counter!("challenger_moves", "kind" => what).increment(1);
+        metrics::counter!("challenger_gas").increment(gas);
+        info!(target: TARGET, what, %game, %tx, gas, "moved");
+        self.refused.remove(&next.key);
+        let block = receipt.block_number.unwrap_or_default();
+        self.made.extend(next.moves.into_iter().map(|key| (key, block)));
+    }
+
+    fn failed(&mut self, next: &Next, error: &SendError) {
+        let Next { game, key, .. } = *next;
+        let what = next.kind.name();
+        metrics::counter!("challenger_failed_moves").increment(1);
+        let reason = explain(error);
+        let longer = self.refused.get(&key).map_or(PAUSE, |(_, pause)| (*pause * 2).min(MAX_PAUSE));
+        let pause = match (error.retry(), error) {
+            (Retry::Now, _) => {
+                warn!(target: TARGET, what, %game, %reason, "a move was not made; looking again");
                 return;
             }
-            Err(error) => error,
-        };
-        metrics::counter!("challenger_failed_moves").increment(1);
-        let reason = explain(&error);
-        match &error {
             // Usually somebody else was faster.
-            SendError::WouldRevert { .. } | SendError::Reverted(_) | SendError::Dropped { .. } => {
-                let pause = self.refused.get(&key).map_or(PAUSE, |(_, pause)| (*pause * 2).min(MAX_PAUSE));
-                self.refused.insert(key, (Instant::now() + pause, pause));
+            (Retry::Never, _) => {
                 info!(target: TARGET, what, %game, %reason, "L1 refuses a move");
+                longer
             }
-            SendError::Funds { .. } => {
-                self.refused.insert(key, (Instant::now() + MAX_PAUSE, MAX_PAUSE));
+            (Retry::Later, SendError::Funds { .. }) => {
                 error!(target: TARGET, what, %game, %reason, "the account cannot pay for a move");
                 metrics::counter!("challenger_unpaid_moves").increment(1);
+                // What is on its way may cost less than it may take.
+                if self.is_idle() { MAX_PAUSE } else { longer }
             }
-            _ => warn!(target: TARGET, what, %game, %reason, "a move was not sent; looking again"),
-        }
+            (Retry::Later, _) => {
+                warn!(target: TARGET, what, %game, %reason, "a move was not sent; trying again");
+                PAUSE
+            }
+            (Retry::DeadKey, _) => {
+                error!(target: TARGET, what, %game, %reason, "the key does not sign");
+                MAX_PAUSE
+            }
+        };
+        self.refused.insert(key, (Instant::now() + pause, pause));
     }
 }
 
