@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// What a challenger must not link, by any way: whoever verifies needs no pool, sequencer, batcher or server.
-const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "node", "jsonrpsee", "tower-http"];
+const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "node", "jsonrpsee"];
 
 /// Crates that the guest is made of: nothing here may bring in threads, sockets, files or clocks.
 const GUEST: &[&str] = &["keccak-lanes", "trie", "stf", "program"];
