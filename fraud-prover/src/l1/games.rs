@@ -2,19 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use alloy::{
-    eips::BlockId,
-    primitives::{Address, B256},
-};
-use bindings::{IDisputeGame, IDisputeGameFactory};
-use rollup::{
-    config::Contracts,
-    interval::Interval,
-    l1::{L1Client, L1Error},
-};
+use alloy::primitives::{Address, B256};
+use bindings::IDisputeGameFactory;
+use rollup::interval::Interval;
 
-use super::logs::{GameEvent, Logged};
-use crate::game::{Bonds, ClaimId, Game, Level, Rules, Subject};
+use super::events::{GameEvent, Logged};
+use crate::game::{ClaimId, Game, Level, Rules, Subject};
 
 /// All games of a rollup, by what L1's events say. Nothing here is checked that the contracts check.
 #[derive(Clone, Debug, Default)]
@@ -215,26 +208,4 @@ fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> 
         GameEvent::CreditClaimed(event) => game.record_withdrawn(event.recipient, event.amount),
     }
     Ok(())
-}
-
-/// Reads the games' constants from their implementation.
-pub(super) async fn read_rules(client: &L1Client, contracts: &Contracts) -> Result<Rules, L1Error> {
-    let factory = contracts.dispute_game_factory;
-    let latest = BlockId::latest();
-    let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;
-    let parameters = client.view(code, IDisputeGame::parametersCall {}, latest).await?;
-    Ok(Rules {
-        clock: parameters.maxClockDuration,
-        extension: parameters.clockExtension,
-        boundary_extension: parameters.boundaryExtension,
-        max_steps: parameters.maxSteps,
-        bonds: Bonds {
-            root: alloy::primitives::U256::from(parameters.rootBond),
-            leaf: alloy::primitives::U256::from(parameters.leafBond),
-            decay: parameters.bondDecay,
-        },
-        program_root: parameters.programRoot,
-        program_entry: parameters.programEntry,
-        verifier: parameters.riscV,
-    })
 }

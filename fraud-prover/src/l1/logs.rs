@@ -7,7 +7,7 @@ use std::{
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    primitives::{Address, B256, Log as RawLog, U256},
+    primitives::{Address, B256},
     rpc::types::{Filter, Log},
     sol_types::SolEvent,
 };
@@ -21,7 +21,12 @@ use rollup::{
 };
 use tracing::{info, warn};
 
-use super::{Games, audit::audit};
+use super::{
+    Games,
+    audit::audit,
+    events::{Logged, decode, nonsense},
+    rules::read_rules,
+};
 
 const TARGET: &str = "challenger::l1";
 /// Most blocks in one request for logs; fewer where the endpoint fails on so many.
@@ -33,43 +38,6 @@ const TIPS: usize = 512;
 /// An endpoint whose logs and contracts disagree is read again from the start so often, and then once in as many looks as
 /// the second number says: what disagrees for good must not keep anybody from playing all other games.
 const REREADS: (u32, u32) = (3, 64);
-
-/// A proposal: the event that creates a game.
-#[derive(Clone, Debug)]
-pub struct Proposal {
-    /// The event.
-    pub event: Proposed,
-    /// Time of its block, in seconds.
-    pub timestamp: u64,
-}
-
-/// An event of a game.
-#[derive(Clone, Debug)]
-pub enum GameEvent {
-    /// A claim was made.
-    Attacked(Box<Attacked>),
-    /// A step was proven.
-    Stepped(Stepped),
-    /// A claim was decided.
-    Decided(Decided),
-    /// A bond was given away.
-    Settled(Settled),
-    /// A credit was paid out.
-    CreditClaimed(CreditClaimed),
-}
-
-/// An event with where it stands on L1.
-#[derive(Clone, Debug)]
-pub struct Logged<E> {
-    /// L1 block.
-    pub block: u64,
-    /// Time of that block, in seconds.
-    pub timestamp: u64,
-    /// Transaction.
-    pub transaction: B256,
-    /// The event.
-    pub event: E,
-}
 
 /// Follows the events of one rollup's games.
 #[derive(Debug)]
@@ -109,7 +77,7 @@ impl LogReader {
     pub async fn sync(&mut self) -> Result<L1Header, L1Error> {
         let head = self.client.head().await?;
         if self.games.rules().is_none() {
-            let rules = super::games::read_rules(&self.client, &self.contracts).await?;
+            let rules = read_rules(&self.client, &self.contracts).await?;
             self.games_mut().set_rules(rules);
         }
         let mut from = self.common(&head).await?;
@@ -271,43 +239,5 @@ impl LogReader {
         };
         times.insert(block, timestamp);
         Ok(Logged { block, timestamp, transaction, event: () })
-    }
-}
-
-impl Logged<()> {
-    fn with<E>(&self, event: E) -> Logged<E> {
-        Logged { block: self.block, timestamp: self.timestamp, transaction: self.transaction, event }
-    }
-}
-
-fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
-    let topic = log.topics().first().copied().unwrap_or_default();
-    Ok(match topic {
-        Attacked::SIGNATURE_HASH => {
-            GameEvent::Attacked(Box::new(Attacked::decode_log(log).map_err(nonsense)?.data))
-        }
-        Stepped::SIGNATURE_HASH => GameEvent::Stepped(Stepped::decode_log(log).map_err(nonsense)?.data),
-        Decided::SIGNATURE_HASH => GameEvent::Decided(Decided::decode_log(log).map_err(nonsense)?.data),
-        Settled::SIGNATURE_HASH => GameEvent::Settled(Settled::decode_log(log).map_err(nonsense)?.data),
-        CreditClaimed::SIGNATURE_HASH => {
-            GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(nonsense)?.data)
-        }
-        other => return Err(L1Error::Nonsense(format!("a log with topic {other} that was not asked for"))),
-    })
-}
-
-fn nonsense(error: impl std::fmt::Display) -> L1Error {
-    L1Error::Nonsense(error.to_string())
-}
-
-/// Wei as ETH, for people.
-pub(crate) fn ether(wei: U256) -> String {
-    let text = alloy::primitives::utils::format_ether(wei);
-    match text.split_once('.') {
-        Some((whole, part)) => {
-            let part = part.get(..6).unwrap_or(part).trim_end_matches('0');
-            if part.is_empty() { whole.into() } else { format!("{whole}.{part}") }
-        }
-        None => text,
     }
 }

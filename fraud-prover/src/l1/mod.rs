@@ -7,10 +7,14 @@
 
 mod audit;
 mod calls;
+mod events;
 mod games;
 mod logs;
+mod rules;
+mod units;
 
 pub use calls::{Call, MissingClaim, claim_of};
+pub use events::{GameEvent, Logged};
 pub use games::{EventError, GameEntry, Games};
-pub(crate) use logs::ether;
-pub use logs::{GameEvent, LogReader, Logged, Proposal};
+pub use logs::LogReader;
+pub(crate) use units::ether;

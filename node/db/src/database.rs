@@ -1,12 +1,13 @@
-use std::{fs::File, ops::Index, os::unix::fs::MetadataExt, path::Path, sync::Arc};
+use std::{fs::File, os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
 use alloy_primitives::B256;
 
 use crate::{
     Error, Reader, Result, Table, Writer,
     codec::Fields,
-    engine::{Engine, Handle, SyncMode, WriteFlags},
+    engine::{Engine, SyncMode, WriteFlags},
     folder,
+    handles::Handles,
     meta::{IDENTITY, SCHEMA},
 };
 
@@ -89,18 +90,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { max_size: 1 << 40, durability: Durability::default() }
-    }
-}
-
-/// The engine's handles of the tables.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Handles([Handle; Table::ALL.len()]);
-
-impl Index<Table> for Handles {
-    type Output = Handle;
-
-    fn index(&self, table: Table) -> &Self::Output {
-        &self.0[table as usize]
     }
 }
 

@@ -102,6 +102,7 @@ mod database;
 mod engine;
 mod error;
 mod folder;
+mod handles;
 mod history;
 mod inbox;
 mod meta;

@@ -4,8 +4,8 @@ use signet_libmdbx::{Ro, Rw, TransactionKind};
 
 use crate::{
     Error, Result, Table,
-    database::Handles,
     engine::{Cursor, Transaction, WriteFlags},
+    handles::Handles,
 };
 
 /// What a transaction may do: [`Reader`] or [`Writer`].

@@ -1,0 +1,63 @@
+//! What L1's logs say of games.
+
+use alloy::{
+    primitives::{B256, Log as RawLog},
+    sol_types::SolEvent,
+};
+use bindings::IDisputeGame::{Attacked, CreditClaimed, Decided, Settled, Stepped};
+use rollup::l1::L1Error;
+
+/// An event of a game.
+#[derive(Clone, Debug)]
+pub enum GameEvent {
+    /// A claim was made.
+    Attacked(Box<Attacked>),
+    /// A step was proven.
+    Stepped(Stepped),
+    /// A claim was decided.
+    Decided(Decided),
+    /// A bond was given away.
+    Settled(Settled),
+    /// A credit was paid out.
+    CreditClaimed(CreditClaimed),
+}
+
+/// An event with where it stands on L1.
+#[derive(Clone, Debug)]
+pub struct Logged<E> {
+    /// L1 block.
+    pub block: u64,
+    /// Time of that block, in seconds.
+    pub timestamp: u64,
+    /// Transaction.
+    pub transaction: B256,
+    /// The event.
+    pub event: E,
+}
+
+impl Logged<()> {
+    pub(super) fn with<E>(&self, event: E) -> Logged<E> {
+        Logged { block: self.block, timestamp: self.timestamp, transaction: self.transaction, event }
+    }
+}
+
+/// The event of a log that a game emitted.
+pub(super) fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
+    let topic = log.topics().first().copied().unwrap_or_default();
+    Ok(match topic {
+        Attacked::SIGNATURE_HASH => {
+            GameEvent::Attacked(Box::new(Attacked::decode_log(log).map_err(nonsense)?.data))
+        }
+        Stepped::SIGNATURE_HASH => GameEvent::Stepped(Stepped::decode_log(log).map_err(nonsense)?.data),
+        Decided::SIGNATURE_HASH => GameEvent::Decided(Decided::decode_log(log).map_err(nonsense)?.data),
+        Settled::SIGNATURE_HASH => GameEvent::Settled(Settled::decode_log(log).map_err(nonsense)?.data),
+        CreditClaimed::SIGNATURE_HASH => {
+            GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(nonsense)?.data)
+        }
+        other => return Err(L1Error::Nonsense(format!("a log with topic {other} that was not asked for"))),
+    })
+}
+
+pub(super) fn nonsense(error: impl std::fmt::Display) -> L1Error {
+    L1Error::Nonsense(error.to_string())
+}
