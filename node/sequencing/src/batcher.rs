@@ -19,10 +19,12 @@ use alloy::{
 };
 use bindings::{IInbox, ISystemConfig};
 use stf::inbox::MAX_BLOCKS_PER_BATCH;
-use tokio::time::sleep;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
-use crate::limits::MAX_PAYLOAD;
+use crate::{
+    limits::MAX_PAYLOAD,
+    task::{self, Task},
+};
 use plan::{InboxView, Limits, Plan, plan};
 use rollup::{
     chain::Chain,
@@ -33,7 +35,6 @@ use rollup::{
 pub use plan::PlanError;
 
 const TARGET: &str = "node::batcher";
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// How to post batches.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,7 @@ impl Default for BatcherOptions {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum BatchError {
+pub(crate) enum BatchError {
     #[error("{0}")]
     L1(#[from] L1Error),
     #[error("{0}")]
@@ -108,64 +109,11 @@ struct Waiting {
     ratio: f64,
 }
 
-impl Batcher {
-    /// A batcher of the local chain's blocks, that sends by `txs`.
-    pub fn new(chain: Chain, txs: Arc<TxManager>, options: BatcherOptions) -> Self {
-        let options = BatcherOptions {
-            payload_size: options.payload_size.clamp(1, MAX_PAYLOAD),
-            max_blocks: options.max_blocks.clamp(1, MAX_BLOCKS_PER_BATCH),
-            ..options
-        };
-        Self {
-            poll_interval: options.poll_interval.unwrap_or(txs.client().default_poll_interval()),
-            waiting: Waiting {
-                first: u64::MAX,
-                since: Instant::now(),
-                counted: (0, Default::default()),
-                bytes: 0,
-                ratio: 1.0,
-            },
-            max_interval: options.interval,
-            force_delay: None,
-            chain,
-            txs,
-            options,
-        }
-    }
+impl Task for Batcher {
+    type Error = BatchError;
 
-    /// Posts batches until told to end. One that is on its way then may still arrive, which does no harm.
-    pub async fn run(mut self, mut shutdown: Shutdown) {
-        let mut failures = 0u32;
-        while !shutdown.is_set() {
-            let step = tokio::select! {
-                () = shutdown.wait() => break,
-                step = self.step() => step,
-            };
-            let pause = match step {
-                Ok(()) => {
-                    if failures > 2 {
-                        info!(target: TARGET, "posting batches again");
-                    }
-                    failures = 0;
-                    self.poll_interval
-                }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    metrics::counter!("batcher_failures").increment(1);
-                    // One or two are nothing: another batch or a reorg came first.
-                    match failures {
-                        3 => warn!(target: TARGET, %error, "cannot post batches; will keep trying"),
-                        _ => debug!(target: TARGET, %error, failures, "posting a batch failed"),
-                    }
-                    self.poll_interval.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
-                }
-            };
-            tokio::select! {
-                () = shutdown.wait() => break,
-                () = sleep(pause) => {}
-            }
-        }
-    }
+    const WHAT: &'static str = "post batches";
+    const FAILURES: &'static str = "batcher_failures";
 
     async fn step(&mut self) -> Result<(), BatchError> {
         let force_delay = match self.force_delay {
@@ -194,6 +142,41 @@ impl Batcher {
             Plan::Post(batch) => self.post(*batch).await,
             Plan::Force { old_header, reason } => self.force(old_header, reason, at).await,
         }
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.poll_interval
+    }
+}
+
+impl Batcher {
+    /// A batcher of the local chain's blocks, that sends by `txs`.
+    pub fn new(chain: Chain, txs: Arc<TxManager>, options: BatcherOptions) -> Self {
+        let options = BatcherOptions {
+            payload_size: options.payload_size.clamp(1, MAX_PAYLOAD),
+            max_blocks: options.max_blocks.clamp(1, MAX_BLOCKS_PER_BATCH),
+            ..options
+        };
+        Self {
+            poll_interval: options.poll_interval.unwrap_or(txs.client().default_poll_interval()),
+            waiting: Waiting {
+                first: u64::MAX,
+                since: Instant::now(),
+                counted: (0, Default::default()),
+                bytes: 0,
+                ratio: 1.0,
+            },
+            max_interval: options.interval,
+            force_delay: None,
+            chain,
+            txs,
+            options,
+        }
+    }
+
+    /// Posts batches until told to end. One that is on its way then may still arrive, which does no harm.
+    pub async fn run(self, shutdown: Shutdown) {
+        task::run(self, shutdown).await;
     }
 
     /// Reads what never changes, and checks that the key is the right one.

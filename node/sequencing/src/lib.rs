@@ -19,3 +19,4 @@ pub mod limits;
 pub mod pool;
 pub mod proposer;
 pub mod sequencer;
+mod task;

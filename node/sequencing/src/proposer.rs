@@ -16,8 +16,7 @@ use alloy::{
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IInbox};
 use db::Reader;
 use stf::output_root;
-use tokio::time::sleep;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info};
 
 use games::Games;
 use rollup::{
@@ -27,8 +26,9 @@ use rollup::{
     shutdown::Shutdown,
 };
 
+use crate::task::{self, Task};
+
 const TARGET: &str = "node::proposer";
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// Games of others among which an equal proposal is looked for.
 const NEWEST_GAMES: u64 = 32;
 
@@ -52,7 +52,7 @@ impl Default for ProposerOptions {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum ProposeError {
+pub(crate) enum ProposeError {
     #[error("{0}")]
     L1(#[from] L1Error),
     #[error("{0}")]
@@ -136,49 +136,11 @@ pub struct Proposer {
     constants: Option<(U256, u32)>,
 }
 
-impl Proposer {
-    /// A proposer of the local chain's outputs, that sends by `txs`.
-    pub fn new(chain: Chain, txs: Arc<TxManager>, options: ProposerOptions) -> Self {
-        let poll_interval = options.poll_interval.unwrap_or(txs.client().default_poll_interval() * 4);
-        let games = Games::new(txs.clone(), chain.config().contracts);
-        Self { chain, txs, options, poll_interval, games, constants: None }
-    }
+impl Task for Proposer {
+    type Error = ProposeError;
 
-    /// Proposes until told to end.
-    pub async fn run(mut self, mut shutdown: Shutdown) {
-        let mut failures = 0u32;
-        while !shutdown.is_set() {
-            let step = tokio::select! {
-                () = shutdown.wait() => break,
-                step = self.step() => step,
-            };
-            let pause = match step {
-                Ok(()) => {
-                    if failures > 2 {
-                        info!(target: TARGET, "proposing again");
-                    }
-                    failures = 0;
-                    self.poll_interval
-                }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    metrics::counter!("proposer_failures").increment(1);
-                    match (&error, failures) {
-                        (ProposeError::Anchor { .. }, 1) => {
-                            error!(target: TARGET, %error, "the anchor is not an output of this chain");
-                        }
-                        (_, 3) => warn!(target: TARGET, %error, "cannot propose; will keep trying"),
-                        _ => debug!(target: TARGET, %error, failures, "proposing failed"),
-                    }
-                    self.poll_interval.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
-                }
-            };
-            tokio::select! {
-                () = shutdown.wait() => break,
-                () = sleep(pause) => {}
-            }
-        }
-    }
+    const WHAT: &'static str = "propose";
+    const FAILURES: &'static str = "proposer_failures";
 
     async fn step(&mut self) -> Result<(), ProposeError> {
         let head = self.client().head().await?;
@@ -190,6 +152,29 @@ impl Proposer {
         let anchor = self.anchor(&head).await?;
         let proposed = self.propose(&head, anchor).await;
         proposed.and(games)
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.poll_interval
+    }
+
+    /// An anchor that this chain does not have is one at once: either a wrong output was confirmed, or this node is wrong.
+    fn is_alarming(error: &ProposeError) -> bool {
+        matches!(error, ProposeError::Anchor { .. })
+    }
+}
+
+impl Proposer {
+    /// A proposer of the local chain's outputs, that sends by `txs`.
+    pub fn new(chain: Chain, txs: Arc<TxManager>, options: ProposerOptions) -> Self {
+        let poll_interval = options.poll_interval.unwrap_or(txs.client().default_poll_interval() * 4);
+        let games = Games::new(txs.clone(), chain.config().contracts);
+        Self { chain, txs, options, poll_interval, games, constants: None }
+    }
+
+    /// Proposes until told to end.
+    pub async fn run(self, shutdown: Shutdown) {
+        task::run(self, shutdown).await;
     }
 
     fn client(&self) -> &L1Client {

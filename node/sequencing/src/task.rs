@@ -1,0 +1,116 @@
+//! What batcher and proposer are: a step that is made again and again, and that may fail.
+
+use std::{fmt::Display, time::Duration};
+
+use rollup::shutdown::Shutdown;
+use tokio::time::sleep;
+use tracing::{debug, info, warn};
+
+/// Longest pause after failures.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Failures in a row from which on the operator is told. One or two are nothing: another transaction or a reorg came first.
+const TELL_AFTER: u32 = 3;
+
+/// A task that looks at the chain, does what there is to do, and looks again.
+pub(crate) trait Task: Send {
+    /// Why a step fails.
+    type Error: Display + Send;
+
+    /// What it does, as in "cannot post batches".
+    const WHAT: &'static str;
+
+    /// Counter of its failures.
+    const FAILURES: &'static str;
+
+    /// Looks, and does what there is to do. It may be given up at any point: the next one looks anew.
+    fn step(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Pause between two steps.
+    fn poll_interval(&self) -> Duration;
+
+    /// Whether an error is worth telling at once. Others are told once they last.
+    fn is_alarming(_error: &Self::Error) -> bool {
+        false
+    }
+}
+
+/// Makes steps until told to end. Failures only lengthen the pause.
+pub(crate) async fn run<T: Task>(mut task: T, mut shutdown: Shutdown) {
+    let mut failures = 0u32;
+    while !shutdown.is_set() {
+        let step = tokio::select! {
+            () = shutdown.wait() => break,
+            step = task.step() => step,
+        };
+        let poll = task.poll_interval();
+        let pause = match step {
+            Ok(()) => {
+                if failures >= TELL_AFTER {
+                    info!(target: "node::task", "can {} again", T::WHAT);
+                }
+                failures = 0;
+                poll
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                metrics::counter!(T::FAILURES).increment(1);
+                if failures == TELL_AFTER || failures == 1 && T::is_alarming(&error) {
+                    warn!(target: "node::task", %error, "cannot {}; will keep trying", T::WHAT);
+                } else {
+                    debug!(target: "node::task", %error, failures, "cannot {}", T::WHAT);
+                }
+                poll.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
+            }
+        };
+        tokio::select! {
+            () = shutdown.wait() => break,
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    /// Fails until it has been tried so often, and then counts.
+    struct Flaky {
+        tries: Arc<AtomicU32>,
+        good_after: u32,
+    }
+
+    impl Task for Flaky {
+        type Error = &'static str;
+
+        const WHAT: &'static str = "do it";
+        const FAILURES: &'static str = "test_failures";
+
+        async fn step(&mut self) -> Result<(), Self::Error> {
+            let tries = self.tries.fetch_add(1, Ordering::SeqCst) + 1;
+            if tries > self.good_after { Ok(()) } else { Err("not yet") }
+        }
+
+        fn poll_interval(&self) -> Duration {
+            Duration::from_millis(1)
+        }
+    }
+
+    #[tokio::test]
+    async fn failures_only_cost_time_and_shutdown_ends_it() {
+        let tries = Arc::new(AtomicU32::new(0));
+        let (stop, shutdown) = rollup::shutdown::channel();
+        let running = tokio::spawn(run(Flaky { tries: tries.clone(), good_after: 4 }, shutdown));
+        while tries.load(Ordering::SeqCst) < 20 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!running.is_finished());
+        stop.stop();
+        running.await.expect("it ends");
+    }
+}
