@@ -20,7 +20,8 @@ impl Program {
     pub fn load() -> Result<Self> {
         let path = rollup::program::program_path()?;
         let name = path.display();
-        let file = std::fs::read(&path).with_context(|| format!("cannot read the program {name}"))?;
+        let file = rollup::files::read(&path, vm::MAX_ELF as u64)
+            .with_context(|| format!("cannot read the program {name}"))?;
         let image =
             vm::Image::load(&file).with_context(|| format!("{name} is not a program of the machine"))?;
         Ok(Self { root: image.root(), entry: image.entry().into() })

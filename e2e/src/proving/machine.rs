@@ -1,16 +1,15 @@
 //! The fraud-proof program on the machine.
 
-use std::fs;
-
 use alloy::primitives::{B256, Bytes};
 use anyhow::{Context, Result};
-use rollup::{program::program_path, witness::BlockWitness};
-use vm::{BlobProof, Host, Image};
+use rollup::{files, program::program_path, witness::BlockWitness};
+use vm::{BlobProof, Host, Image, MAX_ELF};
 
 /// The program that `make program` built.
 pub fn program() -> Result<Image> {
     let path = program_path()?;
-    let file = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file =
+        files::read(&path, MAX_ELF as u64).with_context(|| format!("cannot read {}", path.display()))?;
     Image::load(&file).with_context(|| format!("{} is not a program", path.display()))
 }
 

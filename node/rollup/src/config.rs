@@ -1,11 +1,16 @@
 //! `rollup.json`: all that a node must be told about one rollup. The deployment writes it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use stf::{ChainConfig, StateChanges, StateTrie, StorageChanges, block::genesis_header, output_root};
 use trie::{Account, EMPTY_ROOT, NodeSink, Witness};
+
+use crate::files;
+
+/// Most bytes of a `rollup.json`: a devnet's has some hundred thousand, nearly all of them its genesis contracts' code.
+const MAX_CONFIG_FILE: u64 = 64 << 20;
 
 /// One rollup: its constants, contracts and genesis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,8 +138,8 @@ impl RollupConfig {
     /// Reads and checks a `rollup.json`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let text =
-            fs::read_to_string(path).map_err(|error| ConfigError::Read { path: name.clone(), error })?;
+        let text = files::read_text(path, MAX_CONFIG_FILE)
+            .map_err(|error| ConfigError::Read { path: name.clone(), error })?;
         let config: Self =
             serde_json::from_str(&text).map_err(|error| ConfigError::Parse { path: name.clone(), error })?;
         let genesis = config.genesis.block(&mut ());

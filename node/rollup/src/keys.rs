@@ -1,14 +1,20 @@
 //! Private keys from files.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use alloy::{primitives::B256, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, bail};
 
+use crate::files;
+
+/// Most bytes of a key file: a key has 67 with all that may be around it, and editors add some.
+const MAX_KEY_FILE: u64 = 1024;
+
 /// Reads a key: one line of 64 hexadecimal digits, with or without 0x. The error never shows what was read.
 pub fn read(path: &Path) -> Result<PrivateKeySigner> {
     let name = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read the key file {name}"))?;
+    let text =
+        files::read_text(path, MAX_KEY_FILE).with_context(|| format!("cannot read the key file {name}"))?;
     let Ok(bytes) = text.trim().parse::<B256>() else {
         bail!("{name} is not a key file: expected one line of 64 hexadecimal digits");
     };
@@ -19,6 +25,8 @@ pub fn read(path: &Path) -> Result<PrivateKeySigner> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -33,5 +41,8 @@ mod tests {
             assert!(wrong.is_empty() || !error.contains(&wrong), "{error}");
         }
         assert!(read(&dir.path().join("none")).is_err());
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let error = format!("{:#}", read(&path).unwrap_err());
+        assert!(error.contains("at most 1024 are expected"), "{error}");
     }
 }

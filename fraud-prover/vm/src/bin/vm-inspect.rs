@@ -1,9 +1,15 @@
 //! `vm-inspect ELF`: what a contract has to know of a program. Fails if the program holds an instruction that the machine
 //! does not have.
 
-use std::{env, fs, process::ExitCode};
+use std::{
+    env,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    process::ExitCode,
+};
 
-use vm::{Elf, Image};
+use vm::{Elf, Image, MAX_ELF};
 
 /// Foreign instructions that are shown; a wrongly built program has thousands.
 const SHOWN: usize = 5;
@@ -13,13 +19,20 @@ fn main() -> ExitCode {
         eprintln!("usage: vm-inspect ELF");
         return ExitCode::from(2);
     };
-    match fs::read(&path).map_err(|error| error.to_string()).and_then(|file| inspect(&file)) {
+    match read(path.as_ref()).map_err(|error| error.to_string()).and_then(|file| inspect(&file)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vm-inspect: {}: {error}", path.display());
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads a file, but not more of it than shows that it is too long.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_ELF as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn inspect(file: &[u8]) -> Result<(), String> {
