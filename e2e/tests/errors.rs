@@ -24,7 +24,7 @@ use bindings::{
 };
 use e2e::net::{Net, user};
 use serde_json::{Value, json};
-use testnet::{Anvil, AnvilOptions, Node, NodeOptions, Role};
+use testnet::{Anvil, AnvilOptions, Node, NodeOptions, Role, tools};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rpc_answers_wrong_input_with_the_standard_errors() -> Result<()> {
@@ -265,6 +265,8 @@ fn refused(options: &NodeOptions) -> Result<String> {
     assert_eq!(status.code(), Some(1), "{text}");
     assert_eq!(text.lines().count(), 1, "one line: {text}");
     assert!(text.starts_with("error: ") && !text.contains("panicked"), "{text}");
+    let parts: Vec<&str> = text.split(": ").collect();
+    assert!(parts.windows(2).all(|two| two[0] != two[1]), "said twice: {text}");
     Ok(text)
 }
 
@@ -336,9 +338,27 @@ async fn a_node_that_cannot_start_says_why() -> Result<()> {
     let files = net.dir().join("files");
     fs::create_dir(&files)?;
     fs::write(files.join("letter.txt"), "Dear")?;
-    expect("not a database", with(&|options| options.data_dir.clone_from(&files)), &["no rollup database"])?;
+    expect(
+        "not a database",
+        with(&|options| options.data_dir.clone_from(&files)),
+        &["letter.txt", "no rollup database", "name an empty folder"],
+    )?;
     let a_file = file("a-file", b"")?;
     expect("a file", with(&|options| options.data_dir.clone_from(&a_file)), &["a-file"])?;
+    expect(
+        "below a file",
+        with(&|options| options.data_dir = a_file.join("below")),
+        &["a-file/below: Not a directory (os error 20)"],
+    )?;
+    // A file with holes, larger than memory: to read it all would end the process.
+    let huge = net.dir().join("huge");
+    fs::File::create(&huge)?.set_len(1 << 40)?;
+    let text = "are expected";
+    expect("a huge rollup.json", with(&|options| options.rollup.clone_from(&huge)), &["huge", text])?;
+    let message = sequencer_with_key(&net, &huge)?;
+    assert!(message.contains("huge") && message.contains(text), "{message}");
+    let message = challenger_with_program(&good, &huge)?;
+    assert!(message.contains("huge") && message.contains(text), "{message}");
     let not_key = file("not.key", b"secret words")?;
     let message = sequencer_with_key(&net, &not_key)?;
     assert!(message.contains("not.key") && !message.contains("secret words"), "{message}");
@@ -355,6 +375,14 @@ fn sequencer_with_key(net: &Net, key: &Path) -> Result<String> {
     let replica = options.command()?;
     let arguments = replica.get_args().skip(1);
     let output = Command::new(replica.get_program()).arg("sequencer").args(arguments).output()?;
+    assert_eq!(output.status.code(), Some(1));
+    Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+fn challenger_with_program(good: &NodeOptions, program: &Path) -> Result<String> {
+    let mut command = Command::new(tools::challenger()?);
+    command.arg("watch").arg("--rollup").arg(&good.rollup).arg("--data-dir").arg(&good.data_dir);
+    let output = command.args(["--l1-rpc", &good.l1_rpc, "--program"]).arg(program).output()?;
     assert_eq!(output.status.code(), Some(1));
     Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }

@@ -9,11 +9,9 @@ use rollup::{
     l1::{Follower, FollowerOptions, L1Client, L1Status, reach},
     maintenance,
     shutdown::Shutdown,
+    tasks::Tasks,
 };
-use tokio::{sync::watch, task::JoinSet};
-
-/// How long its tasks may take to end.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+use tokio::sync::watch;
 
 /// How to run a replica.
 #[derive(Clone, Debug)]
@@ -39,8 +37,8 @@ pub struct Replica {
     pub client: L1Client,
     /// How far it follows L1.
     pub status: watch::Receiver<L1Status>,
-    /// Its tasks, which end at shutdown, or fail.
-    pub tasks: JoinSet<Result<()>>,
+    /// Its tasks.
+    pub tasks: Tasks,
 }
 
 /// Opens the database in a folder.
@@ -64,25 +62,13 @@ impl Replica {
         let follow = FollowerOptions { poll_interval: options.l1_poll, ..FollowerOptions::default() };
         let follower = Follower::new(chain.clone(), client.clone(), follow);
         let status = follower.watch();
-        let mut tasks = JoinSet::new();
-        let (kept, l1, stop) = (chain.clone(), client.clone(), shutdown.clone());
+        let mut tasks = Tasks::new(shutdown.clone());
         // All states are kept: a dispute that began at an earlier anchor may still be open.
-        tasks.spawn(async move { Ok(maintenance::run(kept, l1, None, stop).await?) });
-        tasks.spawn(async move {
+        maintenance::start(&mut tasks, &chain, &client, None, &shutdown);
+        tasks.essential("the L1 follower", "new proposals are not checked", async move {
             follower.run(shutdown).await;
             Ok(())
         });
         Ok(Some(Self { chain, client, status, tasks }))
-    }
-
-    /// Waits for the end of its tasks after shutdown, but not for long: what they leave undone is redone at the next start.
-    pub async fn end(mut self) -> Result<()> {
-        let ended = tokio::time::timeout(SHUTDOWN_GRACE, async {
-            while let Some(ended) = self.tasks.join_next().await {
-                ended??;
-            }
-            Ok(())
-        });
-        ended.await.unwrap_or(Ok(()))
     }
 }

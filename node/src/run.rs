@@ -1,10 +1,10 @@
 //! Putting a node together, and taking it apart again.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use alloy::primitives::Address;
 use anyhow::{Context, Result, anyhow, bail};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 
 use crate::cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer};
 use bridge::{self};
@@ -16,6 +16,7 @@ use rollup::{
     maintenance,
     process::stop_signal,
     shutdown::{self, Shutdown},
+    tasks::Tasks,
 };
 use rpc::{self, RpcConfig, RpcContext};
 use sequencing::{
@@ -25,10 +26,6 @@ use sequencing::{
     proposer,
     sequencer::{self, SequencerOptions},
 };
-
-/// How long tasks may take to end before the process ends without them. What they leave undone is redone at the next
-/// start: nothing but the database outlives them.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs a node until it is asked to stop (SIGINT, SIGTERM) or a part of it fails.
 pub async fn run(command: Command) -> Result<()> {
@@ -55,7 +52,7 @@ struct Base {
     chain: Chain,
     client: L1Client,
     l1: watch::Receiver<L1Status>,
-    tasks: JoinSet<(&'static str, Result<()>)>,
+    tasks: Tasks,
     shutdown: Shutdown,
     http: std::net::SocketAddr,
 }
@@ -79,23 +76,22 @@ impl Base {
         let follower = Follower::new(chain.clone(), client.clone(), options);
         let mut base = Self {
             l1: follower.watch(),
-            chain: chain.clone(),
+            chain,
             client,
-            tasks: JoinSet::new(),
+            tasks: Tasks::new(shutdown.clone()),
             shutdown: shutdown.clone(),
             http: common.http,
         };
-        let (retain, stop, client) = (common.retain, shutdown.clone(), base.client.clone());
-        base.spawn("maintenance", async move { Ok(maintenance::run(chain, client, retain, stop).await?) });
-        base.spawn("L1 follower", async move {
-            follower.run(shutdown).await;
-            Ok(())
-        });
+        maintenance::start(&mut base.tasks, &base.chain, &base.client, common.retain, &shutdown);
+        base.tasks.essential(
+            "the L1 follower",
+            "the node tells of an old chain as of the newest",
+            async move {
+                follower.run(shutdown).await;
+                Ok(())
+            },
+        );
         Ok(Some(base))
-    }
-
-    fn spawn(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
-        self.tasks.spawn(async move { (name, task.await) });
     }
 
     /// Serves JSON-RPC.
@@ -111,7 +107,7 @@ impl Base {
         let address = handle.local_addr();
         let head = self.chain.heads().unsafe_head.number;
         tracing::info!(target: "node", %address, head, "serving JSON-RPC over HTTP and WebSocket");
-        self.spawn("JSON-RPC", async move {
+        self.tasks.essential("JSON-RPC", "transactions for this node are lost", async move {
             handle.stopped().await;
             Ok(())
         });
@@ -123,9 +119,14 @@ impl Base {
         let (named, signers) = watch::channel(Signers::default());
         let system_config = self.chain.config().contracts.system_config;
         let (client, l1, shutdown) = (self.client.clone(), self.l1.clone(), self.shutdown.clone());
-        self.spawn("feed's signers", async move {
-            feed::signers::follow(client, system_config, l1, named, shutdown).await;
-            Ok(())
+        // Without it, the signer that was named last counts.
+        self.tasks.housekeeping("following the feed's signer", move || {
+            let task =
+                feed::signers::follow(client.clone(), system_config, l1.clone(), named.clone(), shutdown.clone());
+            async move {
+                task.await;
+                Ok(())
+            }
         });
         signers
     }
@@ -133,19 +134,26 @@ impl Base {
     /// Tells the operator while L1 names another signer than the sequencer's own.
     fn watch_signer(&mut self, own: Address) {
         let (signers, shutdown) = (self.follow_signers(), self.shutdown.clone());
-        self.spawn("feed's own signer", async move {
-            feed::signers::watch_own(own, signers, shutdown).await;
-            Ok(())
+        self.tasks.housekeeping("watching the feed's own signer", move || {
+            let task = feed::signers::watch_own(own, signers.clone(), shutdown.clone());
+            async move {
+                task.await;
+                Ok(())
+            }
         });
     }
 
     /// Takes unsafe blocks from the sequencer's feed.
     fn follow_feed(&mut self, url: String) {
-        let client = feed::Client::new(self.chain.clone(), url, self.follow_signers());
-        let shutdown = self.shutdown.clone();
-        self.spawn("feed", async move {
-            client.run(shutdown).await;
-            Ok(())
+        let (chain, signers, shutdown) = (self.chain.clone(), self.follow_signers(), self.shutdown.clone());
+        // Without it, the same blocks come from L1, later.
+        self.tasks.housekeeping("following the feed", move || {
+            let client = feed::Client::new(chain.clone(), url.clone(), signers.clone());
+            let shutdown = shutdown.clone();
+            async move {
+                client.run(shutdown).await;
+                Ok(())
+            }
         });
     }
 
@@ -157,7 +165,7 @@ impl Base {
         let sender = TxManager::new(self.client.clone(), keys::read(key)?, TxOptions::default());
         let batcher = batcher::Batcher::new(self.chain.clone(), sender, options);
         let shutdown = self.shutdown.clone();
-        self.spawn("batcher", async move {
+        self.tasks.essential("the batcher", "blocks that users were told of never get to L1", async move {
             batcher.run(shutdown).await;
             Ok(())
         });
@@ -169,29 +177,25 @@ impl Base {
             interval: proposing.propose_interval,
             ..proposer::ProposerOptions::default()
         };
-        let sender = TxManager::new(self.client.clone(), keys::read(key)?, TxOptions::default());
-        let proposer = proposer::Proposer::new(self.chain.clone(), sender, options);
-        let shutdown = self.shutdown.clone();
-        self.spawn("proposer", async move {
-            proposer.run(shutdown).await;
-            Ok(())
+        let (client, key) = (self.client.clone(), keys::read(key)?);
+        let (chain, shutdown) = (self.chain.clone(), self.shutdown.clone());
+        // Without it, withdrawals wait, and nothing is lost.
+        self.tasks.housekeeping("the proposer", move || {
+            let sender = TxManager::new(client.clone(), key.clone(), TxOptions::default());
+            let proposer = proposer::Proposer::new(chain.clone(), sender, options);
+            let shutdown = shutdown.clone();
+            async move {
+                proposer.run(shutdown).await;
+                Ok(())
+            }
         });
         Ok(())
     }
 
-    /// Waits for the end. A task that ends before it was asked to takes the node with it.
+    /// Waits for the end. An essential task that ends before it was asked to takes the node with it.
     async fn finish(mut self) -> Result<()> {
-        match self.tasks.join_next().await {
-            Some(Ok((name, Err(error)))) => return Err(error.context(format!("{name} failed"))),
-            Some(Err(error)) => bail!("a task failed: {error}"),
-            Some(Ok((name, Ok(())))) if !self.shutdown.is_set() => bail!("{name} ended unexpectedly"),
-            _ => {}
-        }
-        let ended =
-            tokio::time::timeout(SHUTDOWN_GRACE, async { while self.tasks.join_next().await.is_some() {} });
-        if ended.await.is_err() {
-            tracing::warn!(target: "node", "some tasks did not end in time");
-        }
+        self.tasks.ended().await?;
+        self.tasks.finish().await?;
         tracing::info!(target: "node", "stopped");
         Ok(())
     }
@@ -234,7 +238,7 @@ async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
         ..SequencerOptions::default()
     };
     let (chain, l1) = (base.chain.clone(), base.l1.clone());
-    base.spawn("sequencer", async move {
+    base.tasks.essential("the sequencer", "transactions that were taken are in no block", async move {
         // Blocks must build on all that is on L1 already.
         if caught_up(l1, shutdown.clone()).await {
             let thread = sequencer::Sequencer::new(chain, pool, options).spawn(shutdown)?;

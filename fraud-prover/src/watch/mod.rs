@@ -20,7 +20,7 @@ use rollup::{
 };
 use tokio::{sync::watch as channel, time::sleep};
 use tracing::{debug, info, warn};
-use vm::Image;
+use vm::{Image, MAX_ELF};
 
 use crate::{
     l1::LogReader,
@@ -116,15 +116,10 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     let asked = shutdown.clone();
     tokio::select! {
         () = tower.run(derived, computed, shutdown) => {}
-        Some(ended) = replica.tasks.join_next() => {
-            ended??;
-            if !asked.is_set() {
-                bail!("the replica ended unexpectedly");
-            }
-        }
+        ended = replica.tasks.ended() => ended?,
     }
     if asked.is_set() {
-        replica.end().await?;
+        replica.tasks.finish().await?;
     }
     Ok(())
 }
@@ -132,7 +127,8 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
 /// Reads a program.
 pub(crate) fn load(path: &std::path::Path) -> Result<Image> {
     let name = path.display();
-    let file = std::fs::read(path).with_context(|| format!("cannot read the fraud-proof program {name}"))?;
+    let file = node::files::read(path, MAX_ELF as u64)
+        .with_context(|| format!("cannot read the fraud-proof program {name}"))?;
     Image::load(&file).with_context(|| format!("{name} is not a program for the fraud-proof machine"))
 }
 

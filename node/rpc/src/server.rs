@@ -63,7 +63,13 @@ pub enum ServeError {
     },
     /// Two methods have the same name.
     #[error("RPC: {0}")]
-    Method(#[from] RegisterMethodError),
+    Method(RegisterMethodError),
+}
+
+impl From<RegisterMethodError> for ServeError {
+    fn from(error: RegisterMethodError) -> Self {
+        Self::Method(error)
+    }
 }
 
 /// A running server. It ends with the shutdown signal.

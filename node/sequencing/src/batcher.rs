@@ -65,14 +65,20 @@ impl Default for BatcherOptions {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BatchError {
-    #[error("{0}")]
+    #[error(transparent)]
     L1(#[from] L1Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("{}", explain(.0))]
-    Send(#[from] SendError),
+    Send(SendError),
     #[error("the thread that built a batch is gone")]
     Gone,
+}
+
+impl From<SendError> for BatchError {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
 }
 
 /// The contract's own error says more than the endpoint's words.

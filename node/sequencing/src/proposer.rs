@@ -53,16 +53,22 @@ impl Default for ProposerOptions {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProposeError {
-    #[error("{0}")]
+    #[error(transparent)]
     L1(#[from] L1Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Database(#[from] db::Error),
     #[error("{}", explain(.0))]
-    Send(#[from] SendError),
+    Send(SendError),
     #[error("the anchor at block {block} is {found}, but the local chain's output is {expected}")]
     Anchor { block: u64, expected: B256, found: B256 },
     #[error("{what} {number} is missing in the database")]
     Missing { what: &'static str, number: u64 },
+}
+
+impl From<SendError> for ProposeError {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
 }
 
 /// The contract's own error says more than the endpoint's words.

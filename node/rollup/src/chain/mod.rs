@@ -51,7 +51,7 @@ pub enum ChainError {
     Database(#[from] db::Error),
     /// The state trie could not be read.
     #[error("state trie: {0}")]
-    Trie(#[from] TrieError),
+    Trie(TrieError),
     /// A block could not be executed.
     #[error("block {number}: {error}")]
     Execution {
@@ -96,6 +96,12 @@ pub enum ChainError {
     },
 }
 
+impl From<TrieError> for ChainError {
+    fn from(error: TrieError) -> Self {
+        Self::Trie(error)
+    }
+}
+
 /// How a chain is kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChainOptions {
@@ -114,6 +120,8 @@ struct Inner {
     head: Mutex<Head>,
     heads: watch::Sender<Heads>,
     events: broadcast::Sender<ChainEvent>,
+    /// Why nothing more can be written, once that is so.
+    failed: watch::Sender<Option<Arc<str>>>,
 }
 
 /// What writing needs in memory. It stands at the newest block; whatever fails resets it from the database.
@@ -163,6 +171,7 @@ impl Chain {
             head: Mutex::new(head),
             heads: watch::channel(heads).0,
             events: broadcast::channel(EVENT_BUFFER).0,
+            failed: watch::channel(None).0,
         })))
     }
 
@@ -189,6 +198,17 @@ impl Chain {
     /// Follows the blocks.
     pub fn subscribe(&self) -> broadcast::Receiver<ChainEvent> {
         self.0.events.subscribe()
+    }
+
+    /// Returns, with the reason, when a change could not be kept and none after it could be: then the process must not
+    /// go on. Whoever asked for the change has its error, too, and may try again in vain.
+    pub async fn failed(&self) -> Arc<str> {
+        let mut failed = self.0.failed.subscribe();
+        match failed.wait_for(Option::is_some).await.map(|failed| failed.clone()) {
+            Ok(Some(reason)) => reason,
+            // Not while the chain is held here.
+            _ => std::future::pending().await,
+        }
     }
 
     /// The state after block `height` in a snapshot.
@@ -225,6 +245,11 @@ impl Chain {
                 Ok(value)
             }
             Err(error) => {
+                if let ChainError::Database(database) = &error
+                    && database.is_fatal()
+                {
+                    self.0.failed.send_replace(Some(database.to_string().into()));
+                }
                 *head = Head::load(&self.0.db.read()?)?;
                 Err(error)
             }

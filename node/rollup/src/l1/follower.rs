@@ -83,20 +83,26 @@ enum Step {
 
 #[derive(Debug, thiserror::Error)]
 enum FollowError {
-    #[error("{0}")]
+    #[error(transparent)]
     Endpoint(#[from] L1Error),
     #[error("the endpoint now serves chain {found} instead of {expected}")]
     WrongChain { expected: u64, found: u64 },
     #[error("the endpoint contradicts itself or what was read before: {0}")]
-    Mismatch(#[from] Mismatch),
+    Mismatch(Mismatch),
     #[error(
         "L1 goes on from block {to}, but block {finalized} was final: this database holds another L1's chain"
     )]
     Final { to: u64, finalized: u64 },
-    #[error("{0}")]
+    #[error(transparent)]
     Chain(#[from] ChainError),
     #[error("the thread that applied an update is gone")]
     Gone,
+}
+
+impl From<Mismatch> for FollowError {
+    fn from(error: Mismatch) -> Self {
+        Self::Mismatch(error)
+    }
 }
 
 impl From<db::Error> for FollowError {

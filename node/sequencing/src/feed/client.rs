@@ -49,7 +49,7 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error("connection: {0}")]
-    Rpc(#[from] ClientError),
+    Rpc(ClientError),
     #[error("the server closed the subscription")]
     Closed,
     #[error(transparent)]
@@ -66,6 +66,12 @@ enum Ended {
     Cancelled,
     #[error("shutdown")]
     Shutdown,
+}
+
+impl From<ClientError> for Ended {
+    fn from(error: ClientError) -> Self {
+        Self::Rpc(error)
+    }
 }
 
 impl Client {

@@ -30,7 +30,13 @@ pub enum EncodeError {
     TooLarge(usize),
     /// The compressor failed.
     #[error("compression failed: {0}")]
-    Compression(#[from] io::Error),
+    Compression(io::Error),
+}
+
+impl From<io::Error> for EncodeError {
+    fn from(error: io::Error) -> Self {
+        Self::Compression(error)
+    }
 }
 
 /// Encodes block specs. `quality` is Brotli's, 0 to 11: what is left to compress is small, 9 is a good choice.
