@@ -121,8 +121,13 @@ impl Base {
         let (client, l1, shutdown) = (self.client.clone(), self.l1.clone(), self.shutdown.clone());
         // Without it, the signer that was named last counts.
         self.tasks.housekeeping("following the feed's signer", move || {
-            let task =
-                feed::signers::follow(client.clone(), system_config, l1.clone(), named.clone(), shutdown.clone());
+            let task = feed::signers::follow(
+                client.clone(),
+                system_config,
+                l1.clone(),
+                named.clone(),
+                shutdown.clone(),
+            );
             async move {
                 task.await;
                 Ok(())

@@ -74,7 +74,7 @@ pub struct Observer {
     pub honest: ReplicaProvers,
     /// The fraud-proof program.
     pub image: Image,
-    tasks: tokio::task::JoinSet<Result<()>>,
+    tasks: rollup::tasks::Tasks,
     stop: Stop,
 }
 
@@ -447,11 +447,8 @@ impl Observer {
         Ok(Self { chain: replica.chain, honest, image, tasks: replica.tasks, stop })
     }
 
-    async fn end(mut self) -> Result<()> {
+    async fn end(self) -> Result<()> {
         self.stop.stop();
-        while let Some(ended) = self.tasks.join_next().await {
-            ended??;
-        }
-        Ok(())
+        self.tasks.finish().await
     }
 }

@@ -127,7 +127,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
 /// Reads a program.
 pub(crate) fn load(path: &std::path::Path) -> Result<Image> {
     let name = path.display();
-    let file = node::files::read(path, MAX_ELF as u64)
+    let file = rollup::files::read(path, MAX_ELF as u64)
         .with_context(|| format!("cannot read the fraud-proof program {name}"))?;
     Image::load(&file).with_context(|| format!("{name} is not a program for the fraud-proof machine"))
 }
