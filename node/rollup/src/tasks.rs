@@ -205,7 +205,7 @@ mod tests {
         let (_stop, shutdown) = shutdown::channel();
         let text = async |task: fn() -> Result<()>| {
             let mut tasks = Tasks::new(shutdown.clone());
-            tasks.housekeeping("sweeping", || std::future::pending());
+            tasks.housekeeping("sweeping", std::future::pending);
             tasks.essential("the clock", "nobody knows the time", async move { task() });
             format!("{:#}", tasks.ended().await.unwrap_err())
         };

@@ -143,7 +143,8 @@ fn running(folder: &Path) {
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
     const NAME: &str = "tests::space::a_full_disk_is_an_error_and_loses_nothing";
-    let cases: [(&str, fn(&Path)); 3] = [("new", new), ("existing", existing), ("running", running)];
+    type Case = (&'static str, fn(&Path));
+    let cases: [Case; 3] = [("new", new), ("existing", existing), ("running", running)];
     if let Some(case) = std::env::var_os(CASE) {
         let (_, run) = cases.into_iter().find(|(name, _)| case == *name).unwrap();
         return run(std::env::var_os(FOLDER).unwrap().as_ref());
