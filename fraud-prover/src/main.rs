@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use fraud_prover::cli::{self, Cli};
+use rollup::options;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match options::run_or_print() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -5,7 +5,13 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 pub use bridge::args::Bridge;
-use rollup::process::{LogFormat, duration};
+use rollup::{
+    l1::FollowerOptions,
+    process::{LogFormat, Sending, Time, duration},
+};
+use sequencing::{
+    batcher::BatcherOptions, pool::PoolOptions, proposer::ProposerOptions, sequencer::SequencerOptions,
+};
 
 /// The node of a Recourse rollup.
 ///
@@ -17,6 +23,11 @@ pub struct Cli {
     /// How the log is written to standard error; RUST_LOG selects what (default: info).
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+
+    /// File of options, in TOML: keys are the names of options, `l1-rpc = "http://…"`. A table `[COMMAND]` counts for that
+    /// command only. The command line goes before the environment (RECOURSE_L1_RPC), and that before the file.
+    #[arg(long, global = true, value_name = "FILE", env = "RECOURSE_CONFIG")]
+    pub config: Option<PathBuf>,
 
     /// What to run.
     #[command(subcommand)]
@@ -40,7 +51,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build blocks from users' transactions; with keys, post batches and propose outputs too.
-    Sequencer(Sequencer),
+    Sequencer(Box<Sequencer>),
     /// Derive the chain from L1, and serve JSON-RPC.
     Replica(Replica),
     /// Post the sequencer's blocks to L1, as a process of its own. Needs the sequencer's feed.
@@ -65,6 +76,10 @@ pub struct Common {
     /// HTTP endpoint of an L1 node.
     #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
     pub l1_rpc: String,
+
+    /// Most L1 blocks in one request for logs. An endpoint that fails on so many is asked for fewer.
+    #[arg(long, value_name = "BLOCKS", default_value_t = FollowerOptions::default().range)]
+    pub l1_log_range: u64,
 
     /// How often L1 is asked for new blocks, such as 500ms or 4s. Default: by the L1's chain id, 250 ms on a devnet.
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -120,16 +135,24 @@ pub struct Sequencer {
     pub proposer_key: Option<PathBuf>,
 
     /// An empty block is built after this long without any.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
-    pub heartbeat: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Time(SequencerOptions::default().heartbeat))]
+    pub heartbeat: Time,
 
     /// Least time from one block to the next. A lone transaction does not wait for it.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2ms")]
-    pub min_block_time: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Time(SequencerOptions::default().min_block_time))]
+    pub min_block_time: Time,
+
+    /// The longest time that a block's transactions may take.
+    #[arg(long, value_name = "TIME", default_value_t = Time(SequencerOptions::default().build_budget))]
+    pub build_budget: Time,
 
     /// Messages are consumed when their L1 block has this many on top.
-    #[arg(long, value_name = "BLOCKS", default_value_t = 1)]
+    #[arg(long, value_name = "BLOCKS", default_value_t = SequencerOptions::default().l1_confirmations)]
     pub l1_confirmations: u64,
+
+    /// What waits for a block.
+    #[command(flatten)]
+    pub pooling: Pooling,
 
     /// When batches are posted.
     #[command(flatten)]
@@ -138,22 +161,125 @@ pub struct Sequencer {
     /// When outputs are proposed.
     #[command(flatten)]
     pub proposing: Proposing,
+
+    /// How L1 transactions are sent.
+    #[command(flatten)]
+    pub sending: Sending,
+}
+
+/// What waits for a block.
+#[derive(Clone, Debug, Args)]
+pub struct Pooling {
+    /// Most transactions in the pool.
+    #[arg(long, value_name = "NUMBER", default_value_t = PoolOptions::default().max_transactions)]
+    pub pool_transactions: usize,
+
+    /// Most of them that wait for an earlier nonce.
+    #[arg(long, value_name = "NUMBER", default_value_t = PoolOptions::default().max_queued)]
+    pub pool_queued: usize,
+
+    /// Most bytes of all transactions in the pool.
+    #[arg(long, value_name = "BYTES", default_value_t = PoolOptions::default().max_bytes)]
+    pub pool_bytes: usize,
+
+    /// Most transactions of an account once the pool is half full.
+    #[arg(long, value_name = "NUMBER", default_value_t = PoolOptions::default().account_limit)]
+    pub pool_account_limit: usize,
+
+    /// Most transactions of an account before that.
+    #[arg(long, value_name = "NUMBER", default_value_t = PoolOptions::default().account_burst)]
+    pub pool_account_burst: usize,
+
+    /// Least priority fee of a transaction, in wei a unit of gas.
+    #[arg(long, value_name = "WEI", default_value_t = PoolOptions::default().min_tip)]
+    pub pool_min_tip: u128,
+
+    /// What a replacement must pay more, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = PoolOptions::default().replacement_percent)]
+    pub pool_replacement: u128,
+
+    /// How long a transaction waits for an earlier nonce.
+    #[arg(long, value_name = "TIME", default_value_t = Time(PoolOptions::default().queued_lifetime))]
+    pub pool_queued_lifetime: Time,
+}
+
+impl Pooling {
+    /// The pool's options.
+    pub fn options(&self) -> PoolOptions {
+        PoolOptions {
+            max_transactions: self.pool_transactions,
+            max_queued: self.pool_queued,
+            max_bytes: self.pool_bytes,
+            account_limit: self.pool_account_limit,
+            account_burst: self.pool_account_burst,
+            min_tip: self.pool_min_tip,
+            replacement_percent: self.pool_replacement,
+            queued_lifetime: self.pool_queued_lifetime.0,
+            ..PoolOptions::default()
+        }
+    }
 }
 
 /// When batches are posted.
 #[derive(Clone, Debug, Args)]
 pub struct Batching {
     /// Blocks are posted at the latest after this long. A full batch is posted at once.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "12s")]
-    pub batch_interval: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Time(BatcherOptions::default().interval))]
+    pub batch_interval: Time,
+
+    /// Size of a payload that is worth posting at once, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = BatcherOptions::default().payload_size)]
+    pub batch_size: usize,
+
+    /// Most blocks in a batch.
+    #[arg(long, value_name = "BLOCKS", default_value_t = BatcherOptions::default().max_blocks)]
+    pub batch_blocks: u64,
+
+    /// How hard batches are compressed: Brotli's quality, 0 to 11.
+    #[arg(long, value_name = "QUALITY", default_value_t = BatcherOptions::default().quality,
+          value_parser = clap::value_parser!(u8).range(0..=11))]
+    pub batch_quality: u8,
+}
+
+impl Batching {
+    /// The batcher's options.
+    pub fn options(&self) -> BatcherOptions {
+        BatcherOptions {
+            interval: self.batch_interval.0,
+            payload_size: self.batch_size,
+            max_blocks: self.batch_blocks,
+            quality: self.batch_quality,
+            ..BatcherOptions::default()
+        }
+    }
 }
 
 /// When outputs are proposed.
 #[derive(Clone, Debug, Args)]
 pub struct Proposing {
     /// Time between proposals.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
-    pub propose_interval: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Time(ProposerOptions::default().interval))]
+    pub propose_interval: Time,
+
+    /// Propose earlier once this many blocks are new. Default: no.
+    #[arg(long, value_name = "BLOCKS")]
+    pub propose_blocks: Option<u64>,
+
+    /// L1 blocks that must follow the batch that a proposal is about.
+    #[arg(long, value_name = "BLOCKS", default_value_t = ProposerOptions::default().depth)]
+    pub propose_depth: u64,
+}
+
+impl Proposing {
+    /// The proposer's options.
+    pub fn options(&self) -> ProposerOptions {
+        ProposerOptions {
+            interval: self.propose_interval.0,
+            blocks: self.propose_blocks,
+            depth: self.propose_depth,
+            ..ProposerOptions::default()
+        }
+    }
 }
 
 /// `recourse-node replica`
@@ -190,6 +316,10 @@ pub struct Batcher {
     /// When batches are posted.
     #[command(flatten)]
     pub batching: Batching,
+
+    /// How L1 transactions are sent.
+    #[command(flatten)]
+    pub sending: Sending,
 }
 
 /// `recourse-node proposer`
@@ -206,6 +336,10 @@ pub struct Proposer {
     /// When outputs are proposed.
     #[command(flatten)]
     pub proposing: Proposing,
+
+    /// How L1 transactions are sent.
+    #[command(flatten)]
+    pub sending: Sending,
 }
 
 #[cfg(test)]

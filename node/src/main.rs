@@ -2,15 +2,18 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use node::cli::Cli;
+use rollup::options;
 
 /// Many small allocations that one thread makes and another frees: the system's allocator is slow at these.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match options::run_or_print() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     cli.log_format.start();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

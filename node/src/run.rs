@@ -12,9 +12,9 @@ use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
     keys,
-    l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager, TxOptions},
+    l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager},
     maintenance,
-    process::stop_signal,
+    process::{Sending, stop_signal},
     shutdown::{self, Shutdown},
     tasks::Tasks,
 };
@@ -22,7 +22,7 @@ use rpc::{self, RpcConfig, RpcContext};
 use sequencing::{
     batcher,
     feed::{self, Signers},
-    pool::{Pool, PoolOptions},
+    pool::Pool,
     proposer,
     sequencer::{self, SequencerOptions},
 };
@@ -39,7 +39,7 @@ pub async fn run(command: Command) -> Result<()> {
         std::process::exit(130);
     });
     match command {
-        Command::Sequencer(args) => run_sequencer(args, shutdown).await,
+        Command::Sequencer(args) => run_sequencer(*args, shutdown).await,
         Command::Replica(args) => run_replica(args, shutdown).await,
         Command::Batcher(args) => run_batcher(args, shutdown).await,
         Command::Proposer(args) => run_proposer(args, shutdown).await,
@@ -72,7 +72,7 @@ impl Base {
             return Ok(None);
         };
         let chain = open_chain(&common.data_dir, config, common.max_db_size).await?;
-        let options = FollowerOptions { poll_interval: common.l1_poll, ..FollowerOptions::default() };
+        let options = FollowerOptions { poll_interval: common.l1_poll, range: common.l1_log_range };
         let follower = Follower::new(chain.clone(), client.clone(), options);
         let mut base = Self {
             l1: follower.watch(),
@@ -162,13 +162,9 @@ impl Base {
         });
     }
 
-    fn post_batches(&mut self, key: &Path, batching: &Batching) -> Result<()> {
-        let options = batcher::BatcherOptions {
-            interval: batching.batch_interval,
-            ..batcher::BatcherOptions::default()
-        };
-        let sender = TxManager::new(self.client.clone(), keys::read(key)?, TxOptions::default());
-        let batcher = batcher::Batcher::new(self.chain.clone(), sender, options);
+    fn post_batches(&mut self, key: &Path, batching: &Batching, sending: &Sending) -> Result<()> {
+        let sender = TxManager::new(self.client.clone(), keys::read(key)?, sending.options());
+        let batcher = batcher::Batcher::new(self.chain.clone(), sender, batching.options());
         let shutdown = self.shutdown.clone();
         self.tasks.essential("the batcher", "blocks that users were told of never get to L1", async move {
             batcher.run(shutdown).await;
@@ -177,16 +173,13 @@ impl Base {
         Ok(())
     }
 
-    fn propose(&mut self, key: &Path, proposing: &Proposing) -> Result<()> {
-        let options = proposer::ProposerOptions {
-            interval: proposing.propose_interval,
-            ..proposer::ProposerOptions::default()
-        };
+    fn propose(&mut self, key: &Path, proposing: &Proposing, sending: &Sending) -> Result<()> {
+        let (options, sending) = (proposing.options(), sending.options());
         let (client, key) = (self.client.clone(), keys::read(key)?);
         let (chain, shutdown) = (self.chain.clone(), self.shutdown.clone());
         // Without it, withdrawals wait, and nothing is lost.
         self.tasks.housekeeping("the proposer", move || {
-            let sender = TxManager::new(client.clone(), key.clone(), TxOptions::default());
+            let sender = TxManager::new(client.clone(), key.clone(), sending);
             let proposer = proposer::Proposer::new(chain.clone(), sender, options);
             let shutdown = shutdown.clone();
             async move {
@@ -224,23 +217,23 @@ async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
     let Some(mut base) = Base::start(&args.common, shutdown.clone()).await? else {
         return Ok(());
     };
-    let pool = Pool::new(&base.chain, PoolOptions::default())?;
+    let pool = Pool::new(&base.chain, args.pooling.options())?;
     if let Some(signer) = &signer {
         base.watch_signer(signer.address());
     }
     let feed = signer.map(|signer| feed::module(base.chain.clone(), signer)).transpose()?;
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = &args.batcher_key {
-        base.post_batches(key, &args.batching)?;
+        base.post_batches(key, &args.batching, &args.sending)?;
     }
     if let Some(key) = &args.proposer_key {
-        base.propose(key, &args.proposing)?;
+        base.propose(key, &args.proposing, &args.sending)?;
     }
     let options = SequencerOptions {
-        heartbeat: args.heartbeat,
-        min_block_time: args.min_block_time,
+        heartbeat: args.heartbeat.0,
+        min_block_time: args.min_block_time.0,
+        build_budget: args.build_budget.0,
         l1_confirmations: args.l1_confirmations,
-        ..SequencerOptions::default()
     };
     let (chain, l1) = (base.chain.clone(), base.l1.clone());
     base.tasks.essential("the sequencer", "transactions that were taken are in no block", async move {
@@ -283,7 +276,7 @@ async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
     };
     base.follow_feed(args.feed);
     base.serve(None, None, None).await?;
-    base.post_batches(&args.batcher_key, &args.batching)?;
+    base.post_batches(&args.batcher_key, &args.batching, &args.sending)?;
     base.finish().await
 }
 
@@ -293,6 +286,6 @@ async fn run_proposer(args: Proposer, shutdown: Shutdown) -> Result<()> {
         return Ok(());
     };
     base.serve(None, None, None).await?;
-    base.propose(&args.proposer_key, &args.proposing)?;
+    base.propose(&args.proposer_key, &args.proposing, &args.sending)?;
     base.finish().await
 }

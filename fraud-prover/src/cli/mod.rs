@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use rollup::{
     RollupConfig, keys,
-    l1::{L1Client, TxOptions, reach_for_command},
-    process::LogFormat,
+    l1::{L1Client, reach_for_command},
+    process::{LogFormat, Sending},
     program::program_path,
     shutdown,
 };
@@ -33,6 +33,11 @@ pub struct Cli {
     /// How the log is written to standard error; RUST_LOG selects what (default: info).
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+
+    /// File of options, in TOML: keys are the names of options, `l1-rpc = "http://…"`. A table `[COMMAND]` counts for that
+    /// command only. The command line goes before the environment (RECOURSE_L1_RPC), and that before the file.
+    #[arg(long, global = true, value_name = "FILE", env = "RECOURSE_CONFIG")]
+    pub config: Option<PathBuf>,
 
     /// What to do.
     #[command(subcommand)]
@@ -119,13 +124,9 @@ pub struct Watch {
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
 
-    /// Raise a transaction's fee if no block took it for so long.
-    #[arg(long, value_name = "TIME", value_parser = rollup::process::duration, default_value = "45s")]
-    pub resend_after: Duration,
-
-    /// Most to pay for a unit of gas, in gwei.
-    #[arg(long, value_name = "GWEI", default_value_t = 500)]
-    pub max_gas_price: u64,
+    /// How L1 transactions are sent.
+    #[command(flatten)]
+    pub sending: Sending,
 
     /// Make what is due now, and end when nothing is.
     #[arg(long)]
@@ -349,11 +350,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         key,
         program: program(args.program)?,
         metrics: args.metrics,
-        transactions: TxOptions {
-            resend_after: args.resend_after,
-            max_fee_per_gas: u128::from(args.max_gas_price) * 1_000_000_000,
-            ..TxOptions::default()
-        },
+        transactions: args.sending.options(),
         once: args.once,
     };
     let (stop, shutdown) = shutdown::channel();

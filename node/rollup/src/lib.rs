@@ -12,7 +12,7 @@
 //! - [`witness`], [`program`]: what the fault proof program reads to compute a block, and which file it is.
 //! - [`interval`]: how a range is cut into the segments of a claim; proposer and challenger share it.
 //! - [`maintenance`]: housekeeping of the database.
-//! - [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`]: what every process of ours has.
+//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`]: what every process of ours has.
 //!
 //! Errors say what was expected and what was found. Nothing that L1, the disk or a key says makes the crate panic.
 //!
@@ -38,6 +38,7 @@ pub mod interval;
 pub mod keys;
 pub mod l1;
 pub mod maintenance;
+pub mod options;
 pub mod process;
 pub mod program;
 pub mod shutdown;

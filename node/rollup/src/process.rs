@@ -2,8 +2,10 @@
 
 use std::{io::IsTerminal, time::Duration};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+
+use crate::l1::TxOptions;
 
 /// The log's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -61,6 +63,70 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| format!("{text} is too long"))
 }
 
+/// A time on a command line: [`duration`] reads it, and it prints in the same form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl std::str::FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        duration(text).map(Self)
+    }
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let millis = self.0.as_millis();
+        let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        match units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit)) {
+            Some((unit, name)) => write!(f, "{}{name}", millis / unit),
+            None => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+/// How L1 transactions are sent.
+#[derive(Clone, Debug, Args)]
+pub struct Sending {
+    /// Send a transaction again with a higher fee if no block took it for so long.
+    #[arg(long, value_name = "TIME", default_value_t = Time(TxOptions::default().resend_after))]
+    pub resend_after: Time,
+
+    /// Give up waiting for a block after so long. What a transaction was to do is then planned anew.
+    #[arg(long, value_name = "TIME", default_value_t = Time(TxOptions::default().timeout))]
+    pub send_timeout: Time,
+
+    /// L1 blocks that must hold or follow a transaction before it counts as done; 1: it is in a block.
+    #[arg(long, value_name = "BLOCKS", default_value_t = TxOptions::default().confirmations)]
+    pub send_confirmations: u64,
+
+    /// Added to the estimate of a transaction's gas, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = TxOptions::default().gas_margin_percent)]
+    pub gas_margin: u64,
+
+    /// Most to pay for a unit of gas, in gwei. A transaction that would need more waits.
+    #[arg(long, value_name = "GWEI", default_value_t = (TxOptions::default().max_fee_per_gas / GWEI) as u64)]
+    pub max_gas_price: u64,
+}
+
+/// Wei.
+const GWEI: u128 = 1_000_000_000;
+
+impl Sending {
+    /// The transaction manager's options.
+    pub fn options(&self) -> TxOptions {
+        TxOptions {
+            resend_after: self.resend_after.0,
+            timeout: self.send_timeout.0,
+            confirmations: self.send_confirmations,
+            gas_margin_percent: self.gas_margin,
+            max_fee_per_gas: u128::from(self.max_gas_price) * GWEI,
+            ..TxOptions::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +135,9 @@ mod tests {
     fn times_need_a_unit() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for text in ["0ms", "2ms", "1500ms", "45s", "90s", "3m", "1h", "36h"] {
+            assert_eq!(text.parse::<Time>().map(|time| time.to_string()).as_deref(), Ok(text));
+        }
         for wrong in ["", "5", "s", "1d", "-1s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

@@ -54,7 +54,7 @@ pub struct BatcherOptions {
 impl Default for BatcherOptions {
     fn default() -> Self {
         Self {
-            interval: Duration::from_secs(60),
+            interval: Duration::from_secs(12),
             payload_size: 100_000,
             max_blocks: MAX_BLOCKS_PER_BATCH,
             quality: 9,

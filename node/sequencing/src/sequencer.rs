@@ -66,7 +66,7 @@ impl Default for SequencerOptions {
             heartbeat: Duration::from_secs(2),
             min_block_time: Duration::from_millis(2),
             build_budget: Duration::from_millis(50),
-            l1_confirmations: 2,
+            l1_confirmations: 1,
         }
     }
 }
