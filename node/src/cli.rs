@@ -293,7 +293,8 @@ pub struct Replica {
     #[command(flatten)]
     pub feed: Feed,
 
-    /// HTTP endpoint of the sequencer, to which transactions are passed on. Without it they are refused.
+    /// HTTP endpoint of the sequencer, to which transactions are passed on; until their blocks come they are shown as
+    /// pending. Without it transactions are refused.
     #[arg(long, value_name = "URL")]
     pub sequencer_rpc: Option<String>,
 }

@@ -21,7 +21,7 @@ use rollup::{
 use rpc::{self, RpcConfig, RpcContext};
 use sequencing::{
     batcher,
-    feed::{self, Signers},
+    feed::{self, FeedStatus, Signers},
     pool::Pool,
     proposer,
     sequencer::{self, SequencerOptions},
@@ -52,6 +52,8 @@ struct Base {
     chain: Chain,
     client: L1Client,
     l1: watch::Receiver<L1Status>,
+    /// Of a node that follows the sequencer's feed.
+    feed: Option<watch::Receiver<FeedStatus>>,
     tasks: Tasks,
     shutdown: Shutdown,
     http: std::net::SocketAddr,
@@ -76,6 +78,7 @@ impl Base {
         let follower = Follower::new(chain.clone(), client.clone(), options);
         let mut base = Self {
             l1: follower.watch(),
+            feed: None,
             chain,
             client,
             tasks: Tasks::new(shutdown.clone()),
@@ -101,7 +104,8 @@ impl Base {
         forward: Option<String>,
         feed: Option<jsonrpsee::Methods>,
     ) -> Result<()> {
-        let context = RpcContext { chain: self.chain.clone(), pool, forward, feed };
+        let (l1, followed_feed) = (self.l1.clone(), self.feed.clone());
+        let context = RpcContext { chain: self.chain.clone(), pool, forward, feed, l1, followed_feed };
         let config = RpcConfig { address: self.http };
         let handle = rpc::serve(config, context, self.shutdown.clone()).await?;
         let address = handle.local_addr();
@@ -151,9 +155,11 @@ impl Base {
     /// Takes unsafe blocks from the sequencer's feed.
     fn follow_feed(&mut self, url: String) {
         let (chain, signers, shutdown) = (self.chain.clone(), self.follow_signers(), self.shutdown.clone());
+        let (status, watched) = watch::channel(FeedStatus::default());
+        self.feed = Some(watched);
         // Without it, the same blocks come from L1, later.
         self.tasks.housekeeping("following the feed", move || {
-            let client = feed::Client::new(chain.clone(), url.clone(), signers.clone());
+            let client = feed::Client::new(chain.clone(), url.clone(), signers.clone(), status.clone());
             let shutdown = shutdown.clone();
             async move {
                 client.run(shutdown).await;

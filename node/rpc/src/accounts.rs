@@ -30,17 +30,10 @@ impl Rpc {
         address: Address,
         block: Option<BlockId>,
     ) -> Result<U64, RpcError> {
-        if block.is_some_and(|block| block.is_pending()) {
-            if let Some(nonce) = self.pool.as_ref().and_then(|pool| pool.pending_nonce(&address)) {
-                return Ok(U64::from(nonce));
-            }
-            if let Some(forward) = &self.forward {
-                let asked = forward.request("eth_getTransactionCount", &(address, "pending")).await;
-                // Without the sequencer, what is in blocks is all there is to count.
-                if let Ok(nonce) = asked {
-                    return Ok(nonce);
-                }
-            }
+        if block.is_some_and(|block| block.is_pending())
+            && let Some(nonce) = self.pending_nonce(address).await?
+        {
+            return Ok(U64::from(nonce));
         }
         Ok(U64::from(self.account_at(address, block)?.map_or(0, |account| account.nonce)))
     }

@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use alloy::{
-    consensus::{Header, Receipt, ReceiptWithBloom, Transaction as _, TxReceipt, transaction::Recovered},
+    consensus::{Header, Receipt, ReceiptWithBloom, Transaction as _, TxReceipt},
     eips::eip2718::Decodable2718,
     primitives::{B256, Bytes, TxKind, U256},
     rlp::Encodable,
@@ -13,11 +13,11 @@ use op_alloy_consensus::{
     OpDepositReceipt, OpReceipt, OpReceiptEnvelope, OpTxEnvelope,
     transaction::{OpDepositInfo, OpTransactionInfo},
 };
-use op_alloy_rpc_types::{L1BlockInfo as L1Fields, OpTransactionReceipt, Transaction as RpcTransaction};
+use op_alloy_rpc_types::{L1BlockInfo as L1Fields, OpTransactionReceipt};
 use op_revm::L1BlockInfo;
 use stf::{Transaction, block::SPEC};
 
-use super::RpcError;
+use super::{RpcError, transaction::RpcTransaction};
 use rollup::chain::ChainBlock;
 
 /// A header as clients read it.
@@ -137,8 +137,7 @@ impl Block {
             },
             _ => OpDepositInfo::default(),
         };
-        let recovered = Recovered::new_unchecked(tx.envelope().clone(), tx.sender());
-        Some(RpcTransaction::from_transaction(recovered, OpTransactionInfo { inner, deposit_meta }))
+        Some(RpcTransaction::new(tx, OpTransactionInfo { inner, deposit_meta }))
     }
 
     /// The receipt of the transaction at `index` as clients read it.
@@ -229,12 +228,6 @@ pub(crate) fn rpc_header(header: Header, hash: B256, body: Option<usize>) -> Rpc
         U256::from(list(header.length() + list(body) + 2))
     });
     RpcHeader { hash, inner: header, total_difficulty: Some(U256::ZERO), size }
-}
-
-/// A transaction that waits in the pool, as clients read it.
-pub(crate) fn pending_transaction(tx: &Transaction) -> RpcTransaction {
-    let recovered = Recovered::new_unchecked(tx.envelope().clone(), tx.sender());
-    RpcTransaction::from_transaction(recovered, OpTransactionInfo::default())
 }
 
 /// Decodes a transaction of a block, whose validity was established when it got there.

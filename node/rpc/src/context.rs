@@ -9,7 +9,7 @@ use alloy::{
 use db::Reader;
 use tokio::sync::Semaphore;
 
-use super::{RpcError, block::Block, filters::Filters, forward::Forward, recent::Recent};
+use super::{RpcError, block::Block, filters::Filters, forward::Forward, recent::Recent, syncing::Syncing};
 use rollup::chain::{Chain, StateView};
 use sequencing::pool::Pool;
 
@@ -28,12 +28,13 @@ pub(crate) struct Rpc {
     pub(crate) forward: Option<Forward>,
     pub(crate) recent: Recent,
     pub(crate) filters: Filters,
+    pub(crate) syncing: Syncing,
     /// Turns for heavy work, about one for each processor.
     heavy: Arc<Semaphore>,
 }
 
 impl Rpc {
-    pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>) -> Self {
+    pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>, syncing: Syncing) -> Self {
         let turns = std::thread::available_parallelism().map_or(1, usize::from).max(LEAST_TURNS);
         Self {
             chain,
@@ -41,6 +42,7 @@ impl Rpc {
             forward,
             recent: Recent::default(),
             filters: Filters::default(),
+            syncing,
             heavy: Arc::new(Semaphore::new(turns)),
         }
     }

@@ -11,15 +11,14 @@ use alloy::{
     rpc::types::{Filter, FilterBlockOption, FilterChanges, Log},
 };
 use parking_lot::Mutex;
-use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
 use super::{
     RpcError,
     context::Rpc,
     follow::{Change, Follower},
-    logs::{block_logs, check_filter},
+    logs::{Logs, block_logs, check_filter},
+    waiting::NewTransactions,
 };
-use sequencing::pool::PoolTx;
 
 /// A filter that is not polled for this long is gone.
 const EXPIRY: Duration = Duration::from_secs(300);
@@ -40,13 +39,9 @@ struct Entry {
 
 #[derive(Debug)]
 enum Kind {
-    Logs {
-        filter: Box<Filter>,
-        follower: Follower,
-    },
+    Logs { filter: Box<Filter>, follower: Follower },
     Blocks(Follower),
-    /// Of a replica, which has no pool, there is nothing to tell.
-    Transactions(Option<Receiver<Arc<PoolTx>>>),
+    Transactions(NewTransactions),
 }
 
 /// What a poll gives.
@@ -96,8 +91,7 @@ impl Rpc {
     }
 
     pub(crate) async fn new_pending_transaction_filter(self: Arc<Self>) -> Result<U128, RpcError> {
-        let hashes = self.pool.as_ref().map(|pool| pool.subscribe());
-        self.filters.add(Kind::Transactions(hashes))
+        self.filters.add(Kind::Transactions(self.new_transactions()))
     }
 
     pub(crate) async fn uninstall_filter(self: Arc<Self>, id: U128) -> Result<bool, RpcError> {
@@ -108,17 +102,23 @@ impl Rpc {
         let kind = self.filters.get(&id)?;
         self.heavy(move |rpc| match &mut *kind.lock() {
             Kind::Logs { filter, follower } => {
-                let mut logs = Vec::new();
+                let mut logs = Logs::default();
                 follower.drain(rpc, |change| {
-                    let (block, removed) = match change {
+                    let (block, removed) = match &change {
                         Change::New(block) => (block, false),
                         Change::Gone(block) => (block, true),
                     };
                     if in_range(rpc, filter, block.number()) {
-                        logs.extend(block_logs(&block, filter, removed));
+                        let found = block_logs(block, filter, removed);
+                        // What does not fit into this answer waits for the next.
+                        if !logs.is_empty() && !logs.have_room(&found) {
+                            return Some(change);
+                        }
+                        logs.add(found);
                     }
+                    None
                 })?;
-                Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs) })
+                Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs.into()) })
             }
             Kind::Blocks(follower) => {
                 let mut new = Vec::new();
@@ -126,18 +126,14 @@ impl Rpc {
                     if let Change::New(block) = change {
                         new.push(block.hash);
                     }
+                    None
                 })?;
                 Ok(hashes(new))
             }
-            Kind::Transactions(pending) => {
+            Kind::Transactions(waiting) => {
                 let mut new = Vec::new();
-                while let Some(pending) = pending {
-                    match pending.try_recv() {
-                        Ok(tx) => new.push(tx.hash()),
-                        // Hashes of transactions that have long been in a block are not worth more than this.
-                        Err(TryRecvError::Lagged(_)) => {}
-                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-                    }
+                while let Some(hash) = waiting.try_next() {
+                    new.push(hash);
                 }
                 Ok(hashes(new))
             }
@@ -151,7 +147,7 @@ impl Rpc {
             Kind::Logs { filter, .. } => (**filter).clone(),
             _ => return Err(RpcError::refused("filter not found")),
         };
-        self.logs(filter).await
+        self.logs_so_far(filter).await
     }
 }
 

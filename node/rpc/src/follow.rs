@@ -1,6 +1,6 @@
 //! Blocks as they come, without gaps, for filters and subscriptions.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::broadcast::{
     Receiver,
@@ -30,6 +30,8 @@ pub(crate) struct Follower {
     last: u64,
     /// Blocks have to be read before events are of use again.
     is_behind: bool,
+    /// Changes of the last event that were not taken.
+    left: VecDeque<Change>,
 }
 
 impl Follower {
@@ -37,7 +39,7 @@ impl Follower {
     pub(crate) fn new(rpc: &Rpc) -> Self {
         // In this order, so that a block in between is not missed; it is told of only once, by its number.
         let events = rpc.chain.subscribe();
-        Self { events, last: rpc.chain.heads().unsafe_head.number, is_behind: false }
+        Self { events, last: rpc.chain.heads().unsafe_head.number, is_behind: false, left: VecDeque::new() }
     }
 
     /// Waits for the next changes. `None` if the chain has closed.
@@ -54,16 +56,35 @@ impl Follower {
         Some(read.await.inspect(|_| self.last = last))
     }
 
-    /// Tells of all changes since the last time.
-    pub(crate) fn drain(&mut self, rpc: &Rpc, mut tell: impl FnMut(Change)) -> Result<(), RpcError> {
+    /// Tells of changes since the last time, in order. A change that is given back comes first the next time, and
+    /// ends this one.
+    pub(crate) fn drain(
+        &mut self,
+        rpc: &Rpc,
+        mut tell: impl FnMut(Change) -> Option<Change>,
+    ) -> Result<(), RpcError> {
         loop {
-            while self.is_behind {
+            while let Some(change) = self.left.pop_front() {
+                if let Some(change) = tell(change) {
+                    self.left.push_front(change);
+                    return Ok(());
+                }
+            }
+            if self.is_behind {
                 let (first, last) = self.next_range(rpc);
-                read(rpc, first, last)?.into_iter().for_each(&mut tell);
+                for (change, number) in read(rpc, first, last)?.into_iter().zip(first..) {
+                    if tell(change).is_some() {
+                        // Read again, rather than kept for each of the filters that are behind.
+                        self.is_behind = true;
+                        return Ok(());
+                    }
+                    self.last = number;
+                }
                 self.last = last;
+                continue;
             }
             match self.events.try_recv() {
-                Ok(event) => self.changes(rpc, event).into_iter().for_each(&mut tell),
+                Ok(event) => self.left = self.changes(rpc, event).into(),
                 Err(TryRecvError::Lagged(_)) => self.fall_behind(),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }

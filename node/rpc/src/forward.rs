@@ -9,14 +9,18 @@ use jsonrpsee::{
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::RpcError;
+use super::{RpcError, sent::Sent};
 
 /// How long the sequencer may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A connection to the sequencer's RPC.
-#[derive(Clone, Debug)]
-pub(crate) struct Forward(HttpClient);
+#[derive(Debug)]
+pub(crate) struct Forward {
+    client: HttpClient,
+    /// The transactions that were passed on.
+    pub(crate) sent: Sent,
+}
 
 /// Parameters that are passed on.
 struct Raw(Box<RawValue>);
@@ -29,7 +33,8 @@ impl ToRpcParams for Raw {
 
 impl Forward {
     pub(crate) fn new(url: &str) -> Result<Self, ClientError> {
-        Ok(Self(HttpClientBuilder::default().request_timeout(TIMEOUT).build(url)?))
+        let client = HttpClientBuilder::default().request_timeout(TIMEOUT).build(url)?;
+        Ok(Self { client, sent: Sent::default() })
     }
 
     /// Makes the same request of the sequencer. Its errors are the answer, too.
@@ -39,7 +44,7 @@ impl Forward {
         params: &impl serde::Serialize,
     ) -> Result<R, RpcError> {
         let params = serde_json::value::to_raw_value(params).map_err(RpcError::internal)?;
-        self.0.request(method, Raw(params)).await.map_err(|error| match error {
+        self.client.request(method, Raw(params)).await.map_err(|error| match error {
             ClientError::Call(error) => RpcError::Remote(error),
             error => {
                 tracing::warn!(target: "node::rpc", %error, method, "sequencer does not answer");

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Nothing here writes to the chain. Transactions go to the pool; a replica, which has none, passes them to the
-//! sequencer.
+//! sequencer and remembers those that it took until they are in a block here.
 //!
 //! # Rules
 //!
@@ -20,6 +20,10 @@
 //!   clients match on them; internal ones say nothing of the machine, which the log does ([`RpcError`]).
 //! - What takes more than some microseconds runs off the network's threads, as much at a time as there are processors,
 //!   and everything that a request can make large has a limit: gas, blocks, logs, proofs, batches, subscriptions.
+//! - A search of several blocks has limits, and its refusal names a range that is answered. One block is always
+//!   answered, with all its logs and receipts: nothing that fits into a block can stop those who read them. A block that
+//!   this node does not have yet is not passed over in silence.
+//! - A replica's pool is what was sent through it, as long as the sequencer has it and no block here does.
 //! - A deposit answers to two hashes: its own, and the one that OP Stack clients compute from its L1 event.
 
 mod accounts;
@@ -40,21 +44,26 @@ mod logs;
 mod methods;
 mod recent;
 mod rollup;
+mod sent;
 mod server;
 mod simulate;
 mod subscriptions;
+mod syncing;
+mod transaction;
 mod transactions;
 mod txpool;
+mod waiting;
 
 use std::net::SocketAddr;
 
 use jsonrpsee::Methods;
+use tokio::sync::watch;
 
 pub use error::RpcError;
 pub use server::{RpcHandle, ServeError, serve};
 
-use ::rollup::chain::Chain;
-use sequencing::pool::Pool;
+use ::rollup::{chain::Chain, l1::L1Status};
+use sequencing::{feed::FeedStatus, pool::Pool};
 
 /// How to serve.
 #[derive(Clone, Copy, Debug)]
@@ -74,4 +83,8 @@ pub struct RpcContext {
     pub forward: Option<String>,
     /// The sequencer's feed, to be served on the same port.
     pub feed: Option<Methods>,
+    /// How far L1 is followed.
+    pub l1: watch::Receiver<L1Status>,
+    /// How far the sequencer's feed is followed, by a node that does.
+    pub followed_feed: Option<watch::Receiver<FeedStatus>>,
 }

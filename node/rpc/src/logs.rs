@@ -8,19 +8,48 @@ use alloy::{
     rpc::types::{Filter, FilterBlockOption, Log},
 };
 
+use stf::config::MAX_BLOCK_GAS_LIMIT;
+
 use super::{RpcError, block::Block, context::Rpc};
 
 /// Most blocks that one search spans.
 pub(crate) const MAX_LOG_BLOCKS: u64 = 100_000;
 
-/// Most logs that one search returns.
+/// Most logs that a search of several blocks returns. One block is always answered: it cannot be asked for in parts.
 pub(crate) const MAX_LOGS: usize = 20_000;
+
+/// Most bytes of a log in an answer, apart from its topics and data: all keys, with the longest numbers.
+const LOG_SIZE: usize = 448;
+/// Bytes of a topic in an answer.
+const TOPIC_SIZE: usize = 69;
+/// Gas of a log without topics and data.
+const LOG_GAS: u64 = 375;
+
+/// Most bytes of the logs of one block in an answer, and so of a search of several. A log takes the most bytes for its
+/// gas if it is empty: a topic costs as much gas as a log, and a byte of data, two of an answer, costs 8. What a receipt
+/// has besides takes less for its gas, too.
+pub(super) const MAX_BLOCK_LOGS_SIZE: usize = (MAX_BLOCK_GAS_LIMIT / LOG_GAS) as usize * LOG_SIZE;
 
 /// Most addresses in a filter, and most alternatives for one topic.
 const MAX_ALTERNATIVES: usize = 1000;
 
 impl Rpc {
     pub(crate) async fn logs(self: Arc<Self>, filter: Filter) -> Result<Vec<Log>, RpcError> {
+        // A node that lags behind others must not hide what it does not know yet.
+        if let FilterBlockOption::Range { from_block, to_block } = filter.block_option {
+            let head = self.chain.heads().unsafe_head.number;
+            let numbers = [from_block, to_block].into_iter().flatten().filter_map(|block| block.as_number());
+            if let Some(beyond) = numbers.filter(|number| *number > head).max() {
+                return Err(RpcError::invalid(format!(
+                    "block range extends beyond current head block: requested {beyond}, head {head}"
+                )));
+            }
+        }
+        self.logs_so_far(filter).await
+    }
+
+    /// The logs of those blocks of a filter that exist.
+    pub(crate) async fn logs_so_far(self: Arc<Self>, filter: Filter) -> Result<Vec<Log>, RpcError> {
         check_filter(&filter)?;
         let (from, to) = match filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => {
@@ -38,7 +67,7 @@ impl Rpc {
     }
 
     /// The logs of the blocks `from` to `to` that match, as far as these blocks exist.
-    pub(crate) fn search(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, RpcError> {
+    fn search(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, RpcError> {
         let to = to.min(self.chain.heads().unsafe_head.number);
         if from > to {
             return Ok(Vec::new());
@@ -50,7 +79,7 @@ impl Rpc {
             )));
         }
         let reader = self.reader()?;
-        let mut logs = Vec::new();
+        let mut logs = Logs::default();
         for header in reader.headers(from..=to)? {
             let (number, header) = header?;
             if !may_match(filter, header.logs_bloom) {
@@ -60,15 +89,54 @@ impl Rpc {
                 Some(block) => block,
                 None => Block::read(&reader, number)?.ok_or(RpcError::HeaderNotFound)?,
             };
-            logs.extend(block_logs(&block, filter, false));
-            if logs.len() > MAX_LOGS {
+            let found = block_logs(&block, filter, false);
+            if from < to && !logs.have_room(&found) {
+                // The blocks before this one are within the limits, and the first one is answered on its own.
+                let last = number.saturating_sub(1).max(from);
                 return Err(RpcError::Limit(format!(
-                    "query returns more than {MAX_LOGS} logs: the first are in blocks {from} to {number}"
+                    "query returned more than {MAX_LOGS} results or {MAX_BLOCK_LOGS_SIZE} bytes. \
+                     Try with this block range [{from:#x}, {last:#x}]."
                 )));
             }
+            logs.add(found);
         }
-        Ok(logs)
+        Ok(logs.into())
     }
+}
+
+/// Logs of several blocks, within what one answer may hold.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    logs: Vec<Log>,
+    size: usize,
+}
+
+impl Logs {
+    /// Whether these fit, too.
+    pub(crate) fn have_room(&self, more: &[Log]) -> bool {
+        self.logs.len() + more.len() <= MAX_LOGS && self.size + size(more) <= MAX_BLOCK_LOGS_SIZE
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, more: Vec<Log>) {
+        self.size += size(&more);
+        self.logs.extend(more);
+    }
+}
+
+impl From<Logs> for Vec<Log> {
+    fn from(logs: Logs) -> Self {
+        logs.logs
+    }
+}
+
+/// Most bytes that logs take in an answer.
+fn size(logs: &[Log]) -> usize {
+    let one = |log: &Log| LOG_SIZE + TOPIC_SIZE * log.topics().len() + 2 * log.inner.data.data.len();
+    logs.iter().map(one).sum()
 }
 
 /// Whether a block with this bloom can have a log that matches.
@@ -115,6 +183,28 @@ mod tests {
             (0..=MAX_ALTERNATIVES).map(|i| Address::left_padding_from(&i.to_be_bytes())).collect();
         assert!(check_filter(&Filter::new().address(many)).is_err());
         assert!(check_filter(&Filter::new().address(Address::ZERO)).is_ok());
+    }
+
+    #[test]
+    fn a_log_in_an_answer_is_no_larger_than_what_is_counted_for_it() {
+        for (topics, data) in [(0, 0), (1, 1), (4, 1000)] {
+            let topics = vec![B256::repeat_byte(0xff); topics];
+            let data = LogData::new_unchecked(topics, vec![0xff; data].into());
+            let log = Log {
+                inner: alloy::primitives::Log { address: Address::repeat_byte(0xff), data },
+                block_hash: Some(B256::repeat_byte(0xff)),
+                block_number: Some(u64::MAX),
+                block_timestamp: Some(u64::MAX),
+                transaction_hash: Some(B256::repeat_byte(0xff)),
+                transaction_index: Some(u64::MAX),
+                log_index: Some(u64::MAX),
+                removed: false,
+            };
+            // And the comma behind it.
+            let written = serde_json::to_string(&log).map_or(usize::MAX, |text| text.len() + 1);
+            let counted = size(&[log]);
+            assert!(written <= counted, "{written} bytes, {counted} counted");
+        }
     }
 
     #[test]

@@ -127,11 +127,6 @@ impl Rpc {
         Ok(self.chain.config().chain.chain_id.to_string())
     }
 
-    /// There is always a head that can be used, and nobody who could tell of a newer one.
-    async fn syncing(self: Arc<Self>) -> Result<bool, RpcError> {
-        Ok(false)
-    }
-
     /// The node keeps no keys.
     async fn accounts(self: Arc<Self>) -> Result<Vec<alloy::primitives::Address>, RpcError> {
         Ok(Vec::new())

@@ -22,13 +22,20 @@ use jsonrpsee::{
 use metrics::Histogram;
 use tower_http::cors::CorsLayer;
 
-use super::{RpcConfig, RpcContext, context::Rpc, forward::Forward, methods};
+use super::{
+    RpcConfig, RpcContext, context::Rpc, forward::Forward, logs::MAX_BLOCK_LOGS_SIZE, methods,
+    syncing::Syncing,
+};
 use rollup::shutdown::Shutdown;
 
 /// Most bytes of a request, a batch included.
 const MAX_REQUEST_SIZE: u32 = 10 << 20;
-/// Most bytes of a response.
-const MAX_RESPONSE_SIZE: u32 = 64 << 20;
+/// Most bytes of a response. The logs and the receipts of the largest block fit: a block that cannot be read would stop
+/// every indexer.
+const MAX_RESPONSE_SIZE: u32 = 80 << 20;
+/// Room for what is in an answer beside the logs: its envelope, and the receipt that holds them.
+const RESPONSE_FRAME: usize = 64 << 10;
+const _: () = assert!(MAX_BLOCK_LOGS_SIZE + RESPONSE_FRAME <= MAX_RESPONSE_SIZE as usize);
 /// Most requests in a batch.
 const MAX_BATCH: u32 = 1000;
 /// Most connections at a time.
@@ -97,11 +104,11 @@ pub async fn serve(
     context: RpcContext,
     mut shutdown: Shutdown,
 ) -> Result<RpcHandle, ServeError> {
-    let RpcContext { chain, pool, forward, feed } = context;
+    let RpcContext { chain, pool, forward, feed, l1, followed_feed } = context;
     let forward = forward
         .map(|url| Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() }))
         .transpose()?;
-    let rpc = Arc::new(Rpc::new(chain.clone(), pool, forward));
+    let rpc = Arc::new(Rpc::new(chain.clone(), pool, forward, Syncing::new(&chain, l1, followed_feed)));
     let mut module = methods::module(rpc.clone())?;
     if let Some(feed) = feed {
         module.merge(feed)?;
@@ -134,8 +141,16 @@ pub async fn serve(
         .start(module);
 
     tokio::spawn({
-        let (events, shutdown) = (chain.subscribe(), shutdown.clone());
+        let (rpc, events, shutdown) = (rpc.clone(), chain.subscribe(), shutdown.clone());
         async move { rpc.recent.follow(events, shutdown).await }
+    });
+    tokio::spawn({
+        let (rpc, shutdown) = (rpc.clone(), shutdown.clone());
+        async move { rpc.follow_syncing(shutdown).await }
+    });
+    tokio::spawn({
+        let (events, shutdown) = (chain.subscribe(), shutdown.clone());
+        async move { rpc.follow_sent(events, shutdown).await }
     });
     tokio::spawn({
         let server = server.clone();

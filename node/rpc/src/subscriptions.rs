@@ -9,15 +9,14 @@ use jsonrpsee::{
     types::Params,
 };
 use serde::Serialize;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     RpcError,
     args::Args,
-    block::pending_transaction,
     context::Rpc,
     follow::{Change, Follower},
     logs::{block_logs, check_filter},
+    transaction::RpcTransaction,
 };
 
 /// What can be subscribed to.
@@ -82,11 +81,7 @@ pub(crate) async fn subscribe(
             .await
         }
         Topic::PendingTransactions(full) => transactions(&rpc, &sink, full).await,
-        Topic::Syncing => {
-            send(&sink, &false).await?;
-            sink.closed().await;
-            Ok(())
-        }
+        Topic::Syncing => rpc.tell_syncing(&sink).await,
     }
 }
 
@@ -112,27 +107,21 @@ async fn blocks<T: Serialize>(
 }
 
 async fn transactions(rpc: &Rpc, sink: &SubscriptionSink, full: bool) -> SubscriptionResult {
-    let Some(pool) = &rpc.pool else {
-        // Nothing waits at a replica.
-        sink.closed().await;
-        return Ok(());
-    };
-    let mut pending = pool.subscribe();
+    let mut waiting = rpc.new_transactions();
     loop {
         let next = tokio::select! {
-            next = pending.recv() => next,
+            next = waiting.next() => next,
             () = sink.closed() => return Ok(()),
         };
         match next {
-            Ok(tx) if full => send(sink, &pending_transaction(tx.transaction())).await?,
-            Ok(tx) => send(sink, &tx.hash()).await?,
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return Ok(()),
+            Some(tx) if full => send(sink, &RpcTransaction::pending(&tx)).await?,
+            Some(tx) => send(sink, &tx.hash()).await?,
+            None => return Ok(()),
         }
     }
 }
 
-async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
+pub(super) async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
     let message = SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), item)?;
     Ok(sink.send(message).await?)
 }

@@ -1,4 +1,4 @@
-//! Transactions and receipts, and the way of new transactions to the pool.
+//! Transactions and receipts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,9 +7,9 @@ use alloy::{
     primitives::{B256, Bytes},
     rpc::types::Index,
 };
-use op_alloy_rpc_types::{OpTransactionReceipt, Transaction as RpcTransaction};
+use op_alloy_rpc_types::OpTransactionReceipt;
 
-use super::{RpcError, block::pending_transaction, context::Rpc};
+use super::{RpcError, context::Rpc, transaction::RpcTransaction};
 
 /// How long [`Rpc::send_raw_transaction_sync`] waits if the client does not say.
 const SYNC_WAIT: Duration = Duration::from_secs(2);
@@ -58,27 +58,16 @@ impl Rpc {
         }
     }
 
-    async fn submit(&self, raw: Bytes) -> Result<B256, RpcError> {
-        if let Some(pool) = &self.pool {
-            return Ok(pool.submit(raw)?);
-        }
-        match &self.forward {
-            Some(forward) => forward.request("eth_sendRawTransaction", &(raw,)).await,
-            None => Err(RpcError::refused(
-                "this node does not take transactions: it is a replica without --sequencer-rpc",
-            )),
-        }
-    }
-
     pub(crate) async fn transaction_by_hash(
         self: Arc<Self>,
         hash: B256,
     ) -> Result<Option<RpcTransaction>, RpcError> {
+        // In this order: what stops waiting in between is in a block.
+        let waiting = self.waiting(&hash);
         if let Some((block, index)) = self.find_transaction(&hash)? {
             return Ok(block.transaction(index));
         }
-        let waiting = self.pool.as_ref().and_then(|pool| pool.get(&hash));
-        Ok(waiting.map(|tx| pending_transaction(tx.transaction())))
+        Ok(waiting.map(|tx| RpcTransaction::pending(&tx)))
     }
 
     pub(crate) async fn transaction_receipt(
@@ -89,11 +78,11 @@ impl Rpc {
     }
 
     pub(crate) async fn raw_transaction(self: Arc<Self>, hash: B256) -> Result<Option<Bytes>, RpcError> {
+        let waiting = self.waiting(&hash);
         if let Some((block, index)) = self.find_transaction(&hash)? {
             return Ok(block.transactions.get(index).map(|tx| tx.encoded().clone()));
         }
-        let waiting = self.pool.as_ref().and_then(|pool| pool.get(&hash));
-        Ok(waiting.map(|tx| tx.transaction().encoded().clone()))
+        Ok(waiting.map(|tx| tx.encoded().clone()))
     }
 
     pub(crate) async fn transaction_by_block_and_index(

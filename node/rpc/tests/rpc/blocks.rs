@@ -231,7 +231,7 @@ async fn outputs_batches_and_status() {
     assert_eq!(batch["l1TransactionHash"], json!(B256::repeat_byte(0xba)));
     let status: Value = node.call("recourse_status", json!([])).await;
     assert_eq!(status["safe"]["number"], "0x1");
-    assert_eq!(status["l1Cursor"], "0x1");
+    assert_eq!(status["l1Cursor"], "0x2");
     assert_eq!(status["sequencer"], true);
     let safe: Value = node.call("eth_getBlockByNumber", json!(["safe", false])).await;
     assert_eq!(safe["number"], "0x1");

@@ -15,9 +15,9 @@ use jsonrpsee::{
 };
 use rollup::{
     RollupConfig,
-    chain::{BuildPlan, Chain, ChainBlock, ChainEvent, ChainOptions},
+    chain::{BuildPlan, Chain, ChainBlock, ChainEvent, ChainOptions, ImportOutcome},
     config::{Genesis, GenesisAccount},
-    l1::{InboxEvent, L1Block, L1Update},
+    l1::{InboxEvent, L1Block, L1Status, L1Update},
     shutdown::{self, Stop},
 };
 use rpc::{RpcConfig, RpcContext, RpcHandle, serve};
@@ -30,6 +30,7 @@ use stf::{
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
     predeploys::L1_BLOCK,
 };
+use tokio::sync::watch;
 
 use rollup::testing::rollup as rollup_of;
 pub use rollup::testing::{CHAIN_ID, key as user};
@@ -42,6 +43,10 @@ pub const COUNTER: Address = address!("0x00000000000000000000000000000000000c0de
 pub const REVERTER: Address = address!("0x00000000000000000000000000000000000c0de2");
 /// Uses all gas it gets.
 pub const BURNER: Address = address!("0x00000000000000000000000000000000000c0de3");
+/// Writes a thousand logs without topics and data for each one in the number it is called with.
+pub const LOGGER: Address = address!("0x00000000000000000000000000000000000c0de4");
+/// L1 has been followed to its head, behind which the rollup begins.
+const L1_FOLLOWED: L1Status = L1Status { head: 1, cursor: 1, healthy: true };
 pub const CLIENT_HASH: B256 = B256::repeat_byte(0xcc);
 
 pub struct Node {
@@ -49,6 +54,8 @@ pub struct Node {
     pub pool: Option<Pool>,
     pub handle: RpcHandle,
     pub http: HttpClient,
+    /// How far L1 is followed, as its follower would say.
+    pub l1_status: watch::Sender<L1Status>,
     stop: Stop,
     _folder: tempfile::TempDir,
 }
@@ -66,6 +73,8 @@ fn config() -> Arc<RollupConfig> {
     alloc.insert(COUNTER, contract(counter.into()));
     alloc.insert(REVERTER, contract(bytes!("365f5f37365ffd")));
     alloc.insert(BURNER, contract(bytes!("5b5f56")));
+    let logger = [&hex!("5f355b")[..], &hex!("5f5fa0").repeat(1000), &hex!("600190038060025700")].concat();
+    alloc.insert(LOGGER, contract(logger.into()));
     let fees = L1Attributes {
         number: 7,
         base_fee: U256::from(1_000_000_000),
@@ -77,35 +86,50 @@ fn config() -> Arc<RollupConfig> {
     let storage = fees.storage().into_iter().map(|(slot, value)| (slot.into(), value)).collect();
     // Stands in for the predeploy: the attributes are written where it would write them.
     alloc.insert(L1_BLOCK, GenesisAccount { nonce: 1, storage, ..Default::default() });
-    rollup_of(Genesis { timestamp: GENESIS_TIME, gas_limit: 30_000_000, base_fee: 1_000_000, alloc })
+    let gas_limit = stf::config::MAX_BLOCK_GAS_LIMIT;
+    let config = rollup_of(Genesis { timestamp: GENESIS_TIME, gas_limit, base_fee: 1_000_000, alloc });
+    Arc::new(RollupConfig { l1_start_block: 2, ..RollupConfig::clone(&config) })
 }
 
 impl Node {
     /// A sequencer's node.
     pub async fn sequencer() -> Self {
-        Self::start(true, None).await
+        Self::start(true, None, L1_FOLLOWED).await
     }
 
     /// A replica's node, whose chain is its own in these tests.
     pub async fn replica(forward: Option<String>) -> Self {
-        Self::start(false, forward).await
+        Self::start(false, forward, L1_FOLLOWED).await
     }
 
-    async fn start(is_sequencer: bool, forward: Option<String>) -> Self {
+    /// A sequencer's node that has followed L1 so far.
+    pub async fn with_l1(status: L1Status) -> Self {
+        Self::start(true, None, status).await
+    }
+
+    async fn start(is_sequencer: bool, forward: Option<String>, l1: L1Status) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let chain = Chain::open(folder.path(), config(), ChainOptions::default()).unwrap();
         let pool = is_sequencer.then(|| Pool::new(&chain, PoolOptions::default()).unwrap());
         let (stop, shutdown) = shutdown::channel();
-        let context = RpcContext { chain: chain.clone(), pool: pool.clone(), forward, feed: None };
+        let l1_status = watch::channel(l1).0;
+        let context = RpcContext {
+            chain: chain.clone(),
+            pool: pool.clone(),
+            forward,
+            feed: None,
+            l1: l1_status.subscribe(),
+            followed_feed: None,
+        };
         let handle =
             serve(RpcConfig { address: ([127, 0, 0, 1], 0).into() }, context, shutdown).await.unwrap();
         let http = HttpClientBuilder::default()
-            .max_response_size(64 << 20)
+            .max_response_size(80 << 20)
             .build(format!("http://{}", handle.local_addr()))
             .unwrap();
         // The cache of recent blocks follows from here on.
         tokio::task::yield_now().await;
-        Self { chain, pool, handle, http, stop, _folder: folder }
+        Self { chain, pool, handle, http, l1_status, stop, _folder: folder }
     }
 
     pub fn url(&self) -> String {
@@ -133,14 +157,20 @@ impl Node {
 
     /// Brings a deposit onto L1; the next block consumes it.
     pub fn deposit(&self, from: Address, to: Address, mint: u64) {
-        let mut data = to.to_vec();
+        self.deposit_message(from, TxKind::Call(to), mint, &[]);
+    }
+
+    /// Brings a deposit that calls or creates onto L1; the next block consumes it.
+    pub fn deposit_message(&self, from: Address, to: TxKind, mint: u64, input: &[u8]) {
+        let mut data = to.to().copied().unwrap_or_default().to_vec();
         data.extend_from_slice(&U256::from(mint).to_be_bytes::<32>());
         data.extend_from_slice(&U256::from(mint).to_be_bytes::<32>());
         data.extend_from_slice(&100_000u64.to_be_bytes());
-        data.push(0);
+        data.push(to.is_create().into());
+        data.extend_from_slice(input);
         let message = message(MessageKind::Deposit, from, data, B256::ZERO);
         let event = InboxEvent::Message { index: 0, message, client_hash: Some(CLIENT_HASH) };
-        self.l1(1, event);
+        self.l1(2, vec![event]);
     }
 
     /// Brings a forced batch for block 1 onto L1, on a chain without messages: what was unsafe is gone.
@@ -166,18 +196,27 @@ impl Node {
             payload: Vec::new(),
             tx_hash: B256::repeat_byte(0xba),
         };
-        self.l1(1, event);
+        self.l1(2, vec![event]);
     }
 
-    fn l1(&self, number: u64, event: InboxEvent) {
+    /// Tells the chain of an L1 block.
+    pub fn l1(&self, number: u64, events: Vec<InboxEvent>) {
         let block = L1Block {
             number,
             hash: B256::repeat_byte(number as u8),
-            parent_hash: B256::repeat_byte(number as u8 - 1),
+            parent_hash: B256::repeat_byte((number - 1) as u8),
             timestamp: GENESIS_TIME + 12 * number,
-            events: vec![event],
+            events,
         };
         self.chain.apply_l1(L1Update::Blocks(vec![block])).unwrap();
+    }
+
+    /// Takes a block over from another chain, as from the feed.
+    pub fn import(&self, block: &ChainBlock) {
+        let parent = self.chain.block(block.header.number - 1).unwrap().unwrap();
+        let cursor = stf::derive::message_cursor(&parent.header).unwrap_or_default();
+        let outcome = self.chain.import_unsafe(&[block.to_feed(cursor)]).unwrap();
+        assert_eq!(outcome, ImportOutcome::Appended);
     }
 
     /// Calls a method with JSON parameters.
@@ -242,10 +281,21 @@ fn message(kind: MessageKind, sender: Address, data: Vec<u8>, before: B256) -> M
 
 /// A signed transaction.
 pub fn transaction(sender: u8, nonce: u64, to: TxKind, value: u64, input: Bytes) -> Bytes {
+    transaction_with_gas(200_000, sender, nonce, to, value, input)
+}
+
+pub fn transaction_with_gas(
+    gas_limit: u64,
+    sender: u8,
+    nonce: u64,
+    to: TxKind,
+    value: u64,
+    input: Bytes,
+) -> Bytes {
     let tx = TxEip1559 {
         chain_id: CHAIN_ID,
         nonce,
-        gas_limit: 200_000,
+        gas_limit,
         max_fee_per_gas: 2_000_000_000,
         max_priority_fee_per_gas: 1_000_000,
         to,
@@ -263,4 +313,10 @@ pub fn transfer(sender: u8, nonce: u64) -> Bytes {
 
 pub fn count(sender: u8, nonce: u64) -> Bytes {
     transaction(sender, nonce, TxKind::Call(COUNTER), 0, Bytes::new())
+}
+
+/// Writes so many thousand logs.
+pub fn log_thousands(sender: u8, nonce: u64, thousands: u64) -> Bytes {
+    let input = U256::from(thousands).to_be_bytes::<32>().into();
+    transaction_with_gas(100_000 + thousands * 379_100, sender, nonce, TxKind::Call(LOGGER), 0, input)
 }

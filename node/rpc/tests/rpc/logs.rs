@@ -43,8 +43,6 @@ async fn logs_are_found_by_range_hash_address_and_topic() {
     assert!(logs(json!({ "fromBlock": "0x0", "address": REVERTER })).await.is_empty());
     assert!(logs(json!({ "fromBlock": "0x0", "topics": [null, TOPIC] })).await.is_empty());
     assert!(logs(json!({ "fromBlock": "0x0", "topics": [B256::ZERO] })).await.is_empty());
-    // A range may reach beyond the head.
-    assert_eq!(logs(json!({ "fromBlock": "0x0", "toBlock": "0x99" })).await, all);
 
     let error = |filter: Value| {
         let node = &node;
@@ -55,6 +53,162 @@ async fn logs_are_found_by_range_hash_address_and_topic() {
     assert_eq!(error(json!({ "blockHash": B256::ZERO, "fromBlock": "0x0" })).await.0, -32602);
     let many: Vec<Address> = (0..1001u64).map(|i| Address::left_padding_from(&i.to_be_bytes())).collect();
     assert_eq!(error(json!({ "address": many })).await.0, -32602);
+    node.end().await;
+}
+
+/// A node that lags behind others must not hide what they know: it says that it does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_beyond_the_head_is_refused() {
+    let node = Node::sequencer().await;
+    node.send(count(0, 0)).await;
+    node.mine();
+    for (range, requested) in [
+        (json!({ "fromBlock": "0x0", "toBlock": "0x99" }), 0x99),
+        (json!({ "fromBlock": "0x2", "toBlock": "0x2" }), 2),
+        (json!({ "fromBlock": "0x2" }), 2),
+        (json!({ "fromBlock": "0x2", "toBlock": "latest" }), 2),
+        (json!({ "fromBlock": "safe", "toBlock": "0x3" }), 3),
+    ] {
+        let text = format!("block range extends beyond current head block: requested {requested}, head 1");
+        assert_eq!(node.error("eth_getLogs", json!([range])).await, (-32602, text), "{range}");
+    }
+    for range in [
+        json!({ "fromBlock": "0x0", "toBlock": "0x1" }),
+        json!({ "fromBlock": "0x1", "toBlock": "latest" }),
+        json!({ "fromBlock": "earliest", "toBlock": "pending" }),
+    ] {
+        assert_eq!(node.call::<Vec<Log>>("eth_getLogs", json!([range])).await.len(), 1, "{range}");
+    }
+    // A filter is about blocks to come.
+    let id: String = node.call("eth_newFilter", json!([{ "fromBlock": "0x1", "toBlock": "0x2" }])).await;
+    let later: String = node.call("eth_newFilter", json!([{ "fromBlock": "0x2", "toBlock": "0x9" }])).await;
+    assert_eq!(node.call::<Vec<Log>>("eth_getFilterLogs", json!([id])).await.len(), 1);
+    assert!(node.call::<Vec<Log>>("eth_getFilterLogs", json!([later])).await.is_empty());
+    for nonce in 1..3 {
+        node.send(count(0, nonce)).await;
+        node.mine();
+    }
+    assert_eq!(node.call::<Vec<Log>>("eth_getFilterChanges", json!([id])).await.len(), 1);
+    assert_eq!(node.call::<Vec<Log>>("eth_getFilterLogs", json!([later])).await.len(), 2);
+    node.end().await;
+}
+
+/// One transaction can write more logs than a range may return. They can be read in every way that there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_with_more_logs_than_the_limit_is_answered() {
+    const LOGS: usize = 25_000;
+    let node = Node::sequencer().await;
+    let filter: String = node.call("eth_newFilter", json!([{ "fromBlock": "0x1", "toBlock": "0x1" }])).await;
+    let client = WsClientBuilder::default()
+        .max_buffer_capacity_per_subscription(LOGS)
+        .build(format!("ws://{}", node.handle.local_addr()))
+        .await
+        .unwrap();
+    let mut subscription = subscribe(&client, rpc_params!["logs", json!({ "address": LOGGER })]).await;
+    node.send(log_thousands(0, 0, 25)).await;
+    let block = node.mine();
+    assert!(block.header.gas_used < 10_500_000, "{}", block.header.gas_used);
+
+    let all: Vec<Log> = node.call("eth_getLogs", json!([{ "blockHash": block.hash }])).await;
+    assert_eq!(all.len(), LOGS);
+    assert_eq!(all[LOGS - 1].log_index, Some(LOGS as u64 - 1));
+    for range in [json!({ "fromBlock": "0x1", "toBlock": "0x1" }), json!({ "fromBlock": "latest" })] {
+        assert!(node.call::<Vec<Log>>("eth_getLogs", json!([range])).await == all, "{range}");
+    }
+    assert!(node.call::<Vec<Log>>("eth_getFilterLogs", json!([filter])).await == all);
+    assert!(node.call::<Vec<Log>>("eth_getFilterChanges", json!([filter])).await == all);
+    let receipts: Vec<Value> = node.call("eth_getBlockReceipts", json!(["0x1"])).await;
+    assert_eq!(receipts[1]["logs"].as_array().map(Vec::len), Some(LOGS));
+    for log in &all {
+        let found: Log = serde_json::from_value(subscription.next().await.unwrap().unwrap()).unwrap();
+        assert_eq!(&found, log);
+    }
+    node.end().await;
+}
+
+/// A block that is full of logs, at the greatest gas limit: its answers fit into a response.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_block_of_logs_is_answered() {
+    let node = Node::sequencer().await;
+    node.send(log_thousands(0, 0, 153)).await;
+    let block = node.mine();
+    assert!(block.header.gas_used > 58_000_000, "{}", block.header.gas_used);
+    let logs: Vec<Log> = node.call("eth_getLogs", json!([{ "blockHash": block.hash }])).await;
+    assert_eq!(logs.len(), 153_000);
+    let receipts: Vec<Value> = node.call("eth_getBlockReceipts", json!(["latest"])).await;
+    assert_eq!(receipts[1]["logs"].as_array().map(Vec::len), Some(153_000));
+    node.end().await;
+}
+
+/// The numbers in the range that an error proposes.
+fn proposed(error: &str) -> (u64, u64) {
+    let range = error.split_once("Try with this block range [0x").unwrap().1.split_once(']').unwrap().0;
+    let (from, to) = range.split_once(", 0x").unwrap();
+    (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap())
+}
+
+/// Whoever asks for the range that the error proposes, and goes on behind it, reads everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_with_too_many_logs_says_which_range_is_answered() {
+    let node = Node::sequencer().await;
+    for (nonce, thousands) in [1, 15, 4, 25, 20, 1, 30].into_iter().enumerate() {
+        node.send(log_thousands(0, nonce as u64, thousands)).await;
+        node.mine();
+    }
+    let (mut from, mut ranges, mut found) = (0, Vec::new(), Vec::new());
+    while from <= 7 {
+        let range = |from: u64, to: u64| json!([{ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") }]);
+        let to = match node.try_call::<Vec<Log>>("eth_getLogs", range(from, 7)).await {
+            Ok(_) => 7,
+            Err(error) => {
+                assert_eq!(error.code(), -32005, "{error}");
+                assert!(error.message().starts_with("query returned more than 20000 results"), "{error}");
+                let (start, end) = proposed(error.message());
+                assert_eq!(start, from);
+                end
+            }
+        };
+        found.extend(node.call::<Vec<Log>>("eth_getLogs", range(from, to)).await);
+        ranges.push((from, to));
+        from = to + 1;
+    }
+    assert_eq!(ranges, [(0, 3), (4, 4), (5, 5), (6, 6), (7, 7)]);
+    assert_eq!(found.len(), 96_000);
+    node.end().await;
+}
+
+/// What does not fit into one poll's answer comes with the next, whether or not the filter is far behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_returns_no_more_than_a_search_and_the_next_one_the_rest() {
+    let node = Node::sequencer().await;
+    let prompt: String = node.call("eth_newFilter", json!([{}])).await;
+    let slow: String = node.call("eth_newFilter", json!([{}])).await;
+    for (nonce, thousands) in [12, 6, 9, 21, 1].into_iter().enumerate() {
+        node.send(log_thousands(0, nonce as u64, thousands)).await;
+        node.mine();
+    }
+    let poll = |id: String| {
+        let node = &node;
+        async move {
+            let mut polls = Vec::new();
+            loop {
+                let logs: Vec<Log> = node.call("eth_getFilterChanges", json!([id])).await;
+                if logs.is_empty() {
+                    return polls;
+                }
+                let blocks: std::collections::BTreeSet<u64> =
+                    logs.iter().filter_map(|log| log.block_number).collect();
+                polls.push((logs.len(), blocks.into_iter().collect::<Vec<_>>()));
+            }
+        }
+    };
+    let expected = [(18_000, vec![1, 2]), (9_000, vec![3]), (21_000, vec![4]), (1_000, vec![5])];
+    assert_eq!(poll(prompt).await, expected);
+    // More blocks than the chain keeps events for.
+    for _ in 0..1100 {
+        node.mine();
+    }
+    assert_eq!(poll(slow).await, expected);
     node.end().await;
 }
 

@@ -7,5 +7,6 @@ mod calls;
 mod harness;
 mod logs;
 mod server;
+mod syncing;
 mod traces;
 mod transactions;

@@ -99,7 +99,14 @@ async fn batches_are_answered_in_order() {
 async fn a_taken_port_is_one_clear_error() {
     let node = Node::sequencer().await;
     let config = RpcConfig { address: node.handle.local_addr() };
-    let context = RpcContext { chain: node.chain.clone(), pool: None, forward: None, feed: None };
+    let context = RpcContext {
+        chain: node.chain.clone(),
+        pool: None,
+        forward: None,
+        feed: None,
+        l1: node.l1_status.subscribe(),
+        followed_feed: None,
+    };
     let (_stop, shutdown) = shutdown::channel();
     let error = serve(config, context, shutdown).await.unwrap_err();
     assert!(matches!(error, ServeError::Bind { .. }));

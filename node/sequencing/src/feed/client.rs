@@ -11,7 +11,6 @@ use jsonrpsee::{
     rpc_params,
     ws_client::{PingConfig, WsClient, WsClientBuilder},
 };
-
 use tokio::sync::watch;
 
 use super::{FeedError, MAX_BLOCKS, Signers, open};
@@ -35,6 +34,19 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest wait for messages from L1 that a block of the feed consumes.
 const L1_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Blocks that the sequencer may be ahead before that is called behind: as many as are on the way to a client that is
+/// not.
+const LAG: u64 = BUFFER as u64;
+
+/// How far the feed is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedStatus {
+    /// The newest block seen.
+    pub highest: u64,
+    /// The sequencer's newest blocks have to be caught up with.
+    pub is_behind: bool,
+}
+
 /// Takes unsafe blocks from a sequencer's feed.
 #[derive(Debug)]
 pub struct Client {
@@ -43,6 +55,7 @@ pub struct Client {
     signers: watch::Receiver<Signers>,
     /// Our own unsafe blocks are not the sequencer's: begin again at the safe head.
     from_safe: bool,
+    status: watch::Sender<FeedStatus>,
 }
 
 /// Why a connection ended.
@@ -75,9 +88,15 @@ impl From<ClientError> for Ended {
 }
 
 impl Client {
-    /// A client of the feed at a WebSocket address. Only blocks signed by one of the `signers` count.
-    pub const fn new(chain: Chain, url: String, signers: watch::Receiver<Signers>) -> Self {
-        Self { chain, url, signers, from_safe: false }
+    /// A client of the feed at a WebSocket address. Only blocks signed by one of the `signers` count; how far it is goes to
+    /// `status`.
+    pub const fn new(
+        chain: Chain,
+        url: String,
+        signers: watch::Receiver<Signers>,
+        status: watch::Sender<FeedStatus>,
+    ) -> Self {
+        Self { chain, url, signers, from_safe: false, status }
     }
 
     /// Follows the feed until shutdown. Whatever goes wrong costs a connection and some time, nothing else.
@@ -97,6 +116,9 @@ impl Client {
                 ended = self.session() => ended,
             };
             metrics::gauge!("recourse_feed_connected").set(0.0);
+            // What the feed had is not missed if it has come from L1 meanwhile.
+            let head = self.chain.heads().unsafe_head.number;
+            self.status.send_modify(|status| status.is_behind &= status.highest > head);
             self.from_safe = matches!(ended, Ended::Mismatch { .. });
             let progress = self.chain.heads().unsafe_head.hash != before;
             match ended {
@@ -162,6 +184,7 @@ impl Client {
             let messages: Vec<Bytes> =
                 client.request("recourse_feedBlocks", rpc_params![next, MAX_BLOCKS]).await?;
             if messages.is_empty() {
+                self.status.send_if_modified(|status| std::mem::take(&mut status.is_behind));
                 return Ok(next);
             }
             let mut run = Vec::new();
@@ -172,6 +195,12 @@ impl Client {
                 }
                 run.push(block);
             }
+            let highest = run.last().map_or(0, |block| block.number);
+            self.status.send_modify(|status| {
+                status.highest = highest;
+                // Once it is, it is so until there is no more to ask for.
+                status.is_behind |= highest.saturating_sub(self.chain.heads().unsafe_head.number) > LAG;
+            });
             next = self.import(run).await?;
         }
     }

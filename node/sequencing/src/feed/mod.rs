@@ -38,7 +38,7 @@ mod client;
 mod server;
 pub mod signers;
 
-pub use client::Client;
+pub use client::{Client, FeedStatus};
 pub use server::{FeedServer, module};
 pub use signers::Signers;
 

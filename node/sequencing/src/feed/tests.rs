@@ -128,7 +128,8 @@ fn follow_signers(
     signers: watch::Receiver<Signers>,
 ) -> (shutdown::Stop, tokio::task::JoinHandle<()>) {
     let (stop, shutdown) = shutdown::channel();
-    let client = Client::new(node.chain.clone(), url.to_owned(), signers);
+    let client =
+        Client::new(node.chain.clone(), url.to_owned(), signers, watch::channel(FeedStatus::default()).0);
     (stop, tokio::spawn(client.run(shutdown)))
 }
 
@@ -146,6 +147,43 @@ async fn a_follower_catches_up_and_then_gets_blocks_as_they_are_made() {
     }
     stop.stop();
     task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_is_behind_until_it_has_caught_up() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    (0..300).for_each(|nonce| sequencer.build(0, nonce));
+    // The sequencer's answers, one for each permit.
+    let answers = Arc::new(tokio::sync::Semaphore::new(1));
+    let feed = module(sequencer.chain.clone(), key(9)).unwrap();
+    let mut gated = RpcModule::new((feed, answers.clone()));
+    gated
+        .register_async_method("recourse_feedBlocks", |params, gated, _| async move {
+            gated.1.acquire().await.unwrap().forget();
+            let params: (u64, u64) = params.parse().unwrap();
+            gated.0.call::<_, Vec<Bytes>>("recourse_feedBlocks", params).await.unwrap()
+        })
+        .unwrap();
+    let (_server, url) = serve(gated).await;
+    let (_named, signers) = watch::channel(signer(9));
+    let (sender, mut status) = watch::channel(FeedStatus::default());
+    let client = Client::new(replica.chain.clone(), url, signers, sender);
+    assert_eq!(*status.borrow(), FeedStatus::default());
+    let (_stop, shutdown) = shutdown::channel();
+    let _task = tokio::spawn(client.run(shutdown));
+    let first = *status.wait_for(|status| status.highest > 0).await.unwrap();
+    assert_eq!(first, FeedStatus { highest: 128, is_behind: true });
+    // All there is, and that there is no more.
+    answers.add_permits(3);
+    let last = *status.wait_for(|status| !status.is_behind).await.unwrap();
+    assert_eq!(last, FeedStatus { highest: 300, is_behind: false });
+    assert_eq!(replica.chain.heads().unsafe_head, sequencer.chain.heads().unsafe_head);
+    // A few blocks are what is on the way to everybody.
+    sequencer.build(1, 0);
+    answers.add_permits(2);
+    let next = *status.wait_for(|status| status.highest > 300).await.unwrap();
+    assert_eq!(next, FeedStatus { highest: 301, is_behind: false });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
