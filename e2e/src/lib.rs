@@ -1,10 +1,11 @@
 //! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`conformance`] runs
 //! Ethereum's public tests, [`proving`] makes blocks and their witnesses, [`machine`] is the fraud-proof machine as L1
-//! has it.
+//! has it, [`faults`] is an L1 endpoint that fails.
 
 pub mod bench;
 pub mod conformance;
 pub mod dispute;
+pub mod faults;
 pub mod machine;
 pub mod net;
 pub mod proving;

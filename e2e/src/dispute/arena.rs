@@ -17,7 +17,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use anyhow::{Context, Result, bail, ensure};
-use bindings::{IDisputeGame, IDisputeGameFactory};
+use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory};
 use fraud_prover::{
     WatchOptions,
     game::{Game, Subject},
@@ -37,7 +37,7 @@ use tokio::task::JoinHandle;
 use vm::Image;
 
 use super::{Lying, Plot, is_over};
-use crate::net::{Miner, Net, Status as NodeStatus, until};
+use crate::net::{L1_BLOCK_TIME, Miner, Net, Status as NodeStatus, until};
 
 /// How a dispute is set up.
 #[derive(Clone, Copy, Debug)]
@@ -122,8 +122,13 @@ impl Arena {
 
     /// Starts a rollup.
     pub async fn with(options: DevnetOptions) -> Result<Self> {
+        Self::paced(options, L1_BLOCK_TIME).await
+    }
+
+    /// Starts a rollup with so much time between L1 blocks.
+    pub async fn paced(options: DevnetOptions, l1_block_time: Duration) -> Result<Self> {
         let net = Net::start(options).await?;
-        let miner = net.miner();
+        let miner = Miner::start(net.devnet.anvil.provider().clone(), l1_block_time);
         let config = Arc::new(net.devnet.rollup.clone());
         let client = connect(net.devnet.anvil.url(), &config).await?;
         let reader = LogReader::new(client.clone(), config.contracts, config.l1_start_block);
@@ -146,13 +151,17 @@ impl Arena {
         self.observer.chain.heads().safe.number
     }
 
-    /// What a proposal about this block pins now.
+    /// What a proposal about this block pins now, if the anchor is the genesis.
     pub fn subject(&self, block: u64) -> Result<(Subject, Vec<u8>)> {
+        self.subject_after(0, self.net.devnet.rollup.genesis_output_root, block)
+    }
+
+    fn subject_after(&self, anchor: u64, anchor_output: B256, block: u64) -> Result<(Subject, Vec<u8>)> {
         let reader = self.observer.chain.db().read()?;
         let count = reader.batch_count()?;
         let batch = reader.batch(count.checked_sub(1).context("no batch yet")?)?.context("no batch")?;
-        let anchor_output = self.net.devnet.rollup.genesis_output_root;
-        let blocks = Interval::between(0, block).context("block 0 is the anchor")?;
+        let blocks = Interval::between(anchor, block);
+        let blocks = blocks.with_context(|| format!("block {anchor} is the anchor, not before {block}"))?;
         let (batch_acc, header) = (batch.acc, batch.header.to_vec());
         let subject = Subject { game: Address::ZERO, blocks, anchor_output, batch_count: count, batch_acc };
         Ok((subject, header))
@@ -175,20 +184,31 @@ impl Arena {
         super::calls_of(chain, image, block, self.subject(block)?.0.batch_count)
     }
 
-    /// Proposes what these provers take for the output of a block, from the genesis on.
+    /// The block that proposals start from now, and its output.
+    pub async fn anchor(&self) -> Result<(u64, B256)> {
+        let registry = self.net.devnet.rollup.contracts.anchor_state_registry;
+        let latest = alloy::eips::BlockId::latest();
+        let anchor = self.client.view(registry, IAnchorStateRegistry::anchorsCall {}, latest).await?;
+        Ok((anchor.l2SequenceNumber.saturating_to(), anchor.root))
+    }
+
+    /// Proposes what these provers take for the output of a block, from the anchor on.
     pub async fn propose(
         &mut self,
         key: &PrivateKeySigner,
         provers: &dyn Provers,
         block: u64,
     ) -> Result<Address> {
-        let subject = self.subject(block)?;
+        let from = self.anchor().await?;
+        let subject = self.subject_after(from.0, from.1, block)?;
         let truth = provers.prover(&subject.0);
         let vector: Result<Vec<B256>, _> = subject.0.blocks.ends().map(|end| truth.output(end)).collect();
-        let request = self.proposal(subject, vector?).await?;
+        let request = self.proposal(subject, from.0, vector?).await?;
         self.manager(key).send(request).await?;
         self.reader.sync().await?;
-        let newest = self.reader.games().iter().last().context("the proposal made no game")?;
+        // Others propose, too.
+        let own = |entry: &&GameEntry| entry.proposal.event.proposer == key.address();
+        let newest = self.reader.games().iter().filter(own).last().context("the proposal made no game")?;
         Ok(newest.address())
     }
 
@@ -207,7 +227,7 @@ impl Arena {
             let vector: Result<Vec<B256>, _> = subject.0.blocks.ends().map(|end| truth.output(end)).collect();
             let mut vector = vector?;
             *vector.last_mut().context("no parts")? = keccak256(number.to_be_bytes());
-            let request = self.proposal(subject, vector).await?;
+            let request = self.proposal(subject, 0, vector).await?;
             let manager = manager.clone();
             sends.spawn(async move { manager.send(request).await });
         }
@@ -221,12 +241,17 @@ impl Arena {
     }
 
     /// The transaction that proposes these outputs, with the bond.
-    async fn proposal(&self, (subject, header): (Subject, Vec<u8>), vector: Vec<B256>) -> Result<TxRequest> {
+    async fn proposal(
+        &self,
+        (subject, header): (Subject, Vec<u8>),
+        anchor: u64,
+        vector: Vec<B256>,
+    ) -> Result<TxRequest> {
         let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
         let latest = alloy::eips::BlockId::latest();
         let value = self.client.view(factory, IDisputeGameFactory::bondCall {}, latest).await?;
         let call = IDisputeGameFactory::proposeCall {
-            anchorBlock: 0,
+            anchorBlock: anchor,
             l2Block: subject.blocks.end(),
             vector,
             batchCount: subject.batch_count,

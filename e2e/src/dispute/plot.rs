@@ -1,6 +1,9 @@
 //! What liars lie about.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use fraud_prover::game::Subject;
 use vm::Call;
@@ -57,6 +60,8 @@ pub enum Plot {
     One(Lie, Fault),
     /// By the block that is proposed in a game; about others it says the truth.
     ByTarget(Arc<BTreeMap<u64, (Lie, Fault)>>),
+    /// The same, where lies come to mind only later.
+    Growing(Arc<Mutex<BTreeMap<u64, (Lie, Fault)>>>),
 }
 
 impl Plot {
@@ -64,6 +69,10 @@ impl Plot {
         match self {
             Self::One(lie, fault) => Some((*lie, *fault)),
             Self::ByTarget(plots) => plots.get(&subject.blocks.end()).copied(),
+            Self::Growing(plots) => {
+                let plots = plots.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                plots.get(&subject.blocks.end()).copied()
+            }
         }
     }
 }

@@ -2,13 +2,14 @@ use alloy::{
     eips::eip2718::Encodable2718,
     network::{EthereumWallet, NetworkTransactionBuilder},
     primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
-    providers::Provider,
+    providers::{Provider, RootProvider},
     rpc::types::{TransactionReceipt, TransactionRequest},
     signers::local::PrivateKeySigner,
     sol_types::{SolCall, SolEvent},
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IPortal;
+use node::RollupConfig;
 use op_alloy_consensus::TxDeposit;
 use testnet::Devnet;
 
@@ -42,6 +43,10 @@ impl Deposit {
 
     /// The signed L1 transaction.
     pub async fn sign(&self, devnet: &Devnet, from: &PrivateKeySigner, nonce: u64) -> Result<Bytes> {
+        self.sign_for(&devnet.rollup, from, nonce).await
+    }
+
+    async fn sign_for(&self, rollup: &RollupConfig, from: &PrivateKeySigner, nonce: u64) -> Result<Bytes> {
         let call = IPortal::depositTransactionCall {
             to: self.to,
             value: self.value,
@@ -50,13 +55,13 @@ impl Deposit {
             data: self.data.clone(),
         };
         let request = TransactionRequest {
-            to: Some(TxKind::Call(devnet.rollup.contracts.portal)),
+            to: Some(TxKind::Call(rollup.contracts.portal)),
             value: Some(self.value),
             nonce: Some(nonce),
             gas: Some(2_000_000),
             max_fee_per_gas: Some(100_000_000_000),
             max_priority_fee_per_gas: Some(1_000_000_000),
-            chain_id: Some(devnet.rollup.l1_chain_id),
+            chain_id: Some(rollup.l1_chain_id),
             input: Bytes::from(call.abi_encode()).into(),
             ..Default::default()
         };
@@ -66,9 +71,18 @@ impl Deposit {
 
     /// Sends it to L1, where it waits for a block.
     pub async fn send(&self, devnet: &Devnet, from: &PrivateKeySigner) -> Result<B256> {
-        let l1 = devnet.anvil.provider();
+        self.send_by(devnet.anvil.provider(), &devnet.rollup, from).await
+    }
+
+    /// The same, by an endpoint of L1.
+    pub async fn send_by(
+        &self,
+        l1: &RootProvider,
+        rollup: &RollupConfig,
+        from: &PrivateKeySigner,
+    ) -> Result<B256> {
         let nonce = l1.get_transaction_count(from.address()).pending().await?;
-        let raw = self.sign(devnet, from, nonce).await?;
+        let raw = self.sign_for(rollup, from, nonce).await?;
         Ok(*l1.send_raw_transaction(&raw).await?.tx_hash())
     }
 }

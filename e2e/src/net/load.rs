@@ -46,8 +46,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts.
+    /// Starts, as fast as each receipt allows the next.
     pub fn start(l2: &RootProvider, chain_id: u64, accounts: Vec<PrivateKeySigner>) -> Self {
+        Self::paced(l2, chain_id, accounts, Duration::ZERO)
+    }
+
+    /// Starts, with a pause after each receipt.
+    pub fn paced(l2: &RootProvider, chain_id: u64, accounts: Vec<PrivateKeySigner>, pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let included = Arc::new(Mutex::new(Vec::new()));
         let work = |account| {
@@ -57,6 +62,7 @@ impl Load {
                     match send(&l2, chain_id, &account, &stop).await {
                         Ok(Some(one)) => {
                             included.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(one);
+                            tokio::time::sleep(pause).await;
                         }
                         // The endpoint is away, or has lost the transaction.
                         Ok(None) | Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

@@ -5,8 +5,5 @@ mod common;
 mod crowd;
 mod griefer;
 mod liars;
-#[path = "../l1/proxy.rs"]
-#[allow(dead_code, clippy::unwrap_used)]
-mod proxy;
 mod steps;
 mod survival;

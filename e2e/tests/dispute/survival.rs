@@ -5,6 +5,7 @@ use std::{fs, time::Duration};
 use anyhow::{Context, Result, ensure};
 use e2e::{
     dispute::{Arena, Fault, Lie, Setting, narrowed},
+    faults::{Fault as Misbehaviour, Proxy},
     net::{Load, seeded, user},
 };
 use rand::Rng;
@@ -12,7 +13,6 @@ use rand::Rng;
 use crate::{
     common::{PLAY, QUIET, check, propose},
     griefer::Griefer,
-    proxy::{Fault as Misbehaviour, Proxy},
 };
 
 const PLOT: (Lie, Fault) = (Lie::WrongReceipt { block: 11 }, Fault::Share(300));
@@ -184,7 +184,7 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
     let mut rng = seeded("dispute endpoint")?;
     let mut arena = Arena::start("dispute-endpoint", LONG).await?;
     let honest = user(1)?.address();
-    let proxy = Proxy::start(arena.net.devnet.anvil.url()).await;
+    let proxy = Proxy::start(arena.net.devnet.anvil.url()).await?;
     let rival = arena.rival("liar", user(6)?, PLOT)?;
     let target = arena.newest();
     let game = propose(&mut arena, PLOT, 5, target).await?;

@@ -1,0 +1,122 @@
+//! Answers to single calls.
+
+use alloy::{primitives::hex, sol_types::SolEvent, transports::http::reqwest};
+use bindings::IInbox;
+use serde_json::{Value, json};
+
+use super::{Fault, lag::Lag};
+
+/// The endpoint behind the proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Backend {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl Backend {
+    pub(super) const fn new(client: reqwest::Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// The whole answer to a call.
+    pub(super) async fn forward(&self, call: &Value) -> Option<Value> {
+        let request = self.client.post(&self.url).header("content-type", "application/json");
+        let response = request.body(call.to_string()).send().await.ok()?;
+        serde_json::from_slice(&response.bytes().await.ok()?).ok()
+    }
+
+    /// The result of a call of the proxy's own.
+    pub(super) async fn ask(&self, method: &str, params: Value) -> Option<Value> {
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        Some(self.forward(&call).await?["result"].take())
+    }
+}
+
+pub(super) fn error(id: &Value, code: i64, message: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+}
+
+pub(super) fn result(id: &Value, result: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "result": result})
+}
+
+pub(super) fn number(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
+/// Whether a call asks for logs of more than so many blocks.
+pub(super) fn is_wider(call: &Value, most: u64) -> bool {
+    let filter = &call["params"][0];
+    call["method"] == "eth_getLogs"
+        && number(&filter["fromBlock"])
+            .zip(number(&filter["toBlock"]))
+            .is_some_and(|(from, to)| to.saturating_sub(from) >= most)
+}
+
+/// The answer to a call that meets these faults; none where the endpoint behind has none.
+pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend) -> Option<Value> {
+    let id = call["id"].clone();
+    let method = call["method"].as_str().unwrap_or_default().to_owned();
+    for fault in faults {
+        match (fault, method.as_str()) {
+            (Fault::Null, _) => return Some(result(&id, Value::Null)),
+            (Fault::MaxRange(most), _) if is_wider(&call, *most) => {
+                return Some(error(&id, -32005, "query returned more than 10000 results"));
+            }
+            (Fault::OtherChain, "eth_chainId") => return Some(result(&id, json!("0x1"))),
+            (Fault::OtherChain, _) => return Some(error(&id, -32000, "header not found")),
+            (Fault::NoFinalized, "eth_getBlockByNumber") if call["params"][0] == "finalized" => {
+                return Some(error(&id, -32602, "unknown block tag"));
+            }
+            _ => {}
+        }
+    }
+    let lag = Lag::of(faults, backend).await?;
+    if let Some(lag) = &lag
+        && let Some(answer) = lag.before(&mut call, backend).await
+    {
+        return Some(answer);
+    }
+    let mut answer = backend.forward(&call).await?;
+    if let Some(lag) = &lag {
+        lag.after(&method, &mut answer);
+    }
+    for fault in faults {
+        change(*fault, &method, &mut answer);
+    }
+    Some(answer)
+}
+
+/// Changes what is in an answer.
+fn change(fault: Fault, method: &str, answer: &mut Value) {
+    let result = &mut answer["result"];
+    match (fault, method) {
+        (Fault::NoLogs, "eth_getLogs") if result.is_array() => *result = json!([]),
+        (Fault::SomeLogs, "eth_getLogs") => {
+            let batch = json!(hex::encode_prefixed(IInbox::BatchAppended::SIGNATURE_HASH));
+            if let Some(logs) = result.as_array_mut() {
+                logs.retain(|log| log["topics"][0] != batch);
+            }
+        }
+        (Fault::ChangedLogs, "eth_getLogs") => {
+            for log in result.as_array_mut().into_iter().flatten() {
+                flip(&mut log["data"], 40);
+            }
+        }
+        (Fault::ChangedTransactions, "eth_getTransactionByHash") if result.is_object() => {
+            let input = &mut result["input"];
+            let end = input.as_str().map_or(0, str::len);
+            // The payload follows on the six arguments and its length.
+            flip(input, (2 + 8 + 7 * 64 + 1).min(end.saturating_sub(1)));
+        }
+        _ => {}
+    }
+}
+
+/// Changes one digit of a hexadecimal string.
+fn flip(value: &mut Value, at: usize) {
+    if let Some(text) = value.as_str().filter(|text| text.len() > at) {
+        let digit = if &text[at..=at] == "0" { "1" } else { "0" };
+        *value = json!(format!("{}{digit}{}", &text[..at], &text[at + 1..]));
+    }
+}

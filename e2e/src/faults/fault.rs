@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+/// How an endpoint misbehaves. Each is what some real endpoint, or a gateway before one, has been seen to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Not at all.
+    None,
+    /// Closes the connection without an answer; the request gets nowhere.
+    Down,
+    /// Passes the request on, and closes the connection: a transaction arrives, its sender does not know.
+    LostAnswer,
+    /// Takes the request, and never answers.
+    Silent,
+    /// Answers after this time.
+    Delay(Duration),
+    /// Answers 200 with what is not JSON.
+    Garbage,
+    /// Answers every call with `null`.
+    Null,
+    /// Answers with half of what it says that it will answer.
+    Truncated,
+    /// Answers with this HTTP status and a page of HTML. A 504 comes after the request was passed on, as from a gateway
+    /// that has lost patience.
+    Status(u16),
+    /// Answers 429.
+    TooManyRequests {
+        /// Seconds in `Retry-After`, if it sends that.
+        retry_after: Option<u64>,
+        /// A JSON-RPC error as the body, not HTML.
+        json: bool,
+    },
+    /// Answers 413 with HTML to requests longer than so many bytes.
+    MaxBody(usize),
+    /// Refuses JSON-RPC batches of more than so many calls.
+    MaxBatch(usize, BatchRefusal),
+    /// Refuses logs of more than so many blocks, by a JSON-RPC error.
+    MaxRange(u64),
+    /// Answers 504 with HTML where logs of more than so many blocks are asked for: they take too long.
+    RangeTimeout(u64),
+    /// Leaves out all logs.
+    NoLogs,
+    /// Leaves out the logs of batches.
+    SomeLogs,
+    /// Changes a digit in the data of logs.
+    ChangedLogs,
+    /// Changes the payload of transactions.
+    ChangedTransactions,
+    /// Says that it is another chain, and fails otherwise.
+    OtherChain,
+    /// Is so many blocks behind, in all that it answers.
+    Behind(u64),
+    /// Has receipts only so many blocks after the transaction's own; until then the transaction counts as pending.
+    LateReceipts(u64),
+    /// Does not know the tag `finalized`.
+    NoFinalized,
+}
+
+/// How a JSON-RPC batch that is too large is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchRefusal {
+    /// By one error, not in an array.
+    Error,
+    /// By an array of errors.
+    Errors,
+    /// By the HTTP status 413, with HTML.
+    Status,
+}
+
+/// A fault for a share of the requests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Chance {
+    pub(super) fault: Fault,
+    pub(super) share: f64,
+}
+
+impl Chance {
+    /// From 0, for none, to 1, for all.
+    pub fn of(fault: Fault, share: f64) -> Self {
+        Self { fault, share: share.clamp(0.0, 1.0) }
+    }
+
+    /// The fault.
+    pub const fn fault(&self) -> Fault {
+        self.fault
+    }
+}
+
+impl Fault {
+    /// Its kind's name, without its numbers.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Down => "down",
+            Self::LostAnswer => "lost answer",
+            Self::Silent => "silent",
+            Self::Delay(_) => "delay",
+            Self::Garbage => "garbage",
+            Self::Null => "null",
+            Self::Truncated => "truncated",
+            Self::Status(500) => "500",
+            Self::Status(502) => "502",
+            Self::Status(503) => "503",
+            Self::Status(504) => "504",
+            Self::Status(_) => "status",
+            Self::TooManyRequests { json: true, .. } => "429 with JSON",
+            Self::TooManyRequests { json: false, .. } => "429 with HTML",
+            Self::MaxBody(_) => "413",
+            Self::MaxBatch(_, BatchRefusal::Error) => "batch limit by an error",
+            Self::MaxBatch(_, BatchRefusal::Errors) => "batch limit by errors",
+            Self::MaxBatch(_, BatchRefusal::Status) => "batch limit by 413",
+            Self::MaxRange(_) => "range limit",
+            Self::RangeTimeout(_) => "range timeout",
+            Self::NoLogs => "no logs",
+            Self::SomeLogs => "some logs",
+            Self::ChangedLogs => "changed logs",
+            Self::ChangedTransactions => "changed transactions",
+            Self::OtherChain => "other chain",
+            Self::Behind(_) => "behind",
+            Self::LateReceipts(_) => "late receipts",
+            Self::NoFinalized => "no finalized",
+        }
+    }
+
+    /// Whether it shows in the answer to a request of so many bytes, with calls of these methods.
+    pub(super) fn concerns(&self, methods: &[&str], length: usize) -> bool {
+        match *self {
+            Self::None => false,
+            Self::MaxBody(most) => length > most,
+            Self::MaxBatch(most, _) => methods.len() > most,
+            Self::MaxRange(_) | Self::RangeTimeout(_) => methods.contains(&"eth_getLogs"),
+            Self::NoLogs | Self::SomeLogs | Self::ChangedLogs => methods.contains(&"eth_getLogs"),
+            Self::ChangedTransactions => methods.contains(&"eth_getTransactionByHash"),
+            Self::LateReceipts(_) => {
+                let late = ["eth_getTransactionReceipt", "eth_getTransactionByHash"];
+                late.iter().any(|method| methods.contains(method))
+            }
+            Self::NoFinalized => methods.contains(&"eth_getBlockByNumber"),
+            _ => true,
+        }
+    }
+}
