@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build contracts program devnet demo test bench conformance lint guest clean
+.PHONY: help setup build contracts program devnet demo test bench soak conformance lint guest clean
 
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -13,6 +13,8 @@ FORGE := ./forge
 GUEST := riscv64imac-unknown-none-elf
 # Only the conformance tests with this in their path, as in `make conformance ETHEREUM_TESTS=DIR FILTER=stCreate2`.
 FILTER ?=
+# Options for `soak`.
+SOAK ?=
 # Options for `testnet devnet`, as in `make devnet DEVNET="--l2-port 8547"`.
 DEVNET ?=
 
@@ -44,6 +46,9 @@ test: contracts program ## Run all tests
 
 bench: build ## Run the benchmarks; prints a table, writes target/bench.json
 	@exec $(TARGET)/release/bench
+
+soak: build ## Run a whole rollup under load for an hour, with wrong roots: SOAK="--minutes 60"
+	@exec $(TARGET)/release/soak $(SOAK)
 
 conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR [FILTER=TEXT]
 	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR [FILTER=TEXT]" >&2; exit 2; }

@@ -1,6 +1,7 @@
 //! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`conformance`] runs
 //! Ethereum's public tests, [`proving`] makes blocks and their witnesses, [`machine`] is the fraud-proof machine as L1
-//! has it, [`faults`] is an L1 endpoint that fails.
+//! has it, [`faults`] is an L1 endpoint that fails,
+//! [`soak`] runs a rollup for long.
 
 pub mod bench;
 pub mod conformance;
@@ -9,3 +10,4 @@ pub mod faults;
 pub mod machine;
 pub mod net;
 pub mod proving;
+pub mod soak;

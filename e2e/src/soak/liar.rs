@@ -1,0 +1,85 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::Address;
+use anyhow::{Result, anyhow, ensure};
+use fraud_prover::game::Status;
+
+use super::Parts;
+use crate::{
+    dispute::{Fault, Lie, Plot, Rival},
+    net::user,
+};
+
+/// How long a dispute may take until the lie has fallen: both clocks, and what lies between.
+const LIMIT: Duration = Duration::from_secs(600);
+/// Blocks before the proposed one that are wrong already.
+const DEPTH: u64 = 7;
+
+/// Proposes a wrong root every so often, and defends it by the challenger's own code.
+pub struct Liar {
+    plots: Arc<Mutex<BTreeMap<u64, (Lie, Fault)>>>,
+    rival: Rival,
+    open: Vec<(Address, Instant)>,
+    /// Lies so far.
+    pub told: u64,
+    /// Those that have fallen.
+    pub beaten: u64,
+}
+
+impl Liar {
+    /// Starts, without a lie.
+    pub fn start(parts: &Parts) -> Result<Self> {
+        let plots: Arc<Mutex<BTreeMap<_, _>>> = Arc::default();
+        let rival = parts.arena.rival("liar", user(6)?, Plot::Growing(plots.clone()))?;
+        Ok(Self { plots, rival, open: Vec::new(), told: 0, beaten: 0 })
+    }
+
+    /// Proposes a wrong root.
+    pub async fn lie(&mut self, parts: &mut Parts) -> Result<()> {
+        let target = parts.arena.newest();
+        let (anchor, _) = parts.arena.anchor().await?;
+        let block = target.saturating_sub(DEPTH).max(anchor + 1);
+        let plot = (Lie::WrongReceipt { block }, Fault::Share(300));
+        self.plots.lock().map_err(|error| anyhow!("{error}"))?.insert(target, plot);
+        let liar = parts.arena.liar(plot)?;
+        let game = parts.arena.propose(&user(5)?, &liar, target).await?;
+        self.open.push((game, Instant::now()));
+        self.told += 1;
+        Ok(())
+    }
+
+    /// Looks how the lies fare; an error if one has won, or stands for too long.
+    pub async fn check(&mut self, parts: &mut Parts) -> Result<()> {
+        let mut open = Vec::new();
+        for (game, since) in std::mem::take(&mut self.open) {
+            let state = parts.arena.game(game).await?;
+            match state.root().status {
+                Status::Refuted | Status::Settled => self.beaten += 1,
+                Status::Upheld => {
+                    ensure!(false, "a lie has won: {game}: {:#?}", parts.arena.sketch(game).await?);
+                }
+                _ if since.elapsed() > LIMIT => {
+                    let sketch = parts.arena.sketch(game).await?;
+                    ensure!(false, "a lie still stands after {} s: {game}: {sketch:#?}", LIMIT.as_secs());
+                }
+                _ => open.push((game, since)),
+            }
+        }
+        self.open = open;
+        Ok(())
+    }
+
+    /// Whether a lie is not yet decided.
+    pub const fn is_busy(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Ends it.
+    pub async fn end(self) -> Result<()> {
+        self.rival.end().await
+    }
+}

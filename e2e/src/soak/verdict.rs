@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Liar, Parts, Sample, Traffic, noise};
+use crate::net::{Deposited, batches, receipt, status, until};
+
+/// How long nodes may take to be at one, when traffic has ended.
+const LIMIT: Duration = Duration::from_secs(180);
+/// Part of what traffic does that may fail: something is always late.
+const FAILURES: f64 = 0.005;
+/// How much a process's own memory may grow after the first third of the time: by this part, and so many MB.
+const GROWTH: (f64, u64) = (0.5, 100);
+
+/// Waits until all nodes are at one about all that was announced, or says what is missing where.
+pub async fn agree(parts: &Parts, traffic: &Traffic) -> Result<String> {
+    let devnet = &parts.arena.net.devnet;
+    let sequencer = devnet.sequencer()?;
+    let mut wanted = traffic.accepted();
+    for hash in traffic.deposits() {
+        let deposit =
+            until("L1 has a deposit", LIMIT, async || Ok(devnet.anvil.receipt(hash).await.ok())).await?;
+        wanted.push(Deposited::from_receipt(&deposit)?.client_hash);
+    }
+    if let Some(last) = wanted.last() {
+        until("the last deposit is on L2", LIMIT, async || receipt(sequencer, *last).await).await?;
+    }
+    let head = status(sequencer).await?.latest;
+    for node in parts.all()? {
+        let name = &node.options.name;
+        until(&format!("block {} is safe on {name}", head.number()), LIMIT, async || {
+            let safe = status(node).await?.safe.number();
+            ensure!(safe >= head.number(), "safe is {safe}");
+            Ok(Some(()))
+        })
+        .await?;
+        head.check_on(node).await?;
+    }
+    let from_l1 = parts.node("from-l1")?;
+    for hash in &wanted {
+        receipt(from_l1, *hash).await?.with_context(|| format!("{hash} was announced, and is not on L1"))?;
+    }
+    let posted = batches(devnet.anvil.provider(), devnet).await?.len();
+    Ok(format!(
+        "all nodes agree on block {}, with {} announced transactions and deposits, by {posted} batches",
+        head.number(),
+        wanted.len()
+    ))
+}
+
+/// What is wrong, line by line; nothing if all is well.
+pub fn verdict(parts: &Parts, traffic: &Traffic, liar: &Liar, samples: &[Sample]) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for (name, kind) in traffic.kinds() {
+        let share = kind.failed as f64 / (kind.done + kind.failed).max(1) as f64;
+        if kind.done == 0 || share > FAILURES {
+            let error = kind.error.unwrap_or_default();
+            wrong.push(format!("{name}: {} done, {} failed; the last: {error}", kind.done, kind.failed));
+        }
+    }
+    if liar.told == 0 || liar.beaten < liar.told {
+        wrong.push(format!("{} of {} lies were beaten", liar.beaten, liar.told));
+    }
+    for (text, (count, last)) in noise(&parts.logs())? {
+        // A challenger and a liar call a wrong root an error: theirs are shown, not judged.
+        let is_node = !text.starts_with("challenger:");
+        if last.starts_with("panicked") || (is_node && last.starts_with("ERROR")) {
+            wrong.push(format!("{count} × {text}: {last}"));
+        }
+    }
+    if let (Some(early), Some(last)) = (samples.get(samples.len() / 3), samples.last()) {
+        for ((name, _, before), (_, _, after)) in early.memory.iter().zip(&last.memory) {
+            let most = before + (*before as f64 * GROWTH.0) as u64 + GROWTH.1;
+            if name != "anvil" && *after > most {
+                wrong.push(format!("{name} has grown from {before} to {after} MB, more than to {most}"));
+            }
+        }
+    }
+    Ok(wrong)
+}
