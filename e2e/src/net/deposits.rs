@@ -9,8 +9,8 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IPortal;
-use node::RollupConfig;
 use op_alloy_consensus::TxDeposit;
+use rollup::RollupConfig;
 use testnet::Devnet;
 
 /// A deposit to send.

@@ -17,7 +17,7 @@ use bindings::{
     samples::StorageHeavy::StorageHeavyInstance,
 };
 use futures::{StreamExt, future::LocalBoxFuture};
-use node::RollupConfig;
+use rollup::RollupConfig;
 use serde_json::Value;
 
 use super::Parts;
