@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Fault,
-    answer::{Backend, error, number, result},
+    backend::{Backend, error, number, result},
 };
 
 /// Methods with the parameter that names a block.

@@ -17,6 +17,7 @@
 //! ```
 
 mod answer;
+mod backend;
 mod chaos;
 mod fault;
 mod http;

@@ -15,7 +15,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     BatchRefusal, Chance, Fault,
-    answer::{Backend, answer, error, is_wider},
+    answer::{answer, is_wider},
+    backend::{Backend, error},
     http::{Connection, Response},
 };
 

@@ -9,7 +9,7 @@ use alloy::{
 use db::Reader;
 use tokio::sync::Semaphore;
 
-use super::{RpcError, block::Block, filters::Filters, forward::Forward, recent::Recent, syncing::Syncing};
+use super::{RpcError, block::Block, forward::Forward, progress::Syncing, recent::Recent};
 use rollup::chain::{Chain, StateView};
 use sequencing::pool::Pool;
 
@@ -27,7 +27,6 @@ pub(crate) struct Rpc {
     /// The sequencer's RPC, which a replica passes transactions to.
     pub(crate) forward: Option<Forward>,
     pub(crate) recent: Recent,
-    pub(crate) filters: Filters,
     pub(crate) syncing: Syncing,
     /// Turns for heavy work, about one for each processor.
     heavy: Arc<Semaphore>,
@@ -41,7 +40,6 @@ impl Rpc {
             pool,
             forward,
             recent: Recent::default(),
-            filters: Filters::default(),
             syncing,
             heavy: Arc::new(Semaphore::new(turns)),
         }

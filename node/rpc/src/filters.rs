@@ -26,9 +26,11 @@ const EXPIRY: Duration = Duration::from_secs(300);
 /// Most filters at a time.
 const MAX_FILTERS: usize = 4096;
 
-/// All filters by their id.
-#[derive(Debug, Default)]
-pub(crate) struct Filters(Mutex<HashMap<U128, Entry>>);
+/// All filters, and the methods on them.
+pub(crate) struct Filters {
+    rpc: Arc<Rpc>,
+    by_id: Mutex<HashMap<U128, Entry>>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -48,8 +50,13 @@ enum Kind {
 pub(crate) type Changes = FilterChanges<()>;
 
 impl Filters {
+    /// No filters yet.
+    pub(crate) fn new(rpc: Arc<Rpc>) -> Self {
+        Self { rpc, by_id: Mutex::default() }
+    }
+
     fn add(&self, kind: Kind) -> Result<U128, RpcError> {
-        let mut filters = self.0.lock();
+        let mut filters = self.by_id.lock();
         filters.retain(|_, entry| entry.polled.elapsed() < EXPIRY);
         if filters.len() >= MAX_FILTERS {
             return Err(RpcError::Limit(format!("too many filters: {MAX_FILTERS} are in use")));
@@ -61,7 +68,7 @@ impl Filters {
     }
 
     fn get(&self, id: &U128) -> Result<Arc<Mutex<Kind>>, RpcError> {
-        let mut filters = self.0.lock();
+        let mut filters = self.by_id.lock();
         let entry = filters.get_mut(id).filter(|entry| entry.polled.elapsed() < EXPIRY);
         let entry = entry.ok_or_else(|| RpcError::refused("filter not found"))?;
         entry.polled = Instant::now();
@@ -69,11 +76,11 @@ impl Filters {
     }
 
     fn remove(&self, id: &U128) -> bool {
-        self.0.lock().remove(id).is_some()
+        self.by_id.lock().remove(id).is_some()
     }
 }
 
-impl Rpc {
+impl Filters {
     pub(crate) async fn new_filter(self: Arc<Self>, filter: Filter) -> Result<U128, RpcError> {
         check_filter(&filter)?;
         if filter.block_option.as_block_hash().is_none() {
@@ -82,72 +89,74 @@ impl Rpc {
                 .ensure_valid_block_range()
                 .map_err(|error| RpcError::invalid(error.to_string()))?;
         }
-        let follower = Follower::new(&self);
-        self.filters.add(Kind::Logs { filter: Box::new(filter), follower })
+        let follower = Follower::new(&self.rpc);
+        self.add(Kind::Logs { filter: Box::new(filter), follower })
     }
 
     pub(crate) async fn new_block_filter(self: Arc<Self>) -> Result<U128, RpcError> {
-        self.filters.add(Kind::Blocks(Follower::new(&self)))
+        self.add(Kind::Blocks(Follower::new(&self.rpc)))
     }
 
     pub(crate) async fn new_pending_transaction_filter(self: Arc<Self>) -> Result<U128, RpcError> {
-        self.filters.add(Kind::Transactions(self.new_transactions()))
+        self.add(Kind::Transactions(self.rpc.new_transactions()))
     }
 
     pub(crate) async fn uninstall_filter(self: Arc<Self>, id: U128) -> Result<bool, RpcError> {
-        Ok(self.filters.remove(&id))
+        Ok(self.remove(&id))
     }
 
     pub(crate) async fn filter_changes(self: Arc<Self>, id: U128) -> Result<Changes, RpcError> {
-        let kind = self.filters.get(&id)?;
-        self.heavy(move |rpc| match &mut *kind.lock() {
-            Kind::Logs { filter, follower } => {
-                let mut logs = Logs::default();
-                follower.drain(rpc, |change| {
-                    let (block, removed) = match &change {
-                        Change::New(block) => (block, false),
-                        Change::Gone(block) => (block, true),
-                    };
-                    if in_range(rpc, filter, block.number()) {
-                        let found = block_logs(block, filter, removed);
-                        // What does not fit into this answer waits for the next.
-                        if !logs.is_empty() && !logs.have_room(&found) {
-                            return Some(change);
+        let kind = self.get(&id)?;
+        self.rpc
+            .clone()
+            .heavy(move |rpc| match &mut *kind.lock() {
+                Kind::Logs { filter, follower } => {
+                    let mut logs = Logs::default();
+                    follower.drain(rpc, |change| {
+                        let (block, removed) = match &change {
+                            Change::New(block) => (block, false),
+                            Change::Gone(block) => (block, true),
+                        };
+                        if in_range(rpc, filter, block.number()) {
+                            let found = block_logs(block, filter, removed);
+                            // What does not fit into this answer waits for the next.
+                            if !logs.is_empty() && !logs.have_room(&found) {
+                                return Some(change);
+                            }
+                            logs.add(found);
                         }
-                        logs.add(found);
-                    }
-                    None
-                })?;
-                Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs.into()) })
-            }
-            Kind::Blocks(follower) => {
-                let mut new = Vec::new();
-                follower.drain(rpc, |change| {
-                    if let Change::New(block) = change {
-                        new.push(block.hash);
-                    }
-                    None
-                })?;
-                Ok(hashes(new))
-            }
-            Kind::Transactions(waiting) => {
-                let mut new = Vec::new();
-                while let Some(hash) = waiting.try_next() {
-                    new.push(hash);
+                        None
+                    })?;
+                    Ok(if logs.is_empty() { Changes::Empty } else { Changes::Logs(logs.into()) })
                 }
-                Ok(hashes(new))
-            }
-        })
-        .await
+                Kind::Blocks(follower) => {
+                    let mut new = Vec::new();
+                    follower.drain(rpc, |change| {
+                        if let Change::New(block) = change {
+                            new.push(block.hash);
+                        }
+                        None
+                    })?;
+                    Ok(hashes(new))
+                }
+                Kind::Transactions(waiting) => {
+                    let mut new = Vec::new();
+                    while let Some(hash) = waiting.try_next() {
+                        new.push(hash);
+                    }
+                    Ok(hashes(new))
+                }
+            })
+            .await
     }
 
     pub(crate) async fn filter_logs(self: Arc<Self>, id: U128) -> Result<Vec<Log>, RpcError> {
-        let kind = self.filters.get(&id)?;
+        let kind = self.get(&id)?;
         let filter = match &*kind.lock() {
             Kind::Logs { filter, .. } => (**filter).clone(),
             _ => return Err(RpcError::refused("filter not found")),
         };
-        self.logs_so_far(filter).await
+        self.rpc.clone().logs_so_far(filter).await
     }
 }
 

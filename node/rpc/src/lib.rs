@@ -42,6 +42,7 @@ mod follow;
 mod forward;
 mod logs;
 mod methods;
+mod progress;
 mod recent;
 mod rollup;
 mod sent;

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy::primitives::{B256, Bytes, U64, keccak256};
 use jsonrpsee::{RpcModule, core::RegisterMethodError};
 
-use super::{RpcError, args::Args, context::Rpc, subscriptions};
+use super::{RpcError, args::Args, context::Rpc, filters::Filters, subscriptions};
 
 /// Registers methods: name => function(parameters that must be there; parameters that may be left out).
 macro_rules! methods {
-    ($module:ident: $($name:literal => $method:ident($($required:ident),*; $($optional:ident),*),)*) => {$(
-        $module.register_async_method($name, |params, rpc, _| async move {
+    ($module:ident of $context:ident: $($name:literal => $method:ident($($required:ident),*; $($optional:ident),*),)*) => {$(
+        $module.register_async_method($name, |params, context, _| async move {
             #[allow(unused_variables, unused_mut, clippy::unused_unit, clippy::let_unit_value)]
             let ($($required,)* $($optional,)*) = {
                 let mut args = Args::new(&params)?;
@@ -18,15 +18,25 @@ macro_rules! methods {
                 $(let $optional = args.optional()?;)*
                 ($($required,)* $($optional,)*)
             };
-            Rpc::$method(Arc::clone(&rpc), $($required,)* $($optional,)*).await
+            $context::$method(Arc::clone(&context), $($required,)* $($optional,)*).await
         })?;
     )*};
 }
 
 /// All methods.
 pub(crate) fn module(rpc: Arc<Rpc>) -> Result<RpcModule<Arc<Rpc>>, RegisterMethodError> {
+    let mut filters = RpcModule::new(Arc::new(Filters::new(rpc.clone())));
+    methods! { filters of Filters:
+        "eth_newFilter" => new_filter(filter;),
+        "eth_newBlockFilter" => new_block_filter(;),
+        "eth_newPendingTransactionFilter" => new_pending_transaction_filter(;),
+        "eth_getFilterChanges" => filter_changes(id;),
+        "eth_getFilterLogs" => filter_logs(id;),
+        "eth_uninstallFilter" => uninstall_filter(id;),
+    }
     let mut module = RpcModule::new(rpc);
-    methods! { module:
+    module.merge(filters)?;
+    methods! { module of Rpc:
         "eth_chainId" => chain_id(;),
         "eth_syncing" => syncing(;),
         "eth_accounts" => accounts(;),
@@ -73,12 +83,6 @@ pub(crate) fn module(rpc: Arc<Rpc>) -> Result<RpcModule<Arc<Rpc>>, RegisterMetho
         "eth_feeHistory" => fee_history(count, newest; percentiles),
 
         "eth_getLogs" => logs(filter;),
-        "eth_newFilter" => new_filter(filter;),
-        "eth_newBlockFilter" => new_block_filter(;),
-        "eth_newPendingTransactionFilter" => new_pending_transaction_filter(;),
-        "eth_getFilterChanges" => filter_changes(id;),
-        "eth_getFilterLogs" => filter_logs(id;),
-        "eth_uninstallFilter" => uninstall_filter(id;),
 
         "web3_clientVersion" => client_version(;),
         "web3_sha3" => sha3(data;),

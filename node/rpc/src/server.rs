@@ -24,7 +24,7 @@ use tower_http::cors::CorsLayer;
 
 use super::{
     RpcConfig, RpcContext, context::Rpc, forward::Forward, logs::MAX_BLOCK_LOGS_SIZE, methods,
-    syncing::Syncing,
+    progress::Syncing,
 };
 use rollup::shutdown::Shutdown;
 

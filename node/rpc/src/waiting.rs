@@ -289,7 +289,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::{RpcConfig, RpcContext, sent::ASK_AFTER, serve, syncing::Syncing};
+    use crate::{RpcConfig, RpcContext, progress::Syncing, sent::ASK_AFTER, serve};
     use rollup::{l1::L1Status, shutdown, testing};
     use sequencing::pool::{Pool, PoolOptions};
 

@@ -1,0 +1,104 @@
+//! How far the node is behind L1, or behind the sequencer's feed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alloy::primitives::U64;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use rollup::{
+    chain::{Chain, Heads},
+    l1::L1Status,
+};
+use sequencing::feed::FeedStatus;
+
+/// L1 blocks that a node which has caught up once may be behind: about a minute of Ethereum, in which a poll or two may
+/// fail.
+const L1_LAG: u64 = 5;
+
+/// How far L1 and the feed are ahead.
+#[derive(Debug)]
+pub(crate) struct Syncing {
+    l1: watch::Receiver<L1Status>,
+    /// Of a replica that follows the sequencer's feed.
+    feed: Option<watch::Receiver<FeedStatus>>,
+    /// The head when the node began to serve.
+    start: u64,
+    /// L1 has been followed to its head since then.
+    caught_up: AtomicBool,
+}
+
+/// How far the node is while it is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Progress {
+    starting_block: U64,
+    current_block: U64,
+    /// The newest block that is known of. What L1 holds beyond what was read is known only once it is read.
+    highest_block: U64,
+    /// The L1 block up to which L1 has been followed.
+    l1_current_block: U64,
+    /// L1's head when last seen.
+    l1_highest_block: U64,
+}
+
+impl Syncing {
+    pub(crate) fn new(
+        chain: &Chain,
+        l1: watch::Receiver<L1Status>,
+        feed: Option<watch::Receiver<FeedStatus>>,
+    ) -> Self {
+        Self { l1, feed, start: chain.heads().unsafe_head.number, caught_up: AtomicBool::new(false) }
+    }
+
+    /// How far the node is; `None` if it is not behind.
+    pub(crate) fn progress(&self, chain: &Chain) -> Option<Progress> {
+        let l1 = *self.l1.borrow();
+        let feed = self.feed.as_ref().map(|feed| *feed.borrow()).unwrap_or_default();
+        let heads = chain.heads();
+        // There is nothing to read before the rollup began.
+        let followed = heads.l1.max(chain.config().l1_start_block.saturating_sub(1));
+        let lag = l1.head.saturating_sub(followed);
+        if l1.head > 0 && lag == 0 {
+            self.caught_up.store(true, Ordering::Relaxed);
+        }
+        let caught_up = self.caught_up.load(Ordering::Relaxed);
+        let is_behind_l1 = !caught_up || lag > L1_LAG || (lag > 0 && !l1.healthy);
+        let current = heads.unsafe_head.number;
+        (is_behind_l1 || feed.is_behind).then(|| Progress {
+            starting_block: U64::from(self.start.min(current)),
+            current_block: U64::from(current),
+            highest_block: U64::from(if feed.is_behind { feed.highest.max(current) } else { current }),
+            l1_current_block: U64::from(followed),
+            l1_highest_block: U64::from(l1.head.max(followed)),
+        })
+    }
+
+    pub(crate) fn watch(&self, chain: &Chain) -> Watch {
+        Watch { l1: self.l1.clone(), feed: self.feed.clone(), heads: chain.watch_heads() }
+    }
+}
+
+/// Tells when progress may have changed.
+pub(crate) struct Watch {
+    l1: watch::Receiver<L1Status>,
+    feed: Option<watch::Receiver<FeedStatus>>,
+    heads: watch::Receiver<Heads>,
+}
+
+impl Watch {
+    /// Returns with the next change; false if there will be no more.
+    pub(crate) async fn changed(&mut self) -> bool {
+        let feed = async {
+            match &mut self.feed {
+                Some(feed) => feed.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = self.l1.changed() => changed.is_ok(),
+            changed = feed => changed.is_ok(),
+            changed = self.heads.changed() => changed.is_ok(),
+        }
+    }
+}
