@@ -34,7 +34,10 @@ program: setup ## Build the fraud-proof program (target/release/recourse-program
 build: contracts program ## Build contracts, program and binaries (target/release)
 	cargo build --release --workspace --bins
 
-devnet: build ## Start L1, contracts, sequencer and replica on this machine
+# Only what a devnet runs; with the workspace's features, so that nothing is built twice later.
+devnet: contracts program ## Start L1, contracts, sequencer and replica on this machine
+	@echo "devnet: building the node, the challenger and the devnet (some minutes the first time)"
+	cargo build --release --workspace --bin recourse-node --bin challenger --bin testnet
 	@exec $(TARGET)/release/testnet devnet $(DEVNET)
 
 demo: build ## A proposer lies, and is beaten: a dispute, live; writes target/demo.json

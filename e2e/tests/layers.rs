@@ -21,7 +21,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("node", &["bridge", "db", "rollup", "rpc", "sequencing"]),
     ("fraud-prover", &["bindings", "db", "rollup", "stf", "vm"]),
     ("testnet", &["bindings", "rollup", "stf", "vm"]),
-    ("e2e", &["bindings", "db", "fraud-prover", "rollup", "sequencing", "stf", "testnet", "trie", "vm"]),
+    (
+        "e2e",
+        &["bindings", "db", "fraud-prover", "rollup", "rpc", "sequencing", "stf", "testnet", "trie", "vm"],
+    ),
 ];
 
 /// What a challenger must not link, by any way: whoever verifies needs no pool, sequencer, batcher or server.

@@ -23,6 +23,7 @@ pub mod game;
 pub mod l1;
 pub mod replica;
 pub mod strategy;
+pub mod telemetry;
 pub mod traces;
 pub mod truth;
 mod watch;

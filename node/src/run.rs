@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use alloy::primitives::Address;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use tokio::sync::watch;
 
 use crate::cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer};
@@ -64,10 +64,10 @@ impl Base {
     async fn start(common: &Common, mut shutdown: Shutdown) -> Result<Option<Self>> {
         let config = Arc::new(RollupConfig::load(&common.rollup)?);
         if let Some(address) = common.metrics {
-            metrics_exporter_prometheus::PrometheusBuilder::new()
-                .with_http_listener(address)
-                .install()
-                .with_context(|| format!("cannot serve metrics on {address}"))?;
+            rollup::telemetry::serve(
+                address,
+                &[rollup::telemetry::METRICS, sequencing::telemetry::METRICS, rpc::telemetry::METRICS],
+            )?;
         }
         // A database is made only for a rollup that is there: a wrong rollup.json leaves none behind.
         let Some(client) = l1::reach(&common.l1_rpc, &config, common.l1_timeout, &mut shutdown).await? else {

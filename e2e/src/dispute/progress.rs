@@ -32,7 +32,7 @@ pub fn is_over(state: &Game, honest: &[Address]) -> bool {
 /// Seconds that a challenger's machine has run, by its own count: it serves metrics at this address.
 pub async fn machine_seconds(address: &str) -> Result<f64> {
     let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
-    let line = text.lines().find(|line| line.starts_with("challenger_machine_seconds"));
+    let line = text.lines().find(|line| line.starts_with("recourse_challenger_machine_seconds"));
     // Absent until the machine has run.
     line.and_then(|line| line.rsplit(' ').next()).map_or(Ok(0.0), |value| Ok(value.parse()?))
 }

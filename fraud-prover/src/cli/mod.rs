@@ -109,7 +109,8 @@ pub struct Watch {
     pub data_dir: PathBuf,
 
     /// File with the hexadecimal private key of the account that makes moves and pays bonds. Without it: only report.
-    #[arg(long, value_name = "FILE")]
+    // Not RECOURSE_KEY: a user's key for the bridge must not make a challenger act.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_CHALLENGER_KEY")]
     pub key: Option<PathBuf>,
 
     /// The fraud-proof program. Default: recourse-program.elf beside this binary.
@@ -189,7 +190,7 @@ pub struct MoveArgs {
     pub rollup: Rollup,
 
     /// File with the private key that pays.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "RECOURSE_CHALLENGER_KEY")]
     pub key: PathBuf,
 
     /// The dispute: its index or its address.

@@ -171,7 +171,7 @@ impl LogReader {
             }
             if !gone {
                 info!(target: TARGET, block = number, "an L1 reorg; reading events again");
-                metrics::counter!("challenger_l1_reorgs").increment(1);
+                metrics::counter!("recourse_challenger_l1_reorgs_total").increment(1);
             }
             gone = true;
             self.tips.pop_back();

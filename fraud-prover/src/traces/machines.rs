@@ -195,7 +195,7 @@ impl Worker {
                     }
                     Err(error) => {
                         error!(target: TARGET, block = job.trace.block, %error, "the machine failed");
-                        metrics::counter!("challenger_machine_failures").increment(1);
+                        metrics::counter!("recourse_challenger_machine_failures_total").increment(1);
                         slot.failed = Some((Instant::now(), error.to_string()));
                     }
                 }
@@ -204,7 +204,7 @@ impl Worker {
             let mut spent = self.shared.spent.lock();
             spent.time += took;
             spent.runs += u64::from(is_new);
-            metrics::gauge!("challenger_machine_seconds").set(spent.time.as_secs_f64());
+            metrics::gauge!("recourse_challenger_machine_seconds").set(spent.time.as_secs_f64());
             drop(spent);
             self.shared.changes.send_modify(|count| *count += 1);
         }

@@ -57,11 +57,12 @@ impl Alerts {
             self.unknown(entry, plan);
             needed = needed.max(most_bonds(game));
         }
-        metrics::gauge!("challenger_open_games").set(plans.len() as f64);
-        metrics::gauge!("challenger_wrong_roots").set(wrong_roots as f64);
-        metrics::gauge!("challenger_answers_due").set(due as f64);
-        metrics::gauge!("challenger_least_clock_seconds").set(least.map_or(-1.0, |left| left as f64));
-        metrics::gauge!("challenger_l1_time").set(now as f64);
+        metrics::gauge!("recourse_challenger_open_games").set(plans.len() as f64);
+        metrics::gauge!("recourse_challenger_wrong_roots").set(wrong_roots as f64);
+        metrics::gauge!("recourse_challenger_answers_due").set(due as f64);
+        metrics::gauge!("recourse_challenger_least_clock_seconds")
+            .set(least.map_or(-1.0, |left| left as f64));
+        metrics::gauge!("recourse_challenger_l1_time").set(now as f64);
         if let Some(me) = me {
             self.balance(me, needed, client).await;
         }
@@ -80,17 +81,17 @@ impl Alerts {
                 if self.first(entry.address, "wrong", root.id) {
                     let claimed = root.assertion();
                     error!(target: TARGET, index, game = %entry.address, block, %claimed, part, "a WRONG ROOT is proposed");
-                    metrics::counter!("challenger_wrong_roots_seen").increment(1);
+                    metrics::counter!("recourse_challenger_wrong_roots_seen_total").increment(1);
                 }
                 if root.status == Status::Upheld && self.first(entry.address, "lost", root.id) {
                     error!(target: TARGET, index, game = %entry.address, block, "a wrong root was UPHELD");
-                    metrics::counter!("challenger_lost_games").increment(1);
+                    metrics::counter!("recourse_challenger_lost_games_total").increment(1);
                 }
                 return true;
             }
             Some(Judgement::WrongStart) if self.first(entry.address, "anchor", root.id) => {
                 error!(target: TARGET, index, game = %entry.address, "the ANCHOR is not an output of this chain");
-                metrics::counter!("challenger_wrong_anchors_seen").increment(1);
+                metrics::counter!("recourse_challenger_wrong_anchors_seen_total").increment(1);
             }
             Some(Judgement::Right) if self.first(entry.address, "right", root.id) => {
                 info!(target: TARGET, index, game = %entry.address, block, "a right root is proposed");
@@ -115,12 +116,12 @@ impl Alerts {
             && self.first(entry.address, "clock", game.root().id)
         {
             warn!(target: TARGET, index = entry.index, game = %entry.address, left, "little time is left for an answer");
-            metrics::counter!("challenger_short_clocks").increment(1);
+            metrics::counter!("recourse_challenger_short_clocks_total").increment(1);
         }
         for claim in &plan.missed {
             if self.first(entry.address, "missed", *claim) {
                 error!(target: TARGET, game = %entry.address, %claim, "the time to answer a wrong claim is over");
-                metrics::counter!("challenger_missed_answers").increment(1);
+                metrics::counter!("recourse_challenger_missed_answers_total").increment(1);
             }
         }
         least
@@ -140,13 +141,13 @@ impl Alerts {
         let Ok(balance) = client.provider().get_balance(me).await else {
             return;
         };
-        metrics::gauge!("challenger_balance_eth").set(ether(balance).parse().unwrap_or(0.0));
+        metrics::gauge!("recourse_challenger_balance_eth").set(ether(balance).parse().unwrap_or(0.0));
         let poor = balance < needed;
         if poor && !self.poor {
             let (balance, needed) = (ether(balance), ether(needed));
             warn!(target: TARGET, account = %me, %balance, %needed, "the balance is LOW: it may not pay all bonds of a dispute");
         }
-        metrics::gauge!("challenger_balance_low").set(f64::from(u8::from(poor)));
+        metrics::gauge!("recourse_challenger_balance_low").set(f64::from(u8::from(poor)));
         self.poor = poor;
     }
 }

@@ -69,10 +69,7 @@ pub type Patch = Box<dyn FnOnce(Chain, ReplicaProvers) -> Result<Arc<dyn Provers
 /// Watches until shutdown.
 pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Shutdown) -> Result<()> {
     if let Some(address) = options.metrics {
-        metrics_exporter_prometheus::PrometheusBuilder::new()
-            .with_http_listener(address)
-            .install()
-            .with_context(|| format!("cannot serve metrics on {address}"))?;
+        rollup::telemetry::serve(address, &[rollup::telemetry::METRICS, crate::telemetry::METRICS])?;
     }
     let image = load(&options.program)?;
     let replica = ReplicaOptions {
@@ -202,7 +199,7 @@ impl Tower {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    metrics::counter!("challenger_failures").increment(1);
+                    metrics::counter!("recourse_challenger_failures_total").increment(1);
                     match failures {
                         3 => warn!(target: TARGET, %error, "cannot watch; will keep trying"),
                         _ => debug!(target: TARGET, %error, failures, "looking failed"),

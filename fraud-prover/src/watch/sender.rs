@@ -119,7 +119,7 @@ impl Sender {
     }
 
     fn count(&self) {
-        metrics::gauge!("challenger_moves_in_flight").set(self.flights.len() as f64);
+        metrics::gauge!("recourse_challenger_moves_in_flight").set(self.flights.len() as f64);
     }
 
     /// Takes note of the transactions that have ended.
@@ -138,8 +138,8 @@ impl Sender {
     fn moved(&mut self, next: Next, receipt: &TransactionReceipt) {
         let (what, game) = (next.kind.name(), next.game);
         let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
-        metrics::counter!("challenger_moves", "kind" => what).increment(1);
-        metrics::counter!("challenger_gas").increment(gas);
+        metrics::counter!("recourse_challenger_moves_total", "kind" => what).increment(1);
+        metrics::counter!("recourse_challenger_gas_total").increment(gas);
         info!(target: TARGET, what, %game, %tx, gas, "moved");
         self.refused.remove(&next.key);
         let block = receipt.block_number.unwrap_or_default();
@@ -149,7 +149,7 @@ impl Sender {
     fn failed(&mut self, next: &Next, error: &SendError) {
         let Next { game, key, .. } = *next;
         let what = next.kind.name();
-        metrics::counter!("challenger_failed_moves").increment(1);
+        metrics::counter!("recourse_challenger_failed_moves_total").increment(1);
         let reason = explain(error);
         let longer = self.refused.get(&key).map_or(PAUSE, |(_, pause)| (*pause * 2).min(MAX_PAUSE));
         let pause = match (error.retry(), error) {
@@ -164,7 +164,7 @@ impl Sender {
             }
             (Retry::Later, SendError::Funds { .. }) => {
                 error!(target: TARGET, what, %game, %reason, "the account cannot pay for a move");
-                metrics::counter!("challenger_unpaid_moves").increment(1);
+                metrics::counter!("recourse_challenger_unpaid_moves_total").increment(1);
                 // What is on its way may cost less than it may take.
                 if self.is_idle() { MAX_PAUSE } else { longer }
             }

@@ -12,7 +12,7 @@
 //! - [`witness`], [`program`]: what the fault proof program reads to compute a block, and which file it is.
 //! - [`interval`]: how a range is cut into the segments of a claim; proposer and challenger share it.
 //! - [`maintenance`]: housekeeping of the database.
-//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`]: what every process of ours has.
+//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`telemetry`]: what every process of ours has.
 //!
 //! Errors say what was expected and what was found. Nothing that L1, the disk or a key says makes the crate panic.
 //!
@@ -43,6 +43,7 @@ pub mod process;
 pub mod program;
 pub mod shutdown;
 pub mod tasks;
+pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod witness;

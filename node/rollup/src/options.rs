@@ -62,7 +62,7 @@ pub enum OptionsError {
         found: &'static str,
     },
     /// What the command line's parser says, help among it.
-    #[error("{0}")]
+    #[error(transparent)]
     Clap(#[from] clap::Error),
 }
 

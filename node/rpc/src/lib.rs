@@ -50,6 +50,7 @@ mod server;
 mod simulate;
 mod subscriptions;
 mod syncing;
+pub mod telemetry;
 mod transaction;
 mod transactions;
 mod txpool;

@@ -119,7 +119,7 @@ impl Task for Batcher {
     type Error = BatchError;
 
     const WHAT: &'static str = "post batches";
-    const FAILURES: &'static str = "batcher_failures";
+    const FAILURES: &'static str = "recourse_batcher_failures_total";
 
     async fn step(&mut self) -> Result<(), BatchError> {
         let force_delay = match self.force_delay {
@@ -207,7 +207,7 @@ impl Batcher {
     fn is_due(&mut self) -> Result<bool, BatchError> {
         let heads = self.chain.heads();
         let (first, last) = (heads.safe.number + 1, heads.unsafe_head.number);
-        metrics::gauge!("batcher_waiting_blocks").set((last + 1).saturating_sub(first) as f64);
+        metrics::gauge!("recourse_batcher_waiting_blocks").set((last + 1).saturating_sub(first) as f64);
         if last < first {
             self.waiting.first = u64::MAX;
             return Ok(false);
@@ -268,10 +268,10 @@ impl Batcher {
             youngMessageHeader: batch.young_header,
         };
         let receipt = self.txs.send(self.request(call.abi_encode().into())).await?;
-        metrics::counter!("batcher_batches").increment(1);
-        metrics::counter!("batcher_blocks").increment(blocks);
-        metrics::counter!("batcher_payload_bytes").increment(bytes as u64);
-        metrics::counter!("batcher_l1_gas").increment(receipt.gas_used);
+        metrics::counter!("recourse_batcher_batches_total").increment(1);
+        metrics::counter!("recourse_batcher_blocks_total").increment(blocks);
+        metrics::counter!("recourse_batcher_payload_bytes_total").increment(bytes as u64);
+        metrics::counter!("recourse_batcher_l1_gas_total").increment(receipt.gas_used);
         let last = first + blocks - 1;
         let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
         info!(target: TARGET, first, last, bytes, %tx, gas, "posted a batch");
@@ -286,7 +286,7 @@ impl Batcher {
             Ok(receipt) => {
                 let tx = receipt.transaction_hash;
                 error!(target: TARGET, reason, %tx, l1_time = at, "gave up local blocks by a forced batch");
-                metrics::counter!("batcher_forced").increment(1);
+                metrics::counter!("recourse_batcher_forced_total").increment(1);
                 Ok(())
             }
             Err(SendError::WouldRevert { .. }) => Err(PlanError::Impossible(reason).into()),

@@ -20,3 +20,4 @@ pub mod pool;
 pub mod proposer;
 pub mod sequencer;
 mod task;
+pub mod telemetry;

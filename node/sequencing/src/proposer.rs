@@ -146,7 +146,7 @@ impl Task for Proposer {
     type Error = ProposeError;
 
     const WHAT: &'static str = "propose";
-    const FAILURES: &'static str = "proposer_failures";
+    const FAILURES: &'static str = "recourse_proposer_failures_total";
 
     async fn step(&mut self) -> Result<(), ProposeError> {
         let head = self.client().head().await?;
@@ -257,8 +257,8 @@ impl Proposer {
             gas_limit: None,
         };
         let receipt = self.txs.send(request).await?;
-        metrics::counter!("proposer_proposals").increment(1);
-        metrics::gauge!("proposer_block").set(l2_block as f64);
+        metrics::counter!("recourse_proposer_proposals_total").increment(1);
+        metrics::gauge!("recourse_proposer_block").set(l2_block as f64);
         let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
         info!(target: TARGET, l2_block, %root_claim, %tx, gas, "proposed an output");
         Ok(())

@@ -291,7 +291,7 @@ impl Follower {
         } else {
             info!(target: TARGET, to, depth, "L1 was reorganised");
         }
-        metrics::counter!("l1_reorgs").increment(1);
+        metrics::counter!("recourse_l1_reorgs_total").increment(1);
         self.send_back(to).await
     }
 
@@ -422,8 +422,7 @@ impl Follower {
 
     fn report(&mut self, head: &L1Header, cursor: Option<L1Cursor>) {
         let cursor = cursor.map_or(0, |cursor| cursor.number);
-        metrics::gauge!("l1_head").set(head.number() as f64);
-        metrics::gauge!("l1_cursor").set(cursor as f64);
+        metrics::gauge!("recourse_l1_head").set(head.number() as f64);
         self.status.send_if_modified(|status| {
             let changed = (status.head, status.cursor) != (head.number(), cursor);
             (status.head, status.cursor) = (head.number(), cursor);

@@ -244,8 +244,8 @@ impl TxManager {
                     if confirmations < self.options.confirmations {
                         continue;
                     }
-                    metrics::counter!("l1_transactions").increment(1);
-                    metrics::counter!("l1_gas_used").increment(receipt.gas_used);
+                    metrics::counter!("recourse_l1_transactions_total").increment(1);
+                    metrics::counter!("recourse_l1_gas_used_total").increment(receipt.gas_used);
                     let receipt = Box::new(receipt);
                     return if receipt.status() { Ok(*receipt) } else { Err(SendError::Reverted(receipt)) };
                 }
@@ -401,7 +401,7 @@ impl TxManager {
             self.rebroadcast(flight).await;
             return Ok(());
         }
-        metrics::counter!("l1_transactions_raised").increment(1);
+        metrics::counter!("recourse_l1_transactions_raised_total").increment(1);
         flight.fees = fees;
         match self.broadcast(flight).await {
             // An earlier version is out there: what happens to it shows.

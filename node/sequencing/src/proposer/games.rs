@@ -116,7 +116,7 @@ impl Games {
                 GameStatus::DEFENDER_WINS => {}
                 _ => {
                     warn!(target: TARGET, l2_block = game.l2_block, game = %game.address, "a proposal was defeated");
-                    metrics::counter!("proposer_defeats").increment(1);
+                    metrics::counter!("recourse_proposer_defeats_total").increment(1);
                     done.push(game.address);
                     continue;
                 }
@@ -135,11 +135,11 @@ impl Games {
             }
         }
         self.open.retain(|game| !done.contains(&game.address));
-        metrics::gauge!("proposer_open_games").set(self.open.len() as f64);
+        metrics::gauge!("recourse_proposer_open_games").set(self.open.len() as f64);
         if let Some(game) = best {
             let call = IAnchorStateRegistry::setAnchorStateCall { game: game.address };
             self.send(self.contracts.anchor_state_registry, call.abi_encode()).await?;
-            metrics::gauge!("proposer_anchor_block").set(game.l2_block as f64);
+            metrics::gauge!("recourse_proposer_anchor_block").set(game.l2_block as f64);
             info!(target: TARGET, l2_block = game.l2_block, "moved the anchor");
         }
         Ok(())

@@ -24,7 +24,7 @@ impl Outage {
     pub(super) fn note(&mut self, error: &FollowError, poll: Duration, client: &L1Client) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert_with(Instant::now);
-        metrics::counter!("l1_follow_failures").increment(1);
+        metrics::counter!("recourse_l1_follow_failures_total").increment(1);
         if matches!(error, FollowError::Mismatch(_)) {
             self.contradictions = self.contradictions.saturating_add(1);
         }

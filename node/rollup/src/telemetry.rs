@@ -1,0 +1,105 @@
+//! Metrics: what a process tells Prometheus.
+//!
+//! Each crate has the list of its own, by which they are described; a process serves the lists of the crates that it is made
+//! of. All names begin with `recourse_`, counters end in `_total`. `node/docs/metrics.md` holds the same lists for people,
+//! and `e2e/tests/metrics.rs` compares all of them with the code and with what processes serve.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+
+/// What a number does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// It grows from 0 on.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// A distribution of values.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub kind: Kind,
+    /// Names of its labels, by commas; empty without any.
+    pub labels: &'static str,
+    /// What it means.
+    pub help: &'static str,
+}
+
+impl Metric {
+    /// A counter.
+    pub const fn counter(name: &'static str, labels: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::Counter, labels, help }
+    }
+
+    /// A gauge.
+    pub const fn gauge(name: &'static str, labels: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::Gauge, labels, help }
+    }
+
+    /// A histogram.
+    pub const fn histogram(name: &'static str, labels: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::Histogram, labels, help }
+    }
+
+    /// Says what it means. A counter without labels is there from the start, so that its first count is seen as growth.
+    fn describe(&self) {
+        match self.kind {
+            Kind::Counter => {
+                metrics::describe_counter!(self.name, self.help);
+                if self.labels.is_empty() {
+                    metrics::counter!(self.name).increment(0);
+                }
+            }
+            Kind::Gauge => metrics::describe_gauge!(self.name, self.help),
+            Kind::Histogram => metrics::describe_histogram!(self.name, self.help),
+        }
+    }
+}
+
+/// Serves metrics over HTTP from now on, for the rest of the process.
+///
+/// # Errors
+/// The address can't be had. Later failures cost a reader its answer, nothing else.
+pub fn serve(address: SocketAddr, lists: &[&[Metric]]) -> Result<()> {
+    metrics_exporter_prometheus::PrometheusBuilder::new()
+        .with_http_listener(address)
+        .install()
+        .with_context(|| format!("cannot serve metrics on {address}"))?;
+    lists.iter().copied().flatten().for_each(Metric::describe);
+    Ok(())
+}
+
+/// The metrics of this crate.
+pub const METRICS: &[Metric] = &[
+    Metric::gauge("recourse_unsafe_head", "", "Number of the unsafe head."),
+    Metric::gauge("recourse_safe_head", "", "Number of the safe head."),
+    Metric::gauge("recourse_finalized_head", "", "Number of the finalized head."),
+    Metric::gauge("recourse_database_bytes", "", "Bytes that the database takes on disk."),
+    Metric::gauge("recourse_l1_head", "", "Number of L1's head when last seen."),
+    Metric::gauge(
+        "recourse_l1_cursor",
+        "",
+        "Number of the L1 block up to which the inbox is read and applied.",
+    ),
+    Metric::counter("recourse_l1_follow_failures_total", "", "Failed attempts to follow L1."),
+    Metric::counter("recourse_l1_reorgs_total", "", "L1 reorgs that undid something that was read."),
+    Metric::counter("recourse_l1_transactions_total", "", "Own L1 transactions that are in a block."),
+    Metric::counter(
+        "recourse_l1_transactions_raised_total",
+        "",
+        "Times that a waiting L1 transaction was sent again with a higher fee.",
+    ),
+    Metric::counter("recourse_l1_gas_used_total", "", "L1 gas of own transactions."),
+    Metric::counter(
+        "recourse_housekeeping_failures_total",
+        "task",
+        "Failures of tasks without which the process goes on.",
+    ),
+];
