@@ -112,10 +112,11 @@ fn rows() -> Vec<(u128, Option<String>, Option<String>)> {
     let cell = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [value, _, rust, solidity] = cells[..] else { return None };
-        Some((value.parse().ok()?, cell(rust), cell(solidity)))
+        let [value, _, rust, solidity] = cells[..] else { panic!("a row of four cells: {line}") };
+        (value.parse().unwrap_or_else(|_| panic!("a row with a number: {line}")), cell(rust), cell(solidity))
     };
-    text.lines().filter(|line| line.starts_with('|')).filter_map(row).collect()
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    rows.filter(|line| !line.starts_with("| value") && !line.starts_with("|---")).map(row).collect()
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn counted() -> BTreeSet<(String, Kind)> {
     for file in files.iter().filter(|file| !file.ends_with("telemetry.rs")) {
         let text = fs::read_to_string(file).expect("a text");
         // Tests count what they like.
-        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let calls = [
             ("counter!(", Kind::Counter),
             ("gauge!(", Kind::Gauge),
@@ -93,7 +93,9 @@ fn the_documents_explain_every_metric() {
     let operations = fs::read_to_string(root().join("node/docs/operations.md")).expect("the document");
     let known = all();
     for word in operations.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-        assert!(!word.starts_with("recourse_") || known.contains_key(word), "{word} in operations.md");
+        let is_method = word == "recourse_status";
+        let is_known = !word.starts_with("recourse_") || known.contains_key(word);
+        assert!(is_method || is_known, "{word} in operations.md");
     }
 }
 

@@ -6,7 +6,7 @@ use fraud_prover::cli::{self, Cli};
 use rollup::options;
 
 fn main() -> ExitCode {
-    let cli: Cli = match options::run_or_print() {
+    let cli: Cli = match options::run_or_print(&["watch"]) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

@@ -10,7 +10,7 @@ use rollup::options;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli: Cli = match options::run_or_print() {
+    let cli: Cli = match options::run_or_print(&["sequencer", "replica", "batcher", "proposer"]) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

@@ -17,6 +17,10 @@ registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 pinned() { sed -n "/^\[workspace.metadata.toolchain\]/,/^\[workspace.lints/s/^$1 = \"\(.*\)\"/\1/p" Cargo.toml; }
 version=$(pinned rustc)
 commit=$(pinned commit)
+if [ -z "$version" ] || [ -z "$commit" ]; then
+    echo "program: Cargo.toml pins no toolchain (workspace.metadata.toolchain)" >&2
+    exit 1
+fi
 
 # Compilers that have the source of their standard library: the pinned one, else the first.
 compiler=

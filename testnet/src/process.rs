@@ -41,6 +41,13 @@ impl Process {
         let output = open_log(log)?;
         let errors = output.try_clone()?;
         let program = command.get_program().to_owned();
+        // Options come from the command line alone: what the caller's shell exports is meant for his own commands.
+        for (name, _) in std::env::vars_os() {
+            let ours = name.to_str().is_some_and(|name| name.starts_with("RECOURSE_"));
+            if ours && command.get_envs().all(|(set, _)| set != name) {
+                command.env_remove(name);
+            }
+        }
         let child = command
             .stdin(Stdio::null())
             .stdout(output)

@@ -34,8 +34,9 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// File of options, in TOML: keys are the names of options, `l1-rpc = "http://…"`. A table `[COMMAND]` counts for that
-    /// command only. The command line goes before the environment (RECOURSE_L1_RPC), and that before the file.
+    /// File of a service's options, in TOML: keys are the names of options, `l1-rpc = "http://…"`; a table `[COMMAND]` counts
+    /// for that command only. The command line goes before the environment (RECOURSE_L1_RPC), and that before the file.
+    /// `config COMMAND …` prints what is in force.
     #[arg(long, global = true, value_name = "FILE", env = "RECOURSE_CONFIG")]
     pub config: Option<PathBuf>,
 

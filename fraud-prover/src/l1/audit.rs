@@ -14,6 +14,17 @@ use crate::game::{Claim, Game, Status};
 /// Most claims in one call: a view of each costs some 10,000 gas, and endpoints allow millions.
 const TOGETHER: usize = 250;
 
+/// Why logs and contracts were not found to agree.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AuditError {
+    /// They do not: logs were left out.
+    #[error("L1's logs and contracts disagree: {0}")]
+    Disagree(String),
+    /// The contracts could not be asked, which says nothing of the logs.
+    #[error(transparent)]
+    Endpoint(#[from] L1Error),
+}
+
 /// What the events say of a claim that is not decided.
 struct Expected {
     game: Address,
@@ -29,11 +40,11 @@ pub(super) async fn audit(
     multicall: Address,
     games: &Games,
     head: B256,
-) -> Result<(), L1Error> {
+) -> Result<(), AuditError> {
     let mut expected = Vec::new();
     for entry in games.iter() {
         let game = entry.game().map_err(|error| {
-            L1Error::Nonsense(format!("the logs of game {} do not fit together: {error}", entry.address()))
+            AuditError::Disagree(format!("the logs of game {} do not fit together: {error}", entry.address()))
         })?;
         expected.extend(
             game.claims.iter().filter(|claim| !claim.status.is_decided()).map(|claim| expect(game, claim)),
@@ -49,7 +60,7 @@ pub(super) async fn audit(
         let answers = client.view(multicall, call, BlockId::hash(head)).await?;
         if answers.len() != part.len() {
             let (asked, got) = (part.len(), answers.len());
-            return Err(L1Error::Nonsense(format!("{got} answers to {asked} calls")));
+            return Err(L1Error::Nonsense(format!("{got} answers to {asked} calls")).into());
         }
         for (claim, answer) in part.iter().zip(answers) {
             let state = IDisputeGame::claimStateCall::abi_decode_returns(&answer.returnData)
@@ -70,7 +81,7 @@ fn expect(game: &Game, claim: &Claim) -> Expected {
     }
 }
 
-fn compare(claim: &Expected, state: &IDisputeGame::ClaimState) -> Result<(), L1Error> {
+fn compare(claim: &Expected, state: &IDisputeGame::ClaimState) -> Result<(), AuditError> {
     let status = match claim.countered {
         true => IDisputeGame::ClaimStatus::COUNTERED,
         false => IDisputeGame::ClaimStatus::OPEN,
@@ -78,7 +89,7 @@ fn compare(claim: &Expected, state: &IDisputeGame::ClaimState) -> Result<(), L1E
     if state.status == status && u64::from(state.openChildren) == claim.open_children {
         return Ok(());
     }
-    Err(L1Error::Nonsense(format!(
+    Err(AuditError::Disagree(format!(
         "claim {} of game {} is {:?} with {} open children, its logs give {:?} with {}",
         claim.id, claim.game, state.status, state.openChildren, status, claim.open_children
     )))

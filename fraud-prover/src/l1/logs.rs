@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use super::{
     Games,
-    audit::audit,
+    audit::{AuditError, audit},
     events::{Logged, decode, nonsense},
     rules::read_rules,
 };
@@ -124,30 +124,31 @@ impl LogReader {
         };
         match compared {
             Ok(()) => self.disagreed = 0,
-            Err(error @ L1Error::Nonsense(_)) => {
+            Err(error @ AuditError::Disagree(_)) => {
                 self.disagreed = self.disagreed.saturating_add(1);
                 if self.disagreed <= REREADS.0 || self.disagreed.is_multiple_of(REREADS.1) {
                     self.tips.clear();
                     self.forget();
-                    return Err(error);
+                    return Err(L1Error::Nonsense(error.to_string()));
                 }
-                warn!(target: TARGET, %error, "L1's logs and contracts disagree");
+                warn!(target: TARGET, %error, "playing on with what was read");
             }
-            Err(error) => return Err(error),
+            // It says nothing of what was read.
+            Err(AuditError::Endpoint(error)) => return Err(error),
         }
         self.checked = Some(head.hash);
         Ok(())
     }
 
     /// The factory counts its games.
-    async fn check_count(&self, head: &L1Header) -> Result<(), L1Error> {
+    async fn check_count(&self, head: &L1Header) -> Result<(), AuditError> {
         let call = IDisputeGameFactory::gameCountCall {};
         let at = BlockId::hash(head.hash);
         let count: u64 =
             self.client.view(self.contracts.dispute_game_factory, call, at).await?.saturating_to();
         let read = self.games.addresses().count() as u64;
         if read != count {
-            return Err(L1Error::Nonsense(format!("it has {count} games, but logs of {read}")));
+            return Err(AuditError::Disagree(format!("it has {count} games, but logs of {read}")));
         }
         Ok(())
     }

@@ -249,7 +249,15 @@ impl Tower {
         // The next block's time is not known, but it is not before the head's.
         let now = head.timestamp();
         let plans = tokio::task::spawn_blocking(move || plan_all(&games, &*provers, now, me)).await?;
+        let plans = Arc::new(plans);
+        // Moves first: an endpoint that hangs on what the alerts ask for must not delay an answer.
+        let busy = self.play(&plans, head.number()).await?;
         self.alerts.report(&plans, now, me, &self.client).await;
+        Ok(busy)
+    }
+
+    /// Sends what is to be done now. Returns whether something is under way.
+    async fn play(&mut self, plans: &Arc<Vec<GamePlan>>, head: u64) -> Result<bool> {
         let busy = plans.iter().any(GamePlan::is_busy);
         let Some(sender) = &mut self.sender else {
             return Ok(busy);
@@ -258,8 +266,8 @@ impl Tower {
         if places == 0 {
             return Ok(true);
         }
-        let provers = self.provers.clone();
-        let (skip, closing) = (sender.skip(head.number()), sender.closing());
+        let (provers, plans) = (self.provers.clone(), plans.clone());
+        let (skip, closing) = (sender.skip(head), sender.closing());
         let next = move || plans::next_calls(&plans, &*provers, &skip, places, closing);
         for next in tokio::task::spawn_blocking(next).await? {
             sender.send(next);

@@ -38,6 +38,9 @@ use rollup::{RollupConfig, keys, l1::reach_for_command, shutdown::Shutdown};
 /// How often what is waited for is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often a transaction is sent whose nonce another command of the account takes.
+const SEND_ATTEMPTS: u32 = 5;
+
 /// Decimals of ETH.
 const ETH_DECIMALS: u8 = 18;
 
@@ -157,9 +160,21 @@ where
     P: Provider<AnyNetwork>,
     D: CallDecoder,
 {
-    match call.send().await {
-        Ok(pending) => Ok(*pending.tx_hash()),
-        Err(error) => Err(refusal(&error).unwrap_or_else(|| anyhow!(error))),
+    let mut attempts = 0;
+    loop {
+        let error = match call.send().await {
+            Ok(pending) => return Ok(*pending.tx_hash()),
+            Err(error) => error,
+        };
+        attempts += 1;
+        // Another command of the same account took the nonce at the same moment: the next one is free.
+        let text = error.to_string().to_lowercase();
+        let is_taken =
+            ["nonce too low", "replacement transaction underpriced"].iter().any(|words| text.contains(words));
+        if !is_taken || attempts == SEND_ATTEMPTS {
+            return Err(refusal(&error).unwrap_or_else(|| anyhow!(error)));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

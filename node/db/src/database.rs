@@ -141,6 +141,15 @@ impl Database {
         self.engine.begin_rw()?.flush()
     }
 
+    /// An error if anybody, a reader too, has found the files damaged or out of reach: then no attempt will succeed, and a
+    /// process should not go on as if one might.
+    pub fn check(&self) -> Result<()> {
+        match self.engine.damage() {
+            Some(reason) => Err(Error::Damaged(reason.to_owned())),
+            None => Ok(()),
+        }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         self.engine.path()

@@ -8,7 +8,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 pub(crate) use signet_libmdbx::{Database as Handle, SyncMode, WriteFlags};
@@ -32,11 +32,30 @@ const RESERVED_PAGES: u64 = 8192;
 /// use the space of what is not synced yet, which is at almost every commit.
 const SYNC_BYTES: usize = 1 << 30;
 
+/// Where the engine's files are, and what was found out about them.
+#[derive(Debug)]
+pub(crate) struct Home {
+    path: Box<Path>,
+    /// The first error that says that the files are damaged or out of reach.
+    damage: OnceLock<String>,
+}
+
+impl Home {
+    /// An error of the engine. Damage is remembered, whoever meets it: a reader may keep it to himself.
+    fn failed(&self, error: impl Into<ReadError>) -> Error {
+        let error = Error::engine(error, &self.path);
+        if error.is_damage() {
+            self.damage.get_or_init(|| error.to_string());
+        }
+        error
+    }
+}
+
 /// The open engine. It closes with the last clone and the last transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     env: Environment,
-    path: Arc<Path>,
+    home: Arc<Home>,
 }
 
 impl Engine {
@@ -65,24 +84,29 @@ impl Engine {
             })
             .open(path)
             .map_err(|error| open_error(error, path))?;
-        Ok(Self { env, path: path.into() })
+        Ok(Self { env, home: Arc::new(Home { path: path.into(), damage: OnceLock::new() }) })
     }
 
     /// Begins a read-only transaction.
     pub(crate) fn begin_ro(&self) -> Result<Transaction<Ro>> {
-        let inner = self.env.begin_ro_unsync().map_err(|error| Error::engine(error, &self.path))?;
-        Ok(Transaction { inner, path: self.path.clone() })
+        let inner = self.env.begin_ro_unsync().map_err(|error| self.home.failed(error))?;
+        Ok(Transaction { inner, home: self.home.clone() })
     }
 
     /// Begins the read-write transaction; waits while another thread has it.
     pub(crate) fn begin_rw(&self) -> Result<Transaction<Rw>> {
-        let inner = self.env.begin_rw_unsync().map_err(|error| Error::engine(error, &self.path))?;
-        Ok(Transaction { inner, path: self.path.clone() })
+        let inner = self.env.begin_rw_unsync().map_err(|error| self.home.failed(error))?;
+        Ok(Transaction { inner, home: self.home.clone() })
     }
 
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.home.path
+    }
+
+    /// What says that the files are damaged or out of reach, if anything did.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.home.damage.get().map(String::as_str)
     }
 }
 
@@ -101,7 +125,7 @@ fn open_error(error: MdbxError, path: &Path) -> Error {
 #[derive(Debug)]
 pub(crate) struct Transaction<K: TransactionKind> {
     inner: signet_libmdbx::tx::Tx<K>,
-    path: Arc<Path>,
+    home: Arc<Home>,
 }
 
 impl<K: TransactionKind> Transaction<K> {
@@ -127,11 +151,11 @@ impl<K: TransactionKind> Transaction<K> {
 
     pub(crate) fn cursor(&self, table: Handle) -> Result<Cursor<'_, K>> {
         let inner = self.inner.cursor(table).map_err(|error| self.failed(error))?;
-        Ok(Cursor { inner, path: &self.path })
+        Ok(Cursor { inner, home: &self.home })
     }
 
     fn failed(&self, error: impl Into<ReadError>) -> Error {
-        Error::engine(error, &self.path)
+        self.home.failed(error)
     }
 }
 
@@ -151,14 +175,16 @@ impl Transaction<Rw> {
     }
 
     pub(crate) fn commit(self) -> Result<()> {
-        self.inner.commit().map_err(|error| Error::engine(error, &self.path))
+        self.inner.commit().map_err(|error| self.home.failed(error))
     }
 
     /// Flushes what was committed before this transaction began, which must not have written anything.
     pub(crate) fn flush(self) -> Result<()> {
         let flushed = self.inner.env().sync(true);
-        flushed
-            .map_err(|error| Error::Flush { path: self.path.to_path_buf(), reason: error::words(&error) })?;
+        flushed.map_err(|error| Error::Flush {
+            path: self.home.path.to_path_buf(),
+            reason: error::words(&error),
+        })?;
         Ok(())
     }
 }
@@ -167,7 +193,7 @@ impl Transaction<Rw> {
 #[derive(Debug)]
 pub(crate) struct Cursor<'a, K: TransactionKind> {
     inner: signet_libmdbx::Cursor<'a, K>,
-    path: &'a Path,
+    home: &'a Home,
 }
 
 type Record<Key, Value> = Option<(Key, Value)>;
@@ -177,33 +203,33 @@ impl<'a, K: TransactionKind> Cursor<'a, K> {
     pub(crate) fn first<Key: TableObject<'a>, Value: TableObject<'a>>(
         &mut self,
     ) -> Result<Record<Key, Value>> {
-        self.inner.first().map_err(|error| Error::engine(error, self.path))
+        self.inner.first().map_err(|error| self.home.failed(error))
     }
 
     /// The last record.
     pub(crate) fn last<Key: TableObject<'a>, Value: TableObject<'a>>(
         &mut self,
     ) -> Result<Record<Key, Value>> {
-        self.inner.last().map_err(|error| Error::engine(error, self.path))
+        self.inner.last().map_err(|error| self.home.failed(error))
     }
 
     /// The record after this one.
     pub(crate) fn next<Key: TableObject<'a>, Value: TableObject<'a>>(
         &mut self,
     ) -> Result<Record<Key, Value>> {
-        self.inner.next().map_err(|error| Error::engine(error, self.path))
+        self.inner.next().map_err(|error| self.home.failed(error))
     }
 
     /// The record before this one.
     pub(crate) fn prev<Key: TableObject<'a>, Value: TableObject<'a>>(
         &mut self,
     ) -> Result<Record<Key, Value>> {
-        self.inner.prev().map_err(|error| Error::engine(error, self.path))
+        self.inner.prev().map_err(|error| self.home.failed(error))
     }
 
     /// The record of a key.
     pub(crate) fn set<Value: TableObject<'a>>(&mut self, key: &[u8]) -> Result<Option<Value>> {
-        self.inner.set(key).map_err(|error| Error::engine(error, self.path))
+        self.inner.set(key).map_err(|error| self.home.failed(error))
     }
 
     /// The first record at or after a key.
@@ -211,7 +237,7 @@ impl<'a, K: TransactionKind> Cursor<'a, K> {
         &mut self,
         key: &[u8],
     ) -> Result<Record<Key, Value>> {
-        self.inner.set_range(key).map_err(|error| Error::engine(error, self.path))
+        self.inner.set_range(key).map_err(|error| self.home.failed(error))
     }
 
     /// All records.
@@ -229,6 +255,6 @@ impl<'a, K: TransactionKind> Cursor<'a, K> {
 
 impl Cursor<'_, Rw> {
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8], flags: WriteFlags) -> Result<()> {
-        self.inner.put(key, value, flags).map_err(|error| Error::engine(error, self.path))
+        self.inner.put(key, value, flags).map_err(|error| self.home.failed(error))
     }
 }

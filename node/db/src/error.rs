@@ -158,6 +158,9 @@ pub enum Error {
         /// The finalized block.
         finalized: u64,
     },
+    /// Somebody found the files damaged or out of reach.
+    #[error("the database is damaged or out of reach: {0}")]
+    Damaged(String),
     /// The database engine failed.
     #[error("database engine in {path}: {}", words(.error))]
     Engine {
@@ -192,19 +195,22 @@ impl Error {
     /// Whether this process must not go on with the database: what comes next could not be kept, or what was committed
     /// is in doubt. After any other error, the same may work when it is tried again.
     pub const fn is_fatal(&self) -> bool {
-        match self {
-            Self::DiskFull(_) | Self::Full | Self::Flush { .. } => true,
-            Self::Engine { error, .. } => {
-                matches!(
-                    error,
-                    MdbxError::Panic
-                        | MdbxError::Corrupted
-                        | MdbxError::PageNotFound
-                        | MdbxError::Other(EIO | EROFS)
-                )
+        matches!(self, Self::DiskFull(_) | Self::Full | Self::Flush { .. } | Self::Damaged(_))
+            || self.is_damage()
+    }
+
+    /// Whether the files are damaged or out of reach: no other attempt will find them well.
+    pub(crate) const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Engine {
+                error: MdbxError::Panic
+                    | MdbxError::Corrupted
+                    | MdbxError::PageNotFound
+                    | MdbxError::Other(EIO | EROFS),
+                ..
             }
-            _ => false,
-        }
+        )
     }
 }
 

@@ -66,7 +66,7 @@ async fn flush(chain: Chain, mut shutdown: Shutdown) -> Result<(), db::Error> {
             () = tokio::time::sleep(FLUSH_INTERVAL) => false,
         };
         let chain = chain.clone();
-        let flushed = blocking(move || chain.db().sync()).await;
+        let flushed = blocking(move || chain.db().sync().and_then(|()| chain.db().check())).await;
         match flushed {
             Err(error) if stop || error.is_fatal() => return Err(error),
             flushed => failures.note(flushed),

@@ -1,9 +1,12 @@
 //! Options of a process: from its command line, from the environment, from a file, or their defaults, in this order.
 //!
-//! Every option `--some-name` of every command can also be given as `RECOURSE_SOME_NAME` in the environment and as
-//! `some-name = …` in the TOML file that `--config` names. One file may serve several commands: a key counts for each
-//! command that has an option of that name. A table named like a command, `[replica]`, counts for that command only, and
+//! Every option `--some-name` of a command that runs as a service can also be given as `RECOURSE_SOME_NAME` in the
+//! environment and as `some-name = …` in the TOML file that `--config` names. One file may serve several services: a key
+//! counts for each that has an option of that name. A table named like a command, `[replica]`, counts for that one only, and
 //! before what stands outside. `config COMMAND …` prints what would be in force, and where each value is from.
+//!
+//! Options that name a private key must not act where nobody meant them to: they stand on the command line or in the
+//! table of the command that is to use the key. Commands that do one thing and end take their options from the command line.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -51,6 +54,16 @@ pub enum OptionsError {
         /// The one that is most like it.
         suggestion: Option<String>,
     },
+    /// A key file outside of a command's table.
+    #[error(
+        "{file}: {key:?} names a private key: it must stand in the table of the command that uses it, [COMMAND]"
+    )]
+    SharedKey {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: String,
+    },
     /// A value is no text, number or truth value.
     #[error("{file}: key {key:?} has {found}, expected a text, a number, true or false")]
     Kind {
@@ -75,12 +88,12 @@ pub enum Asked<C> {
     Show(String),
 }
 
-/// Reads the options of this process.
+/// Reads the options of this process; `services` are the commands that take them from environment and file, too.
 ///
 /// # Errors
 /// In one line, or as the command line's parser says it: help, too, is one of its errors.
-pub fn read<C: CommandFactory + FromArgMatches>() -> Result<Asked<C>, OptionsError> {
-    read_from(std::env::args_os())
+pub fn read<C: CommandFactory + FromArgMatches>(services: &[&str]) -> Result<Asked<C>, OptionsError> {
+    read_from(std::env::args_os(), services)
 }
 
 /// Reads the options of this process to run with. What else there is to say is printed: help, the options in force, or an
@@ -88,8 +101,8 @@ pub fn read<C: CommandFactory + FromArgMatches>() -> Result<Asked<C>, OptionsErr
 ///
 /// # Errors
 /// The exit code of a process that is done.
-pub fn run_or_print<C: CommandFactory + FromArgMatches>() -> Result<C, ExitCode> {
-    match read() {
+pub fn run_or_print<C: CommandFactory + FromArgMatches>(services: &[&str]) -> Result<C, ExitCode> {
+    match read(services) {
         Ok(Asked::Run(options)) => Ok(options),
         Ok(Asked::Show(table)) => {
             print!("{table}");
@@ -113,6 +126,7 @@ pub fn run_or_print<C: CommandFactory + FromArgMatches>() -> Result<C, ExitCode>
 /// As [`read`].
 pub fn read_from<C: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
+    services: &[&str],
 ) -> Result<Asked<C>, OptionsError> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let show = arguments.get(1).is_some_and(|first| first == SHOW) && arguments.len() > 2;
@@ -120,10 +134,13 @@ pub fn read_from<C: CommandFactory + FromArgMatches>(
         arguments.remove(1);
     }
     let file = match file_option(&arguments) {
-        Some(path) => File::read(path, &C::command())?,
+        Some(path) => File::read(path, &C::command(), services)?,
         None => File::default(),
     };
-    let command = with_sources(C::command().subcommand(show_command()), &file);
+    let with_sources = |command: Command| {
+        if services.contains(&command.get_name()) { with_sources(command, &file) } else { command }
+    };
+    let command = C::command().mut_subcommands(with_sources).subcommand(show_command());
     let mut matches = command.clone().try_get_matches_from(arguments)?;
     if show {
         return Ok(Asked::Show(table(&command, &matches, &file)));
@@ -164,7 +181,7 @@ struct File {
 }
 
 impl File {
-    fn read(path: PathBuf, command: &Command) -> Result<Self, OptionsError> {
+    fn read(path: PathBuf, command: &Command, services: &[&str]) -> Result<Self, OptionsError> {
         let bytes = files::read(&path, MAX_FILE).map_err(|error| OptionsError::Read(path.clone(), error))?;
         let text = String::from_utf8_lossy(&bytes);
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
@@ -173,11 +190,14 @@ impl File {
             OptionsError::Toml(path.clone(), format!("line {line}: {}", error.message()))
         })?;
         let mut file = Self { path, ..Self::default() };
-        let known = long_names(command);
+        let services: Vec<&Command> =
+            command.get_subcommands().filter(|command| services.contains(&command.get_name())).collect();
+        let known: BTreeSet<String> = services.iter().copied().flat_map(long_names).collect();
         for (key, value) in table {
             match value {
-                Value::Table(own) if command.find_subcommand(&key).is_some() => {
-                    let sub = command.find_subcommand(&key).map(long_names).unwrap_or_default();
+                Value::Table(own) if services.iter().any(|service| service.get_name() == key) => {
+                    let service = services.iter().copied().find(|service| service.get_name() == key);
+                    let sub = service.map(long_names).unwrap_or_default();
                     for (name, value) in own {
                         let value = file.value(&name, value, &sub)?;
                         file.own.entry(key.clone()).or_default().insert(name, value);
@@ -185,6 +205,9 @@ impl File {
                 }
                 value => {
                     let value = file.value(&key, value, &known)?;
+                    if is_secret(&key) {
+                        return Err(OptionsError::SharedKey { file: file.path, key });
+                    }
                     file.common.insert(key, value);
                 }
             }
@@ -214,33 +237,37 @@ impl File {
     }
 }
 
-/// The options that a file can hold: of a command and all commands under it.
+/// The options of a command that a file can hold.
 fn long_names(command: &Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(Arg::get_long).filter(|name| *name != FILE_OPTION);
-    let mut names: BTreeSet<String> = own.map(str::to_owned).collect();
-    command.get_subcommands().for_each(|sub| names.extend(long_names(sub)));
-    names
+    own.map(str::to_owned).collect()
+}
+
+/// Whether an option names a private key.
+fn is_secret(name: &str) -> bool {
+    name == "key" || name.ends_with("-key")
 }
 
 /// Gives every option its variable in the environment and, where the file has one, another default.
 fn with_sources(command: Command, file: &File) -> Command {
     let name = command.get_name().to_owned();
-    command
-        .mut_args(|argument| {
-            let Some(long) = argument.get_long().map(str::to_owned) else { return argument };
-            let named = argument.get_env().is_some();
-            let argument = if named {
-                argument
-            } else {
-                let variable = format!("{PREFIX}{}", long.replace('-', "_").to_uppercase());
-                argument.env(leak(variable)).hide_env(true)
-            };
-            match file.get(&name, &long) {
-                Some(value) => argument.default_value(leak(value.clone())).required(false),
-                None => argument,
+    command.mut_args(|argument| {
+        let Some(long) = argument.get_long().map(str::to_owned) else { return argument };
+        let named = argument.get_env().is_some() || is_secret(&long);
+        let argument = if named {
+            // An endpoint's address may hold a secret: help must not show it.
+            argument.hide_env_values(true)
+        } else {
+            let variable = format!("{PREFIX}{}", long.replace('-', "_").to_uppercase());
+            argument.env(leak(variable)).hide_env(true)
+        };
+        match file.get(&name, &long) {
+            Some(value) => {
+                argument.default_value(leak(value.clone())).hide_default_value(true).required(false)
             }
-        })
-        .mut_subcommands(|sub| with_sources(sub, file))
+            None => argument,
+        }
+    })
 }
 
 /// The parser keeps its texts for ever; they are read once a process.
@@ -286,7 +313,7 @@ fn table(command: &Command, matches: &ArgMatches, file: &File) -> String {
 }
 
 /// A value as it may be shown: of a URL, what stands behind the host may be a secret.
-fn shown(value: &str) -> String {
+pub fn shown(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
@@ -326,6 +353,8 @@ mod tests {
     #[derive(Debug, Args)]
     struct Lead {
         #[arg(long)]
+        test_key: Option<PathBuf>,
+        #[arg(long)]
         test_endpoint: String,
         #[arg(long)]
         test_once: bool,
@@ -339,7 +368,7 @@ mod tests {
         let mut line: Vec<OsString> = ["some-node", command].map(Into::into).into();
         line.extend(rest.iter().map(Into::into));
         line.extend(["--config".into(), path.into()]);
-        read_from::<Cli>(line)
+        read_from::<Cli>(line, &["follow", "lead"])
     }
 
     fn follow(arguments: &[&str], file: &str) -> Follow {
@@ -386,6 +415,17 @@ mod tests {
         assert!(refused("test-blocks = [1]").contains("has array, expected a text"));
         let text = refused("a = 1\nb = = 2");
         assert!(text.contains("is not TOML: line 2") && !text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn a_private_key_is_taken_only_where_it_is_meant() {
+        let text = refused("test-endpoint = \"a\"\ntest-key = \"leader.key\"");
+        assert!(text.contains("\"test-key\" names a private key: it must stand in the table"), "{text}");
+        let file = "test-endpoint = \"a\"\n[lead]\ntest-key = \"leader.key\"";
+        let Ok(Asked::Run(Cli { command: Commands::Lead(lead), .. })) = asked(&["lead"], file) else {
+            panic!()
+        };
+        assert_eq!(lead.test_key.as_deref(), Some("leader.key".as_ref()));
     }
 
     #[test]

@@ -145,7 +145,11 @@ impl Sent {
             kept.remove(&key);
         }
         let due = kept.entries.values_mut().filter(|entry| age(entry.confirmed) >= ASK_AFTER);
-        due.take(ASKED_AT_ONCE)
+        // Those first that have waited longest, so that each has its turn however many there are.
+        let mut due: Vec<&mut Entry> = due.collect();
+        due.sort_unstable_by_key(|entry| (entry.confirmed, entry.arrival));
+        due.into_iter()
+            .take(ASKED_AT_ONCE)
             .map(|entry| {
                 entry.confirmed = now;
                 entry.hash

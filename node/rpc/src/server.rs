@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -17,7 +20,7 @@ use jsonrpsee::{
         traits::IdProvider,
     },
     server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle},
-    types::{Request, SubscriptionId},
+    types::{ErrorObject, Request, SubscriptionId},
 };
 use metrics::Histogram;
 use tower_http::cors::CorsLayer;
@@ -46,6 +49,11 @@ const MAX_SUBSCRIPTIONS: u32 = 128;
 const MESSAGE_BUFFER: u32 = 1024;
 /// Requests of a batch that are worked on at a time in one task.
 const BATCH_CONCURRENCY: usize = 16;
+/// Bytes of the answers of a batch together; the rest of a response is for refusing what is beyond.
+const BATCH_ROOM: usize = MAX_RESPONSE_SIZE as usize - MAX_BATCH as usize * 256;
+const _: () = assert!(MAX_BLOCK_LOGS_SIZE + RESPONSE_FRAME <= BATCH_ROOM);
+/// Code of the error for what is beyond, as geth has it.
+const RESPONSE_TOO_LARGE: i32 = -32003;
 /// A batch with more requests than this is spread over several tasks.
 const SMALL_BATCH: usize = 4;
 
@@ -237,10 +245,11 @@ where
                     }
                 }
             }
+            let room = Arc::new(AtomicUsize::new(BATCH_ROOM));
             let responses = if entries.len() <= SMALL_BATCH {
-                answer(service, entries).await
+                answer(service, entries, room).await
             } else {
-                spread(service, entries).await
+                spread(service, entries, room).await
             };
             let mut all = BatchResponseBuilder::new_with_limit(MAX_RESPONSE_SIZE as usize);
             for response in responses {
@@ -261,26 +270,46 @@ where
 type Entry = Result<Request<'static>, MethodResponse>;
 
 /// Answers requests, several at a time.
-async fn answer<S>(service: Concurrent<S>, entries: Vec<Entry>) -> Vec<MethodResponse>
+async fn answer<S>(service: Concurrent<S>, entries: Vec<Entry>, room: Arc<AtomicUsize>) -> Vec<MethodResponse>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync,
 {
-    let answers: Vec<_> = entries.into_iter().map(|entry| answer_one(service.clone(), entry)).collect();
+    let answers: Vec<_> =
+        entries.into_iter().map(|entry| answer_one(service.clone(), entry, &room)).collect();
     stream::iter(answers).buffered(BATCH_CONCURRENCY).collect().await
 }
 
-async fn answer_one<S>(service: Concurrent<S>, entry: Entry) -> MethodResponse
+/// Answers a request of a batch as long as there is room for its answer in the batch's. What comes after that is refused
+/// one by one, like by geth, so that no more is held than can be sent.
+async fn answer_one<S>(service: Concurrent<S>, entry: Entry, room: &AtomicUsize) -> MethodResponse
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
 {
-    match entry {
-        Ok(request) => measured(service.service, service.times, request).await,
-        Err(response) => response,
+    let request = match entry {
+        Ok(request) => request,
+        Err(response) => return response,
+    };
+    let id = request.id.clone();
+    let too_large = |id| {
+        let text = format!("response too large: a batch's answers may have {BATCH_ROOM} bytes");
+        MethodResponse::error(id, ErrorObject::owned(RESPONSE_TOO_LARGE, text, None::<()>))
+    };
+    if room.load(Ordering::Relaxed) == 0 {
+        return too_large(id);
     }
+    let response = measured(service.service, service.times, request).await;
+    let size = response.as_json().get().len();
+    let take = |left: usize| Some(left.saturating_sub(size));
+    let left = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or_default();
+    if left < size { too_large(id) } else { response }
 }
 
 /// Answers requests on as many threads as there are.
-async fn spread<S>(service: Concurrent<S>, mut entries: Vec<Entry>) -> Vec<MethodResponse>
+async fn spread<S>(
+    service: Concurrent<S>,
+    mut entries: Vec<Entry>,
+    room: Arc<AtomicUsize>,
+) -> Vec<MethodResponse>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
@@ -289,7 +318,11 @@ where
     let mut spawned = Vec::with_capacity(tasks);
     while !entries.is_empty() {
         let rest = entries.split_off(share.min(entries.len()));
-        spawned.push(tokio::spawn(answer(service.clone(), std::mem::replace(&mut entries, rest))));
+        spawned.push(tokio::spawn(answer(
+            service.clone(),
+            std::mem::replace(&mut entries, rest),
+            room.clone(),
+        )));
     }
     join_all(spawned).await.into_iter().flatten().flatten().collect()
 }

@@ -1,6 +1,9 @@
 //! What batcher and proposer are: a step that is made again and again, and that may fail.
 
-use std::{fmt::Display, time::Duration};
+use std::{
+    fmt::Display,
+    time::{Duration, Instant},
+};
 
 use rollup::shutdown::Shutdown;
 use tokio::time::sleep;
@@ -11,6 +14,9 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// Failures in a row from which on the operator is told. One or two are nothing: another transaction or a reorg came first.
 const TELL_AFTER: u32 = 3;
+
+/// Time after which he is told again, though nothing is new: a log that says nothing is taken for good news.
+const TELL_AGAIN: Duration = Duration::from_secs(300);
 
 /// A task that looks at the chain, does what there is to do, and looks again.
 pub(crate) trait Task: Send {
@@ -38,6 +44,7 @@ pub(crate) trait Task: Send {
 /// Makes steps until told to end. Failures only lengthen the pause.
 pub(crate) async fn run<T: Task>(mut task: T, mut shutdown: Shutdown) {
     let mut failures = 0u32;
+    let mut told: Option<(String, Instant)> = None;
     while !shutdown.is_set() {
         let step = tokio::select! {
             () = shutdown.wait() => break,
@@ -50,12 +57,17 @@ pub(crate) async fn run<T: Task>(mut task: T, mut shutdown: Shutdown) {
                     info!(target: "node::task", "can {} again", T::WHAT);
                 }
                 failures = 0;
+                told = None;
                 poll
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
                 metrics::counter!(T::FAILURES).increment(1);
-                if failures == TELL_AFTER || failures == 1 && T::is_alarming(&error) {
+                let text = error.to_string();
+                let is_news =
+                    told.as_ref().is_none_or(|(last, when)| *last != text || when.elapsed() >= TELL_AGAIN);
+                if is_news && (failures >= TELL_AFTER || T::is_alarming(&error)) {
+                    told = Some((text, Instant::now()));
                     warn!(target: "node::task", %error, "cannot {}; will keep trying", T::WHAT);
                 } else {
                     debug!(target: "node::task", %error, failures, "cannot {}", T::WHAT);

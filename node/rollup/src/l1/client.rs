@@ -231,7 +231,7 @@ pub struct L1Transaction {
 
 /// The URL of an endpoint, and its scheme, host and port.
 pub(super) fn parse(url: &str) -> Result<(reqwest::Url, Arc<str>), ConnectError> {
-    let bad = || ConnectError::Url(url.to_owned());
+    let bad = || ConnectError::Url(crate::options::shown(url));
     let url: reqwest::Url = url.parse().map_err(|_| bad())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad());

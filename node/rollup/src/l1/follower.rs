@@ -228,7 +228,7 @@ impl Follower {
             Some(cursor) if head.number() <= cursor.number => self.compare(head, cursor).await?,
             _ if head.number() < next => Step::Idle,
             _ if head.number() - next > RECENT => {
-                let last = (next + self.range.get() - 1).min(head.number() - RECENT);
+                let last = next.saturating_add(self.range.get() - 1).min(head.number() - RECENT);
                 self.read_range(cursor, position, next..=last).await?
             }
             _ => {

@@ -147,7 +147,7 @@ impl TxManager {
             let pending = pending.unwrap_or(latest);
             let next = self.nonces.lock().next(latest, pending, call);
             match next {
-                Next::Take(state) => return Ok(state),
+                Next::Take(state) => return Ok(*state),
                 Next::Lagging => {
                     lags += 1;
                     if lags >= GAP_AFTER {
@@ -426,6 +426,9 @@ impl TxManager {
                 return Ok(());
             };
             let refusal = Refusal::of(&error);
+            if refusal == Refusal::Unanswered {
+                warn!(target: TARGET, %hash, nonce, %error, "no answer to a transaction; looking whether it arrived");
+            }
             if matches!(refusal, Refusal::Known | Refusal::Unanswered) {
                 flight.raw = raw;
                 return Ok(());

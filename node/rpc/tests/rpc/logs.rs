@@ -140,6 +140,24 @@ async fn the_largest_block_of_logs_is_answered() {
     node.end().await;
 }
 
+/// What a batch asks for beyond what can be sent is refused while it is answered, not held until the end: 300 times the
+/// largest block would be 20 GB.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_gets_no_more_answers_than_fit_into_one_response() {
+    let node = Node::sequencer().await;
+    node.send(log_thousands(0, 0, 153)).await;
+    let block = node.mine();
+    let request = |id: u64| json!({ "jsonrpc": "2.0", "id": id, "method": "eth_getLogs", "params": [{ "blockHash": block.hash }] });
+    let batch: Vec<Value> = (0..300).map(request).collect();
+    let text = crate::server::post(&node, &serde_json::to_string(&batch).unwrap()).await;
+    let answers: Vec<Value> = serde_json::from_value(text).unwrap();
+    assert_eq!(answers.len(), 300);
+    let full = answers.iter().filter(|answer| answer["result"].is_array()).count();
+    let refused = answers.iter().filter(|answer| answer["error"]["code"] == -32003).count();
+    assert!(full >= 1 && full + refused == 300, "{full} answered, {refused} refused");
+    node.end().await;
+}
+
 /// The numbers in the range that an error proposes.
 fn proposed(error: &str) -> (u64, u64) {
     let range = error.split_once("Try with this block range [0x").unwrap().1.split_once(']').unwrap().0;

@@ -26,7 +26,7 @@ async fn http(node: &Node, method: &str, headers: &str, body: &str) -> (String, 
     (head.to_lowercase(), body.into())
 }
 
-async fn post(node: &Node, body: &str) -> Value {
+pub async fn post(node: &Node, body: &str) -> Value {
     let (_, body) = http(node, "POST", "Content-Type: application/json\r\n", body).await;
     serde_json::from_str(&body).unwrap()
 }

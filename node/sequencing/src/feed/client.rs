@@ -128,7 +128,9 @@ impl Client {
                     tracing::info!(target: "node::feed", reason = %ended, "feed connection lost");
                     backoff = BACKOFF.0;
                 }
-                _ => tracing::warn!(target: "node::feed", url = self.url, reason = %ended, "no feed"),
+                _ => {
+                    tracing::warn!(target: "node::feed", url = rollup::options::shown(&self.url), reason = %ended, "no feed")
+                }
             }
             metrics::counter!("recourse_feed_disconnects_total").increment(1);
             tokio::select! {
@@ -149,7 +151,7 @@ impl Client {
 
     async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
         let client = self.connect().await?;
-        tracing::info!(target: "node::feed", url = self.url, "feed connected");
+        tracing::info!(target: "node::feed", url = rollup::options::shown(&self.url), "feed connected");
         metrics::gauge!("recourse_feed_connected").set(1.0);
         let heads = self.chain.heads();
         let mut next = if self.from_safe { heads.safe.number } else { heads.unsafe_head.number } + 1;

@@ -76,7 +76,7 @@ impl Follower {
                 Err(error) => {
                     self.client.may_ask_less(asked, error).await?;
                     self.range.failed(asked);
-                    last = last.min(first + self.range.get() - 1);
+                    last = last.min(first.saturating_add(self.range.get() - 1));
                 }
             }
         };

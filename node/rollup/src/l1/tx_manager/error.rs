@@ -128,12 +128,16 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Endpoints say it in words alone; those of the common ones are known.
     pub(super) fn of(error: &L1Error) -> Self {
-        let L1Error::Refused { .. } = error else {
-            return Self::Unanswered;
-        };
+        match error {
+            L1Error::Refused { .. } => {}
+            // Refused before anybody looked at it, as too long or as not allowed; 408 is a time-out.
+            L1Error::Status { status: 400..=407 | 409..=499, .. } => return Self::Refused,
+            _ => return Self::Unanswered,
+        }
         let message = error.message();
         let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
-        if says(&["already known", "already imported", "alreadyknown", "known transaction"]) {
+        let known = ["already known", "already imported", "alreadyknown", "known transaction"];
+        if says(&known) && !says(&["unknown"]) {
             Self::Known
         } else if says(&["nonce too low", "nonce is too low", "oldnonce"]) {
             Self::NonceTooLow
@@ -151,6 +155,18 @@ mod tests {
 
     fn refused(message: &str) -> L1Error {
         L1Error::Refused { code: -32_000, message: message.into(), data: None }
+    }
+
+    #[test]
+    fn what_a_gateway_refuses_is_not_sent_and_what_it_loses_may_be() {
+        let status = |status| Refusal::of(&L1Error::Status { status, message: "<html>".into() });
+        for refused in [400, 401, 403, 404, 413, 429] {
+            assert_eq!(status(refused), Refusal::Refused, "{refused}");
+        }
+        for unanswered in [408, 500, 502, 503, 504] {
+            assert_eq!(status(unanswered), Refusal::Unanswered, "{unanswered}");
+        }
+        assert_eq!(Refusal::of(&refused("unknown transaction type")), Refusal::Refused);
     }
 
     #[test]

@@ -40,7 +40,7 @@ enum Slot {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// This one can be had, with what was sent under it before.
-    Take(SendState),
+    Take(Box<SendState>),
     /// The endpoint counts fewer transactions in blocks than were seen there: it is behind, or there was a reorg.
     Lagging,
     /// Under this nonce, somebody else's transaction waits for a block; no block has taken any since then.
@@ -59,7 +59,7 @@ impl Nonces {
         // What we know to have sent can be replaced at once.
         let ours = self.slots.contains_key(&nonce);
         if pending <= nonce || ours {
-            return Next::Take(self.take(nonce, call));
+            return Next::Take(Box::new(self.take(nonce, call)));
         }
         // Those of one account wait together: each call would else wait anew.
         let seen = self.others.filter(|seen| seen.latest == latest && nonce < seen.pending);
@@ -155,7 +155,7 @@ mod tests {
 
     fn take(nonces: &mut Nonces, latest: u64, pending: u64) -> SendState {
         match nonces.next(latest, pending, CALL) {
-            Next::Take(state) => state,
+            Next::Take(state) => *state,
             other => panic!("{other:?}"),
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct SendState {
     /// Fees of the newest version, and what it may cost at most.
     pub(super) fees: Fees,
     pub(super) cost: U256,
+    /// Fees and cost before the version that is being sent.
+    before: Option<(Fees, U256)>,
     /// Hashes of every version sent; the last is the newest.
     versions: Vec<B256>,
     /// Hashes of what was sent under the nonce before, and did something else.
@@ -105,6 +107,7 @@ impl SendState {
             call,
             fees: Fees { max_fee: 0, tip: 0 },
             cost: U256::ZERO,
+            before: None,
             versions: Vec::new(),
             rivals: Vec::new(),
             included: None,
@@ -165,15 +168,20 @@ impl SendState {
 
     /// Takes note of a version before it is sent: whoever is interrupted then cannot know whether it was.
     pub(super) fn sending(&mut self, hash: B256, fees: Fees, cost: U256) {
+        self.before = Some((self.fees, self.cost));
         (self.fees, self.cost) = (fees, cost);
         if !self.versions.contains(&hash) {
             self.versions.push(hash);
         }
     }
 
-    /// The endpoint did not take the newest version.
+    /// The endpoint did not take the newest version: the one before is what a replacement has to outbid, and what may cost
+    /// something. Otherwise each refusal would raise the fees of something that nobody has.
     pub(super) fn refused(&mut self, hash: B256) {
         self.versions.retain(|version| *version != hash);
+        if let Some(before) = self.before.take() {
+            (self.fees, self.cost) = before;
+        }
     }
 
     /// Takes note of a look.
