@@ -97,22 +97,27 @@ async fn a_batch_built_on_a_reorganised_queue_is_refused_and_posted_again() -> R
             Deposit::ether(Address::random(), U256::from(111)).sign(devnet, &depositor, nonce).await?;
         let second =
             Deposit::ether(Address::random(), U256::from(222)).sign(devnet, &depositor, nonce).await?;
-        // The batcher's transactions wait in L1's pool, as nobody mines. What is there already may not know the deposit.
-        devnet.anvil.drop_pending().await?;
         let hash = *l1.send_raw_transaction(&first).await?.tx_hash();
         devnet.anvil.mine(2).await?;
         let deposited = Deposited::from_receipt(&devnet.anvil.receipt(hash).await?)?;
         soon("the deposit on L2", async || receipt(devnet.sequencer()?, deposited.client_hash).await).await?;
         let covered =
             IInbox::IInboxInstance::new(devnet.rollup.contracts.inbox, l1).messageCount().call().await?;
+        // The batcher's transactions wait in L1's pool, as nobody mines. One that does not know the deposit yet gets its
+        // block, or the next one would never come.
+        let depth = std::cell::Cell::new(2);
         let batch = soon("a batch with the deposit", async || {
             let waiting = pending_batch(devnet).await?;
+            if waiting.as_ref().is_some_and(|(_, call)| call.messageEnd < covered) {
+                devnet.anvil.mine(1).await?;
+                depth.set(depth.get() + 1);
+            }
             Ok(waiting.filter(|(_, call)| call.messageEnd >= covered))
         })
         .await?;
 
         let again: &[Bytes] = if replaced { std::slice::from_ref(&second) } else { &[] };
-        reorg(devnet, 2, again).await?;
+        reorg(devnet, depth.get(), again).await?;
         // The pool may have dropped it with the blocks.
         let _ = l1.send_raw_transaction(&batch.0).await;
         devnet.anvil.mine(1).await?;
