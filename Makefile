@@ -43,8 +43,10 @@ devnet: contracts program ## Start L1, contracts, sequencer and replica on this 
 demo: build ## A proposer lies, and is beaten: a dispute, live; writes target/demo.json
 	@exec $(TARGET)/release/demo
 
+# The binaries first: tests start them.
 test: contracts program ## Run all tests
 	cd $(CONTRACTS) && $(FORGE) test
+	cargo build --release --workspace --bins
 	cargo test --release --workspace
 
 bench: build ## Run the benchmarks; prints a table, writes target/bench.json
