@@ -4,18 +4,17 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Bytes, U256, keccak256};
 use anyhow::{Context, Result, ensure};
-use op_revm::{DefaultOp, L1BlockInfo, OpBuilder, OpContext};
 use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 use revm::{
-    Context as EvmContext, ExecuteCommitEvm,
+    ExecuteCommitEvm,
     database::{CacheDB, EmptyDB},
     state::{AccountInfo, Bytecode},
 };
 use rollup::chain::{BuildPlan, Chain, ChainOptions, FeedBlock, ImportOutcome};
 use stf::{
     Transaction,
-    block::{block_env, evm_config},
+    evm::{block_env, evm, evm_config},
 };
 
 use super::{
@@ -130,7 +129,9 @@ fn record(chain: &Chain, timestamp: u64, raw: Vec<Bytes>) -> Result<Recorded> {
         .map(|raw| Transaction::recover(raw).context("a benchmark transaction is malformed"))
         .collect::<Result<_>>()?;
     let block = build(chain, timestamp, &transactions)?;
-    Ok(Recorded { feed: block.to_feed(0), header: block.header.clone(), transactions })
+    let feed = FeedBlock::stored(&chain.db().read()?, block.header.number)?;
+    let feed = feed.context("a benchmark block is not stored")?;
+    Ok(Recorded { feed, header: block.header.clone(), transactions })
 }
 
 fn build(
@@ -181,12 +182,7 @@ fn bare(config: &rollup::RollupConfig, blocks: &[Recorded], recover: bool) -> Re
         } else {
             &block.transactions
         };
-        let context: OpContext<_> = EvmContext::op()
-            .with_db(&mut state)
-            .with_cfg(evm_config(config.chain.chain_id))
-            .with_block(block_env(&block.header))
-            .with_chain(L1BlockInfo::default());
-        let mut evm = context.build_op();
+        let mut evm = evm(evm_config(config.chain.chain_id), block_env(&block.header), &mut state, ());
         for transaction in transactions {
             let result = evm.transact_commit(transaction.to_evm())?;
             ensure!(result.is_success(), "a benchmark transaction failed");

@@ -13,7 +13,7 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 use stf::{
-    Overlay, Skip, StateChanges, StateTrie, StorageChanges, Transaction, TrieState,
+    InvalidTransaction, Overlay, StateChanges, StateTrie, StorageChanges, Transaction, TrieState,
     state::{CodeSource, StateError},
 };
 use trie::{Account, NodeSource};
@@ -207,11 +207,11 @@ fn transaction(family: &Family, post: &Post) -> Result<Option<TxEnv>> {
             ensure!(decoded == described, "decoded {decoded:?}, described {described:?}");
             Ok(Some(decoded))
         }
-        Err(Skip::ForbiddenType(BLOB_TYPE)) if TxEnvelope::decode_2718_exact(bytes).is_ok() => {
+        Err(InvalidTransaction::ForbiddenType(BLOB_TYPE)) if TxEnvelope::decode_2718_exact(bytes).is_ok() => {
             described.map(Some)
         }
         Err(_) if post.expect_exception.is_some() => Ok(None),
-        Err(skip) => bail!("bytes of the transaction: {skip}"),
+        Err(invalid) => bail!("bytes of the transaction: {invalid}"),
     }
 }
 

@@ -13,7 +13,7 @@ use fraud_prover::{
     truth::{Proof, Prover, Provers, Truth, Unknown},
 };
 use rollup::{chain::Chain, interval::Interval, witness::witness_of};
-use stf::{Boot, StateChanges, StateTrie, output_root};
+use stf::{BootInfo, StateChanges, StateTrie, output_root};
 use trie::{Account, EMPTY_ROOT};
 use vm::{Call, Cpu, Image, Machine, State};
 
@@ -195,7 +195,7 @@ impl Truth for LyingProver {
     }
 
     fn boot_hash(&self, block: u64) -> Result<B256, Unknown> {
-        let boot = Boot {
+        let boot = BootInfo {
             agreed_output: self.output(block.saturating_sub(1))?,
             block,
             batch_acc: self.subject.batch_acc,

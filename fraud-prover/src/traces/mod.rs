@@ -10,7 +10,7 @@ use std::sync::Arc;
 use alloy::primitives::{B256, Bytes};
 use db::Reader;
 use rollup::chain::Chain;
-use stf::{Boot, output_root};
+use stf::{BootInfo, output_root};
 
 use crate::{
     game::{Run, Subject},
@@ -68,9 +68,9 @@ impl ReplicaProver {
     }
 
     /// What the run over a block starts from.
-    fn boot(&self, block: u64) -> Result<Boot, Unknown> {
+    fn boot(&self, block: u64) -> Result<BootInfo, Unknown> {
         let before = block.checked_sub(1).ok_or_else(|| Unknown::Failed("no block before block 0".into()))?;
-        Ok(Boot {
+        Ok(BootInfo {
             agreed_output: self.output(before)?,
             block,
             batch_acc: self.subject.batch_acc,

@@ -16,7 +16,7 @@ use alloy::{
 use stf::ChainConfig;
 
 use crate::{
-    chain::{Chain, ChainOptions},
+    chain::{Chain, ChainOptions, FeedBlock},
     config::{Contracts, Genesis, GenesisAccount, RollupConfig},
 };
 
@@ -97,4 +97,9 @@ pub fn transfer(nonce: u64) -> TxEip1559 {
         value: U256::from(1),
         ..Default::default()
     }
+}
+
+/// A block of a chain as its feed carries it.
+pub fn feed_block(chain: &Chain, number: u64) -> FeedBlock {
+    FeedBlock::stored(&chain.db().read().unwrap(), number).unwrap().unwrap()
 }

@@ -11,7 +11,7 @@ use alloy::{
 };
 use db::{Kind, StateAt, Tx};
 use stf::{
-    Boot, ChainConfig, PreimageOracle,
+    BootInfo, ChainConfig, PreimageOracle,
     derive::message_cursor,
     inbox::CHUNK_SIZE,
     run::{AgreedOutput, OracleError, RunError},
@@ -46,7 +46,7 @@ pub enum WitnessError {
 #[derive(Clone, Debug)]
 pub struct BlockWitness {
     /// Where it starts.
-    pub boot: Boot,
+    pub boot: BootInfo,
     /// Every preimage that it reads, by keccak256; the boot's too.
     pub preimages: BTreeMap<B256, Bytes>,
     /// The block's output root.
@@ -76,7 +76,7 @@ pub fn witness_of<K: Kind>(
         block_hash: parent.hash(),
     };
     let last = batch_count.checked_sub(1).ok_or(missing("batch before", batch_count))?;
-    let boot = Boot {
+    let boot = BootInfo {
         agreed_output: keccak256(agreed.encode()),
         block,
         batch_acc: tx.batch(last)?.ok_or(missing("batch", last))?.acc,

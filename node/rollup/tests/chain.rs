@@ -11,11 +11,11 @@ use common::{CHAIN_ID, Node, config, user};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::{
     RollupConfig,
-    chain::{Chain, ChainOptions, ImportOutcome},
+    chain::{Chain, ChainOptions, FeedBlock, ImportOutcome},
     l1::{InboxEvent, L1Block, L1Update},
 };
 use stf::{
-    BatchHeader, BlockSpec, Message, MessageHeader,
+    BatchHeader, Message, MessageHeader,
     codec::encode,
     derive::message_cursor,
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
@@ -118,16 +118,9 @@ fn honest_batch(node: &Node, l1: &mut L1, most: u64) -> Option<InboxEvent> {
     if last < first {
         return None;
     }
-    let mut cursor = message_cursor(&reader.header(first - 1).unwrap().unwrap()).unwrap();
-    let mut specs = Vec::new();
-    for number in first..=last {
-        let header = reader.header(number).unwrap().unwrap();
-        let end = message_cursor(&header).unwrap();
-        let users = reader.transactions(number).unwrap().unwrap().into_iter();
-        let transactions = users.map(|tx| tx.raw).filter(|raw| raw[0] != 0x7e).collect();
-        specs.push(BlockSpec { timestamp: header.timestamp, messages: end - cursor, transactions });
-        cursor = end;
-    }
+    let cursor = message_cursor(&reader.header(last).unwrap().unwrap()).unwrap();
+    let specs: Vec<_> =
+        (first..=last).map(|number| FeedBlock::stored(&reader, number).unwrap().unwrap().spec).collect();
     if cursor > l1.messages() {
         return None;
     }

@@ -6,7 +6,10 @@ mod common;
 use alloy::primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use common::{Node, config, sign, user};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use rollup::chain::{BuildPlan, FeedBlock, ImportOutcome};
+use rollup::{
+    chain::{BuildPlan, FeedBlock, ImportOutcome},
+    testing,
+};
 use stf::Transaction;
 
 /// Stores the hashes of the last two blocks at the slot that the input names, and the one after.
@@ -63,7 +66,7 @@ fn blocks(sequencer: &Node, count: usize, rng: &mut StdRng) -> Vec<FeedBlock> {
             assert!(
                 block.receipts.iter().all(|receipt| receipt.as_receipt().unwrap().status.coerce_status())
             );
-            block.to_feed(0)
+            testing::feed_block(&sequencer.chain, block.header.number)
         })
         .collect()
 }

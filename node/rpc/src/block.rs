@@ -15,7 +15,7 @@ use op_alloy_consensus::{
 };
 use op_alloy_rpc_types::{L1BlockInfo as L1Fields, OpTransactionReceipt};
 use op_revm::L1BlockInfo;
-use stf::{Transaction, block::SPEC};
+use stf::{Transaction, evm::SPEC};
 
 use super::{RpcError, transaction::RpcTransaction};
 use rollup::chain::ChainBlock;

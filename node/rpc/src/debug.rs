@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{
-    eips::{
-        BlockId, BlockNumberOrTag, eip2718::Encodable2718, eip2935::HISTORY_STORAGE_ADDRESS,
-        eip4788::SYSTEM_ADDRESS,
-    },
+    eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718},
     primitives::{B256, Bytes},
     rlp::Encodable,
     rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
@@ -14,20 +11,20 @@ use alloy::{
 use alloy_rpc_types_trace::geth::{
     GethDebugTracingCallOptions, GethDebugTracingOptions, GethTrace, TraceResult,
 };
-use op_revm::{DefaultOp, L1BlockInfo, OpBuilder, OpContext, OpTransaction};
+use op_revm::OpTransaction;
 use revm::{
-    Context, DatabaseCommit, ExecuteEvm, InspectEvm, SystemCallEvm,
+    DatabaseCommit, ExecuteEvm, InspectEvm,
     context::{ContextTr, TxEnv, result::EVMError},
     database::CacheDB,
 };
 use revm_inspectors::tracing::{DebugInspector, TraceLimitBehavior, TraceLimits, TransactionContext};
-use stf::block::{block_env, evm_config};
+use stf::evm::{block_env, evm, evm_config, store_parent_hash};
 
 use super::{
     RpcError,
     block::Block,
     context::Rpc,
-    evm::{CallEvm, CallState, GAS_CAP, Overrides, StoredState, call_tx, is_free, refusal},
+    evm::{CallEvm, GAS_CAP, Overrides, StoredState, call_tx, is_free, refusal},
 };
 
 /// Most gas that is traced step by step. A step costs some three gas and takes up to a kilobyte.
@@ -49,7 +46,7 @@ impl Rpc {
             check_steps(&options, block.gas_used(index))?;
             let mut replay = Replay::new(rpc, &block, &options)?;
             for before in 0..index {
-                replay.skip(before)?;
+                replay.execute(before)?;
             }
             replay.trace(index)
         })
@@ -194,18 +191,10 @@ impl<'a> Replay<'a> {
     fn new(rpc: &Rpc, block: &'a Block, options: &GethDebugTracingOptions) -> Result<Self, RpcError> {
         let parent =
             block.number().checked_sub(1).ok_or_else(|| RpcError::refused("genesis is not traceable"))?;
-        let inspector = tracer(options.clone())?;
-        let context: OpContext<CallState> = Context::op()
-            .with_db(CacheDB::new(StoredState(rpc.state_at(parent)?)))
-            .with_cfg(evm_config(rpc.chain.config().chain.chain_id))
-            .with_block(block_env(&block.header))
-            .with_chain(L1BlockInfo::default());
-        let mut evm = context.build_op_with_inspector(inspector);
-        // As the block began (EIP-2935).
-        let hash = Bytes::copy_from_slice(block.header.parent_hash.as_slice());
-        evm.system_call_one_with_caller(SYSTEM_ADDRESS, HISTORY_STORAGE_ADDRESS, hash).map_err(refusal)?;
-        let changes = evm.finalize();
-        evm.0.ctx.db_mut().commit(changes);
+        let config = evm_config(rpc.chain.config().chain.chain_id);
+        let state = CacheDB::new(StoredState(rpc.state_at(parent)?));
+        let mut evm = evm(config, block_env(&block.header), state, tracer(options.clone())?);
+        store_parent_hash(&mut evm, block.header.parent_hash).map_err(refusal)?;
         Ok(Self { block, evm })
     }
 
@@ -215,8 +204,8 @@ impl<'a> Replay<'a> {
         Ok(tx.to_evm())
     }
 
-    /// Executes a transaction.
-    fn skip(&mut self, index: usize) -> Result<(), RpcError> {
+    /// Executes a transaction without a trace.
+    fn execute(&mut self, index: usize) -> Result<(), RpcError> {
         let tx = self.tx(index)?;
         let run = self.evm.transact(tx).map_err(refusal)?;
         self.evm.0.ctx.db_mut().commit(run.state);

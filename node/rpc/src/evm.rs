@@ -5,12 +5,9 @@ use alloy::{
     primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
     rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
 };
-use op_revm::{
-    DefaultOp, L1BlockInfo, OpBuilder, OpContext, OpHaltReason, OpTransaction, OpTransactionError,
-    api::builder::DefaultOpEvm,
-};
+use op_revm::{OpHaltReason, OpTransaction, OpTransactionError};
 use revm::{
-    Context, DatabaseRef,
+    DatabaseRef,
     context::{
         BlockEnv, TxEnv,
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
@@ -20,7 +17,7 @@ use revm::{
     state::{AccountInfo, Bytecode},
 };
 use stf::{
-    block::{block_env, evm_config},
+    evm::{BlockEvm, block_env, evm, evm_config},
     state::{account_info, bytecode},
 };
 
@@ -59,7 +56,7 @@ impl DatabaseRef for StoredState {
 pub(crate) type CallState = CacheDB<StoredState>;
 
 /// The EVM on such a state.
-pub(crate) type CallEvm<INSP = ()> = DefaultOpEvm<OpContext<CallState>, INSP>;
+pub(crate) type CallEvm<INSP = ()> = BlockEvm<CallState, INSP>;
 
 /// What the EVM fails with.
 pub(crate) type CallError = EVMError<StateError, OpTransactionError>;
@@ -108,12 +105,7 @@ impl CallSite {
         config.disable_block_gas_limit = true;
         config.disable_base_fee = free;
         config.disable_fee_charge = free;
-        let context: OpContext<CallState> = Context::op()
-            .with_db(self.state)
-            .with_cfg(config)
-            .with_block(self.block)
-            .with_chain(L1BlockInfo::default());
-        context.build_op_with_inspector(inspector)
+        evm(config, self.block, self.state, inspector)
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use stf::{Skip, config::MIN_MESSAGE_GAS, derive::message_cursor, inbox::MessageKind};
+use stf::{InvalidTransaction, config::MIN_MESSAGE_GAS, derive::message_cursor, inbox::MessageKind};
 use tokio::sync::{
     broadcast::{
         self,
@@ -107,7 +107,7 @@ enum Due {
 struct Filled {
     included: usize,
     /// Can never be in a block as the state is now.
-    invalid: Vec<(Arc<PoolTx>, Skip)>,
+    invalid: Vec<(Arc<PoolTx>, InvalidTransaction)>,
     /// The pool was mistaken about the sender's nonce or the base fee.
     stale: Vec<Arc<PoolTx>>,
     error: Option<String>,
@@ -232,8 +232,8 @@ impl Sequencer {
 
     /// Takes out of the pool what did not work, so that it does not come again.
     fn clean_up(&self, filled: Filled) {
-        for (tx, skip) in &filled.invalid {
-            tracing::debug!(target: "node::sequencer", hash = %tx.hash(), %skip, "transaction dropped");
+        for (tx, error) in &filled.invalid {
+            tracing::debug!(target: "node::sequencer", hash = %tx.hash(), %error, "transaction dropped");
             self.pool.discard(&tx.hash());
         }
         if !filled.stale.is_empty() {
@@ -339,22 +339,22 @@ fn fill(builder: &mut HeadBuilder<'_>, pool: &Pool, budget: Duration) -> Filled 
         }
         match builder.execute(tx.transaction()) {
             Ok(Ok(())) => filled.included += 1,
-            Ok(Err(skip)) => {
+            Ok(Err(invalid)) => {
                 best.exclude(tx.sender());
-                match skip {
-                    Skip::BlockGas { .. } if roomy && filled.included == 0 => {
-                        filled.invalid.push((tx, skip));
+                match invalid {
+                    InvalidTransaction::BlockGas { .. } if roomy && filled.included == 0 => {
+                        filled.invalid.push((tx, invalid));
                     }
-                    Skip::BlockGas { .. } => misfits += 1,
-                    Skip::Invalid(ref invalid) if is_stale(invalid) => filled.stale.push(tx),
-                    skip => filled.invalid.push((tx, skip)),
+                    InvalidTransaction::BlockGas { .. } => misfits += 1,
+                    InvalidTransaction::Evm(ref reason) if is_stale(reason) => filled.stale.push(tx),
+                    invalid => filled.invalid.push((tx, invalid)),
                 }
             }
             Err(error) => {
                 // What is in the block so far is sound. Should this transaction be the cause, it must not come again.
                 let error = error.to_string();
                 filled.error = Some(error.clone());
-                filled.invalid.push((tx, Skip::Rollup(error)));
+                filled.invalid.push((tx, InvalidTransaction::Rollup(error)));
                 break;
             }
         }

@@ -5,27 +5,24 @@ use alloc::{
     vec::Vec,
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header, TxReceipt};
-use alloy_eips::{eip2718::Encodable2718, eip2935::HISTORY_STORAGE_ADDRESS, eip4788::SYSTEM_ADDRESS};
-use alloy_primitives::{B256, Bloom, Bytes, U256, b256};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{B256, Bloom, Bytes, b256};
 use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope, OpTxType};
-use op_revm::{
-    DefaultOp, L1BlockInfo, OpBuilder, OpContext, OpHaltReason, OpSpecId, OpTransactionError,
-    api::builder::DefaultOpEvm,
-};
+use op_revm::{OpHaltReason, OpTransactionError};
 use revm::{
-    Context, Database, DatabaseCommit, ExecuteEvm, SystemCallEvm,
+    Database, DatabaseCommit, ExecuteEvm,
     context::{
-        BlockEnv, CfgEnv, ContextTr,
+        ContextTr,
         result::{EVMError, ExecutionResult},
     },
-    context_interface::block::BlobExcessGasAndPrice,
 };
 use trie::{NodeSink, NodeSource, TrieError};
 
 use crate::{
-    Skip, StateChanges, StateTrie, Transaction,
+    InvalidTransaction, StateChanges, StateTrie, Transaction,
     config::{ChainConfig, MAX_BLOCK_GAS_LIMIT, MIN_BLOCK_GAS_LIMIT},
     derive::valid_deposit,
+    evm::{self, BlockEvm, block_env, evm_config, store_parent_hash},
     inbox::{Message, MessageKind},
     message::ConfigUpdate,
     overlay::{Overlay, Touched},
@@ -34,9 +31,6 @@ use crate::{
 
 mod attributes;
 pub use attributes::L1Attributes;
-
-/// The rules of execution: the OP Stack's Isthmus, that is Ethereum's Prague.
-pub const SPEC: OpSpecId = OpSpecId::ISTHMUS;
 
 /// Deposit receipts carry this version since the OP Stack's Canyon.
 const DEPOSIT_RECEIPT_VERSION: u64 = 1;
@@ -55,35 +49,11 @@ pub enum BlockError<E> {
     Evm(String),
 }
 
-/// The EVM type of a block over a state.
-pub type BlockEvm<DB, INSP = ()> = DefaultOpEvm<OpContext<DB>, INSP>;
-
-/// The EVM's block environment for a header (its number, time, beneficiary, gas limit, base fee, randomness).
-pub fn block_env(header: &Header) -> BlockEnv {
-    BlockEnv {
-        number: U256::from(header.number),
-        beneficiary: header.beneficiary,
-        timestamp: U256::from(header.timestamp),
-        gas_limit: header.gas_limit,
-        basefee: header.base_fee_per_gas.unwrap_or_default(),
-        difficulty: U256::ZERO,
-        prevrandao: Some(header.mix_hash),
-        // There are no blobs on L2: excess zero, price one wei.
-        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 1 }),
-        slot_num: 0,
-    }
-}
-
-/// The EVM's configuration for a chain.
-pub fn evm_config(chain_id: u64) -> CfgEnv<OpSpecId> {
-    CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id)
-}
-
 /// A block under construction: derivation runs a given list of transactions through it, the sequencer picks its own.
 ///
 /// ```text
 /// BlockBuilder::begin   deposits and messages          (the state underneath is only read)
-///   .execute(tx) …      user transactions, each in or skipped
+///   .execute(tx) …      user transactions, each in or left out
 ///   .finish()           ⇒ PendingBlock + the state underneath
 ///     .seal(trie)       ⇒ ExecutedBlock, its header complete
 /// ```
@@ -129,15 +99,10 @@ impl<DB: Database> BlockBuilder<DB> {
                 MessageKind::Deposit => {}
             }
         }
-        let context: OpContext<Overlay<DB>> = Context::op()
-            .with_db(overlay)
-            .with_cfg(evm_config(config.chain_id))
-            .with_block(block_env(&header))
-            .with_chain(L1BlockInfo::default());
+        let evm = evm::evm(evm_config(config.chain_id), block_env(&header), overlay, ());
         let number = header.number;
-        let mut builder =
-            Self { evm: context.build_op(), header, transactions: Vec::new(), receipts: Vec::new() };
-        builder.store_parent_hash(parent_hash)?;
+        let mut builder = Self { evm, header, transactions: Vec::new(), receipts: Vec::new() };
+        store_parent_hash(&mut builder.evm, parent_hash).map_err(fatal)?;
         builder.deposit(&Transaction::deposit(attributes.to_deposit(number)))?;
         for message in messages {
             if let Some(Ok(deposit)) = valid_deposit(message) {
@@ -152,7 +117,7 @@ impl<DB: Database> BlockBuilder<DB> {
         &self.header
     }
 
-    /// Gas that is still to be had in this block.
+    /// Gas that this block has left.
     pub const fn gas_left(&self) -> u64 {
         self.header.gas_limit.saturating_sub(self.header.gas_used)
     }
@@ -167,14 +132,17 @@ impl<DB: Database> BlockBuilder<DB> {
         self.evm.0.ctx.db_mut()
     }
 
-    /// Runs a user's transaction. It is in the block afterwards, or it is skipped and left no trace.
-    pub fn execute(&mut self, tx: &Transaction) -> Result<Result<(), Skip>, BlockError<DB::Error>> {
+    /// Runs a user's transaction. It is in the block afterwards, or it is invalid there and left no trace.
+    pub fn execute(
+        &mut self,
+        tx: &Transaction,
+    ) -> Result<Result<(), InvalidTransaction>, BlockError<DB::Error>> {
         if tx.envelope().is_deposit() {
-            return Ok(Err(Skip::ForbiddenType(OpTxType::Deposit as u8)));
+            return Ok(Err(InvalidTransaction::ForbiddenType(OpTxType::Deposit as u8)));
         }
         let (limit, left) = (alloy_consensus::Transaction::gas_limit(tx.envelope()), self.gas_left());
         if limit > left {
-            return Ok(Err(Skip::BlockGas { limit, left }));
+            return Ok(Err(InvalidTransaction::BlockGas { limit, left }));
         }
         self.run(tx)
     }
@@ -197,26 +165,15 @@ impl<DB: Database> BlockBuilder<DB> {
         (pending, state)
     }
 
-    /// The system call of EIP-2935.
-    fn store_parent_hash(&mut self, parent_hash: B256) -> Result<(), BlockError<DB::Error>> {
-        let input = Bytes::copy_from_slice(parent_hash.as_slice());
-        let call = self.evm.system_call_one_with_caller(SYSTEM_ADDRESS, HISTORY_STORAGE_ADDRESS, input);
-        // Whether the call succeeds does not matter to the block (EIP-2935); the contract's code always does.
-        call.map_err(fatal)?;
-        let changes = self.evm.finalize();
-        self.state().commit(changes);
-        Ok(())
-    }
-
     fn deposit(&mut self, tx: &Transaction) -> Result<(), BlockError<DB::Error>> {
         match self.run(tx)? {
             Ok(()) => Ok(()),
             // op-revm turns every failure of a deposit into a receipt of failure.
-            Err(skip) => Err(BlockError::Evm(skip.to_string())),
+            Err(invalid) => Err(BlockError::Evm(invalid.to_string())),
         }
     }
 
-    fn run(&mut self, tx: &Transaction) -> Result<Result<(), Skip>, BlockError<DB::Error>> {
+    fn run(&mut self, tx: &Transaction) -> Result<Result<(), InvalidTransaction>, BlockError<DB::Error>> {
         let deposit_nonce = match tx.envelope() {
             OpTxEnvelope::Deposit(_) => {
                 let sender = self.state().basic(tx.sender()).map_err(BlockError::Database)?;
@@ -229,7 +186,9 @@ impl<DB: Database> BlockBuilder<DB> {
         let result = match result {
             Ok(result) => result,
             Err(EVMError::Transaction(OpTransactionError::Base(invalid))) => return Ok(Err(invalid.into())),
-            Err(EVMError::Transaction(other)) => return Ok(Err(Skip::Rollup(other.to_string()))),
+            Err(EVMError::Transaction(other)) => {
+                return Ok(Err(InvalidTransaction::Rollup(other.to_string())));
+            }
             Err(error) => return Err(fatal(error)),
         };
         self.state().commit(changes);
@@ -327,7 +286,7 @@ impl PendingBlock {
         header.transactions_root = trie::ordered_root(&encoded);
         let encoded: Vec<Vec<u8>> = self.receipts.iter().map(Encodable2718::encoded_2718).collect();
         header.receipts_root = trie::ordered_root(&encoded);
-        // Most receipts have no logs; on the fraud-proof machine each union takes a thousand instructions.
+        // Most receipts have no logs; in the fault proof VM each union takes a thousand instructions.
         let logging = self.receipts.iter().filter(|receipt| !receipt.logs().is_empty());
         header.logs_bloom = logging.fold(Bloom::ZERO, |bloom, receipt| bloom | *receipt.logs_bloom());
         let hash = self.header.hash_slow();

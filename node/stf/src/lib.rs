@@ -1,9 +1,9 @@
 //! The state-transition function (STF) of the rollup: what an L2 block is, given what stands in the L1 inbox.
 //!
-//! The node, the challenger and the fraud-proof program run this one `no_std` crate, so what is proven is the code
+//! The node, the challenger and the fault proof program run this one `no_std` crate, so what is proven is the code
 //! that ran. It touches no database, clock, socket or thread, and it is total: for every valid previous block and
 //! every content of the inbox there is exactly one next block. Malformed input has a defined meaning (a default
-//! block, a skipped transaction), never a crash.
+//! block, an invalid transaction that is left out), never a crash.
 //!
 //! Data flows through it in one direction:
 //!
@@ -16,7 +16,7 @@
 //!                   └ output   header ⇒ output root
 //! ```
 //!
-//! Errors come in two kinds. What is wrong with *inputs from a chain* ends here, as a skipped transaction or a
+//! Errors come in two kinds. What is wrong with *inputs from a chain* ends here, as an invalid transaction or a
 //! default block. What is wrong with the *state source* (a missing trie node, a database failure) is returned: then
 //! there is no result, as opposed to a different one.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -28,6 +28,7 @@ mod changes;
 pub mod codec;
 pub mod config;
 pub mod derive;
+pub mod evm;
 pub mod inbox;
 pub mod message;
 pub mod output;
@@ -45,6 +46,6 @@ pub use derive::{BlockInputs, MessageSource};
 pub use inbox::{BatchHeader, Message, MessageHeader};
 pub use output::output_root;
 pub use overlay::{Overlay, Touched};
-pub use run::{Boot, PreimageOracle, run};
+pub use run::{BootInfo, PreimageOracle, run};
 pub use state::{StateTrie, TrieState};
-pub use transaction::{Skip, Transaction};
+pub use transaction::{InvalidTransaction, Transaction};

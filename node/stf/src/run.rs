@@ -1,6 +1,6 @@
 //! One block from nothing but hashes: what the fraud-proof program computes.
 //!
-//! A dispute over a block starts from 32 bytes, the hash of a [`Boot`]. Everything else that decides the block's output
+//! A dispute over a block starts from 32 bytes, the hash of a [`BootInfo`]. Everything else that decides the block's output
 //! is reached from there by keccak256 preimages, which a [`PreimageOracle`] supplies:
 //!
 //! ```text
@@ -36,7 +36,7 @@ mod boot;
 mod inbox;
 mod oracle;
 
-pub use boot::{AgreedOutput, Boot};
+pub use boot::{AgreedOutput, BootInfo};
 pub use oracle::{MAX_PREIMAGE_SIZE, OracleError, PreimageOracle};
 
 use inbox::{Queue, find_batch, payload};
@@ -68,9 +68,9 @@ pub enum RunError {
     Block(#[from] BlockError<StateError>),
 }
 
-/// Computes the output root of the block that a boot names, by the hash of that [`Boot`].
+/// Computes the output root of the block that a boot names, by the hash of that [`BootInfo`].
 pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, RunError> {
-    let boot = Boot::decode(&read(oracle, boot_hash)?)?;
+    let boot = BootInfo::decode(&read(oracle, boot_hash)?)?;
     if boot.agreed_output.is_zero() {
         return Err(RunError::NoAgreedOutput);
     }

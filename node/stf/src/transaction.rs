@@ -10,12 +10,14 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
 use op_revm::{OpTransaction, transaction::deposit::DepositTransactionParts};
 use revm::{
-    context::TxEnv, context_interface::either::Either, context_interface::result::InvalidTransaction,
+    context::{TxEnv, result},
+    context_interface::either::Either,
 };
 
-/// Why a transaction of a batch is not in the block. The sequencer's pool turns the same reasons into RPC errors.
+/// Why a transaction cannot be in a block: it is left out, and the block stays valid. The sequencer's pool turns the same
+/// reasons into RPC errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Skip {
+pub enum InvalidTransaction {
     /// Not the canonical EIP-2718 encoding of a known transaction type.
     #[error("transaction does not decode")]
     Malformed,
@@ -35,7 +37,7 @@ pub enum Skip {
     },
     /// Refused by the EVM's rules: nonce, balance, fee, chain id, intrinsic gas and the like.
     #[error(transparent)]
-    Invalid(#[from] InvalidTransaction),
+    Evm(#[from] result::InvalidTransaction),
     /// Refused by the rollup's rules of fees.
     #[error("{0}")]
     Rollup(alloc::string::String),
@@ -51,20 +53,21 @@ pub struct Transaction {
 
 impl Transaction {
     /// Decodes a user's transaction and recovers its sender.
-    pub fn recover(encoded: Bytes) -> Result<Self, Skip> {
+    pub fn recover(encoded: Bytes) -> Result<Self, InvalidTransaction> {
         let envelope = Self::decode(&encoded)?;
-        let sender = envelope.recover_signer().map_err(|_| Skip::Signature)?;
+        let sender = envelope.recover_signer().map_err(|_| InvalidTransaction::Signature)?;
         Ok(Self { envelope, sender, encoded })
     }
 
     /// Decodes a user's transaction whose sender is known from an earlier [`recover`](Self::recover).
-    pub fn with_sender(encoded: Bytes, sender: Address) -> Result<Self, Skip> {
+    pub fn with_sender(encoded: Bytes, sender: Address) -> Result<Self, InvalidTransaction> {
         Ok(Self { envelope: Self::decode(&encoded)?, sender, encoded })
     }
 
     /// Decodes any transaction of a block, deposits too, with the sender that was stored with it.
-    pub fn stored(encoded: Bytes, sender: Address) -> Result<Self, Skip> {
-        let envelope = OpTxEnvelope::decode_2718_exact(&encoded).map_err(|_| Skip::Malformed)?;
+    pub fn stored(encoded: Bytes, sender: Address) -> Result<Self, InvalidTransaction> {
+        let envelope =
+            OpTxEnvelope::decode_2718_exact(&encoded).map_err(|_| InvalidTransaction::Malformed)?;
         Ok(Self { envelope, sender, encoded })
     }
 
@@ -78,16 +81,18 @@ impl Transaction {
         Self { envelope, sender, encoded }
     }
 
-    fn decode(encoded: &Bytes) -> Result<OpTxEnvelope, Skip> {
+    fn decode(encoded: &Bytes) -> Result<OpTxEnvelope, InvalidTransaction> {
         const BLOB_TYPE: u8 = 3;
         match encoded.first() {
-            Some(&BLOB_TYPE) => return Err(Skip::ForbiddenType(BLOB_TYPE)),
+            Some(&BLOB_TYPE) => return Err(InvalidTransaction::ForbiddenType(BLOB_TYPE)),
             Some(_) => {}
-            None => return Err(Skip::Malformed),
+            None => return Err(InvalidTransaction::Malformed),
         }
-        let envelope = OpTxEnvelope::decode_2718_exact(encoded).map_err(|_| Skip::Malformed)?;
+        let envelope = OpTxEnvelope::decode_2718_exact(encoded).map_err(|_| InvalidTransaction::Malformed)?;
         match &envelope {
-            OpTxEnvelope::Deposit(_) | OpTxEnvelope::PostExec(_) => Err(Skip::ForbiddenType(envelope.ty())),
+            OpTxEnvelope::Deposit(_) | OpTxEnvelope::PostExec(_) => {
+                Err(InvalidTransaction::ForbiddenType(envelope.ty()))
+            }
             _ => Ok(envelope),
         }
     }

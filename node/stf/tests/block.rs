@@ -13,7 +13,7 @@ use common::{
 };
 use op_alloy_consensus::TxDeposit;
 use stf::{
-    BlockError, Skip, Transaction,
+    BlockError, InvalidTransaction, Transaction,
     inbox::MessageKind,
     message::l1_attributes_source_hash,
     output_root,
@@ -99,7 +99,7 @@ fn header_fields_follow_the_rules() {
 }
 
 /// Candidates that cannot be in a block, whatever their content.
-fn unfit() -> Vec<(&'static str, Result<Transaction, Skip>)> {
+fn unfit() -> Vec<(&'static str, Result<Transaction, InvalidTransaction>)> {
     let recover = |bytes: Vec<u8>| Transaction::recover(bytes.into());
     let good = encode(1, transfer(0)).to_vec();
     let mut deposit = Vec::new();
@@ -233,7 +233,7 @@ fn the_gas_of_the_block_is_what_user_transactions_get() {
     let fits = chain_with.build(&[], &[sign(1, burn(GAS_LIMIT - used)), sign(2, transfer(0))]);
     assert_eq!(fits.outcomes[0], Ok(()));
     assert!(
-        matches!(fits.outcomes[1], Err(Skip::BlockGas { limit: 21_000, left: 0 })),
+        matches!(fits.outcomes[1], Err(InvalidTransaction::BlockGas { limit: 21_000, left: 0 })),
         "{:?}",
         fits.outcomes
     );

@@ -1,30 +1,23 @@
-//! Executing blocks at the head: for derivation, for the feed, for the sequencer.
+//! Appending blocks to the head, one at a time: for derivation, for the sequencer, and for single blocks of the feed.
 
 use std::sync::Arc;
 
-use alloy::{
-    consensus::{Header, Sealed},
-    primitives::{B256, Bytes},
-};
-use db::{BlockRecord, Database, Kind, NodeBuffer, Tx, Writer};
+use alloy::primitives::Bytes;
+use db::{Database, Kind, Tx, Writer};
 use rayon::prelude::*;
 use stf::{
-    BlockBuilder, BlockError, BlockInputs, ExecutedBlock, Message, MessageHeader, MessageSource, Skip,
-    Transaction,
-    block::PendingBlock,
+    BlockError, BlockInputs, InvalidTransaction, Message, MessageHeader, MessageSource, Transaction,
     derive::{consume, message_cursor},
 };
 
 use super::{
     BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, MAX_TRIE_NODES, StateError,
+    stages::{HeadBuilder, SealedBlock, execute, run_all, seal, write},
     state::HeadState,
 };
 
 /// A list of transactions shorter than this is not worth spreading over threads.
 const PARALLEL_RECOVERY: usize = 8;
-
-/// The block builder on the chain's head state.
-pub type HeadBuilder<'a, K = db::ReadWrite> = BlockBuilder<HeadState<'a, K>>;
 
 /// The message queue in the database.
 pub(super) struct Queue<'a, K: Kind>(pub(super) &'a Tx<K>);
@@ -71,19 +64,17 @@ impl Head {
         config: &stf::ChainConfig,
         writer: &mut Writer,
         inputs: (u64, &[Message]),
-        fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
+        fill: impl FnOnce(&mut HeadBuilder<'_>) -> Result<R, BlockError<StateError>>,
     ) -> Result<(ChainBlock, R), ChainError> {
         self.begin();
-        let mut nodes = std::mem::take(&mut self.nodes);
+        let nodes = std::mem::take(&mut self.nodes);
         let at = writer.state_at(self.header.number)?;
         let state = HeadState::new(at, &[], &mut self.hot);
         let (pending, filled) = execute(config, (&self.header, self.hash), state, inputs, fill)?;
-        nodes.clear();
-        let block = pending.seal(&mut self.trie, &at, &mut nodes)?;
-        self.header = block.header.clone();
-        self.hash = block.hash;
-        write_blocks(writer, &[(&block, &nodes)])?;
-        self.nodes = nodes;
+        let sealed = seal(pending, &mut self.trie, &at, nodes)?;
+        write(writer, std::slice::from_ref(&sealed))?;
+        let SealedBlock { block, nodes } = sealed;
+        (self.header, self.hash, self.nodes) = (block.header.clone(), block.hash, nodes);
         Ok((ChainBlock::new(block), filled))
     }
 
@@ -95,99 +86,9 @@ impl Head {
         inputs: &BlockInputs,
         transactions: &[Option<Transaction>],
     ) -> Result<ChainBlock, ChainError> {
-        let number = self.header.number + 1;
-        let (block, outcome) =
+        let (block, ()) =
             self.append(config, writer, (inputs.timestamp, &inputs.messages), run_all(transactions))?;
-        outcome.map_err(|error| ChainError::Execution { number, error })?;
         Ok(block)
-    }
-}
-
-/// Executes the block after `parent`, whose transactions `fill` chooses. `inputs` are its timestamp and the messages that
-/// it consumes. The hot cache under `state` has everything that it changed afterwards.
-pub(super) fn execute<K: Kind, R>(
-    config: &stf::ChainConfig,
-    parent: (&Header, B256),
-    state: HeadState<'_, K>,
-    inputs: (u64, &[Message]),
-    fill: impl FnOnce(&mut HeadBuilder<'_, K>) -> R,
-) -> Result<(PendingBlock, R), ChainError> {
-    let (header, hash) = parent;
-    let number = header.number + 1;
-    let failed = |error| ChainError::Execution { number, error };
-    let cursor = message_cursor(header).unwrap_or(0);
-    let (timestamp, messages) = inputs;
-    let timestamp = timestamp.max(header.timestamp);
-    let mut builder =
-        BlockBuilder::begin(config, header, hash, timestamp, cursor, messages, state).map_err(failed)?;
-    let filled = fill(&mut builder);
-    let (pending, mut state) = builder.finish_with(|state, touched| state.hot().update(touched));
-    state.hot().deployed(pending.codes());
-    Ok((pending, filled))
-}
-
-/// Fills a block with these transactions; those that cannot be in it are skipped.
-pub(super) fn run_all<K: Kind>(
-    transactions: &[Option<Transaction>],
-) -> impl FnOnce(&mut HeadBuilder<'_, K>) -> Result<(), BlockError<StateError>> {
-    move |builder| {
-        for transaction in transactions.iter().flatten() {
-            if let Err(skip) = builder.execute(transaction)? {
-                let (number, tx) = (builder.header().number, transaction.hash());
-                tracing::debug!(target: "node::chain", number, %tx, %skip, "skipped");
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Writes executed blocks, each with its new trie nodes.
-pub(super) fn write_blocks(
-    writer: &mut Writer,
-    blocks: &[(&ExecutedBlock, &NodeBuffer)],
-) -> Result<(), ChainError> {
-    let encoded: Vec<Encoded> = blocks.iter().map(|(block, _)| Encoded::new(block)).collect();
-    let records: Vec<BlockRecord<'_>> = encoded
-        .iter()
-        .zip(blocks)
-        .map(|(encoded, (block, nodes))| BlockRecord {
-            header: &encoded.header,
-            transactions: &encoded.transactions,
-            hashes: &encoded.hashes,
-            senders: &encoded.senders,
-            receipts: &encoded.receipts,
-            changes: &block.changes,
-            nodes,
-        })
-        .collect();
-    Ok(writer.append_blocks(&records)?)
-}
-
-/// A block's lists, in the form that the database takes.
-struct Encoded {
-    header: Sealed<Header>,
-    transactions: Vec<Bytes>,
-    hashes: Vec<B256>,
-    senders: Vec<alloy::primitives::Address>,
-    receipts: Vec<db::StoredReceipt>,
-}
-
-impl Encoded {
-    fn new(block: &stf::ExecutedBlock) -> Self {
-        let mut before = 0;
-        let receipts = block.receipts.iter().map(|receipt| {
-            let cumulative = receipt.cumulative_gas_used();
-            let gas_used = cumulative.saturating_sub(before);
-            before = cumulative;
-            db::StoredReceipt { receipt: receipt.clone(), gas_used, l1_fee: None }
-        });
-        Self {
-            header: Sealed::new_unchecked(block.header.clone(), block.hash),
-            receipts: receipts.collect(),
-            transactions: block.transactions.iter().map(|tx| tx.encoded().clone()).collect(),
-            hashes: block.transactions.iter().map(Transaction::hash).collect(),
-            senders: block.transactions.iter().map(Transaction::sender).collect(),
-        }
     }
 }
 
@@ -205,7 +106,8 @@ impl Chain {
             let limit = messages_up_to(&writer, cursor, plan)?;
             let messages = consume(cursor, limit, &mut Queue(&writer))?;
             let config = &self.0.config.chain;
-            let (block, filled) = head.append(config, &mut writer, (plan.timestamp, &messages), fill)?;
+            let inputs = (plan.timestamp, &messages[..]);
+            let (block, filled) = head.append(config, &mut writer, inputs, |builder| Ok(fill(builder)))?;
             writer.commit()?;
             let block = Arc::new(block);
             events.push(ChainEvent::Block(block.clone()));
@@ -270,7 +172,7 @@ fn load_block<K: db::Kind>(tx: &db::Tx<K>, number: u64) -> Result<ChainBlock, Ch
     let header = tx.header(number)?.ok_or(missing("header"))?;
     let stored = tx.transactions(number)?.ok_or(missing("body"))?;
     let receipts = tx.receipts(number)?.ok_or(missing("receipts"))?;
-    let transactions: Result<Vec<_>, Skip> =
+    let transactions: Result<Vec<_>, InvalidTransaction> =
         stored.into_iter().map(|tx| Transaction::stored(tx.raw, tx.sender)).collect();
     Ok(ChainBlock {
         hash: header.hash(),

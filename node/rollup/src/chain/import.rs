@@ -10,21 +10,22 @@
 //!
 //! The three take about as long as each other, and each needs of the block before only what its own stage has of it:
 //! the hash of the parent, which execution puts into the next block, is known from the feed, and is checked before
-//! anything counts. So they work side by side.
+//! anything counts. So they work side by side (`stages.rs` says why derivation's cannot).
 
 use std::sync::{Arc, mpsc};
 
 use alloy::primitives::{B256, Bytes};
 use db::{Kind, NodeBuffer, Tx, Writer};
 use stf::{
-    BlockInputs, ExecutedBlock, Message, Transaction,
+    BlockInputs, Message, Transaction,
     block::PendingBlock,
     derive::{consume, message_cursor},
 };
 
 use super::{
     Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome,
-    execute::{Queue, execute, recover, run_all, write_blocks},
+    execute::{Queue, recover},
+    stages::{SealedBlock, execute, run_all, seal, write},
     state::HeadState,
 };
 
@@ -109,7 +110,7 @@ impl Chain {
         let parent = (header.clone(), *hash);
         let config = &self.0.config.chain;
         let (executed, to_seal) = mpsc::sync_channel::<PendingBlock>(QUEUE);
-        let (sealed, to_write) = mpsc::sync_channel::<(ExecutedBlock, NodeBuffer)>(QUEUE);
+        let (sealed, to_write) = mpsc::sync_channel::<SealedBlock>(QUEUE);
         let appended = (run.len(), ImportOutcome::Appended);
         // A stage ends when the one before it does. One that fails says why; those before it find nobody to hand to.
         std::thread::scope(|scope| {
@@ -124,9 +125,8 @@ impl Chain {
                     };
                     let state = HeadState::new(at, &above, hot);
                     let inputs = (feed.spec.timestamp, &messages[..]);
-                    let (block, outcome) =
+                    let (block, ()) =
                         execute(config, (&parent, parent_hash), state, inputs, run_all(transactions))?;
-                    outcome.map_err(|error| ChainError::Execution { number: feed.number, error })?;
                     // The hash that the sequencer has signed is taken for the block's; sealing tells.
                     (parent, parent_hash) = (block.header().clone(), feed.hash);
                     above.push(feed.hash);
@@ -139,35 +139,30 @@ impl Chain {
             let sealing = scope.spawn(move || -> Result<(usize, ImportOutcome), ChainError> {
                 let at = nodes_from.state_at(base)?;
                 for ((index, (feed, _)), block) in run.iter().enumerate().zip(to_seal) {
-                    let mut nodes = NodeBuffer::new();
-                    let block = block.seal(trie, &at, &mut nodes)?;
-                    if block.hash != feed.hash {
-                        let (expected, found) = (feed.hash, block.hash);
-                        return Ok((index, ImportOutcome::Mismatch { expected, found }));
+                    let block = seal(block, trie, &at, NodeBuffer::new())?;
+                    let found = block.block.hash;
+                    if found != feed.hash {
+                        return Ok((index, ImportOutcome::Mismatch { expected: feed.hash, found }));
                     }
-                    (*header, *hash) = (block.header.clone(), block.hash);
-                    if sealed.send((block, nodes)).is_err() {
+                    (*header, *hash) = (block.block.header.clone(), found);
+                    if sealed.send(block).is_err() {
                         break;
                     }
                 }
                 Ok(appended)
             });
-            let mut write = |to_write: mpsc::Receiver<(ExecutedBlock, NodeBuffer)>| {
+            let mut writing = |to_write: mpsc::Receiver<SealedBlock>| {
                 loop {
-                    let blocks: Vec<(ExecutedBlock, NodeBuffer)> = to_write.iter().take(TOGETHER).collect();
+                    let blocks: Vec<SealedBlock> = to_write.iter().take(TOGETHER).collect();
                     if blocks.is_empty() {
                         return Ok(());
                     }
-                    let borrowed: Vec<_> = blocks.iter().map(|(block, nodes)| (block, nodes)).collect();
-                    write_blocks(writer, &borrowed)?;
-                    events.extend(
-                        blocks
-                            .into_iter()
-                            .map(|(block, _)| ChainEvent::Block(Arc::new(ChainBlock::new(block)))),
-                    );
+                    write(writer, &blocks)?;
+                    let written = blocks.into_iter().map(|sealed| ChainBlock::new(sealed.block));
+                    events.extend(written.map(|block| ChainEvent::Block(Arc::new(block))));
                 }
             };
-            let written: Result<(), ChainError> = write(to_write);
+            let written: Result<(), ChainError> = writing(to_write);
             let sealed = sealing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let executed: Result<(usize, ImportOutcome), ChainError> =
                 execution.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

@@ -27,10 +27,11 @@ use crate::config::RollupConfig;
 mod execute;
 mod follow;
 mod import;
+mod stages;
 mod state;
 mod types;
 
-pub use execute::HeadBuilder;
+pub use stages::HeadBuilder;
 pub use state::{HeadState, StateError, StateView};
 pub use types::{BlockRef, BuildPlan, ChainBlock, ChainEvent, FeedBlock, Heads, ImportOutcome};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{consensus::Header, primitives::B256};
+use db::{Kind, Tx};
 use op_alloy_consensus::OpReceiptEnvelope;
 use stf::{BlockSpec, ExecutedBlock, Transaction, derive::message_cursor};
 
@@ -63,21 +64,6 @@ impl ChainBlock {
     pub fn to_ref(&self) -> BlockRef {
         BlockRef::new(&self.header, self.hash)
     }
-
-    /// What a follower of the feed needs to build the same block. `parent_cursor` is the queue index after its parent.
-    pub fn to_feed(&self, parent_cursor: u64) -> FeedBlock {
-        let cursor = message_cursor(&self.header).unwrap_or(parent_cursor);
-        let transactions = self.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
-        FeedBlock {
-            number: self.header.number,
-            hash: self.hash,
-            spec: BlockSpec {
-                timestamp: self.header.timestamp,
-                messages: cursor.saturating_sub(parent_cursor),
-                transactions: transactions.map(|tx| tx.encoded().clone()).collect(),
-            },
-        }
-    }
 }
 
 /// A change of the chain. Events come in the order in which they happened, after they are in the database.
@@ -103,6 +89,28 @@ pub struct FeedBlock {
     pub hash: B256,
     /// Timestamp, messages consumed, and user transactions.
     pub spec: BlockSpec,
+}
+
+impl FeedBlock {
+    /// A stored block as feed and batches carry it: its spec makes the same block of its parent again. `None`: the block
+    /// or its parent is not there.
+    pub fn stored<K: Kind>(tx: &Tx<K>, number: u64) -> db::Result<Option<Self>> {
+        let Some(parent) = number.checked_sub(1) else { return Ok(None) };
+        let (Some(parent), Some(header), Some(body)) =
+            (tx.header(parent)?, tx.header(number)?, tx.transactions(number)?)
+        else {
+            return Ok(None);
+        };
+        let before = message_cursor(&parent).unwrap_or(0);
+        let after = message_cursor(&header).unwrap_or(before);
+        let users = body.into_iter().filter(|tx| !tx.is_deposit());
+        let spec = BlockSpec {
+            timestamp: header.timestamp,
+            messages: after.saturating_sub(before),
+            transactions: users.map(|tx| tx.raw).collect(),
+        };
+        Ok(Some(Self { number, hash: header.hash(), spec }))
+    }
 }
 
 /// What became of a block from the feed.

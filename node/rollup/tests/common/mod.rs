@@ -62,7 +62,6 @@ impl Node {
 
     /// Builds a block of transfers on top.
     pub fn sequence(&self, rng: &mut StdRng, timestamp: u64) -> FeedBlock {
-        let cursor = self.cursor();
         let count = rng.random_range(0..4);
         let mut nonces: Vec<u64> = (0..USERS).map(|index| self.nonce(user(index).address())).collect();
         let transactions: Vec<Transaction> = (0..count)
@@ -84,7 +83,7 @@ impl Node {
                 }
             })
             .unwrap();
-        block.to_feed(cursor)
+        testing::feed_block(&self.chain, block.header.number)
     }
 }
 

@@ -32,7 +32,7 @@ use stf::{
 };
 use tokio::sync::watch;
 
-use rollup::testing::rollup as rollup_of;
+use rollup::testing::{self, rollup as rollup_of};
 pub use rollup::testing::{CHAIN_ID, key as user};
 
 pub const GENESIS_TIME: u64 = 1_000_000;
@@ -212,10 +212,8 @@ impl Node {
     }
 
     /// Takes a block over from another chain, as from the feed.
-    pub fn import(&self, block: &ChainBlock) {
-        let parent = self.chain.block(block.header.number - 1).unwrap().unwrap();
-        let cursor = stf::derive::message_cursor(&parent.header).unwrap_or_default();
-        let outcome = self.chain.import_unsafe(&[block.to_feed(cursor)]).unwrap();
+    pub fn import(&self, from: &Chain, number: u64) {
+        let outcome = self.chain.import_unsafe(&[testing::feed_block(from, number)]).unwrap();
         assert_eq!(outcome, ImportOutcome::Appended);
     }
 

@@ -80,7 +80,7 @@ async fn l1_fees_are_those_that_were_charged() {
         l1_blob_base_fee_scalar: Some(U256::from(1_014_213)),
         ..L1BlockInfo::default()
     };
-    let expected = fees.calculate_tx_l1_cost(&raw, stf::block::SPEC);
+    let expected = fees.calculate_tx_l1_cost(&raw, stf::evm::SPEC);
     assert_eq!(receipt.l1_block_info.l1_fee.map(U256::from), Some(expected));
     node.end().await;
 }
@@ -338,7 +338,7 @@ async fn a_replica_knows_what_was_sent_through_it() {
     assert!(sequencer.pool.as_ref().unwrap().get(&hash).is_none());
     assert_eq!(replica.call::<Value>("eth_getTransactionByHash", json!([hash])).await, tx);
     assert_eq!(replica.call::<Value>("txpool_status", json!([])).await["pending"], "0x2");
-    replica.import(&block);
+    replica.import(&sequencer.chain, block.header.number);
     let included: Value = replica.call("eth_getTransactionByHash", json!([hash])).await;
     assert_eq!(included["blockHash"], json!(block.hash));
     // The queued one is left; the chain's news reach what is remembered a moment later.
@@ -369,7 +369,7 @@ async fn a_replica_waits_for_the_receipt_of_what_it_passes_on() {
             tokio::task::yield_now().await;
         }
         let block = sequencer.mine();
-        replica.import(&block);
+        replica.import(&sequencer.chain, block.header.number);
         block
     };
     let (receipt, block) = tokio::join!(send, include);

@@ -14,7 +14,6 @@ use jsonrpsee::{
 };
 use lru::LruCache;
 use parking_lot::Mutex;
-use stf::{BlockSpec, derive::message_cursor};
 
 use super::{MAX_ANSWER, MAX_BLOCKS, sign};
 use rollup::chain::{Chain, FeedBlock};
@@ -165,33 +164,11 @@ impl FeedServer {
         if let Some(message) = self.cache.lock().get(&hash) {
             return Ok(Some((hash, message.clone())));
         }
-        let Some(block) = read_block(reader, number)? else { return Ok(None) };
+        let Some(block) = FeedBlock::stored(reader, number)? else { return Ok(None) };
         let Some(message) = sign(self.chain.config().chain.chain_id, &self.key, &block) else {
             return Ok(None);
         };
         self.cache.lock().put(hash, message.clone());
         Ok(Some((hash, message)))
     }
-}
-
-/// A block as the feed carries it.
-fn read_block(reader: &Reader, number: u64) -> db::Result<Option<FeedBlock>> {
-    let (Some(header), Some(parent), Some(body)) =
-        (reader.header(number)?, reader.header(number - 1)?, reader.transactions(number)?)
-    else {
-        return Ok(None);
-    };
-    let (Some(end), Some(start)) = (message_cursor(&header), message_cursor(&parent)) else {
-        return Ok(None);
-    };
-    let users = body.into_iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw);
-    Ok(Some(FeedBlock {
-        number,
-        hash: header.hash(),
-        spec: BlockSpec {
-            timestamp: header.timestamp,
-            messages: end.saturating_sub(start),
-            transactions: users.collect(),
-        },
-    }))
 }

@@ -219,12 +219,9 @@ async fn a_follower_goes_along_when_the_sequencer_replaces_unsafe_blocks() {
     let (_stop, _task) = follow(&replica, &url, signer(9));
     replica.reaches(&sequencer).await;
     // The sequencer's own blocks are replaced by others, from block 1 on.
-    let mut cursor = 0;
     for nonce in 0..8 {
         rival.build(1, nonce);
-        let block = rival.chain.block(nonce + 1).unwrap().unwrap();
-        sequencer.chain.import_unsafe(&[block.to_feed(cursor)]).unwrap();
-        cursor = stf::derive::message_cursor(&block.header).unwrap();
+        sequencer.chain.import_unsafe(&[testing::feed_block(&rival.chain, nonce + 1)]).unwrap();
     }
     assert_eq!(sequencer.chain.heads().unsafe_head, rival.chain.heads().unsafe_head);
     replica.reaches(&sequencer).await;

@@ -1,5 +1,5 @@
 use alloy::primitives::{Address, U256};
-use stf::Skip;
+use stf::InvalidTransaction;
 
 /// Why the pool does not take a transaction. The texts are geth's, because clients match on them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,11 +179,11 @@ impl PoolError {
     }
 }
 
-impl From<Skip> for PoolError {
-    fn from(skip: Skip) -> Self {
-        match skip {
-            Skip::ForbiddenType(found) => Self::UnsupportedType(found),
-            Skip::Signature => Self::InvalidSender,
+impl From<InvalidTransaction> for PoolError {
+    fn from(invalid: InvalidTransaction) -> Self {
+        match invalid {
+            InvalidTransaction::ForbiddenType(found) => Self::UnsupportedType(found),
+            InvalidTransaction::Signature => Self::InvalidSender,
             _ => Self::Malformed,
         }
     }

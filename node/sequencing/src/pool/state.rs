@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, KECCAK256_EMPTY, U256, keccak256};
 use op_revm::L1BlockInfo;
-use stf::block::SPEC;
+use stf::evm::SPEC;
 
 use rollup::chain::Chain;
 

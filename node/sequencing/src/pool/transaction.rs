@@ -5,7 +5,7 @@ use alloy::{
     primitives::{Address, B256, U256},
 };
 use op_revm::L1BlockInfo;
-use stf::{Transaction, block::SPEC};
+use stf::{Transaction, evm::SPEC};
 
 use super::ranked::Bid;
 

@@ -188,8 +188,8 @@ fn a_reorg_brings_dropped_transactions_back() {
     let other = tempfile::tempdir().unwrap();
     let rival = testing::open(other.path(), chain.config());
     let plan = BuildPlan { timestamp: 0, max_messages: 0, message_l1_limit: 0 };
-    let (block, ()) = rival.build(plan, |_| ()).unwrap();
-    chain.import_unsafe(&[block.to_feed(0)]).unwrap();
+    rival.build(plan, |_| ()).unwrap();
+    chain.import_unsafe(&[testing::feed_block(&rival, 1)]).unwrap();
     sequencer.drain_events();
     assert!(pool.get(&hash).is_some());
     sequencer.step().unwrap();

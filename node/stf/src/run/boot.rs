@@ -14,7 +14,7 @@ use crate::inbox::be_u64;
 /// | 40 | 32 | pinned batchAcc |
 /// | 72 | 32 | hash of the chain config |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Boot {
+pub struct BootInfo {
     /// Output root of the block before.
     pub agreed_output: B256,
     /// Number of the block to compute.
@@ -25,7 +25,7 @@ pub struct Boot {
     pub config_hash: B256,
 }
 
-impl Boot {
+impl BootInfo {
     /// Length of the packed boot.
     pub const SIZE: usize = 104;
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn boots_and_outputs_survive_packing() {
-        let boot = Boot {
+        let boot = BootInfo {
             agreed_output: B256::repeat_byte(1),
             block: 0x0203,
             batch_acc: B256::repeat_byte(4),
@@ -117,8 +117,8 @@ mod tests {
         };
         let packed = boot.encode();
         assert_eq!(packed[32..40], [0, 0, 0, 0, 0, 0, 2, 3]);
-        assert_eq!(Boot::decode(&packed).unwrap(), boot);
-        assert!(Boot::decode(&packed[1..]).is_err());
+        assert_eq!(BootInfo::decode(&packed).unwrap(), boot);
+        assert!(BootInfo::decode(&packed[1..]).is_err());
 
         let output = AgreedOutput {
             state_root: B256::repeat_byte(1),

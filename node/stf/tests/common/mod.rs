@@ -11,8 +11,8 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxKind, U256, hex, keccak256, map::B256Map};
 use revm::Database;
 use stf::{
-    BlockBuilder, BlockError, ChainConfig, ExecutedBlock, Message, MessageHeader, Overlay, Skip,
-    StateChanges, StateTrie, StorageChanges, Transaction, TrieState,
+    BlockBuilder, BlockError, ChainConfig, ExecutedBlock, InvalidTransaction, Message, MessageHeader,
+    Overlay, StateChanges, StateTrie, StorageChanges, Transaction, TrieState,
     block::{L1Attributes, genesis_header},
     inbox::{MessageKind, accumulate, chunk_hash},
     predeploys::{L1_BLOCK, L2_TO_L1_MESSAGE_PASSER},
@@ -218,7 +218,7 @@ impl CodeSource for View<'_> {
 /// A block, what became of the transactions tried, and the world as far as it was read for that.
 pub struct Built {
     pub block: ExecutedBlock,
-    pub outcomes: Vec<Result<(), Skip>>,
+    pub outcomes: Vec<Result<(), InvalidTransaction>>,
     pub read: World,
     new_nodes: World,
 }

@@ -1,0 +1,68 @@
+//! The one way to an EVM of this rollup: for blocks, calls, traces and replays.
+//!
+//! What may differ between them is named by the arguments of [`evm`]: a call relaxes the configuration, a trace brings an
+//! inspector. The rules ([`SPEC`]) and the block's environment are the same everywhere.
+
+use alloy_consensus::Header;
+use alloy_eips::{eip2935::HISTORY_STORAGE_ADDRESS, eip4788::SYSTEM_ADDRESS};
+use alloy_primitives::{B256, Bytes, U256};
+use op_revm::{
+    DefaultOp, L1BlockInfo, OpBuilder, OpContext, OpSpecId, OpTransactionError, api::builder::DefaultOpEvm,
+};
+use revm::{
+    Context, Database, DatabaseCommit, ExecuteEvm, SystemCallEvm,
+    context::{BlockEnv, CfgEnv, ContextTr, result::EVMError},
+    context_interface::block::BlobExcessGasAndPrice,
+};
+
+/// The rules of execution: the OP Stack's Isthmus, that is Ethereum's Prague.
+pub const SPEC: OpSpecId = OpSpecId::ISTHMUS;
+
+/// The EVM type of a block over a state.
+pub type BlockEvm<DB, INSP = ()> = DefaultOpEvm<OpContext<DB>, INSP>;
+
+/// The EVM's block environment for a header (its number, time, beneficiary, gas limit, base fee, randomness).
+pub fn block_env(header: &Header) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: U256::ZERO,
+        prevrandao: Some(header.mix_hash),
+        // There are no blobs on L2: excess zero, price one wei.
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 1 }),
+        slot_num: 0,
+    }
+}
+
+/// The EVM's configuration for a chain.
+pub fn evm_config(chain_id: u64) -> CfgEnv<OpSpecId> {
+    CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id)
+}
+
+/// An EVM that executes in `block` on `state`. `inspector` sees each step; `()` sees nothing and costs nothing.
+pub fn evm<DB: Database, INSP>(
+    config: CfgEnv<OpSpecId>,
+    block: BlockEnv,
+    state: DB,
+    inspector: INSP,
+) -> BlockEvm<DB, INSP> {
+    let context: OpContext<DB> =
+        Context::op().with_db(state).with_cfg(config).with_block(block).with_chain(L1BlockInfo::default());
+    context.build_op_with_inspector(inspector)
+}
+
+/// What every block begins with: the system call that stores the hash of the parent (EIP-2935). No inspector sees it.
+pub fn store_parent_hash<DB: Database + DatabaseCommit, INSP>(
+    evm: &mut BlockEvm<DB, INSP>,
+    parent_hash: B256,
+) -> Result<(), EVMError<DB::Error, OpTransactionError>> {
+    let input = Bytes::copy_from_slice(parent_hash.as_slice());
+    // Whether the call succeeds does not matter to the block (EIP-2935); the contract's code always does.
+    evm.system_call_one_with_caller(SYSTEM_ADDRESS, HISTORY_STORAGE_ADDRESS, input)?;
+    let changes = evm.finalize();
+    evm.0.ctx.db_mut().commit(changes);
+    Ok(())
+}
