@@ -4,8 +4,13 @@
 //! derived exactly these batches, and posts the local blocks after them. The inbox takes batches only in order and
 //! only on the queue that they were built on, so that a batch can be posted neither twice nor on a reorganised L1; what
 //! would be refused is not sent. If a batch is lost, its blocks are simply still to be posted.
+//!
+//! - `snapshot`: what the next batch depends on, read from L1 and the database.
+//! - `plan`: what to do about it, decided from nothing else.
 
+mod error;
 mod plan;
+mod snapshot;
 
 use std::{
     sync::Arc,
@@ -25,14 +30,15 @@ use crate::{
     limits::MAX_PAYLOAD,
     task::{self, Task},
 };
-use plan::{InboxView, Limits, Plan, plan};
+use plan::{BatchPlan, Limits, NextBatch, plan};
 use rollup::{
     chain::Chain,
     l1::{L1Error, SendError, TxManager, TxRequest},
     shutdown::Shutdown,
 };
+use snapshot::{InboxView, Snapshot};
 
-pub use plan::PlanError;
+pub use error::PlanError;
 
 const TARGET: &str = "node::batcher";
 
@@ -139,14 +145,18 @@ impl Task for Batcher {
             ratio: self.waiting.ratio,
             force_delay,
         };
-        let planned = tokio::task::spawn_blocking(move || plan(&chain, &view, &limits)).await;
+        let planned = tokio::task::spawn_blocking(move || {
+            let snapshot = Snapshot::load(&chain, view, limits.max_blocks)?;
+            plan(&snapshot, &limits)
+        })
+        .await;
         match planned.map_err(|_| BatchError::Gone)?? {
-            Plan::Wait(reason) => {
+            BatchPlan::Wait(reason) => {
                 debug!(target: TARGET, reason, "no batch now");
                 Ok(())
             }
-            Plan::Post(batch) => self.post(*batch).await,
-            Plan::Force { old_header, reason } => self.force(old_header, reason, at).await,
+            BatchPlan::Post(batch) => self.post(*batch).await,
+            BatchPlan::Force { old_header, reason } => self.force(old_header, reason, at).await,
         }
     }
 
@@ -224,7 +234,8 @@ impl Batcher {
         }
         for body in reader.bodies(waiting.counted.0 + 1..=last).map_err(PlanError::from)? {
             let (number, body) = body.map_err(PlanError::from)?;
-            waiting.bytes += plan::user_transactions(&body).map(|tx| tx.len()).sum::<usize>();
+            let users = body.iter().filter(|tx| !tx.is_deposit());
+            waiting.bytes += users.map(|tx| tx.raw.len()).sum::<usize>();
             waiting.counted.0 = number;
         }
         waiting.counted.1 =
@@ -254,7 +265,7 @@ impl Batcher {
         Ok(InboxView { timestamp: head.timestamp(), last_block, message_end, batches, batch_acc })
     }
 
-    async fn post(&mut self, batch: plan::Batch) -> Result<(), BatchError> {
+    async fn post(&mut self, batch: NextBatch) -> Result<(), BatchError> {
         let (first, blocks, bytes) = (batch.first_block, batch.block_count, batch.payload.len());
         if batch.raw_bytes > 0 {
             self.waiting.ratio = (bytes as f64 / batch.raw_bytes as f64).clamp(0.05, 1.1);
@@ -278,7 +289,7 @@ impl Batcher {
         Ok(())
     }
 
-    /// No lawful batch holds the local blocks: lets the inbox put a default block in their place, so that the chain
+    /// No valid batch holds the local blocks: lets the inbox put a default block in their place, so that the chain
     /// goes on. It only does so once messages are overdue or the batcher was silent for long.
     async fn force(&self, old_header: Bytes, reason: &'static str, at: u64) -> Result<(), BatchError> {
         let call = IInbox::forceBatchCall { oldMessageHeader: old_header };

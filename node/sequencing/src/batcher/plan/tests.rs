@@ -1,0 +1,219 @@
+//! A case for each outcome of planning, and how many blocks fit a batch.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::U256;
+use stf::{BlockSpec, codec::decode, inbox::MessageKind};
+
+use super::*;
+use crate::batcher::snapshot::{InboxView, LoadedQueue, QueuedMessage};
+
+const CHAIN: u64 = 42_069;
+
+/// Blocks of bytes that do not compress.
+fn blocks(sizes: &[usize]) -> CandidateBlocks {
+    let mut state = 1u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    let mut blocks = CandidateBlocks::default();
+    for (number, size) in sizes.iter().enumerate() {
+        let raw: Vec<u8> = (0..*size).map(|_| noise()).collect();
+        let transactions = if raw.is_empty() { Vec::new() } else { vec![raw.into()] };
+        blocks.push(0, BlockSpec { timestamp: number as u64, messages: 0, transactions });
+    }
+    blocks
+}
+
+fn limits() -> Limits {
+    Limits {
+        payload_size: 10_000,
+        max_payload: 20_000,
+        max_blocks: 4096,
+        quality: 5,
+        ratio: 1.0,
+        force_delay: 60,
+    }
+}
+
+fn check(sizes: &[usize], ratio: f64) -> Option<usize> {
+    let blocks = blocks(sizes);
+    let (payload, count) = fit(&blocks, &Limits { ratio, ..limits() }, CHAIN).unwrap()?;
+    assert!(payload.len() <= if count == 1 { 20_000 } else { 10_000 });
+    assert_eq!(decode(&payload, CHAIN, 0..usize::MAX).unwrap(), blocks.specs[..count]);
+    Some(count)
+}
+
+#[test]
+fn as_many_blocks_as_fit() {
+    for ratio in [0.05, 0.5, 1.0, 1.1] {
+        let few = check(&[1000; 5], ratio).unwrap();
+        assert_eq!(few, 5, "all fit");
+        let many = check(&[1000; 100], ratio).unwrap();
+        assert!((8..=9).contains(&many), "{many} blocks of 1,000 bytes in 10,000");
+        assert_eq!(check(&[0; 4096], ratio), Some(4096), "empty blocks cost next to nothing");
+    }
+}
+
+#[test]
+fn a_large_block_goes_alone_and_a_huge_one_not_at_all() {
+    assert_eq!(check(&[15_000, 10], 1.0), Some(1));
+    assert_eq!(check(&[15_000], 1.0), Some(1));
+    assert_eq!(check(&[10, 15_000], 1.0), Some(1));
+    assert_eq!(check(&[25_000, 10], 1.0), None);
+    assert_eq!(check(&[MAX_DECOMPRESSED_SIZE + 1], 1.0), None);
+}
+
+/// L1's time in the cases. Messages are overdue that are older than [`limits`]' force delay.
+const NOW: u64 = 10_000;
+const OLD: u64 = NOW - 61;
+const YOUNG: u64 = NOW - 60;
+
+fn message(index: u64, l1_timestamp: u64) -> QueuedMessage {
+    let header = MessageHeader {
+        kind: MessageKind::Deposit,
+        sender: Default::default(),
+        l1_block_number: index,
+        l1_timestamp,
+        base_fee: U256::ZERO,
+        blob_base_fee: U256::ZERO,
+        prev_randao: B256::ZERO,
+        data_hash: B256::ZERO,
+    };
+    QueuedMessage { header: header.encode(), acc: B256::with_last_byte(index as u8 + 1) }
+}
+
+/// The local chain has derived one batch of ten blocks, which consumed two messages. Since then there are `blocks`, by
+/// the messages and the bytes in each, and the messages of the queue from 2 on, by their time.
+fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> Snapshot {
+    let inbox = InboxView {
+        timestamp: NOW,
+        last_block: 10,
+        message_end: 2,
+        batches: 1,
+        batch_acc: B256::repeat_byte(7),
+    };
+    let mut candidates = CandidateBlocks::default();
+    let sizes: Vec<usize> = blocks.iter().map(|(_, size)| *size).collect();
+    for (spec, (messages, _)) in self::blocks(&sizes).specs.into_iter().zip(blocks) {
+        candidates.push(2, BlockSpec { messages: *messages, ..spec });
+    }
+    let times = [YOUNG, YOUNG].into_iter().chain(queue.iter().copied());
+    let messages: BTreeMap<u64, QueuedMessage> =
+        (0u64..).zip(times).map(|(index, time)| (index, message(index, time))).collect();
+    Snapshot {
+        chain_id: CHAIN,
+        inbox,
+        derived: (1, inbox.batch_acc),
+        safe: 10,
+        unsafe_head: 10 + blocks.len() as u64,
+        blocks: candidates,
+        queue: LoadedQueue { count: messages.len() as u64, messages },
+    }
+}
+
+fn header(snapshot: &Snapshot, index: u64) -> Bytes {
+    Bytes::copy_from_slice(&snapshot.queue.messages[&index].header)
+}
+
+fn planned(snapshot: &Snapshot) -> BatchPlan {
+    plan(snapshot, &limits()).unwrap()
+}
+
+fn posted(snapshot: &Snapshot) -> NextBatch {
+    match planned(snapshot) {
+        BatchPlan::Post(batch) => *batch,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn it_waits_while_the_local_chain_and_the_inbox_differ() {
+    let good = scene(&[(0, 10)], &[]);
+    posted(&good);
+    let not_derived = BatchPlan::Wait("the local chain has not derived the newest batch");
+    assert_eq!(planned(&Snapshot { derived: (0, B256::ZERO), ..good.clone() }), not_derived);
+    assert_eq!(
+        planned(&Snapshot { derived: (1, B256::repeat_byte(8)), ..good.clone() }),
+        not_derived,
+        "a reorg"
+    );
+    let changed = BatchPlan::Wait("the local chain is being changed");
+    assert_eq!(planned(&Snapshot { safe: 9, ..good }), changed);
+}
+
+#[test]
+fn it_waits_for_a_block_that_l1s_time_allows() {
+    assert_eq!(planned(&scene(&[], &[OLD])), BatchPlan::Wait("no block that L1's time allows"));
+}
+
+#[test]
+fn it_posts_what_fits_and_names_the_queue_that_it_was_built_on() {
+    let snapshot = scene(&[(1, 100), (0, 0), (2, 100), (0, 9_900)], &[YOUNG; 4]);
+    let batch = posted(&snapshot);
+    assert_eq!(
+        (batch.first_block, batch.block_count),
+        (11, 3),
+        "the fourth block does not fit beside the others"
+    );
+    assert_eq!((batch.message_end, batch.message_acc), (5, snapshot.queue.messages[&4].acc));
+    assert_eq!(batch.raw_bytes, 200);
+    assert_eq!(decode(&batch.payload, CHAIN, 0..usize::MAX).unwrap(), snapshot.blocks.specs[..3]);
+}
+
+#[test]
+fn the_young_header_is_that_of_the_next_message_or_else_of_the_last() {
+    let next = scene(&[(1, 0)], &[OLD, YOUNG]);
+    assert_eq!(posted(&next).young_header, header(&next, 3));
+    let last = scene(&[(1, 0)], &[OLD]);
+    assert_eq!(posted(&last).young_header, header(&last, 2), "the batch covers everything");
+
+    let mut empty = scene(&[(0, 0)], &[]);
+    empty.inbox.message_end = 0;
+    empty.blocks.cursors = vec![0];
+    empty.queue = LoadedQueue::default();
+    let batch = posted(&empty);
+    assert_eq!((batch.young_header, batch.message_acc), (Bytes::new(), B256::ZERO), "no message ever");
+}
+
+#[test]
+fn an_overdue_message_that_a_later_block_may_consume_is_waited_for() {
+    let wait = BatchPlan::Wait("a message is overdue that no block has consumed yet");
+    assert_eq!(planned(&scene(&[(0, 0), (0, 0)], &[OLD])), wait);
+    assert_eq!(planned(&scene(&[(1, 0)], &[OLD, OLD])), wait);
+    // It is overdue only when it is older than the delay.
+    posted(&scene(&[(0, 0)], &[YOUNG]));
+}
+
+#[test]
+fn overdue_messages_that_a_full_batch_cant_reach_are_forced() {
+    // The block that consumes the second message does not fit.
+    let snapshot = scene(&[(1, 9_000), (1, 9_000)], &[OLD, OLD]);
+    let reason = "a batch can't reach the messages that are overdue";
+    assert_eq!(planned(&snapshot), BatchPlan::Force { old_header: header(&snapshot, 2), reason });
+    // L1's clock does not allow it yet.
+    let mut snapshot = scene(&[(1, 0)], &[OLD, OLD]);
+    snapshot.unsafe_head += 1;
+    assert_eq!(planned(&snapshot), BatchPlan::Force { old_header: header(&snapshot, 2), reason });
+}
+
+#[test]
+fn a_block_that_fits_no_transaction_of_l1_is_forced_away() {
+    let reason = "a block is too large for an L1 transaction";
+    let overdue = scene(&[(1, 25_000)], &[OLD]);
+    assert_eq!(planned(&overdue), BatchPlan::Force { old_header: header(&overdue, 2), reason });
+    // Without an overdue message only the batcher's silence allows it, which needs no header.
+    for queue in [&[][..], &[YOUNG]] {
+        let young = scene(&[(0, 25_000), (0, 0)], queue);
+        assert_eq!(planned(&young), BatchPlan::Force { old_header: Bytes::new(), reason });
+    }
+}
+
+#[test]
+fn a_message_that_was_not_loaded_is_an_error_and_not_the_end_of_the_queue() {
+    let mut snapshot = scene(&[(1, 0)], &[YOUNG, YOUNG]);
+    snapshot.queue.messages.remove(&3);
+    let error = plan(&snapshot, &limits()).unwrap_err();
+    assert!(matches!(error, PlanError::Missing { what: "message", number: 3 }), "{error}");
+}
