@@ -52,7 +52,7 @@ pub(crate) async fn session(setting: &mut Setting, account: usize) -> Result<()>
 
     cli.run("stranded-prove", &["prove", &withdrawal]).await?;
     let output = cli.run("stranded-finalize", &["finalize", &withdrawal]).await?;
-    ensure!(output.contains("Deciding the game, which nobody else does"), "{output}");
+    ensure!(output.contains("Resolving the game, which nobody else does"), "{output}");
     ensure!(game.status().call().await? == IDisputeGame::GameStatus::DEFENDER_WINS, "not decided");
     ensure!(!anvil.provider().get_balance(to).await?.is_zero(), "not paid");
     Ok(())

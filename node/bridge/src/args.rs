@@ -77,49 +77,9 @@ pub struct Signer {
     pub key: PathBuf,
 }
 
-/// `recourse-node bridge deposit`
+/// What a deposit and the beginning of a withdrawal have in common.
 #[derive(Clone, Debug, Args)]
-pub struct Deposit {
-    /// Where the two chains are.
-    #[command(flatten)]
-    pub endpoints: Endpoints,
-
-    /// Who signs; not needed with --resume.
-    #[arg(long, value_name = "FILE", env = "RECOURSE_KEY", required_unless_present = "resume")]
-    pub key: Option<PathBuf>,
-
-    /// How much: ETH, or whole tokens with --token.
-    #[arg(long, value_name = "AMOUNT", required_unless_present = "resume")]
-    pub amount: Option<String>,
-
-    /// Who gets it on L2. Default: the sender.
-    #[arg(long, value_name = "ADDRESS")]
-    pub to: Option<Address>,
-
-    /// Call data for the recipient on L2 (ETH only).
-    #[arg(long, value_name = "HEX", default_value = "0x", conflicts_with = "token")]
-    pub data: Bytes,
-
-    /// Gas limit of the call on L2.
-    #[arg(long, value_name = "GAS", default_value_t = 200_000)]
-    pub gas_limit: u32,
-
-    /// An ERC-20 on L1 to deposit instead of ETH.
-    #[arg(long, value_name = "ADDRESS", requires = "l2_token")]
-    pub token: Option<Address>,
-
-    /// The token on L2 that stands for it.
-    #[arg(long, value_name = "ADDRESS", requires = "token")]
-    pub l2_token: Option<Address>,
-
-    /// Send nothing: wait for the deposit that this L1 transaction made.
-    #[arg(long, value_name = "HASH", conflicts_with_all = ["amount", "to", "token", "l2_token"])]
-    pub resume: Option<B256>,
-}
-
-/// `recourse-node bridge withdraw`
-#[derive(Clone, Debug, Args)]
-pub struct Withdraw {
+pub struct Transfer {
     /// Where the two chains are.
     #[command(flatten)]
     pub endpoints: Endpoints,
@@ -132,13 +92,45 @@ pub struct Withdraw {
     #[arg(long, value_name = "AMOUNT", required_unless_present = "resume")]
     pub amount: Option<String>,
 
-    /// Who gets it on L1. Default: the sender.
+    /// Who gets it on the other chain. Default: the sender.
     #[arg(long, value_name = "ADDRESS")]
     pub to: Option<Address>,
 
-    /// Call data for the recipient on L1 (ETH only).
+    /// Call data for the recipient (ETH only).
     #[arg(long, value_name = "HEX", default_value = "0x", conflicts_with = "l2_token")]
     pub data: Bytes,
+
+    /// Send nothing: wait for the transaction with this hash, which an earlier call has sent.
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["amount", "to", "l2_token"])]
+    pub resume: Option<B256>,
+}
+
+/// `recourse-node bridge deposit`
+#[derive(Clone, Debug, Args)]
+pub struct Deposit {
+    /// What, and to whom.
+    #[command(flatten)]
+    pub transfer: Transfer,
+
+    /// Gas limit of the call on L2.
+    #[arg(long, value_name = "GAS", default_value_t = 200_000)]
+    pub gas_limit: u32,
+
+    /// An ERC-20 on L1 to deposit instead of ETH.
+    #[arg(long, value_name = "ADDRESS", requires = "l2_token")]
+    pub token: Option<Address>,
+
+    /// The token on L2 that stands for it.
+    #[arg(long, value_name = "ADDRESS", requires = "token")]
+    pub l2_token: Option<Address>,
+}
+
+/// `recourse-node bridge withdraw`
+#[derive(Clone, Debug, Args)]
+pub struct Withdraw {
+    /// What, and to whom.
+    #[command(flatten)]
+    pub transfer: Transfer,
 
     /// Least gas for the call on L1.
     #[arg(long, value_name = "GAS", default_value_t = 100_000)]
@@ -147,10 +139,6 @@ pub struct Withdraw {
     /// A token on L2 that stands for one on L1, to withdraw instead of ETH.
     #[arg(long, value_name = "ADDRESS")]
     pub l2_token: Option<Address>,
-
-    /// Send nothing: wait for this L2 transaction.
-    #[arg(long, value_name = "HASH", conflicts_with_all = ["amount", "to", "l2_token"])]
-    pub resume: Option<B256>,
 }
 
 /// `recourse-node bridge prove` and `finalize`

@@ -12,7 +12,7 @@ use bindings::{ICrossDomainMessenger, IL1StandardBridge, IPortal, predeploys};
 use op_alloy_consensus::TxDeposit;
 
 use super::{
-    IERC20, POLL_INTERVAL, Session, args::Deposit, ether, logs_of, progress::Progress, receipt, send,
+    IERC20, POLL_INTERVAL, Session, args::Deposit, begin, ether, logs_of, progress::Progress, receipt, send,
     token_amount, wei,
 };
 
@@ -20,16 +20,8 @@ use super::{
 const OPAQUE_HEAD: usize = 32 + 32 + 8 + 1;
 
 pub(super) async fn run(args: Deposit) -> Result<()> {
-    let session = Session::open(&args.endpoints, args.key.as_deref()).await?;
-    let mut progress = Progress::new();
-    let hash = match args.resume {
-        Some(hash) => hash,
-        None => {
-            let hash = initiate(&session, &args, &mut progress).await?;
-            progress.say(&format!("L1 transaction  {hash}"));
-            hash
-        }
-    };
+    let send = async |session: &Session, progress: &mut Progress| initiate(session, &args, progress).await;
+    let (session, mut progress, hash) = begin(&args.transfer, "L1", send).await?;
     let outcome = wait(&session, hash, &mut progress).await?;
     progress.say(&format!("L2 transaction  {}", outcome.transaction_hash()));
     match describe(&outcome) {
@@ -39,11 +31,11 @@ pub(super) async fn run(args: Deposit) -> Result<()> {
     Ok(())
 }
 
-/// What became of a deposit, without waiting.
-pub(super) async fn status(session: &Session, hash: B256) -> Result<()> {
-    let receipt = session.l1.get_transaction_receipt(hash).await?.context("the transaction is gone")?;
+/// What became of a deposit, by its receipt on L1 and without waiting.
+pub(super) async fn status(session: &Session, receipt: &AnyTransactionReceipt) -> Result<()> {
+    let hash = receipt.transaction_hash();
     ensure!(receipt.status(), "the L1 transaction {hash} failed: nothing was deposited");
-    let l2_hash = l2_hash(session, &receipt)?;
+    let l2_hash = l2_hash(session, receipt)?;
     println!("deposit         {hash}");
     match session.l2.get_transaction_receipt(l2_hash).await? {
         Some(outcome) => {
@@ -58,18 +50,18 @@ pub(super) async fn status(session: &Session, hash: B256) -> Result<()> {
 
 /// Sends the L1 transaction.
 async fn initiate(session: &Session, args: &Deposit, progress: &mut Progress) -> Result<B256> {
-    let sender = session.sender()?;
-    let to = args.to.unwrap_or(sender);
-    let amount = args.amount.as_deref().context("--amount is missing")?;
+    let (to, amount) = (args.transfer.recipient(session)?, args.transfer.amount()?);
     let (Some(token), Some(l2_token)) = (args.token, args.l2_token) else {
         let wei = wei(amount)?;
         progress.stage(&format!("Sending {} to {to}", ether(wei)));
         let portal = session.portal();
-        let call = portal.depositTransaction(to, wei, args.gas_limit.into(), false, args.data.clone());
+        let call =
+            portal.depositTransaction(to, wei, args.gas_limit.into(), false, args.transfer.data.clone());
         return send(call.value(wei)).await;
     };
     let bridge = session.config.contracts.l1_standard_bridge;
     let erc20 = IERC20::new(token, &session.l1);
+    let sender = session.sender()?;
     let value = token_amount(&session.l1, "L1", token, sender, amount).await?;
     if erc20.allowance(sender, bridge).call().await? < value {
         progress.stage("Allowing the bridge to take the tokens");

@@ -31,7 +31,7 @@ use alloy::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IPortal, IStandardBridge};
 
-use args::{Bridge, BridgeCommand, Endpoints};
+use args::{Bridge, BridgeCommand, Endpoints, Transfer};
 use progress::Progress;
 use rollup::{RollupConfig, keys, l1::reach_for_command, shutdown::Shutdown};
 
@@ -75,15 +75,13 @@ pub async fn run(bridge: Bridge, mut shutdown: Shutdown) -> Result<()> {
 /// Says how far a transaction is, whichever chain it is on.
 async fn status(args: args::Status) -> Result<()> {
     let session = Session::open(&args.endpoints, None).await?;
-    if session.l1.get_transaction_receipt(args.hash).await?.is_some() {
-        return deposit::status(&session, args.hash).await;
+    if let Some(receipt) = session.l1.get_transaction_receipt(args.hash).await? {
+        return deposit::status(&session, &receipt).await;
     }
-    ensure!(
-        session.l2.get_transaction_receipt(args.hash).await?.is_some(),
-        "neither L1 nor L2 has a transaction {} in a block",
-        args.hash
-    );
-    steps::status(&session, args.hash, args.index).await
+    match session.l2.get_transaction_receipt(args.hash).await? {
+        Some(receipt) => steps::status(&session, &receipt, args.index).await,
+        None => bail!("neither L1 nor L2 has a transaction {} in a block", args.hash),
+    }
 }
 
 /// Both chains, and who signs there.
@@ -152,6 +150,51 @@ impl Session {
         let block = self.l1.get_block(alloy::eips::BlockId::latest()).await?;
         Ok(block.context("L1 has no newest block")?.header.timestamp)
     }
+}
+
+impl Transfer {
+    /// Who gets it.
+    fn recipient(&self, session: &Session) -> Result<Address> {
+        self.to.map_or_else(|| session.sender(), Ok)
+    }
+
+    fn amount(&self) -> Result<&str> {
+        self.amount.as_deref().context("--amount is missing")
+    }
+}
+
+/// Opens the session of a transfer, and sends its first transaction, on `chain`, unless an earlier call has.
+async fn begin(
+    transfer: &Transfer,
+    chain: &str,
+    send: impl AsyncFnOnce(&Session, &mut Progress) -> Result<B256>,
+) -> Result<(Session, Progress, B256)> {
+    let session = Session::open(&transfer.endpoints, transfer.key.as_deref()).await?;
+    let mut progress = Progress::new();
+    let hash = match transfer.resume {
+        Some(hash) => hash,
+        None => {
+            let hash = send(&session, &mut progress).await?;
+            progress.say(&format!("{chain} transaction  {hash}"));
+            hash
+        }
+    };
+    Ok((session, progress, hash))
+}
+
+/// Sends a call on L1, and waits until it is in a block.
+async fn send_on_l1<P, D>(
+    session: &Session,
+    call: CallBuilder<P, D, AnyNetwork>,
+    progress: &mut Progress,
+) -> Result<AnyTransactionReceipt>
+where
+    P: Provider<AnyNetwork>,
+    D: CallDecoder,
+{
+    let hash = send(call).await?;
+    progress.say(&format!("L1 transaction  {hash}"));
+    receipt(&session.l1, "L1", hash, progress).await
 }
 
 /// Sends a call. What a contract would refuse is known before anything is sent.

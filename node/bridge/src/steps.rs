@@ -1,8 +1,8 @@
 //! The transactions of a withdrawal: withdraw, prove, finalize.
 
 use alloy::{
+    network::AnyTransactionReceipt,
     primitives::{Address, B256, U256},
-    providers::Provider,
     sol_types::SolEvent,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -11,9 +11,9 @@ use bindings::{IDisputeGame, IL2StandardBridge, IL2ToL1MessagePasser, IPortal, p
 use super::{
     POLL_INTERVAL, Session,
     args::{Step, Withdraw},
-    ether, logs_of,
+    begin, ether, logs_of,
     progress::{Progress, lasting},
-    receipt, send, token_amount, wei,
+    receipt, send, send_on_l1, token_amount, wei,
     withdrawal::{Stage, Withdrawal},
 };
 
@@ -22,18 +22,9 @@ const PAUSED: &str = "The guardian has paused withdrawals";
 
 /// `recourse-node bridge withdraw`
 pub(super) async fn withdraw(args: Withdraw) -> Result<()> {
-    let session = Session::open(&args.endpoints, args.key.as_deref()).await?;
-    let mut progress = Progress::new();
-    let hash = match args.resume {
-        Some(hash) => hash,
-        None => {
-            let hash = initiate(&session, &args, &mut progress).await?;
-            progress.say(&format!("L2 transaction  {hash}"));
-            hash
-        }
-    };
-    let receipt = receipt(&session.l2, "L2", hash, &mut progress).await?;
-    let withdrawal = Withdrawal::from_receipt(&receipt, 0)?;
+    let send = async |session: &Session, progress: &mut Progress| initiate(session, &args, progress).await;
+    let (session, mut progress, hash) = begin(&args.transfer, "L2", send).await?;
+    let withdrawal = find(&session, hash, 0, &mut progress).await?;
     progress.say(&format!("Withdrawal {} is in L2 block {}.", withdrawal.hash, withdrawal.block));
     progress.say(&format!("Next: recourse-node bridge prove {hash}"));
     Ok(())
@@ -60,9 +51,7 @@ pub(super) async fn prove(args: Step) -> Result<()> {
                 let portal = session.portal();
                 let call =
                     portal.proveWithdrawalTransaction(transaction, game.index, game.output, game.proof);
-                let hash = send(call).await?;
-                progress.say(&format!("L1 transaction  {hash}"));
-                receipt(&session.l1, "L1", hash, &mut progress).await?;
+                send_on_l1(&session, call, &mut progress).await?;
             }
             stage => {
                 progress.say(&format!("{} {}", proven(&stage), outlook(&stage)));
@@ -86,7 +75,7 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
                 bail!("the withdrawal is not proven: recourse-node bridge prove {}", args.hash)
             }
             Stage::WaitingToFinalize(pending) if pending.is_overdue() => {
-                decide(&session, pending.game, &mut progress).await?;
+                resolve(&session, pending.game, &mut progress).await?;
             }
             Stage::WaitingToFinalize(pending) => {
                 progress.countdown(&pending.what(), &pending.describe());
@@ -99,10 +88,8 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
                 progress.stage("Finalizing");
                 let transaction = withdrawal.transaction.clone();
                 let portal = session.portal();
-                let hash =
-                    send(portal.finalizeWithdrawalTransactionExternalProof(transaction, submitter)).await?;
-                progress.say(&format!("L1 transaction  {hash}"));
-                let receipt = receipt(&session.l1, "L1", hash, &mut progress).await?;
+                let call = portal.finalizeWithdrawalTransactionExternalProof(transaction, submitter);
+                let receipt = send_on_l1(&session, call, &mut progress).await?;
                 let succeeded = logs_of(&receipt, session.config.contracts.portal)
                     .find_map(|(log, _)| IPortal::WithdrawalFinalized::decode_log(log).ok())
                     .context("the transaction finalized nothing")?
@@ -117,18 +104,13 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
     }
 }
 
-/// Decides a game that nobody else decides: money must not depend on the proposer's being there.
-async fn decide(session: &Session, game: Address, progress: &mut Progress) -> Result<()> {
-    progress.stage("Deciding the game, which nobody else does");
+/// Resolves a game that nobody else resolves: money must not depend on the proposer's being there.
+async fn resolve(session: &Session, game: Address, progress: &mut Progress) -> Result<()> {
+    progress.stage("Resolving the game, which nobody else does");
     let game = IDisputeGame::new(game, &session.l1);
-    let outcome = async {
-        let hash = send(game.resolve()).await?;
-        progress.say(&format!("L1 transaction  {hash}"));
-        receipt(&session.l1, "L1", hash, progress).await.map(drop)
-    };
-    let outcome = outcome.await;
+    let outcome = send_on_l1(session, game.resolve(), progress).await;
     // Another may have been faster, which is as good.
-    if game.resolvedAt().call().await? == 0 { outcome } else { Ok(()) }
+    if game.resolvedAt().call().await? == 0 { outcome.map(drop) } else { Ok(()) }
 }
 
 /// Waits a moment if the guardian has paused withdrawals. Whether it did.
@@ -139,10 +121,9 @@ async fn waits_for_pause(session: &Session, progress: &mut Progress) -> Result<b
     Ok(true)
 }
 
-/// How far a withdrawal is, without waiting.
-pub(super) async fn status(session: &Session, hash: B256, index: usize) -> Result<()> {
-    let receipt = session.l2.get_transaction_receipt(hash).await?.context("the transaction is gone")?;
-    let withdrawal = Withdrawal::from_receipt(&receipt, index)?;
+/// How far a withdrawal is, by its receipt on L2 and without waiting.
+pub(super) async fn status(session: &Session, receipt: &AnyTransactionReceipt, index: usize) -> Result<()> {
+    let withdrawal = Withdrawal::from_receipt(receipt, index)?;
     let stage = withdrawal.stage(session).await?;
     println!("withdrawal      {}", withdrawal.hash);
     println!("L2 block        {}", withdrawal.block);
@@ -157,14 +138,13 @@ pub(super) async fn status(session: &Session, hash: B256, index: usize) -> Resul
 
 /// Sends the L2 transaction.
 async fn initiate(session: &Session, args: &Withdraw, progress: &mut Progress) -> Result<B256> {
-    let to = args.to.map_or_else(|| session.sender(), Ok)?;
-    let amount = args.amount.as_deref().context("--amount is missing")?;
+    let (to, amount) = (args.transfer.recipient(session)?, args.transfer.amount()?);
     let Some(token) = args.l2_token else {
         let wei = wei(amount)?;
         progress.stage(&format!("Sending {} to {to}", ether(wei)));
         let passer = IL2ToL1MessagePasser::new(predeploys::L2_TO_L1_MESSAGE_PASSER, &session.l2);
-        return send(passer.initiateWithdrawal(to, U256::from(args.gas_limit), args.data.clone()).value(wei))
-            .await;
+        let call = passer.initiateWithdrawal(to, U256::from(args.gas_limit), args.transfer.data.clone());
+        return send(call.value(wei)).await;
     };
     let value = token_amount(&session.l2, "L2", token, session.sender()?, amount).await?;
     progress.stage(&format!("Sending {amount} tokens to {to}"));
