@@ -1,13 +1,15 @@
 //! Putting a node together, and taking it apart again.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use alloy::primitives::Address;
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Result, anyhow, bail};
 use tokio::sync::watch;
 
 use crate::cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer};
-use bridge::{self};
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
@@ -18,7 +20,7 @@ use rollup::{
     shutdown::{self, Shutdown},
     tasks::Tasks,
 };
-use rpc::{self, RpcConfig, RpcContext};
+use rpc::{RpcConfig, RpcContext};
 use sequencing::{
     batcher,
     feed::{self, FeedStatus, Signers},
@@ -168,21 +170,19 @@ impl Base {
         });
     }
 
-    fn post_batches(&mut self, key: &Path, batching: &Batching, sending: &Sending) -> Result<()> {
-        let sender = TxManager::new(self.client.clone(), keys::read(key)?, sending.options());
+    fn post_batches(&mut self, key: PrivateKeySigner, batching: &Batching, sending: &Sending) {
+        let sender = TxManager::new(self.client.clone(), key, sending.options());
         let batcher = batcher::Batcher::new(self.chain.clone(), sender, batching.options());
         let shutdown = self.shutdown.clone();
         self.tasks.essential("the batcher", "blocks that users were told of never get to L1", async move {
             batcher.run(shutdown).await;
             Ok(())
         });
-        Ok(())
     }
 
-    fn propose(&mut self, key: &Path, proposing: &Proposing, sending: &Sending) -> Result<()> {
+    fn propose(&mut self, key: PrivateKeySigner, proposing: &Proposing, sending: &Sending) {
         let (options, sending) = (proposing.options(), sending.options());
-        let (client, key) = (self.client.clone(), keys::read(key)?);
-        let (chain, shutdown) = (self.chain.clone(), self.shutdown.clone());
+        let (client, chain, shutdown) = (self.client.clone(), self.chain.clone(), self.shutdown.clone());
         // Without it, withdrawals wait, and nothing is lost.
         self.tasks.housekeeping("the proposer", move || {
             let sender = TxManager::new(client.clone(), key.clone(), sending);
@@ -193,7 +193,6 @@ impl Base {
                 Ok(())
             }
         });
-        Ok(())
     }
 
     /// Waits for the end. An essential task that ends before it was asked to takes the node with it.
@@ -216,10 +215,9 @@ async fn open_chain(path: &Path, config: Arc<RollupConfig>, max_gigabytes: usize
 
 async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
     // Keys first: a wrong path is found before anything starts.
-    let signer = args.signer_key.as_deref().map(keys::read).transpose()?;
-    for key in args.batcher_key.iter().chain(&args.proposer_key) {
-        keys::read(key)?;
-    }
+    let read = |path: &Option<PathBuf>| path.as_deref().map(keys::read).transpose();
+    let signer = read(&args.signer_key)?;
+    let (batcher, proposer) = (read(&args.batcher_key)?, read(&args.proposer_key)?);
     let Some(mut base) = Base::start(&args.common, shutdown.clone()).await? else {
         return Ok(());
     };
@@ -229,11 +227,11 @@ async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
     }
     let feed = signer.map(|signer| feed::module(base.chain.clone(), signer)).transpose()?;
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
-    if let Some(key) = &args.batcher_key {
-        base.post_batches(key, &args.batching, &args.sending)?;
+    if let Some(key) = batcher {
+        base.post_batches(key, &args.batching, &args.sending);
     }
-    if let Some(key) = &args.proposer_key {
-        base.propose(key, &args.proposing, &args.sending)?;
+    if let Some(key) = proposer {
+        base.propose(key, &args.proposing, &args.sending);
     }
     let options = SequencerOptions {
         heartbeat: args.heartbeat.0,
@@ -276,22 +274,22 @@ async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
 }
 
 async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
-    keys::read(&args.batcher_key)?;
+    let key = keys::read(&args.batcher_key)?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
     base.follow_feed(args.feed);
     base.serve(None, None, None).await?;
-    base.post_batches(&args.batcher_key, &args.batching, &args.sending)?;
+    base.post_batches(key, &args.batching, &args.sending);
     base.finish().await
 }
 
 async fn run_proposer(args: Proposer, shutdown: Shutdown) -> Result<()> {
-    keys::read(&args.proposer_key)?;
+    let key = keys::read(&args.proposer_key)?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
     base.serve(None, None, None).await?;
-    base.propose(&args.proposer_key, &args.proposing, &args.sending)?;
+    base.propose(key, &args.proposing, &args.sending);
     base.finish().await
 }

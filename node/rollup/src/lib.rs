@@ -12,7 +12,8 @@
 //! - [`witness`], [`program`]: what the fault proof program reads to compute a block, and which file it is.
 //! - [`interval`]: how a range is cut into the segments of a claim; proposer and challenger share it.
 //! - [`maintenance`]: housekeeping of the database.
-//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`telemetry`]: what every process of ours has.
+//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`failures`], [`telemetry`]: what every
+//!   process of ours has.
 //!
 //! Errors say what was expected and what was found. Nothing that L1, the disk or a key says makes the crate panic.
 //!
@@ -33,6 +34,7 @@
 
 pub mod chain;
 pub mod config;
+pub mod failures;
 pub mod files;
 pub mod interval;
 pub mod keys;

@@ -9,9 +9,10 @@ use bindings::IAnchorStateRegistry;
 
 use crate::{
     chain::{Chain, ChainError},
+    failures::Failures,
     l1::L1Client,
     shutdown::Shutdown,
-    tasks::{Failures, Tasks},
+    tasks::Tasks,
 };
 
 /// Time between flushes: what a power cut, as opposed to a kill, may cost at most.
@@ -59,7 +60,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// Flushes until shutdown, and once more.
 async fn flush(chain: Chain, mut shutdown: Shutdown) -> Result<(), db::Error> {
-    let mut failures = Failures::new("a flush of the database");
+    let mut failures = Failures::of_housekeeping("a flush of the database");
     loop {
         let stop = tokio::select! {
             () = shutdown.wait() => true,
@@ -111,7 +112,8 @@ async fn keep_house(
     mut shutdown: Shutdown,
 ) -> Result<()> {
     let mut anchor = Anchor { client, block: None, asked: None };
-    let (mut measuring, mut pruning) = (Failures::new("measuring"), Failures::new("pruning"));
+    let (mut measuring, mut pruning) =
+        (Failures::of_housekeeping("measuring"), Failures::of_housekeeping("pruning"));
     loop {
         tokio::select! {
             () = shutdown.wait() => return Ok(()),

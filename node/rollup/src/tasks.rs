@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
-use crate::shutdown::Shutdown;
+use crate::{failures::Failures, shutdown::Shutdown};
 
 /// Time until housekeeping that ended is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -18,39 +18,6 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How long tasks may take to end before the process ends without them. What they leave undone is redone at the next
 /// start: nothing but the database outlives them.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-
-/// Tells of failures of one thing that is tried again and again: of each new one once, and counts all.
-#[derive(Debug)]
-pub struct Failures {
-    what: &'static str,
-    told: Option<String>,
-}
-
-impl Failures {
-    /// Nothing has failed yet.
-    pub const fn new(what: &'static str) -> Self {
-        Self { what, told: None }
-    }
-
-    /// Notes what an attempt came to.
-    pub fn note<E: std::fmt::Display>(&mut self, attempt: Result<(), E>) {
-        match attempt {
-            Ok(()) => {
-                if self.told.take().is_some() {
-                    tracing::info!(target: "node::tasks", "{} works again", self.what);
-                }
-            }
-            Err(error) => {
-                metrics::counter!("recourse_housekeeping_failures_total", "task" => self.what).increment(1);
-                let error = error.to_string();
-                if self.told.as_ref() != Some(&error) {
-                    tracing::warn!(target: "node::tasks", %error, "{} failed; will keep trying", self.what);
-                    self.told = Some(error);
-                }
-            }
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Ended {
@@ -91,7 +58,7 @@ impl Tasks {
     {
         let mut shutdown = self.shutdown.clone();
         self.housekeeping.spawn(async move {
-            let mut failures = Failures::new(name);
+            let mut failures = Failures::of_housekeeping(name);
             while !shutdown.is_set() {
                 let ended = caught(start()).await;
                 if shutdown.is_set() {

@@ -124,7 +124,7 @@ struct Waiting {
 impl Task for Batcher {
     type Error = BatchError;
 
-    const WHAT: &'static str = "post batches";
+    const WHAT: &'static str = "posting batches";
     const FAILURES: &'static str = "recourse_batcher_failures_total";
 
     async fn step(&mut self) -> Result<(), BatchError> {

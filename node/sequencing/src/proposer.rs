@@ -145,7 +145,7 @@ pub struct Proposer {
 impl Task for Proposer {
     type Error = ProposeError;
 
-    const WHAT: &'static str = "propose";
+    const WHAT: &'static str = "proposing";
     const FAILURES: &'static str = "recourse_proposer_failures_total";
 
     async fn step(&mut self) -> Result<(), ProposeError> {

@@ -1,13 +1,9 @@
 //! What batcher and proposer are: a step that is made again and again, and that may fail.
 
-use std::{
-    fmt::Display,
-    time::{Duration, Instant},
-};
+use std::{fmt::Display, time::Duration};
 
-use rollup::shutdown::Shutdown;
+use rollup::{failures::Failures, shutdown::Shutdown};
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
 
 /// Longest pause after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -15,15 +11,12 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Failures in a row from which on the operator is told. One or two are nothing: another transaction or a reorg came first.
 const TELL_AFTER: u32 = 3;
 
-/// Time after which he is told again, though nothing is new: a log that says nothing is taken for good news.
-const TELL_AGAIN: Duration = Duration::from_secs(300);
-
 /// A task that looks at the chain, does what there is to do, and looks again.
 pub(crate) trait Task: Send {
     /// Why a step fails.
     type Error: Display + Send;
 
-    /// What it does, as in "cannot post batches".
+    /// What it does, as in "posting batches failed".
     const WHAT: &'static str;
 
     /// Counter of its failures.
@@ -43,8 +36,7 @@ pub(crate) trait Task: Send {
 
 /// Makes steps until told to end. Failures only lengthen the pause.
 pub(crate) async fn run<T: Task>(mut task: T, mut shutdown: Shutdown) {
-    let mut failures = 0u32;
-    let mut told: Option<(String, Instant)> = None;
+    let mut failures = Failures::new(T::WHAT, TELL_AFTER, |_| metrics::counter!(T::FAILURES).increment(1));
     while !shutdown.is_set() {
         let step = tokio::select! {
             () = shutdown.wait() => break,
@@ -53,26 +45,12 @@ pub(crate) async fn run<T: Task>(mut task: T, mut shutdown: Shutdown) {
         let poll = task.poll_interval();
         let pause = match step {
             Ok(()) => {
-                if failures >= TELL_AFTER {
-                    info!(target: "node::task", "can {} again", T::WHAT);
-                }
-                failures = 0;
-                told = None;
+                failures.worked();
                 poll
             }
             Err(error) => {
-                failures = failures.saturating_add(1);
-                metrics::counter!(T::FAILURES).increment(1);
-                let text = error.to_string();
-                let is_news =
-                    told.as_ref().is_none_or(|(last, when)| *last != text || when.elapsed() >= TELL_AGAIN);
-                if is_news && (failures >= TELL_AFTER || T::is_alarming(&error)) {
-                    told = Some((text, Instant::now()));
-                    warn!(target: "node::task", %error, "cannot {}; will keep trying", T::WHAT);
-                } else {
-                    debug!(target: "node::task", %error, failures, "cannot {}", T::WHAT);
-                }
-                poll.saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF)
+                failures.failed(&error, T::is_alarming(&error));
+                poll.saturating_mul(1 << failures.in_a_row().min(10)).min(MAX_BACKOFF)
             }
         };
         tokio::select! {
@@ -100,7 +78,7 @@ mod tests {
     impl Task for Flaky {
         type Error = &'static str;
 
-        const WHAT: &'static str = "do it";
+        const WHAT: &'static str = "doing it";
         const FAILURES: &'static str = "test_failures";
 
         async fn step(&mut self) -> Result<(), Self::Error> {

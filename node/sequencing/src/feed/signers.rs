@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use alloy::{eips::BlockId, primitives::Address};
 use bindings::ISystemConfig;
 use tokio::sync::watch;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use rollup::{
+    failures::Failures,
     l1::{L1Client, L1Status},
     shutdown::Shutdown,
 };
@@ -78,7 +79,7 @@ pub async fn follow(
     signers: watch::Sender<Signers>,
     mut shutdown: Shutdown,
 ) {
-    let mut failures = 0u32;
+    let mut failures = Failures::new("reading the feed's signer from L1", 3, |_| ());
     loop {
         let head = l1.borrow_and_update().head;
         let call = ISystemConfig::unsafeBlockSignerCall {};
@@ -88,7 +89,7 @@ pub async fn follow(
         };
         match named {
             Ok(named) => {
-                failures = 0;
+                failures.worked();
                 let before = signers.borrow().current();
                 if signers.send_if_modified(|signers| signers.update(named, Instant::now())) {
                     match before {
@@ -100,13 +101,7 @@ pub async fn follow(
                     }
                 }
             }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                match failures {
-                    3 => warn!(target: TARGET, %error, "L1 does not say who signs the feed; asking again"),
-                    _ => debug!(target: TARGET, %error, "L1 does not say who signs the feed"),
-                }
-            }
+            Err(error) => failures.failed(&error, false),
         }
         // A status changes often while L1 is caught up with; only its head matters here.
         let moved = async {
