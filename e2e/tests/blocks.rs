@@ -7,7 +7,7 @@ mod common;
 use alloy_consensus::{Header, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Sealed, TxKind, U256, keccak256};
 use common::{COUNTER_CODE, Chain, Deposit, ETHER, Queue, sign, transfer};
-use db::{BlockRecord, Database, Identity, Kind, NodeBuffer, Options, StateAt, Writer};
+use db::{BlockRecord, Database, Identity, NodeBuffer, Options, StateAt, TxMode, Writer};
 use revm::state::{AccountInfo, Bytecode};
 use stf::{
     ExecutedBlock, Message, StateChanges, StateTrie, Transaction,
@@ -18,13 +18,13 @@ use trie::NodeError;
 const COUNTER: Address = Address::repeat_byte(0xc0);
 
 /// The database's state, as revm reads one.
-struct Stored<'a, K: Kind>(StateAt<'a, K>);
+struct Stored<'a, K: TxMode>(StateAt<'a, K>);
 
 fn failed(error: db::Error) -> StateError {
     StateError(NodeError::Other(error.to_string()).into())
 }
 
-impl<K: Kind> revm::Database for Stored<'_, K> {
+impl<K: TxMode> revm::Database for Stored<'_, K> {
     type Error = StateError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
@@ -61,7 +61,7 @@ fn append(writer: &mut Writer, header: Header, changes: &StateChanges, nodes: &N
 /// The block after the chain's, over the database.
 fn build(
     chain: &Chain,
-    state: StateAt<'_, impl Kind>,
+    state: StateAt<'_, impl TxMode>,
     messages: &[Message],
     transactions: &[Transaction],
 ) -> (ExecutedBlock, NodeBuffer) {

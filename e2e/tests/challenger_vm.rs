@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use bindings::artifacts::{Contract, creation_code};
 use e2e::{
     machine::OneStep,
-    net::{Deposit, Net, Status, user},
+    net::{Net, NodeStatus, UserDeposit, user},
 };
 use rollup::program::program_path;
 use serde_json::{Value, json};
@@ -151,12 +151,12 @@ async fn blocks_of_a_devnet_run_and_their_steps_are_proven() -> Result<()> {
     let miner = net.miner();
 
     // A block with a contract's creation, and a deposit somewhere.
-    Deposit::ether(Address::repeat_byte(0xde), U256::from(5)).send(&net.devnet, &user(3)?).await?;
+    UserDeposit::ether(Address::repeat_byte(0xde), U256::from(5)).send(&net.devnet, &user(3)?).await?;
     let wallet = net.devnet.sequencer()?.wallet(&user(2)?)?;
     let deploy = TransactionRequest::default().with_deploy_code(creation_code(Contract::Counter));
     let receipt = wallet.send_transaction(deploy).await?.get_receipt().await?;
     let block = receipt.block_number.context("no block")?;
-    Status::wait_safe(net.devnet.sequencer()?, block + 3).await?;
+    NodeStatus::wait_safe(net.devnet.sequencer()?, block + 3).await?;
     let mut outputs = Vec::new();
     for number in 1..=block {
         let tag = [format!("{number:#x}")];

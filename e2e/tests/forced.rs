@@ -8,7 +8,7 @@ use alloy::{
 };
 use anyhow::{Context, Result};
 use bindings::IInbox::{self, IInboxInstance};
-use e2e::net::{Deposit, Deposited, Net, Status, receipt, soon, status, user};
+use e2e::net::{Deposited, Net, NodeStatus, UserDeposit, receipt, soon, status, user};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,14 +22,14 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     // Some blocks by the sequencer first.
     let miner = net.miner();
     let sequencer = net.devnet.sequencer()?;
-    Status::wait_safe(sequencer, status(sequencer).await?.latest.number()).await?;
+    NodeStatus::wait_safe(sequencer, status(sequencer).await?.latest.number()).await?;
     drop(miner);
     net.stop_sequencer().await?;
-    let posted = Status::wait_l1(&from_l1, &net.devnet.anvil).await?.safe;
+    let posted = NodeStatus::wait_l1(&from_l1, &net.devnet.anvil).await?.safe;
 
     let to = Address::random();
     let value = U256::from(12_345);
-    let hash = Deposit::ether(to, value).send(&net.devnet, &user(4)?).await?;
+    let hash = UserDeposit::ether(to, value).send(&net.devnet, &user(4)?).await?;
     net.devnet.anvil.mine(1).await?;
     let deposited = Deposited::from_receipt(&net.devnet.anvil.receipt(hash).await?)?;
 
@@ -46,7 +46,7 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
         let found = soon("the deposit", async || receipt(node, deposited.client_hash).await).await?;
         assert_eq!(found["status"], "0x1");
         assert_eq!(node.provider().get_balance(to).await?, value);
-        let head = Status::wait_l1(node, &net.devnet.anvil).await?;
+        let head = NodeStatus::wait_l1(node, &net.devnet.anvil).await?;
         assert_eq!(head.safe.number(), posted.number() + 1, "one forced block");
         posted.check_on(node).await?;
     }
@@ -59,18 +59,18 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     assert!(net.devnet.anvil.receipt(hash).await?.status(), "forceBatch after the timeout failed");
 
     // The sequencer comes back, takes over the forced blocks, and goes on.
-    let forced = Status::wait_l1(&from_l1, &net.devnet.anvil).await?.safe;
+    let forced = NodeStatus::wait_l1(&from_l1, &net.devnet.anvil).await?.safe;
     assert_eq!(forced.number(), posted.number() + 2);
     let miner = net.miner();
     let sequencer = net.devnet.sequencer_mut()?;
     sequencer.start()?;
     sequencer.wait_ready().await?;
     let sequencer = net.devnet.sequencer()?;
-    Status::wait_safe(sequencer, forced.number()).await?;
+    NodeStatus::wait_safe(sequencer, forced.number()).await?;
     forced.check_on(sequencer).await?;
-    let safe = Status::wait_safe(sequencer, forced.number() + 2).await?.safe;
+    let safe = NodeStatus::wait_safe(sequencer, forced.number() + 2).await?.safe;
     for node in [&from_l1, net.devnet.replica()?] {
-        Status::wait_safe(node, safe.number()).await?;
+        NodeStatus::wait_safe(node, safe.number()).await?;
         safe.check_on(node).await?;
     }
     drop(miner);

@@ -11,7 +11,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result};
-use e2e::net::{Net, Poster, Status, block, receipt, seeded, transfer, user};
+use e2e::net::{Net, NodeStatus, Poster, block, receipt, seeded, transfer, user};
 use rand::{Rng, RngCore, rngs::StdRng};
 use stf::{BlockSpec, codec};
 use testnet::Node;
@@ -35,7 +35,7 @@ async fn garbage_stops_no_node() -> Result<()> {
 
     let head = agree(&net, &from_l1).await?;
     let fresh = net.replica_from_l1("fresh").await?;
-    Status::wait_safe(&fresh, head.safe.number()).await?;
+    NodeStatus::wait_safe(&fresh, head.safe.number()).await?;
     head.safe.check_on(&fresh).await?;
     net.devnet.check_alive()?;
     drop((fresh, from_l1));
@@ -161,10 +161,10 @@ async fn post(net: &Net, poster: &Poster, payload: Bytes, blocks: u64, name: &st
 }
 
 /// Waits until all nodes have read L1, and compares their safe heads.
-async fn agree(net: &Net, from_l1: &Node) -> Result<Status> {
-    let status = Status::wait_l1(from_l1, &net.devnet.anvil).await?;
+async fn agree(net: &Net, from_l1: &Node) -> Result<NodeStatus> {
+    let status = NodeStatus::wait_l1(from_l1, &net.devnet.anvil).await?;
     for node in [net.devnet.sequencer()?, net.devnet.replica()?] {
-        let other = Status::wait_l1(node, &net.devnet.anvil).await?;
+        let other = NodeStatus::wait_l1(node, &net.devnet.anvil).await?;
         assert_eq!(other.safe, status.safe, "{}", node.options.name);
         assert_eq!(other.batches(), status.batches());
         status.safe.check_on(node).await?;

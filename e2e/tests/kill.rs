@@ -10,7 +10,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IInbox;
-use e2e::net::{Deposit, Included, Load, Net, Status, batches, receipt, seeded, status, user};
+use e2e::net::{Included, Load, Net, NodeStatus, UserDeposit, batches, receipt, seeded, status, user};
 use rand::{Rng, rngs::StdRng};
 use testnet::{Devnet, Node};
 
@@ -29,7 +29,7 @@ async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
     for round in 0..KILLS {
         tokio::time::sleep(Duration::from_millis(random.random_range(20..500))).await;
         if round % 5 == 0 {
-            Deposit::ether(Address::random(), U256::from(1)).send(&net.devnet, &user(6)?).await?;
+            UserDeposit::ether(Address::random(), U256::from(1)).send(&net.devnet, &user(6)?).await?;
         }
         kill(&mut net.devnet, &mut random).await.with_context(|| format!("round {round}"))?;
     }
@@ -46,10 +46,10 @@ async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
     let sequencer = net.devnet.sequencer()?;
     let replica = net.devnet.replica()?;
     let head = status(sequencer).await?.latest;
-    let posted = Status::wait_safe(sequencer, head.number()).await?.safe;
-    Status::wait_safe(replica, posted.number()).await?;
+    let posted = NodeStatus::wait_safe(sequencer, head.number()).await?.safe;
+    NodeStatus::wait_safe(replica, posted.number()).await?;
     let mut fresh = net.replica_from_l1("fresh").await?;
-    Status::wait_safe(&fresh, posted.number()).await?;
+    NodeStatus::wait_safe(&fresh, posted.number()).await?;
     for node in [sequencer, replica, &fresh] {
         head.check_on(node).await?;
         posted.check_on(node).await?;

@@ -9,7 +9,7 @@ use std::{
 use alloy::transports::http::reqwest;
 use anyhow::Result;
 use e2e::net::{Load, Net, soon, user};
-use rollup::telemetry::{Kind, Metric};
+use rollup::telemetry::{Metric, MetricKind};
 use testnet::{Process, ports, tools};
 
 fn root() -> PathBuf {
@@ -38,7 +38,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The names in calls of `counter!`, `gauge!` and `histogram!`, and of tasks' failures.
-fn counted() -> BTreeSet<(String, Kind)> {
+fn counted() -> BTreeSet<(String, MetricKind)> {
     let mut files = Vec::new();
     for folder in ["node", "fraud-prover"] {
         sources(&root().join(folder), &mut files);
@@ -49,10 +49,10 @@ fn counted() -> BTreeSet<(String, Kind)> {
         // Tests count what they like.
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let calls = [
-            ("counter!(", Kind::Counter),
-            ("gauge!(", Kind::Gauge),
-            ("histogram!(", Kind::Histogram),
-            ("const FAILURES: &'static str =", Kind::Counter),
+            ("counter!(", MetricKind::Counter),
+            ("gauge!(", MetricKind::Gauge),
+            ("histogram!(", MetricKind::Histogram),
+            ("const FAILURES: &'static str =", MetricKind::Counter),
         ];
         for (call, kind) in calls {
             for (at, _) in text.match_indices(call) {
@@ -70,11 +70,11 @@ fn counted() -> BTreeSet<(String, Kind)> {
 fn what_is_counted_is_listed_and_what_is_listed_is_counted() {
     let kind = |metric: &Metric| (metric.name.to_owned(), metric.kind);
     let listed: BTreeSet<_> = all().into_values().map(kind).collect();
-    let names = |all: &BTreeSet<(String, Kind)>| format!("{all:?}").replace("), (", "),\n(");
+    let names = |all: &BTreeSet<(String, MetricKind)>| format!("{all:?}").replace("), (", "),\n(");
     assert_eq!(names(&counted()), names(&listed));
     for metric in all().values() {
         assert!(metric.name.starts_with("recourse_"), "{}", metric.name);
-        assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+        assert_eq!(metric.kind == MetricKind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
     }
 }
 
@@ -108,8 +108,10 @@ async fn served(port: u16) -> Result<BTreeSet<String>> {
     let base = |name: String| {
         let base =
             ["_sum", "_count", "_bucket"].iter().find_map(|end| name.strip_suffix(end).map(str::to_owned));
-        base.filter(|base| all().get(base.as_str()).is_some_and(|metric| metric.kind == Kind::Histogram))
-            .unwrap_or(name)
+        base.filter(|base| {
+            all().get(base.as_str()).is_some_and(|metric| metric.kind == MetricKind::Histogram)
+        })
+        .unwrap_or(name)
     };
     Ok(lines.map(name).map(base).collect())
 }
@@ -136,7 +138,8 @@ async fn processes_serve_what_is_listed() -> Result<()> {
 
     let known = all();
     let counters = |list: &[Metric]| -> BTreeSet<String> {
-        let plain = list.iter().filter(|metric| metric.kind == Kind::Counter && metric.labels.is_empty());
+        let plain =
+            list.iter().filter(|metric| metric.kind == MetricKind::Counter && metric.labels.is_empty());
         plain.map(|metric| metric.name.to_owned()).collect()
     };
     // Gauges come with the first value; these have one in any node that works.

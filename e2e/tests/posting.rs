@@ -2,7 +2,7 @@
 
 use alloy::primitives::Bytes;
 use anyhow::{Result, ensure};
-use e2e::net::{Net, Status, soon};
+use e2e::net::{Net, NodeStatus, soon};
 use serde_json::Value;
 
 /// The sequencer ends as its batch has just been sent, and waits for an L1 block: whoever posts next comes after it.
@@ -35,7 +35,7 @@ async fn a_poster_comes_after_the_batch_that_a_stopped_sequencer_had_sent() -> R
         let first = poster.append(Bytes::new(), 2).await?;
         ensure!(first == next + 2 * round, "batch {round} begins at {first}, the first did at {next}");
     }
-    let safe = Status::wait_safe(&from_l1, next + 5).await?.safe.number();
+    let safe = NodeStatus::wait_safe(&from_l1, next + 5).await?.safe.number();
     ensure!(safe == next + 5, "block {safe} is safe, {} was posted last", next + 5);
     drop((miner, from_l1));
     net.finish().await

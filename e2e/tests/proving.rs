@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::witness::BlockWitness;
 use stf::{
     inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},
-    run::{MAX_PREIMAGE_SIZE, OracleError, RunError},
+    run::{BlockRunError, MAX_PREIMAGE_SIZE, OracleError},
 };
 
 const CHAIN_ID: u64 = 42_069;
@@ -159,18 +159,18 @@ fn what_is_pinned_decides() {
     early.boot = witness.boot;
     early.preimages.extend(witness.preimages.clone());
     early.boot.batch_acc = reader.batch(0).unwrap().unwrap().acc;
-    assert!(matches!(rerun(&mut early), Err(RunError::NotInBatches(2))));
+    assert!(matches!(rerun(&mut early), Err(BlockRunError::NotInBatches(2))));
     early.boot.batch_acc = B256::ZERO;
-    assert!(matches!(rerun(&mut early), Err(RunError::NotInBatches(2))));
+    assert!(matches!(rerun(&mut early), Err(BlockRunError::NotInBatches(2))));
     // ⊥ leads to ⊥; an output that is not the block before's leads nowhere.
     witness.boot = full;
     witness.boot.agreed_output = B256::ZERO;
-    assert!(matches!(rerun(&mut witness), Err(RunError::NoAgreedOutput)));
+    assert!(matches!(rerun(&mut witness), Err(BlockRunError::NoAgreedOutput)));
     witness.boot = full;
     witness.boot.block = 3;
-    assert!(matches!(rerun(&mut witness), Err(RunError::Malformed("parent header"))));
+    assert!(matches!(rerun(&mut witness), Err(BlockRunError::Malformed("parent header"))));
     witness.boot = full;
     witness.boot.config_hash = B256::repeat_byte(1);
-    assert!(matches!(rerun(&mut witness), Err(RunError::Oracle(OracleError::Missing(_)))));
+    assert!(matches!(rerun(&mut witness), Err(BlockRunError::Oracle(OracleError::Missing(_)))));
     assert!(lab.witness(4).is_err() && lab.witness(0).is_err());
 }

@@ -12,7 +12,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IInbox;
-use e2e::net::{Deposit, Deposited, Load, Net, Status, receipt, seeded, soon, status, user};
+use e2e::net::{Deposited, Load, Net, NodeStatus, UserDeposit, receipt, seeded, soon, status, user};
 use rand::Rng;
 use testnet::{Devnet, Node};
 
@@ -34,8 +34,9 @@ async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
         let deposits = random.random_range(1..4);
         for _ in 0..deposits {
             let nonce = l1.get_transaction_count(user(4)?.address()).pending().await?;
-            let tx =
-                Deposit::ether(Address::random(), U256::from(depth)).sign(devnet, &user(4)?, nonce).await?;
+            let tx = UserDeposit::ether(Address::random(), U256::from(depth))
+                .sign(devnet, &user(4)?, nonce)
+                .await?;
             let _ = l1.send_raw_transaction(&tx).await?;
             raw.push(tx);
             tokio::time::sleep(Duration::from_millis(random.random_range(0..200))).await;
@@ -94,9 +95,9 @@ async fn a_batch_built_on_a_reorganised_queue_is_refused_and_posted_again() -> R
         let l1 = devnet.anvil.provider();
         let nonce = l1.get_transaction_count(depositor.address()).await?;
         let first =
-            Deposit::ether(Address::random(), U256::from(111)).sign(devnet, &depositor, nonce).await?;
+            UserDeposit::ether(Address::random(), U256::from(111)).sign(devnet, &depositor, nonce).await?;
         let second =
-            Deposit::ether(Address::random(), U256::from(222)).sign(devnet, &depositor, nonce).await?;
+            UserDeposit::ether(Address::random(), U256::from(222)).sign(devnet, &depositor, nonce).await?;
         let hash = *l1.send_raw_transaction(&first).await?.tx_hash();
         devnet.anvil.mine(2).await?;
         let deposited = Deposited::from_receipt(&devnet.anvil.receipt(hash).await?)?;
@@ -182,13 +183,13 @@ async fn pending_batch(devnet: &Devnet) -> Result<Option<(Bytes, IInbox::appendB
 async fn converge(devnet: &Devnet, nodes: &[&Node]) -> Result<u64> {
     let sequencer = nodes.first().context("no nodes")?;
     for node in nodes {
-        Status::wait_l1(node, &devnet.anvil).await?;
+        NodeStatus::wait_l1(node, &devnet.anvil).await?;
     }
     soon("the same chain on all nodes", async || {
         let head = status(sequencer).await?.latest;
-        let posted = Status::wait_safe(sequencer, head.number()).await?.safe;
+        let posted = NodeStatus::wait_safe(sequencer, head.number()).await?.safe;
         for node in nodes {
-            Status::wait_safe(node, posted.number()).await?;
+            NodeStatus::wait_safe(node, posted.number()).await?;
             posted.check_on(node).await?;
             head.check_on(node).await?;
         }

@@ -13,7 +13,7 @@ use bindings::{
     artifacts::{Contract, creation_code},
     samples::{Counter::CounterInstance, StorageHeavy::StorageHeavyInstance},
 };
-use e2e::net::{Deposit, Load, Net, Status, block, soon, status, user};
+use e2e::net::{Load, Net, NodeStatus, UserDeposit, block, soon, status, user};
 use testnet::Node;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,11 +25,11 @@ async fn a_node_with_nothing_but_l1_reaches_the_same_head() -> Result<()> {
     traffic(&net).await?;
 
     let head = status(net.devnet.sequencer()?).await?.latest;
-    let posted = Status::wait_safe(net.devnet.sequencer()?, head.number()).await?;
+    let posted = NodeStatus::wait_safe(net.devnet.sequencer()?, head.number()).await?;
     head.check_on(net.devnet.sequencer()?).await?;
 
     let mut replica = net.replica_from_l1("fresh").await?;
-    Status::wait_safe(&replica, posted.safe.number()).await?;
+    NodeStatus::wait_safe(&replica, posted.safe.number()).await?;
     same_blocks(net.devnet.sequencer()?, &replica, posted.safe.number()).await?;
 
     // The sequencer, after its database was deleted, comes to the same chain, and goes on from there.
@@ -40,15 +40,15 @@ async fn a_node_with_nothing_but_l1_reaches_the_same_head() -> Result<()> {
     sequencer.start()?;
     sequencer.wait_ready().await?;
     let sequencer = net.devnet.sequencer()?;
-    Status::wait_safe(sequencer, before.number()).await?;
+    NodeStatus::wait_safe(sequencer, before.number()).await?;
     before.check_on(sequencer).await?;
     let wallet = sequencer.wallet(&user(5)?)?;
     let request = TransactionRequest::default().with_to(Address::random()).with_value(U256::from(1));
     let receipt = wallet.send_transaction(request).await?.get_receipt().await?;
     let number = receipt.block_number.unwrap_or_default();
     assert!(number > before.number(), "the transfer is in block {number}, the head was {}", before.number());
-    let posted = Status::wait_safe(sequencer, number).await?.safe;
-    Status::wait_safe(&replica, posted.number()).await?;
+    let posted = NodeStatus::wait_safe(sequencer, number).await?.safe;
+    NodeStatus::wait_safe(&replica, posted.number()).await?;
     posted.check_on(&replica).await?;
     before.check_on(&replica).await?;
 
@@ -74,15 +74,15 @@ async fn traffic(net: &Net) -> Result<()> {
         let failing = counter.check(U256::ZERO).into_transaction_request().with_gas_limit(100_000);
         assert!(!wallet.send_transaction(failing).await?.get_receipt().await?.status());
         storage(&heavy, round).await?;
-        Deposit::ether(Address::random(), U256::from(1_000 + round)).send(devnet, &user(3)?).await?;
+        UserDeposit::ether(Address::random(), U256::from(1_000 + round)).send(devnet, &user(3)?).await?;
     }
     soon("a hundred transfers", async || Ok((load.count() >= 100).then_some(()))).await?;
     load.stop().await?;
     // A deposit that mints and then fails, for lack of code that accepts it.
-    let failing = Deposit {
+    let failing = UserDeposit {
         gas_limit: 100_000,
         data: vec![1, 2, 3].into(),
-        ..Deposit::ether(*counter.address(), U256::from(7))
+        ..UserDeposit::ether(*counter.address(), U256::from(7))
     };
     failing.send(devnet, &user(3)?).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -8,7 +8,7 @@ use alloy::{
 };
 use anyhow::{Result, ensure};
 use bindings::ISystemConfig;
-use e2e::net::{Net, Status, soon, status, user};
+use e2e::net::{Net, NodeStatus, soon, status, user};
 use testnet::{Key, Node, Role, accounts};
 
 /// Sends a transfer through the sequencer; returns its block.
@@ -42,7 +42,7 @@ async fn replicas_and_a_separate_batcher_go_on_when_the_feeds_signer_is_rotated(
     batcher.wait_ready().await?;
     let first = transfer(&net).await?;
     has_unsafe(net.devnet.replica()?, first).await?;
-    Status::wait_safe(net.devnet.sequencer()?, first).await?;
+    NodeStatus::wait_safe(net.devnet.sequencer()?, first).await?;
 
     // The owner names another signer on L1. The sequencer's key still counts, and it is told.
     let new = accounts::account(20)?;
@@ -57,7 +57,7 @@ async fn replicas_and_a_separate_batcher_go_on_when_the_feeds_signer_is_rotated(
     .await?;
     let second = transfer(&net).await?;
     has_unsafe(net.devnet.replica()?, second).await?;
-    Status::wait_safe(net.devnet.sequencer()?, second).await?;
+    NodeStatus::wait_safe(net.devnet.sequencer()?, second).await?;
 
     // The sequencer is started with the new key. Nobody else is.
     let key = Key::write(&net.devnet.dir.join("keys/signer-2.key"), &new)?;
@@ -69,7 +69,7 @@ async fn replicas_and_a_separate_batcher_go_on_when_the_feeds_signer_is_rotated(
     let third = transfer(&net).await?;
     has_unsafe(net.devnet.replica()?, third).await?;
     has_unsafe(&batcher, third).await?;
-    let posted = Status::wait_safe(net.devnet.sequencer()?, third).await?;
+    let posted = NodeStatus::wait_safe(net.devnet.sequencer()?, third).await?;
     posted.safe.check_on(&batcher).await?;
 
     batcher.stop().await?;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-pub use bridge::args::Bridge;
+pub use bridge::args::BridgeArgs;
 use rollup::{
     l1::FollowerOptions,
     process::{LogFormat, Sending, Time, duration},
@@ -52,15 +52,15 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build blocks from users' transactions; with keys, post batches and propose outputs too.
-    Sequencer(Box<Sequencer>),
+    Sequencer(Box<SequencerArgs>),
     /// Derive the chain from L1, and serve JSON-RPC.
-    Replica(Replica),
+    Replica(ReplicaArgs),
     /// Post the sequencer's blocks to L1, as a process of its own. Needs the sequencer's feed.
-    Batcher(Batcher),
+    Batcher(BatcherArgs),
     /// Propose outputs on L1, as a process of its own.
-    Proposer(Proposer),
+    Proposer(ProposerArgs),
     /// Move ETH and tokens between L1 and L2.
-    Bridge(Bridge),
+    Bridge(BridgeArgs),
 }
 
 /// What every node needs.
@@ -118,7 +118,7 @@ pub struct Feed {
 
 /// `recourse-node sequencer`
 #[derive(Clone, Debug, Args)]
-pub struct Sequencer {
+pub struct SequencerArgs {
     /// What every node needs.
     #[command(flatten)]
     pub common: Common,
@@ -285,7 +285,7 @@ impl Proposing {
 
 /// `recourse-node replica`
 #[derive(Clone, Debug, Args)]
-pub struct Replica {
+pub struct ReplicaArgs {
     /// What every node needs.
     #[command(flatten)]
     pub common: Common,
@@ -302,7 +302,7 @@ pub struct Replica {
 
 /// `recourse-node batcher`
 #[derive(Clone, Debug, Args)]
-pub struct Batcher {
+pub struct BatcherArgs {
     /// What every node needs.
     #[command(flatten)]
     pub common: Common,
@@ -326,7 +326,7 @@ pub struct Batcher {
 
 /// `recourse-node proposer`
 #[derive(Clone, Debug, Args)]
-pub struct Proposer {
+pub struct ProposerArgs {
     /// What every node needs.
     #[command(flatten)]
     pub common: Common,

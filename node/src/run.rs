@@ -9,7 +9,9 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Result, anyhow, bail};
 use tokio::sync::watch;
 
-use crate::cli::{Batcher, Batching, Command, Common, Proposer, Proposing, Replica, Sequencer};
+use crate::cli::{
+    BatcherArgs, Batching, Command, Common, ProposerArgs, Proposing, ReplicaArgs, SequencerArgs,
+};
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
@@ -213,7 +215,7 @@ async fn open_chain(path: &Path, config: Arc<RollupConfig>, max_gigabytes: usize
     tokio::task::spawn_blocking(move || Ok(Chain::open(&path, config, options)?)).await?
 }
 
-async fn run_sequencer(args: Sequencer, shutdown: Shutdown) -> Result<()> {
+async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     // Keys first: a wrong path is found before anything starts.
     let read = |path: &Option<PathBuf>| path.as_deref().map(keys::read).transpose();
     let signer = read(&args.signer_key)?;
@@ -262,7 +264,7 @@ async fn caught_up(mut l1: watch::Receiver<L1Status>, mut shutdown: Shutdown) ->
     }
 }
 
-async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
+async fn run_replica(args: ReplicaArgs, shutdown: Shutdown) -> Result<()> {
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
@@ -273,7 +275,7 @@ async fn run_replica(args: Replica, shutdown: Shutdown) -> Result<()> {
     base.finish().await
 }
 
-async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
+async fn run_batcher(args: BatcherArgs, shutdown: Shutdown) -> Result<()> {
     let key = keys::read(&args.batcher_key)?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
@@ -284,7 +286,7 @@ async fn run_batcher(args: Batcher, shutdown: Shutdown) -> Result<()> {
     base.finish().await
 }
 
-async fn run_proposer(args: Proposer, shutdown: Shutdown) -> Result<()> {
+async fn run_proposer(args: ProposerArgs, shutdown: Shutdown) -> Result<()> {
     let key = keys::read(&args.proposer_key)?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());

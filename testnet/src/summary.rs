@@ -34,7 +34,7 @@ pub struct Summary {
     /// File with the private key of the last account, for a challenger.
     pub challenger_key: PathBuf,
     /// Accounts with 10,000 ETH on either layer.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<FundedAccount>,
     /// The L1 contracts.
     pub contracts: Contracts,
     /// The sample ERC-20 on both layers.
@@ -47,7 +47,7 @@ pub struct Summary {
 
 /// A funded account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Account {
+pub struct FundedAccount {
     /// Its address.
     pub address: Address,
     /// Its private key, which everybody knows.
@@ -64,7 +64,7 @@ impl Devnet {
 impl Summary {
     fn new(devnet: &Devnet) -> Result<Self> {
         let sequencer = devnet.sequencer()?;
-        let account = |user: alloy::signers::local::PrivateKeySigner| Account {
+        let account = |user: alloy::signers::local::PrivateKeySigner| FundedAccount {
             address: user.address(),
             private_key: user.to_bytes(),
         };

@@ -17,7 +17,7 @@ use testnet::{Anvil, AnvilOptions, DeployConfig, Devnet, DevnetOptions, Mining, 
 
 use super::{
     Row, Target,
-    wire::{Connection, quantity},
+    wire::{RpcConnection, quantity},
     workload::{Population, Workload},
 };
 
@@ -167,7 +167,7 @@ async fn measure_with(
 
 /// Milliseconds from sending each transfer to having its receipt, sorted.
 async fn one_by_one(address: SocketAddr, transactions: Vec<Bytes>) -> Result<Vec<f64>> {
-    let mut connection = Connection::open(address).await?;
+    let mut connection = RpcConnection::open(address).await?;
     let mut latencies = Vec::new();
     for raw in transactions {
         let start = Instant::now();
@@ -204,7 +204,7 @@ async fn throughput(
         let sender = envelope.recover_signer()?;
         last_nonce.insert(sender, envelope.nonce());
         let lane = sender.0[19] as usize % CONNECTIONS;
-        lanes[lane].push(Connection::request("eth_sendRawTransaction", &json!([raw])));
+        lanes[lane].push(RpcConnection::request("eth_sendRawTransaction", &json!([raw])));
     }
     ensure!(last_nonce.len() <= population.signers.len(), "unknown senders");
     let refused = Arc::new(AtomicUsize::new(0));
@@ -214,7 +214,7 @@ async fn throughput(
         .map(|lane| {
             let refused = refused.clone();
             tokio::spawn(async move {
-                let mut connection = Connection::open(address).await?;
+                let mut connection = RpcConnection::open(address).await?;
                 for request in lane {
                     let body = connection.send(&request).await?;
                     let is_error = body.windows(7).any(|window| window == b"\"error\"");
@@ -232,7 +232,7 @@ async fn throughput(
     let refused = refused.load(Ordering::Relaxed);
     ensure!(refused == 0, "{refused} transfers were refused");
     // All are in when every sender's nonce is past its last.
-    let mut connection = Connection::open(address).await?;
+    let mut connection = RpcConnection::open(address).await?;
     for (sender, nonce) in last_nonce {
         loop {
             let count = connection.call("eth_getTransactionCount", json!([sender, "latest"])).await?;

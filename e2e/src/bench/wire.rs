@@ -13,12 +13,12 @@ use tokio::{
 /// Longest response that is read.
 const MAX_RESPONSE: usize = 64 << 20;
 
-pub(super) struct Connection {
+pub(super) struct RpcConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-impl Connection {
+impl RpcConnection {
     pub(super) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;

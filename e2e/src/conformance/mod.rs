@@ -20,7 +20,7 @@ mod blocks;
 mod exclude;
 mod format;
 mod report;
-mod state;
+mod state_tests;
 mod store;
 mod suite;
 mod trie;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, Sealable, Sealed, U256, keccak256, map::B256Map};
 use anyhow::{Context, Result, ensure};
-use db::{BlockRecord, Database, Identity, Kind, NodeBuffer, Options, StateAt, Writer};
+use db::{BlockRecord, Database, Identity, NodeBuffer, Options, StateAt, TxMode, Writer};
 use revm::state::{AccountInfo, Bytecode};
 use stf::{
     StateChanges, StateTrie,
@@ -31,25 +31,25 @@ impl Store {
     }
 
     /// Begins a chain whose genesis state differs from the empty one by `changes`. It goes when it is dropped.
-    pub(super) fn begin(&self, mut changes: StateChanges) -> Result<Chain> {
+    pub(super) fn begin(&self, mut changes: StateChanges) -> Result<TestChain> {
         let mut nodes = NodeBuffer::new();
         let root = StateTrie::new(trie::EMPTY_ROOT).update(&mut changes, &(), &mut nodes)?;
         let header = Header { state_root: root, ..Header::default() }.seal_slow();
         let mut writer = self.database.write()?;
         writer.append_genesis(&record(&header, &changes, &nodes))?;
-        Ok(Chain { writer, genesis: header })
+        Ok(TestChain { writer, genesis: header })
     }
 }
 
 /// A chain of at most two blocks: the state before, and the state after.
-pub(super) struct Chain {
+pub(super) struct TestChain {
     writer: Writer,
     genesis: Sealed<Header>,
 }
 
-impl Chain {
+impl TestChain {
     /// The state before.
-    pub(super) fn before(&self) -> Result<StateAt<'_, impl Kind + use<>>> {
+    pub(super) fn before(&self) -> Result<StateAt<'_, impl TxMode + use<>>> {
         Ok(self.writer.state_at(0)?)
     }
 
@@ -84,7 +84,7 @@ fn record<'a>(
 }
 
 /// Compares what changed with what the database has: by its keys, and by its nodes from the root on.
-fn check<K: Kind>(state: StateAt<'_, K>, root: B256, changes: &StateChanges) -> Result<()> {
+fn check<K: TxMode>(state: StateAt<'_, K>, root: B256, changes: &StateChanges) -> Result<()> {
     let mut trie = StateTrie::new(root);
     for (address, account) in &changes.accounts {
         ensure!(state.account(address)? == *account, "account {address} differs when read back");
@@ -119,9 +119,9 @@ fn failed(error: db::Error) -> TrieError {
 }
 
 /// The database's accounts, slots and codes, as revm reads a state.
-pub(super) struct Stored<'a, K: Kind>(pub(super) StateAt<'a, K>);
+pub(super) struct Stored<'a, K: TxMode>(pub(super) StateAt<'a, K>);
 
-impl<K: Kind> revm::Database for Stored<'_, K> {
+impl<K: TxMode> revm::Database for Stored<'_, K> {
     type Error = StateError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
@@ -144,12 +144,12 @@ impl<K: Kind> revm::Database for Stored<'_, K> {
 }
 
 /// The database's nodes and codes, noting which are read.
-pub(super) struct Recording<'a, K: Kind> {
+pub(super) struct Recording<'a, K: TxMode> {
     nodes: Recorder<StateAt<'a, K>>,
     codes: RefCell<B256Map<Bytes>>,
 }
 
-impl<'a, K: Kind> Recording<'a, K> {
+impl<'a, K: TxMode> Recording<'a, K> {
     pub(super) fn new(state: StateAt<'a, K>) -> Self {
         Self { nodes: Recorder::new(state), codes: RefCell::default() }
     }
@@ -161,13 +161,13 @@ impl<'a, K: Kind> Recording<'a, K> {
     }
 }
 
-impl<K: Kind> NodeSource for Recording<'_, K> {
+impl<K: TxMode> NodeSource for Recording<'_, K> {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
         self.nodes.node(owner, path, hash)
     }
 }
 
-impl<K: Kind> CodeSource for Recording<'_, K> {
+impl<K: TxMode> CodeSource for Recording<'_, K> {
     fn code(&self, hash: &B256) -> Result<Bytes, TrieError> {
         let code = self.nodes.source().code(hash).map_err(failed)?;
         self.codes.borrow_mut().insert(*hash, code.clone());

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
 
-use super::{Report, exclude, format, state, store::Store, trie};
+use super::{Report, exclude, format, state_tests, store::Store, trie};
 
 /// The folders of the suite that are run.
 const FOLDERS: [&str; 2] = ["GeneralStateTests", "TrieTests"];
@@ -119,7 +119,7 @@ impl Suite {
             } else if file.starts_with("TrieTests") {
                 trie::run_file(&name, &json, report)
             } else {
-                state::run_file(&name, &json, store, report)
+                state_tests::run_file(&name, &json, store, report)
             }
         };
         let result = catch_unwind(AssertUnwindSafe(&mut run))

@@ -37,7 +37,7 @@ use tokio::task::JoinHandle;
 use vm::Image;
 
 use super::{Lying, Plot, is_over};
-use crate::net::{L1_BLOCK_TIME, Miner, Net, Status as NodeStatus, until};
+use crate::net::{L1_BLOCK_TIME, Miner, Net, NodeStatus, until};
 
 /// How a dispute is set up.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use tokio::{
 const MAX_REQUEST: usize = 16 << 20;
 
 /// A client's connection.
-pub(super) struct Connection {
+pub(super) struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -45,7 +45,7 @@ impl Response {
     }
 }
 
-impl Connection {
+impl HttpConnection {
     pub(super) const fn new(stream: TcpStream) -> Self {
         Self { stream, buffer: Vec::new() }
     }

@@ -17,7 +17,7 @@ use super::{
     BatchRefusal, Chance, Fault,
     answer::{answer, is_wider},
     backend::{Backend, error},
-    http::{Connection, Response},
+    http::{HttpConnection, Response},
 };
 
 /// An endpoint that passes requests on to another, but for its faults. It ends when it is dropped.
@@ -66,8 +66,9 @@ impl Proxy {
                 match listener.accept().await {
                     Ok((stream, _)) => {
                         let (backend, shared) = (backend.clone(), accept.clone());
-                        connections
-                            .spawn(async move { serve(Connection::new(stream), &backend, &shared).await });
+                        connections.spawn(async move {
+                            serve(HttpConnection::new(stream), &backend, &shared).await
+                        });
                     }
                     // Too many open files, for example: that passes.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -147,7 +148,7 @@ enum Outcome {
 }
 
 /// One connection: one request after the other, until it is closed.
-async fn serve(mut connection: Connection, backend: &Backend, shared: &Shared) -> Option<()> {
+async fn serve(mut connection: HttpConnection, backend: &Backend, shared: &Shared) -> Option<()> {
     loop {
         let body = connection.request().await?;
         let length = body.len();

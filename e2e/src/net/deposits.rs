@@ -15,7 +15,7 @@ use testnet::Devnet;
 
 /// A deposit to send.
 #[derive(Clone, Debug)]
-pub struct Deposit {
+pub struct UserDeposit {
     /// Target on L2.
     pub to: Address,
     /// Wei to mint and to send.
@@ -35,7 +35,7 @@ pub struct Deposited {
     pub l1_block: u64,
 }
 
-impl Deposit {
+impl UserDeposit {
     /// Ether for an address.
     pub fn ether(to: Address, value: U256) -> Self {
         Self { to, value, gas_limit: 100_000, data: Bytes::new() }

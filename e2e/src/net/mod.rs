@@ -19,10 +19,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use testnet::{Devnet, DevnetOptions, Mining, Node, Role, accounts};
 
 pub use batches::{PostedBatch, Poster, batches};
-pub use deposits::{Deposit, Deposited};
+pub use deposits::{Deposited, UserDeposit};
 pub use load::{Included, Load, transfer};
 pub use miner::Miner;
-pub use status::{Head, Status, block, receipt, status};
+pub use status::{Head, NodeStatus, block, receipt, status};
 pub use wait::{soon, until};
 
 /// How long anything may take that should happen within a second or two: machines of CI are slow.

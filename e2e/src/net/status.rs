@@ -27,7 +27,7 @@ impl Head {
 /// How far a node is.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Status {
+pub struct NodeStatus {
     /// The newest block.
     #[serde(rename = "unsafe")]
     pub latest: Head,
@@ -39,7 +39,7 @@ pub struct Status {
     batches: U64,
 }
 
-impl Status {
+impl NodeStatus {
     /// The L1 block up to which L1 was followed.
     pub fn l1(&self) -> u64 {
         self.l1_cursor.to()
@@ -73,7 +73,7 @@ impl Status {
 }
 
 /// How far a node is now.
-pub async fn status(node: &Node) -> Result<Status> {
+pub async fn status(node: &Node) -> Result<NodeStatus> {
     node.call("recourse_status", serde_json::json!([])).await
 }
 

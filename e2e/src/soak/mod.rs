@@ -12,5 +12,5 @@ mod verdict;
 pub use liar::Liar;
 pub use parts::Parts;
 pub use sample::{Sample, noise};
-pub use traffic::{Endpoints, Kind, Traffic};
+pub use traffic::{Endpoints, Traffic, TrafficKind};
 pub use verdict::{agree, verdict};

@@ -21,7 +21,7 @@ use rollup::RollupConfig;
 use serde_json::Value;
 
 use super::Parts;
-use crate::net::{Deposit, transfer, user};
+use crate::net::{UserDeposit, transfer, user};
 
 /// Longest that a request or a receipt may take; it counts as a failure then.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ const LOG_RANGE: u64 = 200;
 
 /// How one kind of traffic went.
 #[derive(Clone, Debug, Default)]
-pub struct Kind {
+pub struct TrafficKind {
     /// What was done.
     pub done: u64,
     /// What was not.
@@ -43,7 +43,7 @@ pub struct Kind {
 #[derive(Default)]
 pub struct Traffic {
     stopped: Cell<bool>,
-    kinds: RefCell<BTreeMap<&'static str, Kind>>,
+    kinds: RefCell<BTreeMap<&'static str, TrafficKind>>,
     accepted: RefCell<Vec<B256>>,
     deposits: RefCell<Vec<B256>>,
 }
@@ -60,7 +60,7 @@ impl Traffic {
     }
 
     /// How each kind went so far.
-    pub fn kinds(&self) -> BTreeMap<&'static str, Kind> {
+    pub fn kinds(&self) -> BTreeMap<&'static str, TrafficKind> {
         self.kinds.borrow().clone()
     }
 
@@ -136,7 +136,7 @@ impl Traffic {
                 Ok(())
             })),
             Box::pin(self.repeat("deposits", seconds(3), async || {
-                let deposit = Deposit::ether(Address::random(), U256::from(1_000));
+                let deposit = UserDeposit::ether(Address::random(), U256::from(1_000));
                 let hash = deposit.send_by(l1, rollup, &user(4)?).await?;
                 self.deposits.borrow_mut().push(hash);
                 Ok(())

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use e2e::{
     dispute::{Arena, Fault, Lie, Plot, Setting, narrowed},
     faults::{Chaos, Proxy},
-    net::{Deposit, Deposited, Included, Load, batches, block, receipt, seeded, status, until, user},
+    net::{Deposited, Included, Load, UserDeposit, batches, block, receipt, seeded, status, until, user},
 };
 use fraud_prover::game::{Game, Status as GameStatus};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -81,7 +81,7 @@ async fn a_rollup_lives_with_endpoints_that_fail_at_random() -> Result<()> {
     while begun.elapsed() < Duration::from_secs(seconds) {
         parts.check_alive()?;
         check_safe_heads(&arena, &parts).await?;
-        let deposit = Deposit::ether(Address::random(), U256::from(1_000));
+        let deposit = UserDeposit::ether(Address::random(), U256::from(1_000));
         deposits.push(deposit.send(&arena.net.devnet, &user(4)?).await?);
         if begun.elapsed() >= LIE_INTERVAL * lies.len() as u32 {
             let target = arena.newest();

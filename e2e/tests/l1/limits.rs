@@ -118,5 +118,5 @@ async fn an_answer_without_end_is_an_error() {
     let client = client(&l1, &proxy).await;
     proxy.set(Fault::Endless);
     let error = client.head().await.unwrap_err();
-    assert!(matches!(&error, L1Error::Nonsense(text) if text.contains("longer than")), "{error}");
+    assert!(matches!(&error, L1Error::InvalidResponse(text) if text.contains("longer than")), "{error}");
 }

@@ -60,11 +60,11 @@ pub(super) async fn audit(
         let answers = client.view(multicall, call, BlockId::hash(head)).await?;
         if answers.len() != part.len() {
             let (asked, got) = (part.len(), answers.len());
-            return Err(L1Error::Nonsense(format!("{got} answers to {asked} calls")).into());
+            return Err(L1Error::InvalidResponse(format!("{got} answers to {asked} calls")).into());
         }
         for (claim, answer) in part.iter().zip(answers) {
             let state = IDisputeGame::claimStateCall::abi_decode_returns(&answer.returnData)
-                .map_err(|error| L1Error::Nonsense(format!("no state of a claim: {error}")))?;
+                .map_err(|error| L1Error::InvalidResponse(format!("no state of a claim: {error}")))?;
             compare(claim, &state)?;
         }
     }

@@ -54,10 +54,12 @@ pub(super) fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
         CreditClaimed::SIGNATURE_HASH => {
             GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(nonsense)?.data)
         }
-        other => return Err(L1Error::Nonsense(format!("a log with topic {other} that was not asked for"))),
+        other => {
+            return Err(L1Error::InvalidResponse(format!("a log with topic {other} that was not asked for")));
+        }
     })
 }
 
 pub(super) fn nonsense(error: impl std::fmt::Display) -> L1Error {
-    L1Error::Nonsense(error.to_string())
+    L1Error::InvalidResponse(error.to_string())
 }

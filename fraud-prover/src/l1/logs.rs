@@ -87,7 +87,7 @@ impl LogReader {
                 head.clone()
             } else {
                 let header = self.client.header(BlockNumberOrTag::Number(to)).await?;
-                header.ok_or_else(|| L1Error::Nonsense(format!("no block {to} below its head")))?
+                header.ok_or_else(|| L1Error::InvalidResponse(format!("no block {to} below its head")))?
             };
             let asked = to - from + 1;
             if let Err(error) = self.read(from, to).await {
@@ -101,7 +101,9 @@ impl LogReader {
             let again = self.client.header(BlockNumberOrTag::Number(to)).await;
             if !matches!(&again, Ok(Some(again)) if again.hash == last.hash) {
                 self.games_mut().truncate(from);
-                return Err(again.err().unwrap_or_else(|| L1Error::Nonsense("L1 was reorganised".into())));
+                return Err(again
+                    .err()
+                    .unwrap_or_else(|| L1Error::InvalidResponse("L1 was reorganised".into())));
             }
             self.tips.push_back((to, last.hash));
             if self.tips.len() > TIPS {
@@ -129,7 +131,7 @@ impl LogReader {
                 if self.disagreed <= REREADS.0 || self.disagreed.is_multiple_of(REREADS.1) {
                     self.tips.clear();
                     self.forget();
-                    return Err(L1Error::Nonsense(error.to_string()));
+                    return Err(L1Error::InvalidResponse(error.to_string()));
                 }
                 warn!(target: TARGET, %error, "playing on with what was read");
             }
@@ -228,13 +230,14 @@ impl LogReader {
 
     async fn place(&self, log: &Log, times: &mut BTreeMap<u64, u64>) -> Result<Logged<()>, L1Error> {
         let (Some(block), Some(transaction)) = (log.block_number, log.transaction_hash) else {
-            return Err(L1Error::Nonsense("a log that is in no block".into()));
+            return Err(L1Error::InvalidResponse("a log that is in no block".into()));
         };
         let timestamp = match (log.block_timestamp, times.get(&block)) {
             (Some(timestamp), _) | (None, Some(&timestamp)) => timestamp,
             (None, None) => {
                 let header = self.client.header(BlockNumberOrTag::Number(block)).await?;
-                let header = header.ok_or_else(|| L1Error::Nonsense(format!("no block {block} of a log")))?;
+                let header =
+                    header.ok_or_else(|| L1Error::InvalidResponse(format!("no block {block} of a log")))?;
                 header.timestamp()
             }
         };

@@ -12,7 +12,7 @@ use alloy::primitives::{B256, Bytes};
 use db::Database;
 use rollup::{
     interval::MAX_PARTS,
-    witness::{BlockWitness, WitnessError, witness_of},
+    witness::{BlockWitness, BlockWitnessError, witness_of},
 };
 use stf::ChainConfig;
 use vm::{BlobProof, Host, Image, Machine, RunError, Snapshot};
@@ -40,7 +40,7 @@ pub struct Trace {
 pub enum TraceError {
     /// What the block reads could not be collected.
     #[error(transparent)]
-    Witness(#[from] WitnessError),
+    Witness(#[from] BlockWitnessError),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] db::Error),

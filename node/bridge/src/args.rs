@@ -28,7 +28,7 @@ Tokens, by the standard bridge:
 /// `recourse-node bridge`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Bridge {
+pub struct BridgeArgs {
     /// What to do.
     #[command(subcommand)]
     pub command: BridgeCommand,
@@ -38,20 +38,20 @@ pub struct Bridge {
 #[derive(Clone, Debug, Subcommand)]
 pub enum BridgeCommand {
     /// Move ETH or tokens from L1 to L2, and wait until they are there.
-    Deposit(Deposit),
+    Deposit(DepositArgs),
     /// Start to move ETH or tokens from L2 to L1.
-    Withdraw(Withdraw),
+    Withdraw(WithdrawArgs),
     /// Wait until a withdrawal can be proven on L1, and prove it.
-    Prove(Step),
+    Prove(StepArgs),
     /// Wait until a proven withdrawal can be finalized on L1, and finalize it. Anyone can do this for anyone.
-    Finalize(Step),
+    Finalize(StepArgs),
     /// Say how far a deposit or a withdrawal is.
-    Status(Status),
+    Status(StatusArgs),
 }
 
 /// Where the two chains are.
 #[derive(Clone, Debug, Args)]
-pub struct Endpoints {
+pub struct EndpointArgs {
     /// The rollup's configuration, as its deployment wrote it.
     #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
     pub rollup: PathBuf,
@@ -71,7 +71,7 @@ pub struct Endpoints {
 
 /// Who signs.
 #[derive(Clone, Debug, Args)]
-pub struct Signer {
+pub struct SignerArgs {
     /// File with the hexadecimal private key of the account that sends.
     #[arg(long, value_name = "FILE", env = "RECOURSE_KEY")]
     pub key: PathBuf,
@@ -79,10 +79,10 @@ pub struct Signer {
 
 /// What a deposit and the beginning of a withdrawal have in common.
 #[derive(Clone, Debug, Args)]
-pub struct Transfer {
+pub struct TransferArgs {
     /// Where the two chains are.
     #[command(flatten)]
-    pub endpoints: Endpoints,
+    pub endpoints: EndpointArgs,
 
     /// Who signs; not needed with --resume.
     #[arg(long, value_name = "FILE", env = "RECOURSE_KEY", required_unless_present = "resume")]
@@ -107,10 +107,10 @@ pub struct Transfer {
 
 /// `recourse-node bridge deposit`
 #[derive(Clone, Debug, Args)]
-pub struct Deposit {
+pub struct DepositArgs {
     /// What, and to whom.
     #[command(flatten)]
-    pub transfer: Transfer,
+    pub transfer: TransferArgs,
 
     /// Gas limit of the call on L2.
     #[arg(long, value_name = "GAS", default_value_t = 200_000)]
@@ -127,10 +127,10 @@ pub struct Deposit {
 
 /// `recourse-node bridge withdraw`
 #[derive(Clone, Debug, Args)]
-pub struct Withdraw {
+pub struct WithdrawArgs {
     /// What, and to whom.
     #[command(flatten)]
-    pub transfer: Transfer,
+    pub transfer: TransferArgs,
 
     /// Least gas for the call on L1.
     #[arg(long, value_name = "GAS", default_value_t = 100_000)]
@@ -143,7 +143,7 @@ pub struct Withdraw {
 
 /// `recourse-node bridge prove` and `finalize`
 #[derive(Clone, Debug, Args)]
-pub struct Step {
+pub struct StepArgs {
     /// The withdrawal's transaction on L2.
     #[arg(value_name = "HASH")]
     pub hash: B256,
@@ -154,16 +154,16 @@ pub struct Step {
 
     /// Where the two chains are.
     #[command(flatten)]
-    pub endpoints: Endpoints,
+    pub endpoints: EndpointArgs,
 
     /// Who signs.
     #[command(flatten)]
-    pub signer: Signer,
+    pub signer: SignerArgs,
 }
 
 /// `recourse-node bridge status`
 #[derive(Clone, Debug, Args)]
-pub struct Status {
+pub struct StatusArgs {
     /// A deposit's transaction on L1, or a withdrawal's on L2.
     #[arg(value_name = "HASH")]
     pub hash: B256,
@@ -174,5 +174,5 @@ pub struct Status {
 
     /// Where the two chains are.
     #[command(flatten)]
-    pub endpoints: Endpoints,
+    pub endpoints: EndpointArgs,
 }

@@ -12,14 +12,14 @@ use bindings::{ICrossDomainMessenger, IL1StandardBridge, IPortal, predeploys};
 use op_alloy_consensus::TxDeposit;
 
 use super::{
-    IERC20, POLL_INTERVAL, Session, args::Deposit, begin, ether, logs_of, progress::Progress, receipt, send,
-    token_amount, wei,
+    IERC20, POLL_INTERVAL, Session, args::DepositArgs, begin, ether, logs_of, progress::Progress, receipt,
+    send, token_amount, wei,
 };
 
 /// Bytes of a deposit event's data before the call data: mint, value, gas limit, whether it creates.
 const OPAQUE_HEAD: usize = 32 + 32 + 8 + 1;
 
-pub(super) async fn run(args: Deposit) -> Result<()> {
+pub(super) async fn run(args: DepositArgs) -> Result<()> {
     let send = async |session: &Session, progress: &mut Progress| initiate(session, &args, progress).await;
     let (session, mut progress, hash) = begin(&args.transfer, "L1", send).await?;
     let outcome = wait(&session, hash, &mut progress).await?;
@@ -49,7 +49,7 @@ pub(super) async fn status(session: &Session, receipt: &AnyTransactionReceipt) -
 }
 
 /// Sends the L1 transaction.
-async fn initiate(session: &Session, args: &Deposit, progress: &mut Progress) -> Result<B256> {
+async fn initiate(session: &Session, args: &DepositArgs, progress: &mut Progress) -> Result<B256> {
     let (to, amount) = (args.transfer.recipient(session)?, args.transfer.amount()?);
     let (Some(token), Some(l2_token)) = (args.token, args.l2_token) else {
         let wei = wei(amount)?;

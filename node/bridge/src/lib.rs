@@ -31,7 +31,7 @@ use alloy::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IPortal, IStandardBridge};
 
-use args::{Bridge, BridgeCommand, Endpoints, Transfer};
+use args::{BridgeArgs, BridgeCommand, EndpointArgs, TransferArgs};
 use progress::Progress;
 use rollup::{RollupConfig, keys, l1::reach_for_command, shutdown::Shutdown};
 
@@ -56,7 +56,7 @@ alloy::sol! {
 }
 
 /// Runs a command of the bridge until it is done or the process is asked to stop.
-pub async fn run(bridge: Bridge, mut shutdown: Shutdown) -> Result<()> {
+pub async fn run(bridge: BridgeArgs, mut shutdown: Shutdown) -> Result<()> {
     let work = async {
         match bridge.command {
             BridgeCommand::Deposit(args) => deposit::run(args).await,
@@ -73,7 +73,7 @@ pub async fn run(bridge: Bridge, mut shutdown: Shutdown) -> Result<()> {
 }
 
 /// Says how far a transaction is, whichever chain it is on.
-async fn status(args: args::Status) -> Result<()> {
+async fn status(args: args::StatusArgs) -> Result<()> {
     let session = Session::open(&args.endpoints, None).await?;
     if let Some(receipt) = session.l1.get_transaction_receipt(args.hash).await? {
         return deposit::status(&session, &receipt).await;
@@ -95,7 +95,7 @@ struct Session {
 
 impl Session {
     /// Connects, and checks that the endpoints are those of the rollup.
-    async fn open(endpoints: &Endpoints, key: Option<&Path>) -> Result<Self> {
+    async fn open(endpoints: &EndpointArgs, key: Option<&Path>) -> Result<Self> {
         let config = RollupConfig::load(&endpoints.rollup)?;
         let signer = key.map(keys::read).transpose()?;
         let sender = signer.as_ref().map(|signer| signer.address());
@@ -152,7 +152,7 @@ impl Session {
     }
 }
 
-impl Transfer {
+impl TransferArgs {
     /// Who gets it.
     fn recipient(&self, session: &Session) -> Result<Address> {
         self.to.map_or_else(|| session.sender(), Ok)
@@ -165,7 +165,7 @@ impl Transfer {
 
 /// Opens the session of a transfer, and sends its first transaction, on `chain`, unless an earlier call has.
 async fn begin(
-    transfer: &Transfer,
+    transfer: &TransferArgs,
     chain: &str,
     send: impl AsyncFnOnce(&Session, &mut Progress) -> Result<B256>,
 ) -> Result<(Session, Progress, B256)> {

@@ -10,18 +10,18 @@ use bindings::{IDisputeGame, IL2StandardBridge, IL2ToL1MessagePasser, IPortal, p
 
 use super::{
     POLL_INTERVAL, Session,
-    args::{Step, Withdraw},
+    args::{StepArgs, WithdrawArgs},
     begin, ether, logs_of,
     progress::{Progress, lasting},
     receipt, send, send_on_l1, token_amount, wei,
-    withdrawal::{Stage, Withdrawal},
+    withdrawal::{Withdrawal, WithdrawalStage},
 };
 
 /// Nothing is proven or finalized while this holds.
 const PAUSED: &str = "The guardian has paused withdrawals";
 
 /// `recourse-node bridge withdraw`
-pub(super) async fn withdraw(args: Withdraw) -> Result<()> {
+pub(super) async fn withdraw(args: WithdrawArgs) -> Result<()> {
     let send = async |session: &Session, progress: &mut Progress| initiate(session, &args, progress).await;
     let (session, mut progress, hash) = begin(&args.transfer, "L2", send).await?;
     let withdrawal = find(&session, hash, 0, &mut progress).await?;
@@ -31,18 +31,18 @@ pub(super) async fn withdraw(args: Withdraw) -> Result<()> {
 }
 
 /// `recourse-node bridge prove`
-pub(super) async fn prove(args: Step) -> Result<()> {
+pub(super) async fn prove(args: StepArgs) -> Result<()> {
     let session = Session::open(&args.endpoints, Some(&args.signer.key)).await?;
     let mut progress = Progress::new();
     let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
     loop {
         match withdrawal.stage(&session).await? {
-            Stage::WaitingToProve => {
+            WithdrawalStage::WaitingToProve => {
                 let block = withdrawal.block;
                 progress.stage(&format!("Waiting until an output from L2 block {block} on is proposed"));
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
-            Stage::ReadyToProve(game) => {
+            WithdrawalStage::ReadyToProve(game) => {
                 if waits_for_pause(&session, &mut progress).await? {
                     continue;
                 }
@@ -55,7 +55,7 @@ pub(super) async fn prove(args: Step) -> Result<()> {
             }
             stage => {
                 progress.say(&format!("{} {}", proven(&stage), outlook(&stage)));
-                if !matches!(stage, Stage::Finalized) {
+                if !matches!(stage, WithdrawalStage::Finalized) {
                     progress.say(&format!("Next: recourse-node bridge finalize {}", args.hash));
                 }
                 return Ok(());
@@ -65,23 +65,23 @@ pub(super) async fn prove(args: Step) -> Result<()> {
 }
 
 /// `recourse-node bridge finalize`
-pub(super) async fn finalize(args: Step) -> Result<()> {
+pub(super) async fn finalize(args: StepArgs) -> Result<()> {
     let session = Session::open(&args.endpoints, Some(&args.signer.key)).await?;
     let mut progress = Progress::new();
     let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
     loop {
         match withdrawal.stage(&session).await? {
-            Stage::WaitingToProve | Stage::ReadyToProve(_) => {
+            WithdrawalStage::WaitingToProve | WithdrawalStage::ReadyToProve(_) => {
                 bail!("the withdrawal is not proven: recourse-node bridge prove {}", args.hash)
             }
-            Stage::WaitingToFinalize(pending) if pending.is_overdue() => {
+            WithdrawalStage::WaitingToFinalize(pending) if pending.is_overdue() => {
                 resolve(&session, pending.game, &mut progress).await?;
             }
-            Stage::WaitingToFinalize(pending) => {
+            WithdrawalStage::WaitingToFinalize(pending) => {
                 progress.countdown(&pending.what(), &pending.describe());
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
-            Stage::ReadyToFinalize(submitter) => {
+            WithdrawalStage::ReadyToFinalize(submitter) => {
                 if waits_for_pause(&session, &mut progress).await? {
                     continue;
                 }
@@ -96,7 +96,7 @@ pub(super) async fn finalize(args: Step) -> Result<()> {
                     .success;
                 ensure!(succeeded, "the withdrawal is finalized, but its call on L1 failed");
             }
-            Stage::Finalized => {
+            WithdrawalStage::Finalized => {
                 progress.say("Finalized.");
                 return Ok(());
             }
@@ -137,7 +137,7 @@ pub(super) async fn status(session: &Session, receipt: &AnyTransactionReceipt, i
 }
 
 /// Sends the L2 transaction.
-async fn initiate(session: &Session, args: &Withdraw, progress: &mut Progress) -> Result<B256> {
+async fn initiate(session: &Session, args: &WithdrawArgs, progress: &mut Progress) -> Result<B256> {
     let (to, amount) = (args.transfer.recipient(session)?, args.transfer.amount()?);
     let Some(token) = args.l2_token else {
         let wei = wei(amount)?;
@@ -158,19 +158,23 @@ async fn find(session: &Session, hash: B256, index: usize, progress: &mut Progre
     Withdrawal::from_receipt(&receipt, index)
 }
 
-fn proven(stage: &Stage) -> &'static str {
-    if matches!(stage, Stage::Finalized) { "Done before." } else { "Proven." }
+fn proven(stage: &WithdrawalStage) -> &'static str {
+    if matches!(stage, WithdrawalStage::Finalized) { "Done before." } else { "Proven." }
 }
 
 /// What comes next, for people.
-fn outlook(stage: &Stage) -> String {
+fn outlook(stage: &WithdrawalStage) -> String {
     match stage {
-        Stage::WaitingToProve => "It can be proven once an output with it is proposed on L1.".into(),
-        Stage::ReadyToProve(game) => {
+        WithdrawalStage::WaitingToProve => {
+            "It can be proven once an output with it is proposed on L1.".into()
+        }
+        WithdrawalStage::ReadyToProve(game) => {
             format!("It can be proven against the output of L2 block {}.", game.block)
         }
-        Stage::WaitingToFinalize(pending) => format!("{}.", pending.describe()),
-        Stage::ReadyToFinalize(submitter) => format!("It can be finalized now, by the proof of {submitter}."),
-        Stage::Finalized => "It is finalized.".into(),
+        WithdrawalStage::WaitingToFinalize(pending) => format!("{}.", pending.describe()),
+        WithdrawalStage::ReadyToFinalize(submitter) => {
+            format!("It can be finalized now, by the proof of {submitter}.")
+        }
+        WithdrawalStage::Finalized => "It is finalized.".into(),
     }
 }

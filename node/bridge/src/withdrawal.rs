@@ -34,11 +34,11 @@ pub(super) struct Withdrawal {
 
 /// How far a withdrawal is.
 #[derive(Clone, Debug)]
-pub(super) enum Stage {
+pub(super) enum WithdrawalStage {
     /// No output with it has been proposed.
     WaitingToProve,
     /// It can be proven against this game.
-    ReadyToProve(Game),
+    ReadyToProve(ProvingGame),
     /// It is proven.
     WaitingToFinalize(Pending),
     /// It can be finalized by this submitter's proof.
@@ -49,7 +49,7 @@ pub(super) enum Stage {
 
 /// A game that a withdrawal can be proven against.
 #[derive(Clone, Debug)]
-pub(super) struct Game {
+pub(super) struct ProvingGame {
     /// Its index in the factory.
     pub(super) index: U256,
     /// The L2 block whose output it is about.
@@ -114,7 +114,7 @@ impl Pending {
     }
 }
 
-impl Stage {
+impl WithdrawalStage {
     /// viem's word for it.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -160,17 +160,17 @@ impl Withdrawal {
     }
 
     /// How far it is.
-    pub(super) async fn stage(&self, session: &Session) -> Result<Stage> {
+    pub(super) async fn stage(&self, session: &Session) -> Result<WithdrawalStage> {
         let portal = session.portal();
         if portal.finalizedWithdrawals(self.hash).call().await? {
-            return Ok(Stage::Finalized);
+            return Ok(WithdrawalStage::Finalized);
         }
         let count: u64 = portal.numProofSubmitters(self.hash).call().await?.saturating_to();
         let mut soonest: Option<Pending> = None;
         for index in (count.saturating_sub(NEWEST_PROOFS)..count).rev() {
             let submitter = portal.proofSubmitters(self.hash, U256::from(index)).call().await?;
             let Err(error) = portal.checkWithdrawal(self.hash, submitter).call().await else {
-                return Ok(Stage::ReadyToFinalize(submitter));
+                return Ok(WithdrawalStage::ReadyToFinalize(submitter));
             };
             match error.as_decoded_interface_error::<IPortalErrors>() {
                 Some(
@@ -188,9 +188,12 @@ impl Withdrawal {
             }
         }
         if let Some(pending) = soonest {
-            return Ok(Stage::WaitingToFinalize(pending));
+            return Ok(WithdrawalStage::WaitingToFinalize(pending));
         }
-        Ok(self.find_game(session).await?.map_or(Stage::WaitingToProve, Stage::ReadyToProve))
+        Ok(self
+            .find_game(session)
+            .await?
+            .map_or(WithdrawalStage::WaitingToProve, WithdrawalStage::ReadyToProve))
     }
 
     /// What a proof waits for; nothing if it will never count, because its game is lost or excluded.
@@ -228,7 +231,7 @@ impl Withdrawal {
     /// The oldest game that it can be proven against: the first that will be final. Only games whose output the L2
     /// endpoint has itself: another would lose, and the proof with it. And only where it has the state still: nodes need
     /// not keep that of blocks before the anchor.
-    async fn find_game(&self, session: &Session) -> Result<Option<Game>> {
+    async fn find_game(&self, session: &Session) -> Result<Option<ProvingGame>> {
         let factory = session.factory();
         let count: u64 = factory.gameCount().call().await?.saturating_to();
         let Some(newest) = count.checked_sub(1) else { return Ok(None) };
@@ -253,7 +256,7 @@ impl Withdrawal {
                 continue;
             }
             if let Some(proof) = self.proof(session, block, &output).await? {
-                return Ok(Some(Game { index: game.index, block, output, proof }));
+                return Ok(Some(ProvingGame { index: game.index, block, output, proof }));
             }
         }
         Ok(None)

@@ -8,7 +8,7 @@ use crate::{
     BlockRecord, Error, Result, Table, Writer, codec,
     engine::WriteFlags,
     history::{BlockHistory, entries, run_of},
-    table::Key,
+    table::TableKey,
     tx::Raw,
     version::split,
 };
@@ -112,7 +112,7 @@ impl Writer {
                 merge_at(lists.map(|(place, slots)| (place, slots.iter().map(|(key, value)| (key, *value)))));
             let mut versions = self.versions(Table::Storage, first, history)?;
             for writes in slots.chunk_by(same_key) {
-                let key = Key::slot(&owner, writes[0].0);
+                let key = TableKey::slot(&owner, writes[0].0);
                 versions.put(key.as_slice(), places(writes), codec::put_uint)?;
             }
         }

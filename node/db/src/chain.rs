@@ -7,11 +7,11 @@ use alloy_primitives::{B256, Sealed};
 use alloy_rlp::Decodable;
 
 use crate::{
-    Error, Kind, Records, Result, StoredReceipt, StoredTransaction, Table, Tx, TxLocation,
+    Error, Records, Result, StoredReceipt, StoredTransaction, Table, Tx, TxLocation, TxMode,
     codec::{self, Fields, only_b256, only_u64},
 };
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     /// The newest block's number and hash: the unsafe head. Nothing before genesis is appended.
     pub fn head(&self) -> Result<Option<(u64, B256)>> {
         let Some((number, record)) = self.last_raw(Table::Headers)? else {

@@ -88,15 +88,15 @@ impl Engine {
     }
 
     /// Begins a read-only transaction.
-    pub(crate) fn begin_ro(&self) -> Result<Transaction<Ro>> {
+    pub(crate) fn begin_ro(&self) -> Result<EngineTransaction<Ro>> {
         let inner = self.env.begin_ro_unsync().map_err(|error| self.home.failed(error))?;
-        Ok(Transaction { inner, home: self.home.clone() })
+        Ok(EngineTransaction { inner, home: self.home.clone() })
     }
 
     /// Begins the read-write transaction; waits while another thread has it.
-    pub(crate) fn begin_rw(&self) -> Result<Transaction<Rw>> {
+    pub(crate) fn begin_rw(&self) -> Result<EngineTransaction<Rw>> {
         let inner = self.env.begin_rw_unsync().map_err(|error| self.home.failed(error))?;
-        Ok(Transaction { inner, home: self.home.clone() })
+        Ok(EngineTransaction { inner, home: self.home.clone() })
     }
 
     /// The folder.
@@ -123,12 +123,12 @@ fn open_error(error: MdbxError, path: &Path) -> Error {
 
 /// A transaction of the engine. It reaches nothing but itself.
 #[derive(Debug)]
-pub(crate) struct Transaction<K: TransactionKind> {
+pub(crate) struct EngineTransaction<K: TransactionKind> {
     inner: signet_libmdbx::tx::Tx<K>,
     home: Arc<Home>,
 }
 
-impl<K: TransactionKind> Transaction<K> {
+impl<K: TransactionKind> EngineTransaction<K> {
     /// Whether there is no table at all.
     pub(crate) fn is_empty(&self) -> Result<bool> {
         let main = self.inner.open_db(None).map_err(|error| self.failed(error))?;
@@ -159,7 +159,7 @@ impl<K: TransactionKind> Transaction<K> {
     }
 }
 
-impl Transaction<Rw> {
+impl EngineTransaction<Rw> {
     /// The table of this name, which is created if there is none.
     pub(crate) fn create_table(&self, name: &str) -> Result<Handle> {
         self.inner.create_db(Some(name), DatabaseFlags::empty()).map_err(|error| self.failed(error))

@@ -6,10 +6,10 @@
 //! not begin after it.
 
 use crate::{
-    Error, Kind, Result, Table, Tx, Writer,
+    Error, Result, Table, Tx, TxMode, Writer,
     codec::{Fields, put_varint},
     engine::WriteFlags,
-    table::Key,
+    table::TableKey,
     tx::Raw,
 };
 
@@ -33,8 +33,8 @@ pub(crate) struct Replaced<'a> {
 }
 
 /// The key of a run.
-fn run_key(block: u64, table: Table, first: &[u8]) -> Key {
-    Key::new(&[&block.to_be_bytes(), &[table as u8], first])
+fn run_key(block: u64, table: Table, first: &[u8]) -> TableKey {
+    TableKey::new(&[&block.to_be_bytes(), &[table as u8], first])
 }
 
 /// Block and table of a run.
@@ -72,7 +72,7 @@ fn entry<'a>(fields: &mut Fields<'a>, key: &mut Vec<u8>) -> Option<Replaced<'a>>
     Some(Replaced { key: key.clone(), deleted: flags & DELETED != 0, before })
 }
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     /// The record of a key that `block`, which wrote it, replaced.
     pub(crate) fn replaced(&self, block: u64, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let at = run_key(block, table, key);
@@ -105,7 +105,7 @@ pub(crate) struct BlockHistory {
     run: Vec<u8>,
     first: Vec<u8>,
     last: Vec<u8>,
-    closed: Vec<(Key, Vec<u8>)>,
+    closed: Vec<(TableKey, Vec<u8>)>,
 }
 
 impl BlockHistory {

@@ -5,20 +5,20 @@ use std::ops::RangeInclusive;
 use alloy_primitives::{B256, Bytes};
 
 use crate::{
-    BatchRecord, DepositAlias, Error, Kind, L1Block, L1Cursor, MessageRecord, Records, Result, Table, Tx,
-    Writer,
+    BatchRecord, DepositAlias, Error, L1BlockRecord, L1Cursor, MessageRecord, Records, Result, Table, Tx,
+    TxMode, Writer,
     codec::{Fields, only_b256},
     tx::number_of,
 };
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     /// An L1 block of the retained window.
-    pub fn l1_block(&self, number: u64) -> Result<Option<L1Block>> {
+    pub fn l1_block(&self, number: u64) -> Result<Option<L1BlockRecord>> {
         self.get(Table::L1Blocks, &number.to_be_bytes(), l1_block)
     }
 
     /// The L1 blocks of a range, as far as they are retained.
-    pub fn l1_blocks(&self, range: RangeInclusive<u64>) -> Result<Records<'_, K, L1Block>> {
+    pub fn l1_blocks(&self, range: RangeInclusive<u64>) -> Result<Records<'_, K, L1BlockRecord>> {
         self.records(Table::L1Blocks, range, l1_block)
     }
 
@@ -72,7 +72,7 @@ impl<K: Kind> Tx<K> {
 
 impl Writer {
     /// Stores an L1 block. If the block before is stored, it must be the parent.
-    pub fn put_l1_block(&mut self, number: u64, block: &L1Block) -> Result<()> {
+    pub fn put_l1_block(&mut self, number: u64, block: &L1BlockRecord) -> Result<()> {
         let before = number.checked_sub(1).map(|before| self.l1_block(before)).transpose()?.flatten();
         if let Some(before) = before.filter(|before| before.hash != block.parent) {
             let (expected, found) = (before.hash, block.parent);
@@ -179,9 +179,9 @@ fn check_next(table: Table, expected: u64, found: u64) -> Result<()> {
     if found == expected { Ok(()) } else { Err(Error::NotNext { table, expected, found }) }
 }
 
-fn l1_block(record: &[u8]) -> Option<L1Block> {
+fn l1_block(record: &[u8]) -> Option<L1BlockRecord> {
     let mut fields = Fields(record);
-    let block = L1Block { hash: fields.b256()?, parent: fields.b256()?, timestamp: fields.u64()? };
+    let block = L1BlockRecord { hash: fields.b256()?, parent: fields.b256()?, timestamp: fields.u64()? };
     fields.end().map(|()| block)
 }
 

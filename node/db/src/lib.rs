@@ -19,7 +19,7 @@
 //! # let identity = Identity { l1_chain_id: 1, l2_chain_id: 2, genesis_hash: Default::default(), config_hash: Default::default() };
 //! let database = Database::open(dir.path(), &identity, &Options::default())?;
 //! let mut writer = database.write()?;
-//! let block = L1Block { hash: [1; 32].into(), parent: [0; 32].into(), timestamp: 12 };
+//! let block = L1BlockRecord { hash: [1; 32].into(), parent: [0; 32].into(), timestamp: 12 };
 //! writer.put_l1_block(7, &block)?;
 //! writer.set_l1_cursor(L1Cursor { number: 7, hash: block.hash })?;
 //! writer.commit()?;
@@ -109,7 +109,7 @@ mod meta;
 mod nodes;
 mod prune;
 mod room;
-mod state;
+mod state_at;
 mod table;
 mod tx;
 mod types;
@@ -118,11 +118,11 @@ mod version;
 pub use database::{Database, Durability, Identity, Options};
 pub use error::{Error, Result};
 pub use nodes::NodeBuffer;
-pub use state::StateAt;
+pub use state_at::StateAt;
 pub use table::Table;
-pub use tx::{Kind, ReadOnly, ReadWrite, Reader, Records, Tx, Writer};
+pub use tx::{ReadOnly, ReadWrite, Reader, Records, Tx, TxMode, Writer};
 pub use types::{
-    BATCH_HEADER, BatchRecord, BlockRecord, DepositAlias, L1Block, L1Cursor, L1Fee, MESSAGE_HEADER,
+    BATCH_HEADER, BatchRecord, BlockRecord, DepositAlias, L1BlockRecord, L1Cursor, L1Fee, MESSAGE_HEADER,
     MessageRecord, StoredReceipt, StoredTransaction, TxLocation,
 };
 

@@ -1,7 +1,7 @@
 //! Heads and cursors.
 
 use crate::{
-    Error, Kind, L1Cursor, Result, Table, Tx, Writer,
+    Error, L1Cursor, Result, Table, Tx, TxMode, Writer,
     codec::{Fields, only_u64},
 };
 
@@ -12,7 +12,7 @@ const FINALIZED: &[u8] = b"finalized";
 const L1_CURSOR: &[u8] = b"l1-cursor";
 const OLDEST_STATE: &[u8] = b"oldest-state";
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     /// Number of the safe head, once set.
     pub fn safe(&self) -> Result<Option<u64>> {
         self.get(Table::Meta, SAFE, only_u64)

@@ -1,7 +1,7 @@
 use alloy_primitives::B256;
 use trie::{Nibbles, NodeSink, Shape};
 
-use crate::{Table, table::Key};
+use crate::{Table, table::TableKey};
 
 /// Length of a node's shape in its record.
 const SHAPE: usize = 4;
@@ -60,7 +60,7 @@ impl NodeBuffer {
         if shape.is_small() {
             return;
         }
-        let key = Key::node(owner, path);
+        let key = TableKey::node(owner, path);
         let key = key.as_slice();
         let start = self.arena.len();
         self.arena.extend_from_slice(key);

@@ -72,12 +72,12 @@ const PATH_END: u8 = 0x10;
 
 /// A key, built on the stack.
 #[derive(Clone, Copy)]
-pub(crate) struct Key {
+pub(crate) struct TableKey {
     bytes: [u8; MAX_KEY],
     len: usize,
 }
 
-impl Key {
+impl TableKey {
     pub(crate) fn new(parts: &[&[u8]]) -> Self {
         let mut key = Self { bytes: [0; MAX_KEY], len: 0 };
         for part in parts {

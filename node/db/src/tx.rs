@@ -4,21 +4,21 @@ use signet_libmdbx::{Ro, Rw, TransactionKind};
 
 use crate::{
     Error, Result, Table,
-    engine::{Cursor, Transaction, WriteFlags},
+    engine::{Cursor, EngineTransaction, WriteFlags},
     handles::Handles,
 };
 
 /// What a transaction may do: [`Reader`] or [`Writer`].
-pub trait Kind: TransactionKind {}
+pub trait TxMode: TransactionKind {}
 
-impl Kind for Ro {}
-impl Kind for Rw {}
+impl TxMode for Ro {}
+impl TxMode for Rw {}
 
 /// A transaction: one snapshot of all tables. Everything that can be read, can be read through both kinds; a writer
 /// sees its own writes.
 #[derive(Debug)]
-pub struct Tx<K: Kind> {
-    pub(crate) inner: Transaction<K>,
+pub struct Tx<K: TxMode> {
+    pub(crate) inner: EngineTransaction<K>,
     pub(crate) handles: Handles,
 }
 
@@ -38,7 +38,7 @@ pub type Writer = Tx<Rw>;
 /// A record of the database as it lies there.
 pub(crate) type Raw<'a> = Cow<'a, [u8]>;
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     pub(crate) fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Raw<'_>>> {
         self.inner.get(self.handles[table], key)
     }
@@ -101,7 +101,7 @@ pub(crate) fn number_of(table: Table, key: &[u8]) -> Result<u64> {
 }
 
 /// The records of a range of numbers that exist, in order. It ends after the first error.
-pub struct Records<'a, K: Kind, T> {
+pub struct Records<'a, K: TxMode, T> {
     table: Table,
     /// None once the end is reached.
     cursor: Option<Cursor<'a, K>>,
@@ -112,13 +112,13 @@ pub struct Records<'a, K: Kind, T> {
     marker: PhantomData<T>,
 }
 
-impl<K: Kind, T> std::fmt::Debug for Records<'_, K, T> {
+impl<K: TxMode, T> std::fmt::Debug for Records<'_, K, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Records").field("table", &self.table).field("to", &self.to).finish_non_exhaustive()
     }
 }
 
-impl<K: Kind, T> Records<'_, K, T> {
+impl<K: TxMode, T> Records<'_, K, T> {
     fn step(&mut self) -> Result<Option<(u64, T)>> {
         let Some(cursor) = &mut self.cursor else {
             return Ok(None);
@@ -139,7 +139,7 @@ impl<K: Kind, T> Records<'_, K, T> {
     }
 }
 
-impl<K: Kind, T> Iterator for Records<'_, K, T> {
+impl<K: TxMode, T> Iterator for Records<'_, K, T> {
     type Item = Result<(u64, T)>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -71,7 +71,7 @@ pub struct TxLocation {
 
 /// A block of L1, as far as following it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct L1Block {
+pub struct L1BlockRecord {
     /// The block's hash.
     pub hash: B256,
     /// The hash of the block before.

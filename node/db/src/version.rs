@@ -6,11 +6,11 @@
 //! other. From there, finding the version at a height takes at most about log2(versions) steps, each halving the rest.
 
 use crate::{
-    Error, Kind, ReadWrite, Result, Table, Tx, Writer,
+    Error, ReadWrite, Result, Table, Tx, TxMode, Writer,
     codec::{Fields, put_varint},
     engine::{Cursor, WriteFlags},
     history::BlockHistory,
-    table::Key,
+    table::TableKey,
     tx::Raw,
 };
 
@@ -72,12 +72,12 @@ pub(crate) fn split(record: &[u8]) -> Option<(Version, &[u8])> {
     Some((Version::decode(&mut fields)?, fields.rest()))
 }
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     /// The value at a height: that of the newest version at or below it.
     pub(crate) fn version<T>(
         &self,
         table: Table,
-        key: &Key,
+        key: &TableKey,
         height: u64,
         decode: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Option<T>> {

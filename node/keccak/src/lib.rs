@@ -21,7 +21,7 @@ use alloy_primitives::{B256, keccak256};
 const NODE: usize = 64;
 
 /// An inner node of a binary tree: its two children, one behind the other.
-pub type Node = [u8; NODE];
+pub type InnerNode = [u8; NODE];
 
 /// From this many messages on, the thread pool shares them. They take some 100 µs on one thread; waking the pool's
 /// other threads takes about a tenth of that.
@@ -54,7 +54,7 @@ fn batch(messages: &[&[u8]]) -> Vec<B256> {
 ///
 /// # Panics
 /// If the slices differ in length.
-pub fn keccak256_nodes(nodes: &[Node], hashes: &mut [B256]) {
+pub fn keccak256_nodes(nodes: &[InnerNode], hashes: &mut [B256]) {
     assert_eq!(nodes.len(), hashes.len(), "a hash for every node");
     #[cfg(feature = "std")]
     if nodes.len() >= PARALLEL {
@@ -66,7 +66,7 @@ pub fn keccak256_nodes(nodes: &[Node], hashes: &mut [B256]) {
     hash_nodes(nodes, hashes);
 }
 
-fn hash_nodes(nodes: &[Node], hashes: &mut [B256]) {
+fn hash_nodes(nodes: &[InnerNode], hashes: &mut [B256]) {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     if nodes.len() > 1 && wide::nodes(nodes, hashes).is_some() {
         return;

@@ -2,7 +2,7 @@
 // For the calls of functions that are compiled for an instruction set, after checking that it is there.
 #![allow(unsafe_code)]
 
-use crate::{NODE, Node};
+use crate::{InnerNode, NODE};
 use alloc::{vec, vec::Vec};
 use alloy_primitives::B256;
 use core::arch::x86_64::*;
@@ -57,7 +57,7 @@ pub(super) fn batch(messages: &[&[u8]]) -> Option<Vec<B256>> {
 }
 
 /// [`batch`] for tree nodes. `None` if no instruction set is wide.
-pub(super) fn nodes(nodes: &[Node], hashes: &mut [B256]) -> Option<()> {
+pub(super) fn nodes(nodes: &[InnerNode], hashes: &mut [B256]) -> Option<()> {
     if is_x86_feature_detected!("avx512f") {
         // SAFETY: the processor has the instructions that `permute_8` is compiled to.
         one_block(nodes, hashes, |states| unsafe { permute_8(states) });
@@ -71,7 +71,7 @@ pub(super) fn nodes(nodes: &[Node], hashes: &mut [B256]) -> Option<()> {
 }
 
 /// Hashes nodes `N` at a time: each takes one permutation, so that no lane ever waits for another.
-fn one_block<const N: usize>(nodes: &[Node], hashes: &mut [B256], permute: impl Fn(&mut States<N>)) {
+fn one_block<const N: usize>(nodes: &[InnerNode], hashes: &mut [B256], permute: impl Fn(&mut States<N>)) {
     for (nodes, hashes) in nodes.chunks(N).zip(hashes.chunks_mut(N)) {
         let mut states: States<N> = [[0; N]; WORDS];
         for (lane, node) in nodes.iter().enumerate() {
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn nodes_agree_with_one_by_one() {
-        let all: Vec<Node> =
+        let all: Vec<InnerNode> =
             (0..50u8).map(|i| core::array::from_fn(|j| i.wrapping_mul(31) ^ j as u8)).collect();
         let expected: Vec<B256> = all.iter().map(keccak256).collect();
         for count in 0..all.len() {

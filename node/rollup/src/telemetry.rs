@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 /// What a number does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum MetricKind {
     /// It grows from 0 on.
     Counter,
     /// It goes up and down.
@@ -25,7 +25,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// What it does.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Names of its labels, by commas; empty without any.
     pub labels: &'static str,
     /// What it means.
@@ -35,30 +35,30 @@ pub struct Metric {
 impl Metric {
     /// A counter.
     pub const fn counter(name: &'static str, labels: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Counter, labels, help }
+        Self { name, kind: MetricKind::Counter, labels, help }
     }
 
     /// A gauge.
     pub const fn gauge(name: &'static str, labels: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Gauge, labels, help }
+        Self { name, kind: MetricKind::Gauge, labels, help }
     }
 
     /// A histogram.
     pub const fn histogram(name: &'static str, labels: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Histogram, labels, help }
+        Self { name, kind: MetricKind::Histogram, labels, help }
     }
 
     /// Says what it means. A counter without labels is there from the start, so that its first count is seen as growth.
     fn describe(&self) {
         match self.kind {
-            Kind::Counter => {
+            MetricKind::Counter => {
                 metrics::describe_counter!(self.name, self.help);
                 if self.labels.is_empty() {
                     metrics::counter!(self.name).increment(0);
                 }
             }
-            Kind::Gauge => metrics::describe_gauge!(self.name, self.help),
-            Kind::Histogram => metrics::describe_histogram!(self.name, self.help),
+            MetricKind::Gauge => metrics::describe_gauge!(self.name, self.help),
+            MetricKind::Histogram => metrics::describe_histogram!(self.name, self.help),
         }
     }
 }

@@ -9,18 +9,18 @@ use alloy::{
     primitives::{B256, Bytes, keccak256},
     rlp,
 };
-use db::{Kind, StateAt, Tx};
+use db::{StateAt, Tx, TxMode};
 use stf::{
     BootInfo, ChainConfig, PreimageOracle,
     derive::message_cursor,
     inbox::CHUNK_SIZE,
-    run::{AgreedOutput, OracleError, RunError},
+    run::{AgreedOutput, BlockRunError, OracleError},
 };
 use trie::{Nibbles, NodeSource};
 
 /// Why there is no witness.
 #[derive(Debug, thiserror::Error)]
-pub enum WitnessError {
+pub enum BlockWitnessError {
     /// The database failed, or no longer has the state before the block.
     #[error(transparent)]
     Database(#[from] db::Error),
@@ -38,7 +38,7 @@ pub enum WitnessError {
         /// The block.
         block: u64,
         /// What the run met.
-        error: Box<RunError>,
+        error: Box<BlockRunError>,
     },
 }
 
@@ -61,13 +61,13 @@ impl PreimageOracle for BlockWitness {
 
 /// The witness of a block, in a dispute that is pinned to the first `batch_count` batches. The database must have the
 /// block before with its state, and those batches.
-pub fn witness_of<K: Kind>(
+pub fn witness_of<K: TxMode>(
     tx: &Tx<K>,
     config: &ChainConfig,
     block: u64,
     batch_count: u64,
-) -> Result<BlockWitness, WitnessError> {
-    let missing = |what, number| WitnessError::Missing { what, number };
+) -> Result<BlockWitness, BlockWitnessError> {
+    let missing = |what, number| BlockWitnessError::Missing { what, number };
     let number = block.checked_sub(1).ok_or(missing("block before", block))?;
     let parent = tx.header(number)?.ok_or(missing("header", number))?;
     let agreed = AgreedOutput {
@@ -89,8 +89,8 @@ pub fn witness_of<K: Kind>(
     add_inbox(tx, block, batch_count, message_cursor(&parent).unwrap_or(0), &mut inbox)?;
 
     let source = Recording { state: tx.state_at(number)?, inbox, served: RefCell::default() };
-    let output =
-        stf::run(&boot.hash(), &source).map_err(|error| WitnessError::Run { block, error: error.into() })?;
+    let output = stf::run(&boot.hash(), &source)
+        .map_err(|error| BlockWitnessError::Run { block, error: error.into() })?;
     Ok(BlockWitness { boot, preimages: source.served.into_inner(), output })
 }
 
@@ -121,19 +121,19 @@ impl Preimages {
 
 /// Adds what a run may read of the inbox: the batches from the pinned end back to the block's, that one's payload, and
 /// the messages from the queue index `cursor` up to its end.
-fn add_inbox<K: Kind>(
+fn add_inbox<K: TxMode>(
     tx: &Tx<K>,
     block: u64,
     batch_count: u64,
     cursor: u64,
     preimages: &mut Preimages,
-) -> Result<(), WitnessError> {
-    let missing = |what, number| WitnessError::Missing { what, number };
+) -> Result<(), BlockWitnessError> {
+    let missing = |what, number| BlockWitnessError::Missing { what, number };
     let index = tx.batch_of_block(block)?.filter(|index| *index < batch_count);
     let index = index.ok_or(missing("pinned batch of block", block))?;
     let acc = |batch: Option<u64>| match batch {
         Some(index) => Ok(tx.batch(index)?.ok_or(missing("batch", index))?.acc),
-        None => Ok::<_, WitnessError>(B256::ZERO),
+        None => Ok::<_, BlockWitnessError>(B256::ZERO),
     };
     let mut before = acc(index.checked_sub(1))?;
     for (offset, batch) in tx.batches(index..=batch_count - 1)?.enumerate() {
@@ -148,7 +148,8 @@ fn add_inbox<K: Kind>(
     let batch = tx.batch(index)?.ok_or(missing("batch", index))?;
     preimages.add_chunks(&batch.payload);
     let header = stf::BatchHeader::decode(&batch.header);
-    let end = header.map_err(|error| WitnessError::Run { block, error: Box::new(error.into()) })?.message_end;
+    let end =
+        header.map_err(|error| BlockWitnessError::Run { block, error: Box::new(error.into()) })?.message_end;
     let mut before = match cursor.checked_sub(1) {
         Some(index) => tx.message(index)?.ok_or(missing("message", index))?.acc,
         None => B256::ZERO,
@@ -163,14 +164,14 @@ fn add_inbox<K: Kind>(
 }
 
 /// The database as an oracle, noting what it serves.
-struct Recording<'a, K: Kind> {
+struct Recording<'a, K: TxMode> {
     /// The state after the block before.
     state: StateAt<'a, K>,
     inbox: Preimages,
     served: RefCell<BTreeMap<B256, Bytes>>,
 }
 
-impl<K: Kind> Recording<'_, K> {
+impl<K: TxMode> Recording<'_, K> {
     fn serve(&self, hash: &B256, bytes: Bytes) -> Bytes {
         self.served.borrow_mut().insert(*hash, bytes.clone());
         bytes
@@ -191,7 +192,7 @@ impl<K: Kind> Recording<'_, K> {
     }
 }
 
-impl<K: Kind> PreimageOracle for Recording<'_, K> {
+impl<K: TxMode> PreimageOracle for Recording<'_, K> {
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
         let found = self.find(hash).map_err(|error| OracleError::Other(error.to_string()))?;
         found.map(|bytes| self.serve(hash, bytes)).ok_or(OracleError::Missing(*hash))

@@ -22,7 +22,7 @@ use stf::{
 };
 
 use super::RpcError;
-use rollup::chain::{StateError, StateView};
+use rollup::chain::{StateView, StoredStateError};
 
 /// Most gas that a call, an estimate or all calls of a simulation may use, whatever the request says.
 pub(crate) const GAS_CAP: u64 = 100_000_000;
@@ -32,22 +32,22 @@ pub(crate) const GAS_CAP: u64 = 100_000_000;
 pub(crate) struct StoredState(pub(crate) StateView);
 
 impl DatabaseRef for StoredState {
-    type Error = StateError;
+    type Error = StoredStateError;
 
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StoredStateError> {
         Ok(self.0.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
     }
 
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StateError> {
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StoredStateError> {
         Ok(bytecode(self.0.reader().code(&code_hash)?))
     }
 
-    fn storage_ref(&self, address: Address, key: U256) -> Result<U256, StateError> {
+    fn storage_ref(&self, address: Address, key: U256) -> Result<U256, StoredStateError> {
         let key = keccak256(key.to_be_bytes::<32>());
         Ok(self.0.at()?.storage(&keccak256(address), &key)?)
     }
 
-    fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
+    fn block_hash_ref(&self, number: u64) -> Result<B256, StoredStateError> {
         Ok(self.0.at()?.block_hash(number)?)
     }
 }
@@ -59,7 +59,7 @@ pub(crate) type CallState = CacheDB<StoredState>;
 pub(crate) type CallEvm<INSP = ()> = BlockEvm<CallState, INSP>;
 
 /// What the EVM fails with.
-pub(crate) type CallError = EVMError<StateError, OpTransactionError>;
+pub(crate) type CallError = EVMError<StoredStateError, OpTransactionError>;
 
 /// Changes to what is stored.
 #[derive(Debug, Default)]

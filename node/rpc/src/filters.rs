@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 
 use super::{
     RpcError,
+    block_follower::{BlockFollower, Change},
     context::Rpc,
-    follow::{Change, Follower},
     logs::{Logs, block_logs, check_filter},
     waiting::NewTransactions,
 };
@@ -41,8 +41,8 @@ struct Entry {
 
 #[derive(Debug)]
 enum Kind {
-    Logs { filter: Box<Filter>, follower: Follower },
-    Blocks(Follower),
+    Logs { filter: Box<Filter>, follower: BlockFollower },
+    Blocks(BlockFollower),
     Transactions(NewTransactions),
 }
 
@@ -89,12 +89,12 @@ impl Filters {
                 .ensure_valid_block_range()
                 .map_err(|error| RpcError::invalid(error.to_string()))?;
         }
-        let follower = Follower::new(&self.rpc);
+        let follower = BlockFollower::new(&self.rpc);
         self.add(Kind::Logs { filter: Box::new(filter), follower })
     }
 
     pub(crate) async fn new_block_filter(self: Arc<Self>) -> Result<U128, RpcError> {
-        self.add(Kind::Blocks(Follower::new(&self.rpc)))
+        self.add(Kind::Blocks(BlockFollower::new(&self.rpc)))
     }
 
     pub(crate) async fn new_pending_transaction_filter(self: Arc<Self>) -> Result<U128, RpcError> {

@@ -29,6 +29,7 @@
 mod accounts;
 mod args;
 mod block;
+mod block_follower;
 mod blocks;
 mod calls;
 mod context;
@@ -38,7 +39,6 @@ mod evm;
 mod fees;
 mod fill;
 mod filters;
-mod follow;
 mod forward;
 mod logs;
 mod methods;

@@ -31,7 +31,7 @@ pub(crate) struct Syncing {
 /// How far the node is while it is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Progress {
+pub(crate) struct SyncProgress {
     starting_block: U64,
     current_block: U64,
     /// The newest block that is known of. What L1 holds beyond what was read is known only once it is read.
@@ -52,7 +52,7 @@ impl Syncing {
     }
 
     /// How far the node is; `None` if it is not behind.
-    pub(crate) fn progress(&self, chain: &Chain) -> Option<Progress> {
+    pub(crate) fn progress(&self, chain: &Chain) -> Option<SyncProgress> {
         let l1 = *self.l1.borrow();
         let feed = self.feed.as_ref().map(|feed| *feed.borrow()).unwrap_or_default();
         let heads = chain.heads();
@@ -65,7 +65,7 @@ impl Syncing {
         let caught_up = self.caught_up.load(Ordering::Relaxed);
         let is_behind_l1 = !caught_up || lag > L1_LAG || (lag > 0 && !l1.healthy);
         let current = heads.unsafe_head.number;
-        (is_behind_l1 || feed.is_behind).then(|| Progress {
+        (is_behind_l1 || feed.is_behind).then(|| SyncProgress {
             starting_block: U64::from(self.start.min(current)),
             current_block: U64::from(current),
             highest_block: U64::from(if feed.is_behind { feed.highest.max(current) } else { current }),
@@ -74,19 +74,19 @@ impl Syncing {
         })
     }
 
-    pub(crate) fn watch(&self, chain: &Chain) -> Watch {
-        Watch { l1: self.l1.clone(), feed: self.feed.clone(), heads: chain.watch_heads() }
+    pub(crate) fn watch(&self, chain: &Chain) -> SyncWatch {
+        SyncWatch { l1: self.l1.clone(), feed: self.feed.clone(), heads: chain.watch_heads() }
     }
 }
 
 /// Tells when progress may have changed.
-pub(crate) struct Watch {
+pub(crate) struct SyncWatch {
     l1: watch::Receiver<L1Status>,
     feed: Option<watch::Receiver<FeedStatus>>,
     heads: watch::Receiver<Heads>,
 }
 
-impl Watch {
+impl SyncWatch {
     /// Returns with the next change; false if there will be no more.
     pub(crate) async fn changed(&mut self) -> bool {
         let feed = async {

@@ -14,13 +14,13 @@ use rollup::{RollupConfig, chain::BlockRef};
 
 /// A block, by what identifies it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Position {
+pub(crate) struct RpcBlockRef {
     number: U64,
     hash: B256,
     timestamp: U64,
 }
 
-impl From<BlockRef> for Position {
+impl From<BlockRef> for RpcBlockRef {
     fn from(block: BlockRef) -> Self {
         Self { number: U64::from(block.number), hash: block.hash, timestamp: U64::from(block.timestamp) }
     }
@@ -29,7 +29,7 @@ impl From<BlockRef> for Position {
 /// How far the node is.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Status {
+pub(crate) struct RollupStatus {
     version: &'static str,
     l1_chain_id: U64,
     l2_chain_id: U64,
@@ -38,9 +38,9 @@ pub(crate) struct Status {
     /// The L1 block up to which L1 has been followed.
     l1_cursor: U64,
     #[serde(rename = "unsafe")]
-    unsafe_head: Position,
-    safe: Position,
-    finalized: Position,
+    unsafe_head: RpcBlockRef,
+    safe: RpcBlockRef,
+    finalized: RpcBlockRef,
     /// The oldest block whose state is kept, for historical calls and proofs.
     oldest_state: U64,
     /// Messages and batches read from L1.
@@ -51,7 +51,7 @@ pub(crate) struct Status {
 /// An output, as the OP Stack's rollup nodes give it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Output {
+pub(crate) struct OutputAtBlock {
     version: B256,
     output_root: B256,
     block_ref: OutputBlock,
@@ -75,7 +75,7 @@ pub(crate) struct OutputBlock {
 /// Where on L1 a block came from.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Batch {
+pub(crate) struct BatchLocation {
     index: U64,
     /// The batch accumulator after it.
     acc: B256,
@@ -88,11 +88,11 @@ pub(crate) struct Batch {
 }
 
 impl Rpc {
-    pub(crate) async fn status(self: Arc<Self>) -> Result<Status, RpcError> {
+    pub(crate) async fn status(self: Arc<Self>) -> Result<RollupStatus, RpcError> {
         let config = self.chain.config();
         let heads = self.chain.heads();
         let reader = self.reader()?;
-        Ok(Status {
+        Ok(RollupStatus {
             version: env!("CARGO_PKG_VERSION"),
             l1_chain_id: U64::from(config.l1_chain_id),
             l2_chain_id: U64::from(config.chain.chain_id),
@@ -110,10 +110,10 @@ impl Rpc {
     pub(crate) async fn output_at_block(
         self: Arc<Self>,
         block: BlockNumberOrTag,
-    ) -> Result<Output, RpcError> {
+    ) -> Result<OutputAtBlock, RpcError> {
         let number = self.height(Some(block.into()))?;
         let header = self.reader()?.header(number)?.ok_or(RpcError::HeaderNotFound)?;
-        Ok(Output {
+        Ok(OutputAtBlock {
             version: B256::ZERO,
             output_root: output_root(&header, header.seal()),
             block_ref: OutputBlock {
@@ -132,14 +132,14 @@ impl Rpc {
     pub(crate) async fn batch_of_block(
         self: Arc<Self>,
         block: BlockNumberOrTag,
-    ) -> Result<Option<Batch>, RpcError> {
+    ) -> Result<Option<BatchLocation>, RpcError> {
         let number = self.number(block);
         let reader = self.reader()?;
         let Some(index) = reader.batch_of_block(number)? else {
             return Ok(None);
         };
         let batch = reader.batch(index)?;
-        Ok(batch.map(|batch| Batch {
+        Ok(batch.map(|batch| BatchLocation {
             index: U64::from(index),
             acc: batch.acc,
             first_block: U64::from(batch.first_block),

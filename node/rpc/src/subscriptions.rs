@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::{
     RpcError,
     args::Args,
+    block_follower::{BlockFollower, Change},
     context::Rpc,
-    follow::{Change, Follower},
     logs::{block_logs, check_filter},
     transaction::RpcTransaction,
 };
@@ -61,7 +61,7 @@ pub(crate) async fn subscribe(
         }
     };
     // Follows from before the client learns that it is subscribed.
-    let follower = Follower::new(&rpc);
+    let follower = BlockFollower::new(&rpc);
     let sink = pending.accept().await?;
     match topic {
         Topic::NewHeads => {
@@ -89,7 +89,7 @@ pub(crate) async fn subscribe(
 async fn blocks<T: Serialize>(
     rpc: &Arc<Rpc>,
     sink: &SubscriptionSink,
-    mut follower: Follower,
+    mut follower: BlockFollower,
     items: impl Fn(&Change) -> Vec<T>,
 ) -> SubscriptionResult {
     loop {

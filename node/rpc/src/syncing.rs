@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jsonrpsee::{SubscriptionSink, core::SubscriptionResult};
 use serde::Serialize;
 
-use super::{RpcError, context::Rpc, progress::Progress, subscriptions::send};
+use super::{RpcError, context::Rpc, progress::SyncProgress, subscriptions::send};
 use rollup::shutdown::Shutdown;
 
 /// An answer that is false where there is nothing to wait for.
@@ -20,7 +20,7 @@ pub(crate) enum FalseOr<T> {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Notice {
     syncing: bool,
-    status: Progress,
+    status: SyncProgress,
 }
 
 impl<T> From<Option<T>> for FalseOr<T> {
@@ -30,7 +30,7 @@ impl<T> From<Option<T>> for FalseOr<T> {
 }
 
 impl Rpc {
-    pub(crate) async fn syncing(self: Arc<Self>) -> Result<FalseOr<Progress>, RpcError> {
+    pub(crate) async fn syncing(self: Arc<Self>) -> Result<FalseOr<SyncProgress>, RpcError> {
         Ok(self.syncing.progress(&self.chain).into())
     }
 

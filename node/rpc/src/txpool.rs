@@ -14,34 +14,37 @@ use super::{RpcError, context::Rpc, transaction::RpcTransaction, waiting::BySend
 /// Transactions by nonce, as a decimal string.
 type ByNonce<T> = BTreeMap<String, T>;
 
-/// Executable and queued transactions in some form.
+/// Pending and queued transactions in some form.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Content<T> {
+pub(crate) struct TxpoolContent<T> {
     pending: T,
     queued: T,
 }
 
 impl Rpc {
-    pub(crate) async fn txpool_status(self: Arc<Self>) -> Result<Content<U64>, RpcError> {
+    pub(crate) async fn txpool_status(self: Arc<Self>) -> Result<TxpoolContent<U64>, RpcError> {
         if let Some(pool) = &self.pool {
             let status = pool.status();
-            return Ok(Content { pending: U64::from(status.executable), queued: U64::from(status.queued) });
+            return Ok(TxpoolContent {
+                pending: U64::from(status.pending),
+                queued: U64::from(status.queued),
+            });
         }
         self.heavy(|rpc| {
             let content = rpc.waiting_content(None)?;
             let count = |senders: BySender| U64::from(senders.values().map(Vec::len).sum::<usize>());
-            Ok(Content { pending: count(content.executable), queued: count(content.queued) })
+            Ok(TxpoolContent { pending: count(content.pending), queued: count(content.queued) })
         })
         .await
     }
 
     pub(crate) async fn txpool_content(
         self: Arc<Self>,
-    ) -> Result<Content<BTreeMap<Address, ByNonce<RpcTransaction>>>, RpcError> {
+    ) -> Result<TxpoolContent<BTreeMap<Address, ByNonce<RpcTransaction>>>, RpcError> {
         self.heavy(|rpc| {
             let content = rpc.waiting_content(None)?;
             let all = |senders| all_senders(senders, RpcTransaction::pending);
-            Ok(Content { pending: all(content.executable), queued: all(content.queued) })
+            Ok(TxpoolContent { pending: all(content.pending), queued: all(content.queued) })
         })
         .await
     }
@@ -49,24 +52,24 @@ impl Rpc {
     pub(crate) async fn txpool_content_from(
         self: Arc<Self>,
         address: Address,
-    ) -> Result<Content<ByNonce<RpcTransaction>>, RpcError> {
+    ) -> Result<TxpoolContent<ByNonce<RpcTransaction>>, RpcError> {
         self.heavy(move |rpc| {
             let mut content = rpc.waiting_content(Some(address))?;
             let one = |senders: &mut BySender| {
                 by_nonce(senders.remove(&address).unwrap_or_default(), RpcTransaction::pending)
             };
-            Ok(Content { pending: one(&mut content.executable), queued: one(&mut content.queued) })
+            Ok(TxpoolContent { pending: one(&mut content.pending), queued: one(&mut content.queued) })
         })
         .await
     }
 
     pub(crate) async fn txpool_inspect(
         self: Arc<Self>,
-    ) -> Result<Content<BTreeMap<Address, ByNonce<String>>>, RpcError> {
+    ) -> Result<TxpoolContent<BTreeMap<Address, ByNonce<String>>>, RpcError> {
         self.heavy(|rpc| {
             let content = rpc.waiting_content(None)?;
             let all = |senders| all_senders(senders, summary);
-            Ok(Content { pending: all(content.executable), queued: all(content.queued) })
+            Ok(TxpoolContent { pending: all(content.pending), queued: all(content.queued) })
         })
         .await
     }

@@ -37,7 +37,7 @@ pub(crate) type BySender = BTreeMap<Address, Vec<Transaction>>;
 #[derive(Debug, Default)]
 pub(crate) struct WaitingContent {
     /// What follows on from the senders' nonces.
-    pub(crate) executable: BySender,
+    pub(crate) pending: BySender,
     /// What waits for another nonce.
     pub(crate) queued: BySender,
 }
@@ -216,7 +216,7 @@ impl Rpc {
         }
         // Without the sequencer, what was passed on is all there is to count.
         let content = self.sent_content(forward, Some(sender))?;
-        let last = content.executable.get(&sender).and_then(|list| list.last());
+        let last = content.pending.get(&sender).and_then(|list| list.last());
         Ok(last.map(|tx| tx.envelope().nonce().saturating_add(1)))
     }
 
@@ -238,7 +238,7 @@ impl Rpc {
             let plain = |list: Vec<Arc<PoolTx>>| list.iter().map(|tx| tx.transaction().clone()).collect();
             lists.into_iter().map(|(sender, list)| (sender, plain(list))).collect()
         };
-        Ok(WaitingContent { executable: plain(content.executable), queued: plain(content.queued) })
+        Ok(WaitingContent { pending: plain(content.pending), queued: plain(content.queued) })
     }
 
     fn sent_content(&self, forward: &Forward, sender: Option<Address>) -> Result<WaitingContent, RpcError> {
@@ -252,11 +252,11 @@ impl Rpc {
         for ((sender, list), account) in by_sender.into_iter().zip(accounts) {
             let follows =
                 list.iter().zip(account.nonce..).take_while(|(tx, nonce)| tx.envelope().nonce() == *nonce);
-            let executable = follows.count();
+            let pending = follows.count();
             let mut list = list;
-            let queued = list.split_off(executable);
+            let queued = list.split_off(pending);
             if !list.is_empty() {
-                content.executable.insert(sender, list);
+                content.pending.insert(sender, list);
             }
             if !queued.is_empty() {
                 content.queued.insert(sender, queued);

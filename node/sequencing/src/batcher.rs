@@ -36,7 +36,7 @@ use rollup::{
     l1::{L1Error, SendError, TxManager, TxRequest},
     shutdown::Shutdown,
 };
-use snapshot::{InboxView, Snapshot};
+use snapshot::{BatchSnapshot, InboxView};
 
 pub use error::PlanError;
 
@@ -146,7 +146,7 @@ impl Task for Batcher {
             force_delay,
         };
         let planned = tokio::task::spawn_blocking(move || {
-            let snapshot = Snapshot::load(&chain, view, limits.max_blocks)?;
+            let snapshot = BatchSnapshot::load(&chain, view, limits.max_blocks)?;
             plan(&snapshot, &limits)
         })
         .await;

@@ -18,7 +18,7 @@ use db::Reader;
 use stf::output_root;
 use tracing::{debug, info};
 
-use games::Games;
+use games::OwnGames;
 use rollup::{
     chain::Chain,
     interval::Interval,
@@ -137,7 +137,7 @@ pub struct Proposer {
     txs: Arc<TxManager>,
     options: ProposerOptions,
     poll_interval: Duration,
-    games: Games,
+    games: OwnGames,
     /// Bond and type of games, once read.
     constants: Option<(U256, u32)>,
 }
@@ -174,7 +174,7 @@ impl Proposer {
     /// A proposer of the local chain's outputs, that sends by `txs`.
     pub fn new(chain: Chain, txs: Arc<TxManager>, options: ProposerOptions) -> Self {
         let poll_interval = options.poll_interval.unwrap_or(txs.client().default_poll_interval() * 4);
-        let games = Games::new(txs.clone(), chain.config().contracts);
+        let games = OwnGames::new(txs.clone(), chain.config().contracts);
         Self { chain, txs, options, poll_interval, games, constants: None }
     }
 

@@ -1,6 +1,6 @@
 //! The sequencer: decides what is in the next unsafe block, and when there is one.
 //!
-//! A block is built as soon as there is something for it: an executable transaction in the pool, or a deposit deep
+//! A block is built as soon as there is something for it: a pending transaction in the pool, or a deposit deep
 //! enough in L1. While a block is built and committed others queue up, and the next block takes them all: so a lone
 //! transaction waits for nobody, and under load blocks fill up by themselves. Without anything to do there is an empty
 //! block now and then, so that L2's clock and its view of L1 move on.

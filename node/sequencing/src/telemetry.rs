@@ -22,7 +22,7 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge(
         "recourse_pool_transactions",
         "kind",
-        "Transactions in the pool, by kind: executable or queued.",
+        "Transactions in the pool, by kind: pending or queued.",
     ),
     Metric::gauge("recourse_pool_bytes", "", "Bytes of the transactions in the pool."),
     Metric::counter("recourse_pool_submitted_total", "", "Transactions taken into the pool."),

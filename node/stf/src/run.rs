@@ -39,12 +39,12 @@ mod oracle;
 pub use boot::{AgreedOutput, BootInfo};
 pub use oracle::{MAX_PREIMAGE_SIZE, OracleError, PreimageOracle};
 
-use inbox::{Queue, find_batch, payload};
-use oracle::{Preimages, read};
+use inbox::{OracleQueue, find_batch, payload};
+use oracle::{OracleState, read};
 
 /// Why a run has no output.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub enum BlockRunError {
     /// A preimage could not be had. On the machine that cannot be: a step without its preimage cannot be shown.
     #[error(transparent)]
     Oracle(#[from] OracleError),
@@ -69,19 +69,19 @@ pub enum RunError {
 }
 
 /// Computes the output root of the block that a boot names, by the hash of that [`BootInfo`].
-pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, RunError> {
+pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, BlockRunError> {
     let boot = BootInfo::decode(&read(oracle, boot_hash)?)?;
     if boot.agreed_output.is_zero() {
-        return Err(RunError::NoAgreedOutput);
+        return Err(BlockRunError::NoAgreedOutput);
     }
     let agreed = AgreedOutput::decode(&read(oracle, &boot.agreed_output)?)?;
     let parent = header(oracle, &agreed.block_hash)?;
     if parent.number.checked_add(1) != Some(boot.block) || parent.state_root != agreed.state_root {
-        return Err(RunError::Malformed("parent header"));
+        return Err(BlockRunError::Malformed("parent header"));
     }
-    let cursor = message_cursor(&parent).ok_or(RunError::Malformed("parent header"))?;
-    let config =
-        ChainConfig::decode(&read(oracle, &boot.config_hash)?).ok_or(RunError::Malformed("chain config"))?;
+    let cursor = message_cursor(&parent).ok_or(BlockRunError::Malformed("parent header"))?;
+    let config = ChainConfig::decode(&read(oracle, &boot.config_hash)?)
+        .ok_or(BlockRunError::Malformed("chain config"))?;
 
     let batch = find_batch(oracle, boot.batch_acc, boot.block)?;
     let payload = payload(oracle, &batch)?;
@@ -90,10 +90,10 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, RunE
     let spec = block_specs(&config, &batch, &payload, index..index + 1).into_iter().nth(index).flatten();
     // Freed before execution, which may need the memory.
     drop(payload);
-    let mut queue = Queue::new(oracle, cursor, &batch);
+    let mut queue = OracleQueue::new(oracle, cursor, &batch);
     let inputs = block_inputs(&config, &parent, cursor, &batch, spec, &mut queue)?;
 
-    let source = Preimages::new(oracle, parent.number, agreed.block_hash);
+    let source = OracleState::new(oracle, parent.number, agreed.block_hash);
     let state = TrieState::new(parent.state_root, source);
     let mut builder = BlockBuilder::begin(
         &config,
@@ -116,11 +116,11 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, RunE
 }
 
 /// The header with this hash.
-fn header<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Header, RunError> {
+fn header<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Header, BlockRunError> {
     let rlp = read(oracle, hash)?;
     let mut rest = &rlp[..];
     match Header::decode(&mut rest) {
         Ok(header) if rest.is_empty() => Ok(header),
-        _ => Err(RunError::Malformed("block header")),
+        _ => Err(BlockRunError::Malformed("block header")),
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     EMPTY_ROOT, Nibbles, NodeSink, Trie,
-    node::{INLINE_LIMIT, Node, Ref},
+    node::{INLINE_LIMIT, Ref, TrieNode},
     rlp::EMPTY_STRING,
 };
 use alloc::vec::Vec;
@@ -40,7 +40,7 @@ impl Trie {
 /// A changed node, lifted out of the trie.
 struct Lifted {
     /// `None` once it is put back.
-    node: Option<Node>,
+    node: Option<TrieNode>,
     /// Where in the list the parent is; the root has none.
     parent: usize,
     /// Which child of a branch it is.
@@ -59,10 +59,10 @@ struct Lift<'a, S> {
 }
 
 pub(crate) fn commit_nodes(
-    root: Node,
+    root: TrieNode,
     owner: Option<&B256>,
     sink: &mut impl NodeSink,
-) -> (Option<Node>, B256) {
+) -> (Option<TrieNode>, B256) {
     let mut lift = Lift { owner, sink, list: Vec::with_capacity(64), paths: Vec::new(), levels: Vec::new() };
     lift.list.push(Lifted { node: Some(root), parent: 0, slot: 0 });
     if !lift.sink.discards() {
@@ -89,7 +89,7 @@ impl<S: NodeSink> Lift<'_, S> {
         // Out of the list for a moment, so that its children can be appended.
         let mut node = self.list[parent].node.take();
         match &mut node {
-            Some(Node::Branch(branch)) => {
+            Some(TrieNode::Branch(branch)) => {
                 let mut left = branch.stale;
                 while left != 0 {
                     let slot = left.trailing_zeros() as u8;
@@ -100,7 +100,7 @@ impl<S: NodeSink> Lift<'_, S> {
                     }
                 }
             }
-            Some(Node::Ext(ext)) if ext.stale => {
+            Some(TrieNode::Ext(ext)) if ext.stale => {
                 self.list.push(Lifted { node: ext.kid.take(), parent, slot: 0 });
             }
             _ => {}
@@ -109,7 +109,7 @@ impl<S: NodeSink> Lift<'_, S> {
             for child in &self.list[first..] {
                 let mut path = path;
                 match &node {
-                    Some(Node::Ext(ext)) => {
+                    Some(TrieNode::Ext(ext)) => {
                         let run = ext.path();
                         (0..run.len()).for_each(|i| path.push(run.at(i)));
                     }
@@ -126,15 +126,16 @@ impl<S: NodeSink> Lift<'_, S> {
     fn put_back(&mut self, start: usize) -> B256 {
         let (above, level) = self.list.split_at_mut(start);
         for lifted in &mut *level {
-            if let Some(Node::Branch(branch)) = &mut lifted.node {
+            if let Some(TrieNode::Branch(branch)) = &mut lifted.node {
                 branch.seal();
             }
         }
         // The root is hashed however short it is.
         let hashed = |rlp: &[u8]| rlp.len() >= INLINE_LIMIT || start == 0;
         let mut messages = Vec::with_capacity(level.len());
-        messages
-            .extend(level.iter().flat_map(|lifted| &lifted.node).map(Node::rlp).filter(|rlp| hashed(rlp)));
+        messages.extend(
+            level.iter().flat_map(|lifted| &lifted.node).map(TrieNode::rlp).filter(|rlp| hashed(rlp)),
+        );
         let hashes = keccak256_batch(&messages);
         let mut next_hash = hashes.iter();
 
@@ -154,13 +155,13 @@ impl<S: NodeSink> Lift<'_, S> {
                 continue;
             };
             match &mut parent.node {
-                Some(Node::Branch(branch)) => {
+                Some(TrieNode::Branch(branch)) => {
                     let slot = usize::from(lifted.slot);
                     branch.set_slot(slot, reference.as_slice());
-                    branch.set_shape(slot, matches!(node, Node::Leaf(_)), node.shape());
+                    branch.set_shape(slot, matches!(node, TrieNode::Leaf(_)), node.shape());
                     branch.kids[slot] = lifted.node.take();
                 }
-                Some(Node::Ext(ext)) => {
+                Some(TrieNode::Ext(ext)) => {
                     ext.set_reference(reference.as_slice());
                     ext.kid = lifted.node.take();
                 }

@@ -5,8 +5,8 @@
 
 use crate::{
     NodeSource, TrieError,
-    node::{Branch, Ext, Leaf, Node},
-    path::{PathBuf, Run},
+    node::{Branch, Ext, Leaf, TrieNode},
+    path::{NibbleRun, PathBuf},
     trie::Loader,
 };
 use alloc::boxed::Box;
@@ -24,18 +24,22 @@ enum Removal {
 
 impl<S: NodeSource> Loader<'_, S> {
     /// Inserts into a whole trie; returns whether it changed.
-    pub(crate) fn insert_root(&mut self, root: &mut Option<Node>, value: &[u8]) -> Result<bool, TrieError> {
+    pub(crate) fn insert_root(
+        &mut self,
+        root: &mut Option<TrieNode>,
+        value: &[u8],
+    ) -> Result<bool, TrieError> {
         match root {
             Some(node) => self.insert(node, 0, value),
             None => {
-                *root = Some(self.new_leaf(Run::of_key(self.key, 0), value));
+                *root = Some(self.new_leaf(NibbleRun::of_key(self.key, 0), value));
                 Ok(true)
             }
         }
     }
 
     /// Removes from a whole trie; returns whether the key was there.
-    pub(crate) fn remove_root(&mut self, root: &mut Option<Node>) -> Result<bool, TrieError> {
+    pub(crate) fn remove_root(&mut self, root: &mut Option<TrieNode>) -> Result<bool, TrieError> {
         let Some(node) = root else { return Ok(false) };
         let removal = self.remove(node, 0)?;
         if removal == Removal::Gone {
@@ -46,10 +50,15 @@ impl<S: NodeSource> Loader<'_, S> {
     }
 
     /// Inserts into the subtree of a node at `depth`; returns whether it changed.
-    pub(crate) fn insert(&mut self, node: &mut Node, depth: usize, value: &[u8]) -> Result<bool, TrieError> {
-        let rest = Run::of_key(self.key, depth);
+    pub(crate) fn insert(
+        &mut self,
+        node: &mut TrieNode,
+        depth: usize,
+        value: &[u8],
+    ) -> Result<bool, TrieError> {
+        let rest = NibbleRun::of_key(self.key, depth);
         match node {
-            Node::Leaf(leaf) => {
+            TrieNode::Leaf(leaf) => {
                 let path = leaf.path();
                 let shared = path.common_prefix(&rest);
                 if shared == path.len() && shared == rest.len() {
@@ -63,7 +72,7 @@ impl<S: NodeSource> Loader<'_, S> {
                 *node = self.under(rest.take(shared), branch);
                 Ok(true)
             }
-            Node::Ext(ext) => {
+            TrieNode::Ext(ext) => {
                 let kid = ext.kid.take();
                 let path = ext.path();
                 let shared = path.common_prefix(&rest);
@@ -86,7 +95,7 @@ impl<S: NodeSource> Loader<'_, S> {
                         kid => Ext::new(below, ext.reference(), kid),
                     };
                     *self.nodes += 1;
-                    branch.set_kid(nibble, Node::Ext(Box::new(lower)));
+                    branch.set_kid(nibble, TrieNode::Ext(Box::new(lower)));
                 } else {
                     match kid {
                         Some(kid) if ext.stale => branch.set_kid(nibble, kid),
@@ -100,7 +109,7 @@ impl<S: NodeSource> Loader<'_, S> {
                 *node = self.under(rest.take(shared), branch);
                 Ok(true)
             }
-            Node::Branch(branch) => {
+            TrieNode::Branch(branch) => {
                 if rest.len() == 0 {
                     let changed = branch.value() != value;
                     if changed {
@@ -121,11 +130,11 @@ impl<S: NodeSource> Loader<'_, S> {
         }
     }
 
-    fn remove(&mut self, node: &mut Node, depth: usize) -> Result<Removal, TrieError> {
-        let rest = Run::of_key(self.key, depth);
+    fn remove(&mut self, node: &mut TrieNode, depth: usize) -> Result<Removal, TrieError> {
+        let rest = NibbleRun::of_key(self.key, depth);
         match node {
-            Node::Leaf(leaf) => Ok(if leaf.is_at(rest) { Removal::Gone } else { Removal::None }),
-            Node::Ext(ext) => {
+            TrieNode::Leaf(leaf) => Ok(if leaf.is_at(rest) { Removal::Gone } else { Removal::None }),
+            TrieNode::Ext(ext) => {
                 let path = ext.path();
                 if path.common_prefix(&rest) < path.len() {
                     return Ok(Removal::None);
@@ -138,14 +147,14 @@ impl<S: NodeSource> Loader<'_, S> {
                 }
                 ext.stale = true;
                 // What is no longer a branch is a leaf or an extension, and takes this path in front of its own.
-                if let Some(kid) = ext.kid.take_if(|kid| !matches!(kid, Node::Branch(_))) {
+                if let Some(kid) = ext.kid.take_if(|kid| !matches!(kid, TrieNode::Branch(_))) {
                     let mut above = PathBuf::new();
                     above.extend(ext.path());
                     *node = self.join(above, kid, None);
                 }
                 Ok(Removal::Changed)
             }
-            Node::Branch(branch) => {
+            TrieNode::Branch(branch) => {
                 let valued = !branch.value().is_empty();
                 let entries = branch.present.count_ones() + u32::from(valued);
                 if rest.len() == 0 {
@@ -189,7 +198,7 @@ impl<S: NodeSource> Loader<'_, S> {
     }
 
     /// What a branch at `depth` becomes when only child `i` is left of it.
-    fn collapse(&mut self, branch: &mut Branch, i: usize, depth: usize) -> Result<Node, TrieError> {
+    fn collapse(&mut self, branch: &mut Branch, i: usize, depth: usize) -> Result<TrieNode, TrieError> {
         // Branches have two entries or more, so there is a child left; a damaged one is refused, not followed.
         if i >= 16 {
             return Err(TrieError::Malformed {
@@ -209,25 +218,25 @@ impl<S: NodeSource> Loader<'_, S> {
 
     /// Puts a path in front of a node, in place of the node that held that path, which goes. `reference` is the
     /// kid's, if known.
-    fn join(&mut self, mut above: PathBuf, kid: Node, reference: Option<&[u8]>) -> Node {
+    fn join(&mut self, mut above: PathBuf, kid: TrieNode, reference: Option<&[u8]>) -> TrieNode {
         match kid {
-            Node::Leaf(leaf) => {
+            TrieNode::Leaf(leaf) => {
                 above.extend(leaf.path());
                 *self.nodes -= 1;
-                Node::Leaf(Leaf::new(above.pack().run(), leaf.value()))
+                TrieNode::Leaf(Leaf::new(above.pack().run(), leaf.value()))
             }
-            Node::Ext(mut ext) => {
+            TrieNode::Ext(mut ext) => {
                 above.extend(ext.path());
                 *self.nodes -= 1;
                 let path = above.pack();
-                Node::Ext(Box::new(match ext.kid.take() {
+                TrieNode::Ext(Box::new(match ext.kid.take() {
                     Some(kid) if ext.stale => Ext::stale(path.run(), kid),
                     kid => Ext::new(path.run(), ext.reference(), kid),
                 }))
             }
             kid => {
                 let path = above.pack();
-                Node::Ext(Box::new(match reference {
+                TrieNode::Ext(Box::new(match reference {
                     Some(reference) => Ext::new(path.run(), reference, Some(kid)),
                     None => Ext::stale(path.run(), kid),
                 }))
@@ -235,13 +244,13 @@ impl<S: NodeSource> Loader<'_, S> {
         }
     }
 
-    pub(crate) fn new_leaf(&mut self, path: Run<'_>, value: &[u8]) -> Node {
+    pub(crate) fn new_leaf(&mut self, path: NibbleRun<'_>, value: &[u8]) -> TrieNode {
         *self.nodes += 1;
-        Node::Leaf(Leaf::new(path, value))
+        TrieNode::Leaf(Leaf::new(path, value))
     }
 
     /// Puts a value below a new branch: at the child that the path's first nibble names, or in the branch itself.
-    fn hang_leaf(&mut self, branch: &mut Branch, path: Run<'_>, value: &[u8]) {
+    fn hang_leaf(&mut self, branch: &mut Branch, path: NibbleRun<'_>, value: &[u8]) {
         if path.len() == 0 {
             branch.set_value(value);
         } else {
@@ -251,13 +260,13 @@ impl<S: NodeSource> Loader<'_, S> {
     }
 
     /// A new branch, behind an extension if there is a path to it.
-    fn under(&mut self, path: Run<'_>, branch: Branch) -> Node {
+    fn under(&mut self, path: NibbleRun<'_>, branch: Branch) -> TrieNode {
         *self.nodes += 1;
-        let branch = Node::Branch(Box::new(branch));
+        let branch = TrieNode::Branch(Box::new(branch));
         if path.len() == 0 {
             return branch;
         }
         *self.nodes += 1;
-        Node::Ext(Box::new(Ext::stale(path, branch)))
+        TrieNode::Ext(Box::new(Ext::stale(path, branch)))
     }
 }

@@ -74,6 +74,7 @@
 
 extern crate alloc;
 
+mod account;
 mod commit;
 mod edit;
 mod error;
@@ -83,18 +84,17 @@ mod path;
 mod proof;
 mod rlp;
 mod source;
-mod state;
 mod subtree;
 mod trie;
 mod witness;
 
+pub use account::{Account, StorageValue, ValueError, decode_storage, encode_storage};
 pub use alloy_trie::Nibbles;
 pub use error::{NodeError, TrieError};
 pub use keccak_lanes::keccak256_batch;
 pub use ordered::ordered_root;
 pub use proof::verify_proof;
 pub use source::{NodeSink, NodeSource, Shape};
-pub use state::{Account, StorageValue, ValueError, decode_storage, encode_storage};
 pub use subtree::{Subtree, subtree};
 pub use trie::Trie;
 pub use witness::{Recorder, Witness};

@@ -7,7 +7,7 @@
 
 use crate::{
     Shape,
-    path::{MAX_NIBBLES, Run, check_compact},
+    path::{MAX_NIBBLES, NibbleRun, check_compact},
     rlp::{self, EMPTY_STRING},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -22,13 +22,13 @@ pub(crate) const INLINE_LIMIT: usize = 32;
 
 /// A node that is loaded.
 #[derive(Clone)]
-pub(crate) enum Node {
+pub(crate) enum TrieNode {
     Leaf(Leaf),
     Ext(Box<Ext>),
     Branch(Box<Branch>),
 }
 
-impl Node {
+impl TrieNode {
     /// Decodes the node that stands `depth` nibbles below the root. Accepts canonical nodes only, so that whatever
     /// is built from them is canonical too; a path may not lead further down than keys do.
     pub(crate) fn decode(bytes: &[u8], depth: usize) -> Result<Self, &'static str> {
@@ -110,12 +110,12 @@ pub(crate) struct Leaf {
     hp_at: u8,
     hp_end: u8,
     val_at: u8,
-    // A bool, whose spare bit patterns keep `Node` at three words.
+    // A bool, whose spare bit patterns keep `TrieNode` at three words.
     odd: bool,
 }
 
 impl Leaf {
-    pub(crate) fn new(path: Run<'_>, value: &[u8]) -> Self {
+    pub(crate) fn new(path: NibbleRun<'_>, value: &[u8]) -> Self {
         let hp_len = path.compact_len();
         let hp_item = if hp_len == 1 { 1 } else { 1 + hp_len };
         let payload = hp_item + rlp::string_len(value);
@@ -132,8 +132,8 @@ impl Leaf {
         Self { rlp: rlp.into_boxed_slice(), hp_at, hp_end, val_at, odd: path.len() % 2 == 1 }
     }
 
-    pub(crate) fn path(&self) -> Run<'_> {
-        Run::of_compact(&self.rlp[self.hp_at.into()..self.hp_end.into()], self.odd)
+    pub(crate) fn path(&self) -> NibbleRun<'_> {
+        NibbleRun::of_compact(&self.rlp[self.hp_at.into()..self.hp_end.into()], self.odd)
     }
 
     pub(crate) fn value(&self) -> &[u8] {
@@ -141,7 +141,7 @@ impl Leaf {
     }
 
     /// Whether the leaf's path is exactly `rest`.
-    pub(crate) fn is_at(&self, rest: Run<'_>) -> bool {
+    pub(crate) fn is_at(&self, rest: NibbleRun<'_>) -> bool {
         let path = self.path();
         path.len() == rest.len() && path.common_prefix(&rest) == rest.len()
     }
@@ -170,12 +170,12 @@ pub(crate) struct Ext {
     odd: bool,
     /// The child is loaded and has changed since the reference in `rlp` was written.
     pub(crate) stale: bool,
-    pub(crate) kid: Option<Node>,
+    pub(crate) kid: Option<TrieNode>,
 }
 
 impl Ext {
     /// An extension to a child whose reference is known; it need not be loaded.
-    pub(crate) fn new(path: Run<'_>, reference: &[u8], kid: Option<Node>) -> Self {
+    pub(crate) fn new(path: NibbleRun<'_>, reference: &[u8], kid: Option<TrieNode>) -> Self {
         let hp_len = path.compact_len();
         let hp_item = if hp_len == 1 { 1 } else { 1 + hp_len };
         let payload = hp_item + reference.len();
@@ -192,12 +192,12 @@ impl Ext {
     }
 
     /// An extension to a loaded child whose reference the next commit computes.
-    pub(crate) fn stale(path: Run<'_>, kid: Node) -> Self {
+    pub(crate) fn stale(path: NibbleRun<'_>, kid: TrieNode) -> Self {
         Self { stale: true, ..Self::new(path, &[EMPTY_STRING], Some(kid)) }
     }
 
-    pub(crate) fn path(&self) -> Run<'_> {
-        Run::of_compact(&self.rlp[self.hp_at.into()..self.hp_end.into()], self.odd)
+    pub(crate) fn path(&self) -> NibbleRun<'_> {
+        NibbleRun::of_compact(&self.rlp[self.hp_at.into()..self.hp_end.into()], self.odd)
     }
 
     /// The child's reference; meaningless while the child is stale.
@@ -262,7 +262,7 @@ pub(crate) struct Branch {
     pub(crate) present: u16,
     /// What is known of the children that are present and not stale.
     pub(crate) shape: Shape,
-    pub(crate) kids: [Option<Node>; 16],
+    pub(crate) kids: [Option<TrieNode>; 16],
 }
 
 impl Branch {
@@ -373,7 +373,7 @@ impl Branch {
     }
 
     /// Makes a loaded node child `i`; its slot is written at commit.
-    pub(crate) fn set_kid(&mut self, i: usize, kid: Node) {
+    pub(crate) fn set_kid(&mut self, i: usize, kid: TrieNode) {
         self.kids[i] = Some(kid);
         self.stale |= 1 << i;
         self.present |= 1 << i;

@@ -1,7 +1,7 @@
 use crate::{
     EMPTY_ROOT,
     node::{INLINE_LIMIT, Ref},
-    path::Run,
+    path::NibbleRun,
     rlp::{self, EMPTY_STRING},
 };
 use alloc::vec::Vec;
@@ -57,9 +57,9 @@ impl Builder {
         let mut shared_before = None;
         for rank in 0..self.count {
             let key = self.key(rank);
-            let path = Run::of_key(key.as_slice(), 0);
+            let path = NibbleRun::of_key(key.as_slice(), 0);
             let shared_after = (rank + 1 < self.count)
-                .then(|| path.common_prefix(&Run::of_key(self.key(rank + 1).as_slice(), 0)));
+                .then(|| path.common_prefix(&NibbleRun::of_key(self.key(rank + 1).as_slice(), 0)));
             // A leaf hangs below the branch where its key parts from its neighbours': one nibble further down.
             let depth = shared_before.max(shared_after).map_or(0, |shared| shared + 1);
             shared_before = shared_after;
@@ -96,12 +96,12 @@ impl Builder {
     /// Encodes the node over the keys with ranks `from..to` that share `depth` nibbles; returns its reference.
     fn subtree(&mut self, from: usize, to: usize, depth: usize) -> Ref {
         let first = self.key(from);
-        let rest = Run::of_key(first.as_slice(), depth);
+        let rest = NibbleRun::of_key(first.as_slice(), depth);
         if to - from == 1 {
             return self.leaves[from];
         }
         let last = self.key(to - 1);
-        let shared = rest.common_prefix(&Run::of_key(last.as_slice(), depth));
+        let shared = rest.common_prefix(&NibbleRun::of_key(last.as_slice(), depth));
         let branch = self.branch(from, to, depth + shared);
         if shared == 0 { branch } else { self.ext(rest.take(shared), &branch) }
     }
@@ -131,7 +131,7 @@ impl Builder {
         self.finish()
     }
 
-    fn ext(&mut self, path: Run<'_>, child: &Ref) -> Ref {
+    fn ext(&mut self, path: NibbleRun<'_>, child: &Ref) -> Ref {
         self.buf.clear();
         self.put_short(path, false, child.as_slice().len());
         self.buf.extend_from_slice(child.as_slice());
@@ -139,7 +139,7 @@ impl Builder {
     }
 
     /// Appends header and path of a leaf or an extension, of which `rest` bytes follow.
-    fn put_short(&mut self, path: Run<'_>, leaf: bool, rest: usize) {
+    fn put_short(&mut self, path: NibbleRun<'_>, leaf: bool, rest: usize) {
         let hp_len = path.compact_len();
         let hp_item = if hp_len == 1 { 1 } else { 1 + hp_len };
         rlp::put_list_header(&mut self.buf, hp_item + rest);

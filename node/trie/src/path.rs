@@ -13,13 +13,13 @@ const ODD_FLAG: u8 = 0x10;
 
 /// The nibbles `start..end` of `bytes`, the high half of each byte first.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
+pub(crate) struct NibbleRun<'a> {
     bytes: &'a [u8],
     start: usize,
     end: usize,
 }
 
-impl<'a> Run<'a> {
+impl<'a> NibbleRun<'a> {
     /// What is left of a key after `depth` nibbles. `depth` is at most the key's length.
     pub(crate) fn of_key(key: &'a [u8], depth: usize) -> Self {
         Self { bytes: key, start: depth, end: 2 * key.len() }
@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
     }
 
     /// How many leading nibbles the two runs share.
-    pub(crate) fn common_prefix(&self, other: &Run<'_>) -> usize {
+    pub(crate) fn common_prefix(&self, other: &NibbleRun<'_>) -> usize {
         let n = self.len().min(other.len());
         let mut i = 0;
         if self.start % 2 == other.start % 2 {
@@ -139,7 +139,7 @@ impl PathBuf {
         self.len += 1;
     }
 
-    pub(crate) fn extend(&mut self, run: Run<'_>) {
+    pub(crate) fn extend(&mut self, run: NibbleRun<'_>) {
         (0..run.len()).for_each(|i| self.push(run.at(i)));
     }
 
@@ -162,7 +162,7 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    pub(crate) fn run(&self) -> Run<'_> {
-        Run { bytes: &self.bytes, start: self.start, end: self.end }
+    pub(crate) fn run(&self) -> NibbleRun<'_> {
+        NibbleRun { bytes: &self.bytes, start: self.start, end: self.end }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     EMPTY_ROOT, Nibbles, NodeError, NodeSource, Trie, TrieError,
-    node::{INLINE_LIMIT, Node},
-    path::Run,
+    node::{INLINE_LIMIT, TrieNode},
+    path::NibbleRun,
     rlp::EMPTY_STRING,
     trie::Loader,
 };
@@ -33,13 +33,13 @@ impl Trie {
             if depth == 0 || node.rlp().len() >= INLINE_LIMIT {
                 proof.push(Bytes::copy_from_slice(node.rlp()));
             }
-            let rest = Run::of_key(key, depth);
+            let rest = NibbleRun::of_key(key, depth);
             next = match node {
-                Node::Ext(ext) if rest.common_prefix(&ext.path()) == ext.path().len() => {
+                TrieNode::Ext(ext) if rest.common_prefix(&ext.path()) == ext.path().len() => {
                     depth += ext.path().len();
                     Some(cx.ext_child(ext, depth)?)
                 }
-                Node::Branch(branch) if rest.len() > 0 => {
+                TrieNode::Branch(branch) if rest.len() > 0 => {
                     depth += 1;
                     cx.branch_child(branch, rest.at(0), depth)?
                 }

@@ -1,7 +1,7 @@
 use crate::{
     Shape, TrieError,
     commit::commit_nodes,
-    path::{MAX_NIBBLES, Run},
+    path::{MAX_NIBBLES, NibbleRun},
     trie::Loader,
 };
 use alloy_primitives::{B256, Bytes};
@@ -33,7 +33,7 @@ pub fn subtree<V: AsRef<[u8]>>(
     for (key, value) in leaves {
         let mut cx = Loader { src: &(), owner: None, key: &key[..], nodes: &mut nodes };
         match &mut root {
-            None => root = Some(cx.new_leaf(Run::of_key(&key[..], depth), value.as_ref())),
+            None => root = Some(cx.new_leaf(NibbleRun::of_key(&key[..], depth), value.as_ref())),
             Some(node) => {
                 cx.insert(node, depth, value.as_ref())?;
             }

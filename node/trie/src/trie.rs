@@ -1,7 +1,7 @@
 use crate::{
     EMPTY_ROOT, NodeError, NodeSource, Shape, TrieError,
-    node::{Branch, Ext, Node, hash_in},
-    path::{MAX_NIBBLES, Run, key_prefix},
+    node::{Branch, Ext, TrieNode, hash_in},
+    path::{MAX_NIBBLES, NibbleRun, key_prefix},
 };
 use alloy_primitives::{B256, Bytes};
 use core::fmt;
@@ -15,7 +15,7 @@ use core::fmt;
 #[derive(Clone)]
 pub struct Trie {
     /// The root node, once loaded. With `hash` unknown, `None` is the empty trie.
-    pub(crate) root: Option<Node>,
+    pub(crate) root: Option<TrieNode>,
     /// The root hash, unless there are changes that are not committed.
     pub(crate) hash: Option<B256>,
     /// Loaded nodes.
@@ -48,10 +48,10 @@ impl Trie {
         };
         let mut depth = 0;
         loop {
-            let rest = Run::of_key(key, depth);
+            let rest = NibbleRun::of_key(key, depth);
             match node {
-                Node::Leaf(leaf) => return Ok(leaf.is_at(rest).then(|| leaf.value())),
-                Node::Ext(ext) => {
+                TrieNode::Leaf(leaf) => return Ok(leaf.is_at(rest).then(|| leaf.value())),
+                TrieNode::Ext(ext) => {
                     let path = ext.path();
                     if rest.common_prefix(&path) < path.len() {
                         return Ok(None);
@@ -59,7 +59,7 @@ impl Trie {
                     depth += path.len();
                     node = cx.ext_child(ext, depth)?;
                 }
-                Node::Branch(branch) => {
+                TrieNode::Branch(branch) => {
                     if rest.len() == 0 {
                         return Ok(Some(branch.value()).filter(|value| !value.is_empty()));
                     }
@@ -176,14 +176,14 @@ fn check_key(key: &[u8]) -> Result<(), TrieError> {
 }
 
 /// Drops the clean children below `keep`, of a node at `depth`; returns how many nodes went.
-fn evict_below(node: &mut Node, depth: usize, keep: usize) -> usize {
+fn evict_below(node: &mut TrieNode, depth: usize, keep: usize) -> usize {
     match node {
-        Node::Leaf(_) => 0,
-        Node::Ext(ext) => {
+        TrieNode::Leaf(_) => 0,
+        TrieNode::Ext(ext) => {
             let depth = depth + ext.path().len();
             evict_child(&mut ext.kid, ext.stale, depth, keep)
         }
-        Node::Branch(branch) => {
+        TrieNode::Branch(branch) => {
             let stale = branch.stale;
             let kids = branch.kids.iter_mut().enumerate();
             kids.map(|(i, kid)| evict_child(kid, stale >> i & 1 == 1, depth + 1, keep)).sum()
@@ -191,7 +191,7 @@ fn evict_below(node: &mut Node, depth: usize, keep: usize) -> usize {
     }
 }
 
-fn evict_child(kid: &mut Option<Node>, stale: bool, depth: usize, keep: usize) -> usize {
+fn evict_child(kid: &mut Option<TrieNode>, stale: bool, depth: usize, keep: usize) -> usize {
     match kid {
         Some(node) if stale || depth <= keep => evict_below(node, depth, keep),
         Some(node) => {
@@ -204,11 +204,11 @@ fn evict_child(kid: &mut Option<Node>, stale: bool, depth: usize, keep: usize) -
 }
 
 /// Counts the loaded nodes of a subtree.
-pub(crate) fn loaded(node: &Node) -> usize {
+pub(crate) fn loaded(node: &TrieNode) -> usize {
     1 + match node {
-        Node::Leaf(_) => 0,
-        Node::Ext(ext) => ext.kid.as_ref().map_or(0, loaded),
-        Node::Branch(branch) => branch.kids.iter().flatten().map(loaded).sum(),
+        TrieNode::Leaf(_) => 0,
+        TrieNode::Ext(ext) => ext.kid.as_ref().map_or(0, loaded),
+        TrieNode::Branch(branch) => branch.kids.iter().flatten().map(loaded).sum(),
     }
 }
 
@@ -225,7 +225,7 @@ impl<S: NodeSource> Loader<'_, S> {
     /// Loads the root node if it is known by its hash only.
     pub(crate) fn load_root(
         &mut self,
-        root: &mut Option<Node>,
+        root: &mut Option<TrieNode>,
         hash: Option<&B256>,
     ) -> Result<(), TrieError> {
         if let (None, Some(hash)) = (&root, hash)
@@ -242,12 +242,12 @@ impl<S: NodeSource> Loader<'_, S> {
         &mut self,
         ext: &'n mut Ext,
         depth: usize,
-    ) -> Result<&'n mut Node, TrieError> {
+    ) -> Result<&'n mut TrieNode, TrieError> {
         let kid = match ext.kid.take() {
             Some(kid) => kid,
             None => self.resolve(ext.reference(), depth, None)?,
         };
-        if !matches!(kid, Node::Branch(_)) {
+        if !matches!(kid, TrieNode::Branch(_)) {
             return Err(self.malformed(depth, None, "extension to a node that is not a branch"));
         }
         Ok(ext.kid.insert(kid))
@@ -259,14 +259,14 @@ impl<S: NodeSource> Loader<'_, S> {
         branch: &'n mut Branch,
         i: u8,
         depth: usize,
-    ) -> Result<Option<&'n mut Node>, TrieError> {
+    ) -> Result<Option<&'n mut TrieNode>, TrieError> {
         let i = usize::from(i);
         if branch.present >> i & 1 == 0 {
             return Ok(None);
         }
         if branch.kids[i].is_none() {
             let kid = self.resolve(branch.slot(i), depth, None)?;
-            branch.set_shape(i, matches!(kid, Node::Leaf(_)), kid.shape());
+            branch.set_shape(i, matches!(kid, TrieNode::Leaf(_)), kid.shape());
             branch.kids[i] = Some(kid);
         }
         Ok(branch.kids[i].as_mut())
@@ -279,7 +279,7 @@ impl<S: NodeSource> Loader<'_, S> {
         reference: &[u8],
         depth: usize,
         sibling: Option<u8>,
-    ) -> Result<Node, TrieError> {
+    ) -> Result<TrieNode, TrieError> {
         let Some(hash) = hash_in(reference) else {
             return self.decode(reference, Shape::UNKNOWN, depth, sibling);
         };
@@ -300,9 +300,10 @@ impl<S: NodeSource> Loader<'_, S> {
         shape: Shape,
         depth: usize,
         sibling: Option<u8>,
-    ) -> Result<Node, TrieError> {
-        let mut node = Node::decode(rlp, depth).map_err(|reason| self.malformed(depth, sibling, reason))?;
-        if let Node::Branch(branch) = &mut node {
+    ) -> Result<TrieNode, TrieError> {
+        let mut node =
+            TrieNode::decode(rlp, depth).map_err(|reason| self.malformed(depth, sibling, reason))?;
+        if let TrieNode::Branch(branch) = &mut node {
             branch.shape = shape;
         }
         *self.nodes += 1;

@@ -2,7 +2,7 @@
 
 use super::{BRANCHES, Branch, Child, DEPTH, FANOUT, LEAF, PAIRS, Page, zero_hash};
 use alloy_primitives::B256;
-use keccak_lanes::{Node, keccak256_nodes};
+use keccak_lanes::{InnerNode, keccak256_nodes};
 use std::sync::Arc;
 
 /// Hashes everything stale below a branch, and the branch.
@@ -26,7 +26,7 @@ pub(super) fn rehash(top: &mut Arc<Branch>) {
 /// A level's nodes, and their hashes.
 #[derive(Default)]
 struct Batch {
-    nodes: Vec<Node>,
+    nodes: Vec<InnerNode>,
     hashes: Vec<B256>,
 }
 

@@ -10,7 +10,7 @@ use super::{
     inbox::put_l1,
     open,
 };
-use crate::{Database, Error, Kind, Result, Table, Tx};
+use crate::{Database, Error, Result, Table, Tx, TxMode};
 
 const HEAD: u64 = 12;
 
@@ -30,7 +30,7 @@ fn filled(path: &std::path::Path) -> (Database, Chain) {
 }
 
 /// Every read there is; the first error.
-fn read_all<K: Kind>(tx: &Tx<K>, chain: &Chain) -> Result<()> {
+fn read_all<K: TxMode>(tx: &Tx<K>, chain: &Chain) -> Result<()> {
     tx.safe()?;
     tx.finalized()?;
     tx.l1_cursor()?;

@@ -2,7 +2,8 @@ use alloy_primitives::B256;
 
 use super::{dump, open};
 use crate::{
-    BATCH_HEADER, BatchRecord, DepositAlias, Error, L1Block, L1Cursor, MESSAGE_HEADER, MessageRecord, Writer,
+    BATCH_HEADER, BatchRecord, DepositAlias, Error, L1BlockRecord, L1Cursor, MESSAGE_HEADER, MessageRecord,
+    Writer,
 };
 
 fn hash(kind: u8, number: u64) -> B256 {
@@ -14,7 +15,7 @@ fn hash(kind: u8, number: u64) -> B256 {
 /// L1 block `number`: stored if even; two messages, one of them a deposit, and a batch of three L2 blocks.
 pub(super) fn put_l1(writer: &mut Writer, number: u64) {
     if number.is_multiple_of(2) {
-        let block = L1Block {
+        let block = L1BlockRecord {
             hash: hash(1, number),
             parent: hash(1, number.wrapping_sub(1)),
             timestamp: 12 * number,
@@ -113,7 +114,7 @@ fn gaps_and_foreign_parents_are_refused() {
     let error = writer.put_batch(3, &batch(3)).unwrap_err();
     assert!(matches!(error, Error::NotNext { expected: 0, found: 3, .. }), "{error}");
     put_l1(&mut writer, 0);
-    let stranger = L1Block { hash: hash(1, 1), parent: hash(8, 0), timestamp: 0 };
+    let stranger = L1BlockRecord { hash: hash(1, 1), parent: hash(8, 0), timestamp: 0 };
     let error = writer.put_l1_block(1, &stranger).unwrap_err();
     assert!(matches!(error, Error::NotChild { number: 1, .. }), "{error}");
 }

@@ -9,10 +9,10 @@ pub(crate) mod open;
 mod space;
 mod sync;
 
-use crate::{Kind, Table, Tx};
+use crate::{Table, Tx, TxMode};
 
 /// All records of all tables.
-fn dump<K: Kind>(tx: &Tx<K>) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+fn dump<K: TxMode>(tx: &Tx<K>) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
     let mut records = Vec::new();
     for table in Table::ALL {
         let all = tx.cursor(table).unwrap().records();

@@ -8,10 +8,10 @@ use super::{
     chain::{Chain, addresses, slots},
     dump, open,
 };
-use crate::{Error, Kind, Tx, TxLocation};
+use crate::{Error, Tx, TxLocation, TxMode};
 
 /// Everything that the database says about a height, read plainly and through tries, is what the maps say.
-fn check_state<K: Kind>(tx: &Tx<K>, chain: &Chain, height: u64) {
+fn check_state<K: TxMode>(tx: &Tx<K>, chain: &Chain, height: u64) {
     let at = tx.state_at(height).unwrap();
     let mut accounts = Trie::from_root(chain.blocks[height as usize].header.state_root);
     for address in addresses() {
@@ -33,7 +33,7 @@ fn check_state<K: Kind>(tx: &Tx<K>, chain: &Chain, height: u64) {
     }
 }
 
-fn check_chain<K: Kind>(tx: &Tx<K>, chain: &Chain, head: u64) {
+fn check_chain<K: TxMode>(tx: &Tx<K>, chain: &Chain, head: u64) {
     let expected = &chain.blocks[..=head as usize];
     assert_eq!(tx.head().unwrap(), Some((head, expected[head as usize].header.hash())));
     let headers: Vec<_> = tx.headers(0..=u64::MAX).unwrap().map(|item| item.unwrap().1).collect();

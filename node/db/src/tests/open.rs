@@ -1,6 +1,6 @@
 use alloy_primitives::B256;
 
-use crate::{Database, Error, Identity, L1Block, L1Cursor, Options};
+use crate::{Database, Error, Identity, L1BlockRecord, L1Cursor, Options};
 
 pub(super) const IDENTITY: Identity = Identity {
     l1_chain_id: 1,
@@ -179,7 +179,7 @@ fn a_full_database_says_so_and_can_be_opened_larger() {
             let mut writer = database.write().unwrap();
             let filled = (0..1000).try_for_each(|_| {
                 number += 1;
-                let block = L1Block { hash: B256::random(), parent: B256::ZERO, timestamp: 0 };
+                let block = L1BlockRecord { hash: B256::random(), parent: B256::ZERO, timestamp: 0 };
                 writer.put_l1_block(2 * number, &block)
             });
             if let Err(error) = filled.and_then(|()| writer.commit()) {
@@ -193,7 +193,7 @@ fn a_full_database_says_so_and_can_be_opened_larger() {
     let mut writer = database.write().unwrap();
     for number in 1_000_000..1_100_000 {
         writer
-            .put_l1_block(2 * number, &L1Block { hash: B256::ZERO, parent: B256::ZERO, timestamp: 0 })
+            .put_l1_block(2 * number, &L1BlockRecord { hash: B256::ZERO, parent: B256::ZERO, timestamp: 0 })
             .unwrap();
     }
     writer.commit().unwrap();

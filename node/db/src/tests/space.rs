@@ -13,7 +13,7 @@ use std::{
 use alloy_primitives::B256;
 
 use super::open::open;
-use crate::{Database, Error, L1Block, L1Cursor, folder};
+use crate::{Database, Error, L1BlockRecord, L1Cursor, folder};
 
 /// Set in the child: its case.
 const CASE: &str = "DB_SPACE_TEST_CASE";
@@ -76,7 +76,7 @@ fn make_room(folder: &Path) {
 fn write(database: &Database, number: u64) -> Result<(), Error> {
     let mut writer = database.write()?;
     for part in 0..200 {
-        let block = L1Block { hash: B256::random(), parent: B256::ZERO, timestamp: number };
+        let block = L1BlockRecord { hash: B256::random(), parent: B256::ZERO, timestamp: number };
         writer.put_l1_block(2 * (number * 1000 + part), &block)?;
     }
     writer.set_l1_cursor(L1Cursor { number, hash: B256::ZERO })?;

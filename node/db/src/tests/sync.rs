@@ -7,7 +7,7 @@ use std::{
 use alloy_primitives::B256;
 
 use super::open::open;
-use crate::{L1Block, L1Cursor};
+use crate::{L1BlockRecord, L1Cursor};
 
 /// The engine takes a transaction that another thread has open for the caller's own, and aborts the process when it
 /// then finds things changing under its hands.
@@ -28,7 +28,7 @@ fn syncing_beside_a_writer_is_safe() {
         while Instant::now() < end {
             number += 1;
             let mut writer = database.write().unwrap();
-            let block = L1Block { hash: hash(number), parent: hash(number - 1), timestamp: number };
+            let block = L1BlockRecord { hash: hash(number), parent: hash(number - 1), timestamp: number };
             writer.put_l1_block(number, &block).unwrap();
             writer.set_l1_cursor(L1Cursor { number, hash: block.hash }).unwrap();
             writer.commit().unwrap();

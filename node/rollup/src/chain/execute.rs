@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::Bytes;
-use db::{Database, Kind, Tx, Writer};
+use db::{Database, Tx, TxMode, Writer};
 use rayon::prelude::*;
 use stf::{
     BlockError, BlockInputs, InvalidTransaction, Message, MessageHeader, MessageSource, Transaction,
@@ -11,18 +11,19 @@ use stf::{
 };
 
 use super::{
-    BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, MAX_TRIE_NODES, StateError,
+    BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, MAX_TRIE_NODES,
+    StoredStateError,
     stages::{HeadBuilder, SealedBlock, execute, run_all, seal, write},
-    state::HeadState,
+    stored_state::HeadState,
 };
 
 /// A list of transactions shorter than this is not worth spreading over threads.
 const PARALLEL_RECOVERY: usize = 8;
 
 /// The message queue in the database.
-pub(super) struct Queue<'a, K: Kind>(pub(super) &'a Tx<K>);
+pub(super) struct StoredQueue<'a, K: TxMode>(pub(super) &'a Tx<K>);
 
-impl<K: Kind> MessageSource for Queue<'_, K> {
+impl<K: TxMode> MessageSource for StoredQueue<'_, K> {
     type Error = ChainError;
 
     fn message(&mut self, index: u64) -> Result<Message, ChainError> {
@@ -64,7 +65,7 @@ impl Head {
         config: &stf::ChainConfig,
         writer: &mut Writer,
         inputs: (u64, &[Message]),
-        fill: impl FnOnce(&mut HeadBuilder<'_>) -> Result<R, BlockError<StateError>>,
+        fill: impl FnOnce(&mut HeadBuilder<'_>) -> Result<R, BlockError<StoredStateError>>,
     ) -> Result<(ChainBlock, R), ChainError> {
         self.begin();
         let nodes = std::mem::take(&mut self.nodes);
@@ -104,7 +105,7 @@ impl Chain {
             let mut writer = self.0.db.write()?;
             let cursor = head.cursor();
             let limit = messages_up_to(&writer, cursor, plan)?;
-            let messages = consume(cursor, limit, &mut Queue(&writer))?;
+            let messages = consume(cursor, limit, &mut StoredQueue(&writer))?;
             let config = &self.0.config.chain;
             let inputs = (plan.timestamp, &messages[..]);
             let (block, filled) = head.append(config, &mut writer, inputs, |builder| Ok(fill(builder)))?;
@@ -167,7 +168,7 @@ fn messages_up_to(writer: &Writer, cursor: u64, plan: BuildPlan) -> Result<u64, 
     Ok(count)
 }
 
-fn load_block<K: db::Kind>(tx: &db::Tx<K>, number: u64) -> Result<ChainBlock, ChainError> {
+fn load_block<K: db::TxMode>(tx: &db::Tx<K>, number: u64) -> Result<ChainBlock, ChainError> {
     let missing = |what| ChainError::Missing { what, number };
     let header = tx.header(number)?.ok_or(missing("header"))?;
     let stored = tx.transactions(number)?.ok_or(missing("body"))?;

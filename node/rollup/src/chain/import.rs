@@ -15,7 +15,7 @@
 use std::sync::{Arc, mpsc};
 
 use alloy::primitives::{B256, Bytes};
-use db::{Kind, NodeBuffer, Tx, Writer};
+use db::{NodeBuffer, Tx, TxMode, Writer};
 use stf::{
     BlockInputs, Message, Transaction,
     block::PendingBlock,
@@ -24,9 +24,9 @@ use stf::{
 
 use super::{
     Chain, ChainBlock, ChainError, ChainEvent, FeedBlock, Head, ImportOutcome,
-    execute::{Queue, recover},
+    execute::{StoredQueue, recover},
     stages::{SealedBlock, execute, run_all, seal, write},
-    state::HeadState,
+    stored_state::HeadState,
 };
 
 /// Blocks of a run that are executed ahead of the database. What they change is kept in memory meanwhile.
@@ -226,7 +226,7 @@ impl Chain {
 }
 
 /// The messages that a block consumes from the queue index `cursor` on, if they have all been seen on L1.
-fn messages_of<K: Kind>(
+fn messages_of<K: TxMode>(
     tx: &Tx<K>,
     cursor: u64,
     feed: &FeedBlock,
@@ -236,5 +236,5 @@ fn messages_of<K: Kind>(
     if need > have {
         return Ok(Err(ImportOutcome::NeedsMessages { have, need }));
     }
-    Ok(Ok(consume(cursor, feed.spec.messages, &mut Queue(tx))?))
+    Ok(Ok(consume(cursor, feed.spec.messages, &mut StoredQueue(tx))?))
 }

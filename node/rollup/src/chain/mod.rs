@@ -24,15 +24,15 @@ use trie::TrieError;
 
 use crate::config::RollupConfig;
 
+mod apply_l1;
 mod execute;
-mod follow;
 mod import;
 mod stages;
-mod state;
+mod stored_state;
 mod types;
 
 pub use stages::HeadBuilder;
-pub use state::{HeadState, StateError, StateView};
+pub use stored_state::{HeadState, StateView, StoredStateError};
 pub use types::{BlockRef, BuildPlan, ChainBlock, ChainEvent, FeedBlock, Heads, ImportOutcome};
 
 /// Events kept for a subscriber that is behind; one that is further behind starts over from the database.
@@ -59,7 +59,7 @@ pub enum ChainError {
         /// The block's number.
         number: u64,
         /// The reason.
-        error: BlockError<StateError>,
+        error: BlockError<StoredStateError>,
     },
     /// The follower and the database disagree about what comes next.
     #[error("L1: expected {what} {expected} next, found {found}")]
@@ -131,7 +131,7 @@ struct Head {
     header: Header,
     hash: B256,
     trie: StateTrie,
-    hot: state::HotState,
+    hot: stored_state::HotState,
     nodes: NodeBuffer,
 }
 
@@ -144,7 +144,7 @@ impl Head {
             trie: StateTrie::new(header.state_root),
             header,
             hash,
-            hot: state::HotState::default(),
+            hot: stored_state::HotState::default(),
             nodes: NodeBuffer::new(),
         })
     }
@@ -279,7 +279,7 @@ fn write_genesis(db: &Database, config: &RollupConfig) -> Result<(), ChainError>
     Ok(writer.commit()?)
 }
 
-fn read_heads<K: db::Kind>(reader: &db::Tx<K>) -> Result<Heads, ChainError> {
+fn read_heads<K: db::TxMode>(reader: &db::Tx<K>) -> Result<Heads, ChainError> {
     let block = |number| -> Result<BlockRef, ChainError> {
         let header = reader.header(number)?.ok_or(ChainError::Missing { what: "header", number })?;
         Ok(BlockRef::new(&header, header.hash()))

@@ -14,13 +14,13 @@ use alloy::{
     consensus::{Header, Sealed},
     primitives::{Address, B256, Bytes},
 };
-use db::{BlockRecord, Kind, NodeBuffer, StateAt, Writer};
+use db::{BlockRecord, NodeBuffer, StateAt, TxMode, Writer};
 use stf::{
     BlockBuilder, BlockError, ExecutedBlock, Message, StateTrie, Transaction, block::PendingBlock,
     derive::message_cursor,
 };
 
-use super::{ChainError, StateError, state::HeadState};
+use super::{ChainError, StoredStateError, stored_state::HeadState};
 
 /// The block builder on the chain's head state.
 pub type HeadBuilder<'a, K = db::ReadWrite> = BlockBuilder<HeadState<'a, K>>;
@@ -33,12 +33,12 @@ pub(super) struct SealedBlock {
 
 /// Executes the block after `parent`, whose transactions `fill` chooses. `inputs` are its timestamp and the messages that
 /// it consumes. The hot cache under `state` has everything that it changed afterwards.
-pub(super) fn execute<K: Kind, R>(
+pub(super) fn execute<K: TxMode, R>(
     config: &stf::ChainConfig,
     parent: (&Header, B256),
     state: HeadState<'_, K>,
     inputs: (u64, &[Message]),
-    fill: impl FnOnce(&mut HeadBuilder<'_, K>) -> Result<R, BlockError<StateError>>,
+    fill: impl FnOnce(&mut HeadBuilder<'_, K>) -> Result<R, BlockError<StoredStateError>>,
 ) -> Result<(PendingBlock, R), ChainError> {
     let (header, hash) = parent;
     let number = header.number + 1;
@@ -55,9 +55,9 @@ pub(super) fn execute<K: Kind, R>(
 }
 
 /// Fills a block with these transactions; invalid ones are left out.
-pub(super) fn run_all<K: Kind>(
+pub(super) fn run_all<K: TxMode>(
     transactions: &[Option<Transaction>],
-) -> impl FnOnce(&mut HeadBuilder<'_, K>) -> Result<(), BlockError<StateError>> {
+) -> impl FnOnce(&mut HeadBuilder<'_, K>) -> Result<(), BlockError<StoredStateError>> {
     move |builder| {
         for transaction in transactions.iter().flatten() {
             if let Err(error) = builder.execute(transaction)? {
@@ -71,7 +71,7 @@ pub(super) fn run_all<K: Kind>(
 
 /// Computes the roots and the hash of an executed block. `trie` moves to its state; `at` has the nodes that `trie` does
 /// not hold; `nodes` takes the new ones, and need not be empty.
-pub(super) fn seal<K: Kind>(
+pub(super) fn seal<K: TxMode>(
     pending: PendingBlock,
     trie: &mut StateTrie,
     at: &StateAt<'_, K>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{consensus::Header, primitives::B256};
-use db::{Kind, Tx};
+use db::{Tx, TxMode};
 use op_alloy_consensus::OpReceiptEnvelope;
 use stf::{BlockSpec, ExecutedBlock, Transaction, derive::message_cursor};
 
@@ -94,7 +94,7 @@ pub struct FeedBlock {
 impl FeedBlock {
     /// A stored block as feed and batches carry it: its spec makes the same block of its parent again. `None`: the block
     /// or its parent is not there.
-    pub fn stored<K: Kind>(tx: &Tx<K>, number: u64) -> db::Result<Option<Self>> {
+    pub fn stored<K: TxMode>(tx: &Tx<K>, number: u64) -> db::Result<Option<Self>> {
         let Some(parent) = number.checked_sub(1) else { return Ok(None) };
         let (Some(parent), Some(header), Some(body)) =
             (tx.header(parent)?, tx.header(number)?, tx.transactions(number)?)

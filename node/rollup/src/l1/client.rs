@@ -94,7 +94,7 @@ pub enum ConnectError {
 pub enum L1Error {
     /// The endpoint answered with a JSON-RPC error.
     #[error("{message} (code {code})")]
-    Refused {
+    ErrorResponse {
         /// JSON-RPC error code.
         code: i64,
         /// The endpoint's message.
@@ -115,14 +115,14 @@ pub enum L1Error {
     Unreachable(String),
     /// An answer that makes no sense.
     #[error("unusable answer: {0}")]
-    Nonsense(String),
+    InvalidResponse(String),
 }
 
 impl L1Error {
     /// What a call reverted with, if this says that it reverted.
     pub fn revert_data(&self) -> Option<Bytes> {
         match self {
-            Self::Refused { code, message, data } if *code == 3 || message.contains("revert") => {
+            Self::ErrorResponse { code, message, data } if *code == 3 || message.contains("revert") => {
                 Some(data.clone().unwrap_or_default())
             }
             _ => None,
@@ -132,8 +132,8 @@ impl L1Error {
     /// The endpoint's message, in lower case.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Refused { message, .. } | Self::Status { message, .. } => message.to_lowercase(),
-            Self::Unreachable(message) | Self::Nonsense(message) => message.to_lowercase(),
+            Self::ErrorResponse { message, .. } | Self::Status { message, .. } => message.to_lowercase(),
+            Self::Unreachable(message) | Self::InvalidResponse(message) => message.to_lowercase(),
         }
     }
 
@@ -148,13 +148,13 @@ impl From<TransportError> for L1Error {
         match error {
             RpcError::ErrorResp(payload) => {
                 let data = payload.as_revert_data();
-                Self::Refused { code: payload.code, message: line(&payload.message), data }
+                Self::ErrorResponse { code: payload.code, message: line(&payload.message), data }
             }
             RpcError::Transport(TransportErrorKind::HttpError(error)) => {
                 Self::Status { status: error.status, message: words(error.body.as_bytes()) }
             }
             RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => {
-                Self::Nonsense("a batch with fewer answers than requests".into())
+                Self::InvalidResponse("a batch with fewer answers than requests".into())
             }
             // The innermost cause says it best, and without the URL, which may hold a secret.
             RpcError::Transport(error) => {
@@ -164,18 +164,20 @@ impl From<TransportError> for L1Error {
                 }
                 Self::Unreachable(line(&cause.to_string()))
             }
-            RpcError::DeserError { err, text } if text.is_empty() => Self::Nonsense(line(&err.to_string())),
-            RpcError::DeserError { err, text } => {
-                Self::Nonsense(format!("{} ({})", words(text.as_bytes()), line(&err.to_string())))
+            RpcError::DeserError { err, text } if text.is_empty() => {
+                Self::InvalidResponse(line(&err.to_string()))
             }
-            other => Self::Nonsense(line(&other.to_string())),
+            RpcError::DeserError { err, text } => {
+                Self::InvalidResponse(format!("{} ({})", words(text.as_bytes()), line(&err.to_string())))
+            }
+            other => Self::InvalidResponse(line(&other.to_string())),
         }
     }
 }
 
 impl From<alloy::sol_types::Error> for L1Error {
     fn from(error: alloy::sol_types::Error) -> Self {
-        Self::Nonsense(error.to_string())
+        Self::InvalidResponse(error.to_string())
     }
 }
 
@@ -318,7 +320,7 @@ impl L1Client {
     pub async fn head(&self) -> Result<L1Header, L1Error> {
         self.header(BlockNumberOrTag::Latest)
             .await?
-            .ok_or_else(|| L1Error::Nonsense("no latest block".into()))
+            .ok_or_else(|| L1Error::InvalidResponse("no latest block".into()))
     }
 
     /// A block by number or tag.

@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     L1Client, L1Error, L1Header, L1Update, RequestSize,
-    records::{Mismatch, Position},
+    records::{InboxPosition, Mismatch},
 };
 use crate::{
     chain::{Chain, ChainError},
@@ -137,7 +137,7 @@ pub struct Follower {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     cursor: Option<L1Cursor>,
-    position: Position,
+    position: InboxPosition,
 }
 
 impl Follower {
@@ -270,7 +270,7 @@ impl Follower {
                 break start.saturating_sub(1);
             }
             let bottom = top.saturating_sub(TRACE_STEP - 1).max(start);
-            let rows: Vec<(u64, db::L1Block)> =
+            let rows: Vec<(u64, db::L1BlockRecord)> =
                 self.chain.db().read()?.l1_blocks(bottom..=top)?.collect::<Result<_, _>>()?;
             let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
             let headers = self.headers(&numbers).await?;
@@ -336,7 +336,7 @@ impl Follower {
     }
 
     /// Whether the inbox itself, as of a block, has the records that are held. `None`: the endpoint can't say.
-    async fn confirms(&self, position: &Position, block: B256) -> Option<bool> {
+    async fn confirms(&self, position: &InboxPosition, block: B256) -> Option<bool> {
         let inbox = self.chain.config().contracts.inbox;
         let at = BlockId::hash(block);
         let messages = U256::from(position.messages);
@@ -393,7 +393,7 @@ impl Follower {
         }
         self.settle().await?;
         let reader = self.chain.db().read()?;
-        let place = Place { cursor: reader.l1_cursor()?, position: Position::load(&reader)? };
+        let place = Place { cursor: reader.l1_cursor()?, position: InboxPosition::load(&reader)? };
         self.place = Some(place);
         Ok(place)
     }

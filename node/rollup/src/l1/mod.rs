@@ -19,7 +19,7 @@ mod words;
 pub use client::{ConnectError, L1Client, L1Error, L1Header, L1Transaction, connect};
 pub use follower::{Follower, FollowerOptions, L1Status};
 pub use reach::{reach, reach_for_command, retry};
-pub use records::{Mismatch, Position};
+pub use records::{InboxPosition, Mismatch};
 pub use size::RequestSize;
 pub use tx_manager::{Fees, Retry, SendError, TxManager, TxOptions, TxRequest};
 

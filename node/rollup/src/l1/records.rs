@@ -10,7 +10,7 @@ use bindings::{
     IInbox::{BatchAppended, MessageEnqueued, appendBatchCall},
     IPortal::TransactionDeposited,
 };
-use db::{Kind, Tx};
+use db::{Tx, TxMode};
 use stf::{
     BatchHeader, Message, MessageHeader,
     inbox::{DaKind, InboxError, MAX_BLOCKS_PER_BATCH, MessageKind, accumulate, chunk_hash},
@@ -105,7 +105,7 @@ pub enum Mismatch {
 
 /// Where the inbox stands: what the next records must follow on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
+pub struct InboxPosition {
     /// Number of messages.
     pub messages: u64,
     /// Accumulator over them.
@@ -120,9 +120,9 @@ pub struct Position {
     pub message_end: u64,
 }
 
-impl Position {
+impl InboxPosition {
     /// Where the records in the database end.
-    pub fn load<K: Kind>(reader: &Tx<K>) -> Result<Self, db::Error> {
+    pub fn load<K: TxMode>(reader: &Tx<K>) -> Result<Self, db::Error> {
         let mut position =
             Self { messages: reader.message_count()?, batches: reader.batch_count()?, ..Self::default() };
         if let Some(last) = position.messages.checked_sub(1)
@@ -259,7 +259,7 @@ pub(super) fn entries(logs: &[Log], inbox: Address, portal: Address) -> Result<V
 
 /// Turns the entries of one L1 block into inbox events. `payload_of` gives the transactions that were fetched.
 pub(super) fn events(
-    position: &mut Position,
+    position: &mut InboxPosition,
     inbox: Address,
     block_hash: B256,
     entries: &[Entry],

@@ -13,7 +13,7 @@
 mod error;
 mod flight;
 mod nonces;
-mod state;
+mod send_state;
 mod types;
 
 use std::{
@@ -38,9 +38,9 @@ use tracing::{debug, info, warn};
 
 use super::{L1Client, L1Error};
 use error::Refusal;
-use flight::{Account, Flight, TRANSFER_GAS};
-use nonces::{Next, Nonces};
-use state::{GAP_AFTER, Holder, SendState, Sight, Verdict};
+use flight::{Flight, SendingAccount, TRANSFER_GAS};
+use nonces::{NextNonce, Nonces};
+use send_state::{GAP_AFTER, Holder, SendState, SendVerdict, Sight};
 
 pub use error::{Retry, SendError};
 pub use types::{Fees, TxOptions, TxRequest};
@@ -104,8 +104,8 @@ impl TxManager {
         self.see_through(&mut flight).await
     }
 
-    const fn account(&self) -> Account<'_> {
-        Account { chain_id: self.client.chain_id(), signer: &self.signer, nonces: &self.nonces }
+    const fn account(&self) -> SendingAccount<'_> {
+        SendingAccount { chain_id: self.client.chain_id(), signer: &self.signer, nonces: &self.nonces }
     }
 
     /// Sends the first version.
@@ -147,19 +147,19 @@ impl TxManager {
             let pending = pending.unwrap_or(latest);
             let next = self.nonces.lock().next(latest, pending, call);
             match next {
-                Next::Take(state) => return Ok(*state),
-                Next::Lagging => {
+                NextNonce::Take(state) => return Ok(*state),
+                NextNonce::Lagging => {
                     lags += 1;
                     if lags >= GAP_AFTER {
                         self.nonces.lock().believe(latest);
                         continue;
                     }
                 }
-                Next::Occupied { nonce, since } if since.elapsed() >= self.options.resend_after => {
+                NextNonce::Occupied { nonce, since } if since.elapsed() >= self.options.resend_after => {
                     warn!(target: TARGET, nonce, "replacing a transaction that was left behind");
                     return Ok(self.nonces.lock().next_whatever(latest, call));
                 }
-                Next::Occupied { .. } => {}
+                NextNonce::Occupied { .. } => {}
             }
             sleep(self.poll_interval).await;
         }
@@ -236,11 +236,11 @@ impl TxManager {
                     (None, None)
                 }
             };
-            if !matches!(verdict, None | Some(Verdict::Behind { .. })) {
+            if !matches!(verdict, None | Some(SendVerdict::Behind { .. })) {
                 behind = None;
             }
             match (verdict, receipt) {
-                (Some(Verdict::Included { confirmations }), Some(receipt)) => {
+                (Some(SendVerdict::Included { confirmations }), Some(receipt)) => {
                     if confirmations < self.options.confirmations {
                         continue;
                     }
@@ -249,16 +249,16 @@ impl TxManager {
                     let receipt = Box::new(receipt);
                     return if receipt.status() { Ok(*receipt) } else { Err(SendError::Reverted(receipt)) };
                 }
-                (Some(Verdict::Replaced), _) => {
+                (Some(SendVerdict::Replaced), _) => {
                     return Err(SendError::Replaced { nonce: flight.state.nonce });
                 }
-                (Some(Verdict::Gap { missing }), _) => {
+                (Some(SendVerdict::Gap { missing }), _) => {
                     return Err(SendError::Gap { nonce: flight.state.nonce, missing });
                 }
-                (Some(Verdict::Unfilled { missing }), _) => {
+                (Some(SendVerdict::Unfilled { missing }), _) => {
                     self.fill(missing, self.poll_interval * GAP_AFTER).await;
                 }
-                (Some(Verdict::Behind { missing }), _) => {
+                (Some(SendVerdict::Behind { missing }), _) => {
                     let since = *behind.get_or_insert_with(Instant::now);
                     if since.elapsed() >= self.options.resend_after {
                         // Some pools count a transaction as pending whose predecessor a reorg lost for good.
@@ -269,7 +269,7 @@ impl TxManager {
                         behind = None;
                     }
                 }
-                (Some(Verdict::Gone { hash, queued }), _) => {
+                (Some(SendVerdict::Gone { hash, queued }), _) => {
                     info!(target: TARGET, %hash, "an L1 reorg took a transaction away");
                     // Before those that come first are in a block, nothing can be said about it.
                     if !queued {
@@ -279,7 +279,12 @@ impl TxManager {
                 }
                 (
                     None
-                    | Some(Verdict::Waiting | Verdict::Queued | Verdict::Unclear | Verdict::Included { .. }),
+                    | Some(
+                        SendVerdict::Waiting
+                        | SendVerdict::Queued
+                        | SendVerdict::Unclear
+                        | SendVerdict::Included { .. },
+                    ),
                     _,
                 ) => {}
             }
@@ -287,13 +292,14 @@ impl TxManager {
             if waited >= self.options.timeout {
                 return Err(flight.late(waited.as_secs()));
             }
-            if verdict != Some(Verdict::Unclear) && flight.sent_at.elapsed() >= self.options.resend_after {
+            if verdict != Some(SendVerdict::Unclear) && flight.sent_at.elapsed() >= self.options.resend_after
+            {
                 flight.sent_at = Instant::now();
                 if !std::mem::replace(&mut told, true) {
                     let nonce = flight.state.nonce;
                     info!(target: TARGET, nonce, "no block took a transaction yet; sending it again");
                 }
-                self.raise(flight, verdict == Some(Verdict::Queued)).await?;
+                self.raise(flight, verdict == Some(SendVerdict::Queued)).await?;
             }
         }
     }
@@ -448,6 +454,6 @@ impl TxManager {
             }
             return Err(self.refused(error));
         }
-        Err(L1Error::Nonsense("it calls every fee too low".into()).into())
+        Err(L1Error::InvalidResponse("it calls every fee too low".into()).into())
     }
 }

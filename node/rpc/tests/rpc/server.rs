@@ -88,7 +88,7 @@ async fn batches_are_answered_in_order() {
     }
     assert_eq!(answers[200]["error"]["code"], -32601);
     assert_eq!(answers[201]["error"]["code"], -32600);
-    assert_eq!(node.pool.as_ref().unwrap().status().executable, 200);
+    assert_eq!(node.pool.as_ref().unwrap().status().pending, 200);
     let too_many: Vec<Value> = (0..1001).map(|id| request(id, "eth_chainId", json!([]))).collect();
     let answer = post(&node, &serde_json::to_string(&too_many).unwrap()).await;
     assert_eq!(answer["error"]["code"], -32010);

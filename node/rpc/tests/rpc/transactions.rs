@@ -200,7 +200,7 @@ async fn sending_and_waiting_for_the_receipt() {
     let node = Node::sequencer().await;
     let send = node.call::<OpTransactionReceipt>("eth_sendRawTransactionSync", json!([count(0, 0), 10_000]));
     let mine = async {
-        while node.pool.as_ref().unwrap().status().executable == 0 {
+        while node.pool.as_ref().unwrap().status().pending == 0 {
             tokio::task::yield_now().await;
         }
         node.mine()
@@ -365,7 +365,7 @@ async fn a_replica_waits_for_the_receipt_of_what_it_passes_on() {
     let send =
         replica.call::<OpTransactionReceipt>("eth_sendRawTransactionSync", json!([count(0, 0), 20_000]));
     let include = async {
-        while sequencer.pool.as_ref().unwrap().status().executable == 0 {
+        while sequencer.pool.as_ref().unwrap().status().pending == 0 {
             tokio::task::yield_now().await;
         }
         let block = sequencer.mine();

@@ -8,7 +8,7 @@ use stf::{
 
 use super::{
     error::PlanError,
-    snapshot::{CandidateBlocks, Snapshot},
+    snapshot::{BatchSnapshot, CandidateBlocks},
 };
 
 /// What bounds a batch.
@@ -55,7 +55,7 @@ pub(super) struct NextBatch {
 }
 
 /// Decides.
-pub(super) fn plan(snapshot: &Snapshot, limits: &Limits) -> Result<BatchPlan, PlanError> {
+pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPlan, PlanError> {
     if let Some(reason) = snapshot.obstacle() {
         return Ok(BatchPlan::Wait(reason));
     }
@@ -99,7 +99,7 @@ pub(super) fn plan(snapshot: &Snapshot, limits: &Limits) -> Result<BatchPlan, Pl
 }
 
 /// The header of message `index`, if the message is overdue.
-fn overdue(snapshot: &Snapshot, limits: &Limits, index: u64) -> Result<Option<Bytes>, PlanError> {
+fn overdue(snapshot: &BatchSnapshot, limits: &Limits, index: u64) -> Result<Option<Bytes>, PlanError> {
     let Some(message) = snapshot.queue.get(index)? else {
         return Ok(None);
     };

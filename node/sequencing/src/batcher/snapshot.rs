@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use db::{MESSAGE_HEADER, Reader};
 use rollup::{
     chain::{Chain, FeedBlock},
-    l1::Position,
+    l1::InboxPosition,
 };
 use stf::{BlockSpec, codec::MAX_DECOMPRESSED_SIZE, derive::message_cursor};
 
@@ -25,7 +25,7 @@ pub(super) struct InboxView {
 
 /// All that a plan is made from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Snapshot {
+pub(super) struct BatchSnapshot {
     pub(super) chain_id: u64,
     pub(super) inbox: InboxView,
     /// Number of batches that the local chain has derived, and the accumulator over them.
@@ -94,11 +94,11 @@ impl LoadedQueue {
     }
 }
 
-impl Snapshot {
+impl BatchSnapshot {
     /// Reads the local chain: no more than `max_blocks` blocks, and no more transactions than a payload can hold.
     pub(super) fn load(chain: &Chain, inbox: InboxView, max_blocks: u64) -> Result<Self, PlanError> {
         let reader = chain.db().read()?;
-        let local = Position::load(&reader)?;
+        let local = InboxPosition::load(&reader)?;
         let mut snapshot = Self {
             chain_id: chain.config().chain.chain_id,
             inbox,
@@ -186,7 +186,7 @@ mod tests {
         let timestamp = chain.heads().unsafe_head.timestamp - 1000;
         let load = |timestamp, max_blocks| {
             let inbox = InboxView { timestamp, ..InboxView::default() };
-            let snapshot = Snapshot::load(&chain, inbox, max_blocks).unwrap();
+            let snapshot = BatchSnapshot::load(&chain, inbox, max_blocks).unwrap();
             assert_eq!((snapshot.obstacle(), snapshot.unsafe_head), (None, 4));
             snapshot.blocks
         };
@@ -208,7 +208,7 @@ mod tests {
         // As L1 would say it after another node's batch of 5 blocks, of which this chain has none.
         let ahead = InboxView { timestamp, last_block: 5, batches: 1, ..InboxView::default() };
         for inbox in [ahead, InboxView { batches: 0, ..ahead }] {
-            let snapshot = Snapshot::load(&chain, inbox, 10).unwrap();
+            let snapshot = BatchSnapshot::load(&chain, inbox, 10).unwrap();
             assert!(snapshot.obstacle().is_some() && snapshot.blocks.specs.is_empty());
         }
     }

@@ -2,9 +2,9 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use alloy::primitives::{Address, map::AddressSet};
 
-use super::{Pool, PoolTx, ranked::Position};
+use super::{Pool, PoolTx, ranked::Walk};
 
-/// The executable transactions, best first: by effective tip, among equals by arrival, of each sender in the order of
+/// The pending transactions, best first: by effective tip, among equals by arrival, of each sender in the order of
 /// nonces. Nothing is copied beforehand and the pool's lock is held for one step at a time, so that transactions can
 /// come meanwhile; those that rank below the current one are still found.
 ///
@@ -13,7 +13,7 @@ use super::{Pool, PoolTx, ranked::Position};
 pub struct Best {
     pool: Pool,
     base_fee: u128,
-    position: Position,
+    position: Walk,
     /// Senders whose first transaction was handed out.
     started: AddressSet,
     excluded: AddressSet,
@@ -61,7 +61,7 @@ impl Best {
         Self {
             pool,
             base_fee,
-            position: Position::default(),
+            position: Walk::default(),
             started: Default::default(),
             excluded: Default::default(),
             following: BinaryHeap::new(),
@@ -83,7 +83,7 @@ impl Iterator for Best {
         let inner = self.pool.lock();
         if let Some((sender, nonce)) = self.last.take()
             && !self.excluded.contains(&sender)
-            && let Some(tx) = inner.executable(&sender, nonce + 1)
+            && let Some(tx) = inner.pending(&sender, nonce + 1)
             && let Some(tip) = tx.bid().effective_tip(self.base_fee)
         {
             self.following.push(Candidate { tip, arrival: Reverse(tx.arrival()), tx: tx.clone() });

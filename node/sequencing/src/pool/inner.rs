@@ -13,8 +13,8 @@ use alloy::primitives::{
 
 use super::{
     AccountState, NextBlock, PoolError, PoolOptions, PoolTx,
-    ranked::{Position, Ranked, Step},
-    sender::{Moves, Sender},
+    ranked::{Ranked, Step, Walk},
+    sender::{Moves, SenderQueue},
 };
 
 /// The pool's content and its indices. Nothing here takes time that grows with the number of transactions, but for
@@ -24,7 +24,7 @@ pub(super) struct Inner {
     /// Counts changes of the chain: what was read from the state before one is not to be trusted after it.
     pub(super) generation: u64,
     pub(super) next: Arc<NextBlock>,
-    senders: AddressMap<Sender>,
+    senders: AddressMap<SenderQueue>,
     by_hash: B256Map<Arc<PoolTx>>,
     heads: Ranked,
     executable_tails: Ranked,
@@ -67,22 +67,22 @@ impl Inner {
         self.by_hash.get(hash)
     }
 
-    pub(super) fn sender(&self, address: &Address) -> Option<&Sender> {
+    pub(super) fn sender(&self, address: &Address) -> Option<&SenderQueue> {
         self.senders.get(address)
     }
 
-    pub(super) fn senders(&self) -> impl Iterator<Item = (&Address, &Sender)> {
+    pub(super) fn senders(&self) -> impl Iterator<Item = (&Address, &SenderQueue)> {
         self.senders.iter()
     }
 
     /// A transaction that can be executed once all before it are.
-    pub(super) fn executable(&self, sender: &Address, nonce: u64) -> Option<&Arc<PoolTx>> {
+    pub(super) fn pending(&self, sender: &Address, nonce: u64) -> Option<&Arc<PoolTx>> {
         let sender = self.senders.get(sender)?;
         sender.get(nonce).filter(|_| nonce < sender.next_nonce())
     }
 
     /// The best sender behind a position, with its first transaction.
-    pub(super) fn head(&self, position: &Position) -> Option<(Step, &Arc<PoolTx>)> {
+    pub(super) fn head(&self, position: &Walk) -> Option<(Step, &Arc<PoolTx>)> {
         let step = self.heads.after(position)?;
         let sender = self.senders.get(&step.sender)?;
         Some((step, sender.get(sender.account().nonce)?))
@@ -101,7 +101,7 @@ impl Inner {
     }
 
     /// Puts in a checked transaction by the rules of nonce, balance, replacement and room. Returns what became
-    /// executable by it.
+    /// pending by it.
     pub(super) fn insert(
         &mut self,
         tx: Arc<PoolTx>,
@@ -118,7 +118,7 @@ impl Inner {
         }
         let old = self.check_sender(&tx, &account, options)?;
         let mut moves = Moves::default();
-        let sender = self.senders.entry(address).or_insert_with(|| Sender::new(account));
+        let sender = self.senders.entry(address).or_insert_with(|| SenderQueue::new(account));
         sender.insert(tx.clone(), &mut moves);
         if let Some(old) = old {
             self.forget(&old);
@@ -159,7 +159,7 @@ impl Inner {
         if queued.saturating_add(cost) > balance {
             return Err(PoolError::InsufficientFundsForAll { balance, queued, cost });
         }
-        let pooled = sender.map_or(0, Sender::len);
+        let pooled = sender.map_or(0, SenderQueue::len);
         let limit = options.limit_of(&tx.sender(), self.len());
         if old.is_none() && pooled >= limit {
             return Err(PoolError::AccountLimit { pooled, limit });
@@ -228,7 +228,7 @@ impl Inner {
 
     /// Brings the indices up to date after a change of a sender.
     fn reindex(&mut self, address: Address, moves: &Moves) {
-        // A transaction may have been queued on the way to being executable.
+        // A transaction may have been queued on the way to being pending.
         for tx in &moves.demoted {
             self.queued.insert(tx.arrival(), tx.clone());
         }
@@ -269,11 +269,11 @@ impl Inner {
         for (address, sender) in &self.senders {
             assert!(sender.len() > 0, "a sender without transactions stays");
             assert_eq!(sender.indexed, sender.bids());
-            let all: Vec<_> = sender.executable().chain(sender.queued()).collect();
+            let all: Vec<_> = sender.pending().chain(sender.queued()).collect();
             assert_eq!(all.len(), sender.len());
             let cost = all.iter().fold(U256::ZERO, |sum, tx| sum + tx.cost());
             assert_eq!(cost, sender.cost());
-            for (tx, nonce) in sender.executable().zip(sender.account().nonce..) {
+            for (tx, nonce) in sender.pending().zip(sender.account().nonce..) {
                 assert_eq!(tx.nonce(), nonce);
             }
             assert!(sender.get(sender.next_nonce()).is_none());

@@ -1,7 +1,7 @@
 //! The sequencer's transaction pool: user transactions that are not in a block yet.
 //!
 //! ```text
-//! rpc ── submit(raw) ──▶ checks ──▶ executable, by what they pay ──▶ Best ──▶ block builder
+//! rpc ── submit(raw) ──▶ checks ──▶ pending, by what they pay ──▶ Best ──▶ block builder
 //!                          │            ▲ the gap is closed
 //!                          └──────▶ queued, nonce still to come
 //! chain events ── apply ──▶ included ones go; those of blocks that a reorg dropped come back
@@ -11,7 +11,7 @@
 //!
 //! - Decoding and recovery of the sender come first and outside of any lock, so that callers share them between threads.
 //!   Then follows what geth checks, with geth's texts ([`PoolError`]).
-//! - A sender's transactions are *executable* as far as they follow on from the account's nonce, and *queued* behind the
+//! - A sender's transactions are *pending* as far as they follow on from the account's nonce, and *queued* behind the
 //!   first gap. Together they must not cost more than the balance, L1 data and operator fee included.
 //! - Another transaction with the same nonce takes the place of the first if it pays 10 % more, in both fees.
 //! - Room is bounded: per sender, in bytes, in number, and for queued ones again, which also expire. Where something
@@ -51,7 +51,7 @@ mod error;
 mod inner;
 mod ranked;
 mod sender;
-mod state;
+mod state_source;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -59,12 +59,12 @@ mod validate;
 
 pub use best::Best;
 pub use error::PoolError;
-pub use state::{AccountState, NextBlock, StateSource};
+pub use state_source::{AccountState, NextBlock, StateSource};
 pub use transaction::PoolTx;
 
 use inner::Inner;
 
-/// New executable transactions that a slow subscriber may be behind.
+/// New pending transactions that a slow subscriber may be behind.
 const PENDING_BUFFER: usize = 4096;
 
 /// How often a submission reads the account again because a block came in between.
@@ -144,7 +144,7 @@ struct Shared {
 #[derive(Clone, Debug, Default)]
 pub struct PoolContent {
     /// Those that can be executed.
-    pub executable: BTreeMap<Address, Vec<Arc<PoolTx>>>,
+    pub pending: BTreeMap<Address, Vec<Arc<PoolTx>>>,
     /// Those that wait for another nonce.
     pub queued: BTreeMap<Address, Vec<Arc<PoolTx>>>,
 }
@@ -153,7 +153,7 @@ pub struct PoolContent {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {
     /// Those that can be executed.
-    pub executable: usize,
+    pub pending: usize,
     /// Those that wait for another nonce.
     pub queued: usize,
     /// Bytes of all of them.
@@ -322,7 +322,7 @@ impl Pool {
             inner.make_room(&self.0.options);
             status(&inner)
         };
-        metrics::gauge!("recourse_pool_transactions", "kind" => "executable").set(status.executable as f64);
+        metrics::gauge!("recourse_pool_transactions", "kind" => "pending").set(status.pending as f64);
         metrics::gauge!("recourse_pool_transactions", "kind" => "queued").set(status.queued as f64);
         metrics::gauge!("recourse_pool_bytes").set(status.bytes as f64);
     }
@@ -335,7 +335,7 @@ impl Pool {
         found
     }
 
-    /// The executable transactions for the next block, best first.
+    /// The pending transactions for the next block, best first.
     pub fn best(&self) -> Best {
         Best::new(self.clone())
     }
@@ -345,7 +345,7 @@ impl Pool {
         self.lock().head(&Default::default()).is_some()
     }
 
-    /// Returns when a transaction has become executable since the last time it returned. For one waiter.
+    /// Returns when a transaction has become pending since the last time it returned. For one waiter.
     pub async fn wait(&self) {
         self.0.wake.notified().await;
     }
@@ -360,12 +360,12 @@ impl Pool {
         self.lock().get(hash).cloned()
     }
 
-    /// The nonce after a sender's executable transactions; `None` if it has none here, and the state tells.
+    /// The nonce after a sender's pending transactions; `None` if it has none here, and the state tells.
     pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
         self.lock().sender(sender).map(|sender| sender.next_nonce())
     }
 
-    /// Follows transactions as they become executable.
+    /// Follows transactions as they become pending.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<PoolTx>> {
         self.0.pending.subscribe()
     }
@@ -401,9 +401,9 @@ impl Pool {
 }
 
 impl PoolContent {
-    fn add(&mut self, address: Address, sender: &sender::Sender) {
+    fn add(&mut self, address: Address, sender: &sender::SenderQueue) {
         let lists = [
-            (&mut self.executable, sender.executable().cloned().collect::<Vec<_>>()),
+            (&mut self.pending, sender.pending().cloned().collect::<Vec<_>>()),
             (&mut self.queued, sender.queued().cloned().collect()),
         ];
         for (map, list) in lists {
@@ -416,5 +416,5 @@ impl PoolContent {
 
 fn status(inner: &Inner) -> PoolStatus {
     let queued = inner.queued_len();
-    PoolStatus { executable: inner.len() - queued, queued, bytes: inner.bytes() }
+    PoolStatus { pending: inner.len() - queued, queued, bytes: inner.bytes() }
 }

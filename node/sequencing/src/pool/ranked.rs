@@ -48,7 +48,7 @@ pub(super) struct Ranked {
 
 /// How far a walk through a [`Ranked`] has come.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Position {
+pub(super) struct Walk {
     full: Option<Key>,
     capped: Option<Key>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Step {
     key: Key,
 }
 
-impl Position {
+impl Walk {
     /// Steps over it.
     pub(super) fn pass(&mut self, step: &Step) {
         let side = if step.capped { &mut self.capped } else { &mut self.full };
@@ -117,7 +117,7 @@ impl Ranked {
     }
 
     /// The best sender after a position whose bid covers the base fee.
-    pub(super) fn after(&self, position: &Position) -> Option<Step> {
+    pub(super) fn after(&self, position: &Walk) -> Option<Step> {
         let full = next(&self.full, position.full).map(|(key, sender)| Step {
             sender,
             tip: key.0.0,

@@ -9,7 +9,7 @@ use super::{AccountState, PoolTx, ranked::Bid};
 /// A sender's transactions by nonce. The first `run` of them follow on from the account's nonce without a gap, so they
 /// can be executed; those behind are queued.
 #[derive(Debug, Default)]
-pub(super) struct Sender {
+pub(super) struct SenderQueue {
     account: AccountState,
     transactions: BTreeMap<u64, Arc<PoolTx>>,
     run: u64,
@@ -23,7 +23,7 @@ pub(super) struct Sender {
 /// A sender's bids in the pool's indices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Indexed {
-    /// The first executable transaction's.
+    /// The first pending transaction's.
     pub(super) head: Option<Bid>,
     /// The bid that decides whether the last transaction is evicted.
     pub(super) tail: Option<Tail>,
@@ -37,14 +37,14 @@ pub(super) struct Tail {
     pub(super) bid: Bid,
 }
 
-/// Transactions that changed between executable and queued.
+/// Transactions that changed between pending and queued.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     pub(super) promoted: Vec<Arc<PoolTx>>,
     pub(super) demoted: Vec<Arc<PoolTx>>,
 }
 
-impl Sender {
+impl SenderQueue {
     pub(super) fn new(account: AccountState) -> Self {
         Self { account, ..Self::default() }
     }
@@ -53,7 +53,7 @@ impl Sender {
         &self.account
     }
 
-    /// The first nonce that no executable transaction has.
+    /// The first nonce that no pending transaction has.
     pub(super) const fn next_nonce(&self) -> u64 {
         self.account.nonce + self.run
     }
@@ -75,7 +75,7 @@ impl Sender {
         self.transactions.last_key_value().map(|(_, tx)| tx)
     }
 
-    pub(super) fn executable(&self) -> impl Iterator<Item = &Arc<PoolTx>> {
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Arc<PoolTx>> {
         self.transactions.range(..self.next_nonce()).map(|(_, tx)| tx)
     }
 
@@ -105,7 +105,7 @@ impl Sender {
         old
     }
 
-    /// Takes out the transaction with this nonce; the executable ones behind it are queued.
+    /// Takes out the transaction with this nonce; the pending ones behind it are queued.
     pub(super) fn remove(&mut self, nonce: u64, moves: &mut Moves) -> Option<Arc<PoolTx>> {
         let tx = self.transactions.remove(&nonce)?;
         self.cost = self.cost.saturating_sub(tx.cost());

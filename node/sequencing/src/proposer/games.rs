@@ -25,7 +25,7 @@ const DISCOVERY: u64 = 1000;
 
 /// A game of the proposer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Game {
+pub(super) struct OwnGame {
     address: Address,
     pub(super) l2_block: u64,
     pub(super) created_at: u64,
@@ -33,22 +33,22 @@ pub(super) struct Game {
 
 /// The proposer's games that are not done with.
 #[derive(Debug)]
-pub(super) struct Games {
+pub(super) struct OwnGames {
     txs: Arc<TxManager>,
     contracts: Contracts,
     /// How many games of the factory have been looked at; `None` before the first look.
     seen: Option<u64>,
-    open: Vec<Game>,
-    newest: Option<Game>,
+    open: Vec<OwnGame>,
+    newest: Option<OwnGame>,
 }
 
-impl Games {
+impl OwnGames {
     pub(super) const fn new(txs: Arc<TxManager>, contracts: Contracts) -> Self {
         Self { txs, contracts, seen: None, open: Vec::new(), newest: None }
     }
 
     /// The own game about the highest block.
-    pub(super) const fn newest(&self) -> Option<Game> {
+    pub(super) const fn newest(&self) -> Option<OwnGame> {
         self.newest
     }
 
@@ -76,7 +76,7 @@ impl Games {
                 self.client().view(address, IDisputeGame::createdAtCall {}, at),
             )?;
             if proposer == self.txs.address() {
-                let game = Game { address, l2_block: l2_block.saturating_to(), created_at };
+                let game = OwnGame { address, l2_block: l2_block.saturating_to(), created_at };
                 if self.newest.is_none_or(|newest| newest.l2_block <= game.l2_block) {
                     self.newest = Some(game);
                 }
@@ -92,7 +92,7 @@ impl Games {
     pub(super) async fn advance(&mut self, head: &L1Header, anchor: u64) -> Result<(), ProposeError> {
         let at = BlockId::hash(head.hash);
         let me = self.txs.address();
-        let mut best: Option<Game> = None;
+        let mut best: Option<OwnGame> = None;
         let mut done = Vec::new();
         for game in self.open.clone() {
             if !self.stands(&game, at).await? {
@@ -146,7 +146,7 @@ impl Games {
     }
 
     /// Whether a game is (still) one of the factory's: an L1 reorg may take one away.
-    async fn stands(&self, game: &Game, at: BlockId) -> Result<bool, L1Error> {
+    async fn stands(&self, game: &OwnGame, at: BlockId) -> Result<bool, L1Error> {
         let registry = self.contracts.anchor_state_registry;
         let call = IAnchorStateRegistry::isGameRegisteredCall { game: game.address };
         self.client().view(registry, call, at).await
@@ -158,7 +158,7 @@ impl Games {
         self.open.clear();
     }
 
-    async fn is_final(&self, game: &Game, at: BlockId) -> Result<bool, L1Error> {
+    async fn is_final(&self, game: &OwnGame, at: BlockId) -> Result<bool, L1Error> {
         let registry = self.contracts.anchor_state_registry;
         let (valid, paused) = tokio::try_join!(
             self.client().view(

@@ -85,7 +85,7 @@ fn a_transaction_is_in_a_block_at_once_and_leaves_the_pool() {
     let second = node.wait_for(node.submit(0, 1));
     assert!(second > block);
     node.stop();
-    assert_eq!(node.pool.status().executable, 0);
+    assert_eq!(node.pool.status().pending, 0);
     let receipts = node.chain.db().read().unwrap().receipts(second).unwrap().unwrap();
     assert_eq!(receipts.len(), 2);
     // Announced only once it is in the database, in order.
@@ -166,13 +166,13 @@ fn invalid_transactions_leave_the_pool() {
     let plan = BuildPlan { timestamp: 0, max_messages: 0, message_l1_limit: 0 };
     chain.build(plan, |builder| builder.execute(&rival).unwrap().unwrap()).unwrap();
     sequencer.events = chain.subscribe();
-    assert_eq!(pool.status().executable, 2);
+    assert_eq!(pool.status().pending, 2);
     while pool.has_executable() {
         assert_eq!(sequencer.step().unwrap(), Due::Now);
         assert!(chain.heads().unsafe_head.number < 5, "the sequencer does not get rid of it");
     }
     assert!(pool.get(&hash).is_none());
-    assert_eq!(pool.status().executable + pool.status().queued, 0);
+    assert_eq!(pool.status().pending + pool.status().queued, 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, keccak256};
 
-use super::RunError;
+use super::BlockRunError;
 use crate::inbox::be_u64;
 
 /// All that a dispute over one block agrees on. Its hash enters the machine in four registers.
@@ -40,9 +40,9 @@ impl BootInfo {
     }
 
     /// Reads a packed boot.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RunError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, BlockRunError> {
         if bytes.len() != Self::SIZE {
-            return Err(RunError::Malformed("boot"));
+            return Err(BlockRunError::Malformed("boot"));
         }
         Ok(Self {
             agreed_output: B256::from_slice(&bytes[..32]),
@@ -90,9 +90,9 @@ impl AgreedOutput {
     }
 
     /// Reads the preimage of an output root.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RunError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, BlockRunError> {
         if bytes.len() != Self::SIZE || bytes[..32] != [0; 32] {
-            return Err(RunError::Malformed("output"));
+            return Err(BlockRunError::Malformed("output"));
         }
         Ok(Self {
             state_root: B256::from_slice(&bytes[32..64]),

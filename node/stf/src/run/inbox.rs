@@ -4,7 +4,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 use alloy_primitives::B256;
 
 use super::{
-    PreimageOracle, RunError,
+    BlockRunError, PreimageOracle,
     oracle::{read, read_chunks},
 };
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
 const MAX_CONSUMED: usize = (DEPOSIT_GAS_CAP / MIN_MESSAGE_GAS) as usize;
 
 /// A link of a hash chain: the accumulator before, and the hash of the header that it was extended by.
-fn link<O: PreimageOracle>(oracle: &O, acc: &B256) -> Result<(B256, B256), RunError> {
+fn link<O: PreimageOracle>(oracle: &O, acc: &B256) -> Result<(B256, B256), BlockRunError> {
     let bytes = read(oracle, acc)?;
     if bytes.len() != 64 {
-        return Err(RunError::Malformed("link of a hash chain"));
+        return Err(BlockRunError::Malformed("link of a hash chain"));
     }
     Ok((B256::from_slice(&bytes[..32]), B256::from_slice(&bytes[32..])))
 }
@@ -30,13 +30,13 @@ pub(super) fn find_batch<O: PreimageOracle>(
     oracle: &O,
     mut acc: B256,
     block: u64,
-) -> Result<BatchHeader, RunError> {
+) -> Result<BatchHeader, BlockRunError> {
     // Zero is where the chain of batches begins.
     while !acc.is_zero() {
         let (before, header) = link(oracle, &acc)?;
         let batch = BatchHeader::decode(&read(oracle, &header)?)?;
         if !(1..=MAX_BLOCKS_PER_BATCH).contains(&batch.block_count) {
-            return Err(RunError::Malformed("block count of a batch"));
+            return Err(BlockRunError::Malformed("block count of a batch"));
         }
         if batch.contains(block) {
             return Ok(batch);
@@ -47,17 +47,17 @@ pub(super) fn find_batch<O: PreimageOracle>(
         }
         acc = before;
     }
-    Err(RunError::NotInBatches(block))
+    Err(BlockRunError::NotInBatches(block))
 }
 
 /// The payload of a batch. Nothing is read of one that is too long to mean anything, or that has none.
-pub(super) fn payload<O: PreimageOracle>(oracle: &O, batch: &BatchHeader) -> Result<Vec<u8>, RunError> {
+pub(super) fn payload<O: PreimageOracle>(oracle: &O, batch: &BatchHeader) -> Result<Vec<u8>, BlockRunError> {
     let readable = (1..=MAX_PAYLOAD_SIZE as u64).contains(&batch.payload_length);
     match batch.da_kind {
         DaKind::Calldata if readable => {
             let payload = read_chunks(oracle, &batch.data_hash)?;
             if payload.len() as u64 != batch.payload_length {
-                return Err(RunError::Malformed("payload"));
+                return Err(BlockRunError::Malformed("payload"));
             }
             Ok(payload)
         }
@@ -67,7 +67,7 @@ pub(super) fn payload<O: PreimageOracle>(oracle: &O, batch: &BatchHeader) -> Res
 }
 
 /// The message queue from a block's cursor up to a batch's `messageEnd`.
-pub(super) struct Queue<'a, O> {
+pub(super) struct OracleQueue<'a, O> {
     oracle: &'a O,
     cursor: u64,
     end: u64,
@@ -77,13 +77,13 @@ pub(super) struct Queue<'a, O> {
     links: VecDeque<(B256, B256)>,
 }
 
-impl<'a, O: PreimageOracle> Queue<'a, O> {
+impl<'a, O: PreimageOracle> OracleQueue<'a, O> {
     pub(super) fn new(oracle: &'a O, cursor: u64, batch: &BatchHeader) -> Self {
         Self { oracle, cursor, end: batch.message_end, end_acc: batch.message_acc, links: VecDeque::new() }
     }
 
     /// Walks back from the end to the cursor.
-    fn walk(&mut self) -> Result<(), RunError> {
+    fn walk(&mut self) -> Result<(), BlockRunError> {
         let mut acc = self.end_acc;
         for _ in self.cursor..self.end {
             let (before, header) = link(self.oracle, &acc)?;
@@ -95,16 +95,16 @@ impl<'a, O: PreimageOracle> Queue<'a, O> {
     }
 }
 
-impl<O: PreimageOracle> MessageSource for Queue<'_, O> {
-    type Error = RunError;
+impl<O: PreimageOracle> MessageSource for OracleQueue<'_, O> {
+    type Error = BlockRunError;
 
-    fn message(&mut self, index: u64) -> Result<Message, RunError> {
+    fn message(&mut self, index: u64) -> Result<Message, BlockRunError> {
         if self.links.is_empty() {
             self.walk()?;
         }
         let position = index.checked_sub(self.cursor).and_then(|position| usize::try_from(position).ok());
         let link = position.and_then(|position| self.links.get(position));
-        let (acc, header) = link.copied().ok_or(RunError::Malformed("message index"))?;
+        let (acc, header) = link.copied().ok_or(BlockRunError::Malformed("message index"))?;
         let header = MessageHeader::decode(&read(self.oracle, &header)?)?;
         let data = read_chunks(self.oracle, &header.data_hash)?;
         Ok(Message { header, data, acc })

@@ -5,7 +5,7 @@ use alloy_primitives::{B256, Bytes, KECCAK256_EMPTY};
 use core::cell::RefCell;
 use trie::{Nibbles, NodeError, NodeSource, TrieError};
 
-use super::{RunError, header};
+use super::{BlockRunError, header};
 use crate::{inbox::CHUNK_SIZE, state::CodeSource};
 
 /// Longest preimage of any commitment of an honest chain, in bytes: a contract's code (EIP-170). Trie nodes, headers,
@@ -68,13 +68,13 @@ fn bounded(hash: &B256, bytes: Bytes) -> Result<Bytes, OracleError> {
 }
 
 /// The data under a [`chunk_hash`](crate::inbox::chunk_hash).
-pub(super) fn read_chunks<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Vec<u8>, RunError> {
+pub(super) fn read_chunks<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<Vec<u8>, BlockRunError> {
     if *hash == KECCAK256_EMPTY {
         return Ok(Vec::new());
     }
     let list = read(oracle, hash)?;
     let (hashes, []) = list.as_chunks::<32>() else {
-        return Err(RunError::Malformed("list of chunk hashes"));
+        return Err(BlockRunError::Malformed("list of chunk hashes"));
     };
     let mut data = Vec::with_capacity(hashes.len() * CHUNK_SIZE);
     for (index, hash) in hashes.iter().enumerate() {
@@ -82,7 +82,7 @@ pub(super) fn read_chunks<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<
         let full = chunk.len() == CHUNK_SIZE;
         let last = index + 1 == hashes.len() && (1..=CHUNK_SIZE).contains(&chunk.len());
         if !full && !last {
-            return Err(RunError::Malformed("chunk"));
+            return Err(BlockRunError::Malformed("chunk"));
         }
         data.extend_from_slice(&chunk);
     }
@@ -91,7 +91,7 @@ pub(super) fn read_chunks<O: PreimageOracle>(oracle: &O, hash: &B256) -> Result<
 
 /// An oracle as the source of a block's state: nodes and codes by their hashes, and earlier blocks by walking back.
 #[derive(Debug)]
-pub(super) struct Preimages<'a, O> {
+pub(super) struct OracleState<'a, O> {
     oracle: &'a O,
     /// Number of the parent block.
     parent: u64,
@@ -99,14 +99,14 @@ pub(super) struct Preimages<'a, O> {
     ancestors: RefCell<Vec<B256>>,
 }
 
-impl<'a, O: PreimageOracle> Preimages<'a, O> {
+impl<'a, O: PreimageOracle> OracleState<'a, O> {
     /// The source of the state after the block `parent`.
     pub(super) fn new(oracle: &'a O, parent: u64, parent_hash: B256) -> Self {
         Self { oracle, parent, ancestors: RefCell::new(alloc::vec![parent_hash]) }
     }
 
     /// The hash of the block so many before the parent.
-    fn ancestor(&self, distance: usize) -> Result<B256, RunError> {
+    fn ancestor(&self, distance: usize) -> Result<B256, BlockRunError> {
         let mut known = self.ancestors.borrow_mut();
         loop {
             if let Some(hash) = known.get(distance) {
@@ -119,7 +119,7 @@ impl<'a, O: PreimageOracle> Preimages<'a, O> {
     }
 }
 
-impl<O: PreimageOracle> NodeSource for Preimages<'_, O> {
+impl<O: PreimageOracle> NodeSource for OracleState<'_, O> {
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, NodeError> {
         let node = self.oracle.node(owner, path, hash).and_then(|node| bounded(hash, node));
         node.map_err(|error| match error {
@@ -129,14 +129,14 @@ impl<O: PreimageOracle> NodeSource for Preimages<'_, O> {
     }
 }
 
-impl<O: PreimageOracle> CodeSource for Preimages<'_, O> {
+impl<O: PreimageOracle> CodeSource for OracleState<'_, O> {
     fn code(&self, hash: &B256) -> Result<Bytes, TrieError> {
         read(self.oracle, hash).map_err(failed)
     }
 
     fn block_hash(&self, number: u64) -> Result<B256, TrieError> {
         let distance = self.parent.checked_sub(number).and_then(|distance| usize::try_from(distance).ok());
-        let distance = distance.ok_or_else(|| failed(RunError::NotInBatches(number)))?;
+        let distance = distance.ok_or_else(|| failed(BlockRunError::NotInBatches(number)))?;
         self.ancestor(distance).map_err(failed)
     }
 }

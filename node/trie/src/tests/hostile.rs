@@ -1,7 +1,7 @@
 //! Nodes that are not what they should be, and sources that fail: errors, no panics, nothing half done.
 
 use super::*;
-use crate::node::Node;
+use crate::node::TrieNode;
 use std::{cell::RefCell, rc::Rc};
 
 /// Serves mutated nodes now and then, without regard to hashes.
@@ -89,7 +89,7 @@ fn decoding_never_panics_and_keeps_what_it_accepts() {
             for _ in 0..20 {
                 let mut rlp = rlp.to_vec();
                 mutate(&mut rlp, &mut rng);
-                if let Ok(node) = Node::decode(&rlp, rng.random_range(0..=64)) {
+                if let Ok(node) = TrieNode::decode(&rlp, rng.random_range(0..=64)) {
                     assert_eq!(node.rlp(), rlp);
                     accepted += 1;
                 }
@@ -108,13 +108,13 @@ fn refused_encodings() {
         items.push(value.to_vec());
         obvious_list(&items)
     };
-    let refuse = |rlp: &[u8], depth, reason| assert_eq!(Node::decode(rlp, depth).err(), Some(reason));
+    let refuse = |rlp: &[u8], depth, reason| assert_eq!(TrieNode::decode(rlp, depth).err(), Some(reason));
     let short = |path: &[u8], second: &[u8]| obvious_list(&[obvious_string(path), second.to_vec()]);
 
-    assert!(Node::decode(&branch(&[hash.clone(), hash.clone()], &[0x80]), 63).is_ok());
+    assert!(TrieNode::decode(&branch(&[hash.clone(), hash.clone()], &[0x80]), 63).is_ok());
     refuse(&branch(&[hash.clone(), hash.clone()], &[0x80]), 64, "branch where keys have ended");
     refuse(&branch(std::slice::from_ref(&hash), &[0x80]), 0, "branch with fewer than two entries");
-    assert!(Node::decode(&branch(std::slice::from_ref(&hash), &[0x01]), 0).is_ok());
+    assert!(TrieNode::decode(&branch(std::slice::from_ref(&hash), &[0x01]), 0).is_ok());
     refuse(
         &branch(&[hash.clone(), vec![0x82, 1, 2]], &[0x80]),
         0,
@@ -127,7 +127,7 @@ fn refused_encodings() {
     refuse(&short(&[0x60], &[0x01]), 0, "bad flags in compact path");
     refuse(&short(&[], &[0x01]), 0, "empty compact path");
     refuse(&short(&[0x31; 33], &[0x01]), 0, "path longer than any key");
-    assert!(Node::decode(&short(&[0x31], &[0x01]), 63).is_ok());
+    assert!(TrieNode::decode(&short(&[0x31], &[0x01]), 63).is_ok());
     refuse(&short(&[0x31], &[0x01]), 64, "path longer than any key");
     refuse(&short(&[0x00], &hash), 0, "extension with an empty path");
     refuse(&short(&[0x11], &[0x80]), 0, "extension without a child");

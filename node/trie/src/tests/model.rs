@@ -162,5 +162,5 @@ fn refused_arguments() {
 /// A node takes three words in its parent; a fourth would cost a third more memory in all of them.
 #[test]
 fn node_size() {
-    assert_eq!(size_of::<Option<crate::node::Node>>(), 3 * size_of::<usize>());
+    assert_eq!(size_of::<Option<crate::node::TrieNode>>(), 3 * size_of::<usize>());
 }

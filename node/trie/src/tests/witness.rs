@@ -99,13 +99,15 @@ fn loads_are_the_old_paths_and_the_needed_siblings() {
 }
 
 /// Whether a loaded branch stands at a path.
-fn branch_at(node: &crate::node::Node, depth: usize, path: &Nibbles) -> bool {
-    use crate::node::Node;
+fn branch_at(node: &crate::node::TrieNode, depth: usize, path: &Nibbles) -> bool {
+    use crate::node::TrieNode;
     match node {
-        Node::Leaf(_) => false,
-        Node::Ext(ext) => ext.kid.as_ref().is_some_and(|kid| branch_at(kid, depth + ext.path().len(), path)),
-        Node::Branch(_) if depth >= path.len() => depth == path.len(),
-        Node::Branch(branch) => match path.get(depth) {
+        TrieNode::Leaf(_) => false,
+        TrieNode::Ext(ext) => {
+            ext.kid.as_ref().is_some_and(|kid| branch_at(kid, depth + ext.path().len(), path))
+        }
+        TrieNode::Branch(_) if depth >= path.len() => depth == path.len(),
+        TrieNode::Branch(branch) => match path.get(depth) {
             Some(nibble) => {
                 branch.kids[usize::from(nibble)].as_ref().is_some_and(|kid| branch_at(kid, depth + 1, path))
             }

@@ -14,7 +14,7 @@ use db::L1Cursor;
 use super::{FollowError, Follower, Place, Step};
 use crate::l1::{
     L1Block, L1Error, L1Header, L1Transaction, L1Update,
-    records::{Entry, Mismatch, Position, entries, events},
+    records::{Entry, InboxPosition, Mismatch, entries, events},
 };
 
 /// Batches and L2 blocks that are handed to the chain at once, in one database transaction.
@@ -26,7 +26,7 @@ impl Follower {
     pub(super) async fn read_recent(
         &mut self,
         cursor: Option<L1Cursor>,
-        mut position: Position,
+        mut position: InboxPosition,
         range: RangeInclusive<u64>,
         head: L1Header,
     ) -> Result<Step, FollowError> {
@@ -61,7 +61,7 @@ impl Follower {
     pub(super) async fn read_range(
         &mut self,
         cursor: Option<L1Cursor>,
-        mut position: Position,
+        mut position: InboxPosition,
         range: RangeInclusive<u64>,
     ) -> Result<Step, FollowError> {
         let (first, mut last) = range.into_inner();
@@ -99,7 +99,7 @@ impl Follower {
     /// Checks what was read of some blocks, and has it applied.
     async fn read(
         &mut self,
-        position: &mut Position,
+        position: &mut InboxPosition,
         headers: Vec<L1Header>,
         logs: &[Log],
     ) -> Result<Step, FollowError> {
@@ -152,12 +152,12 @@ impl Follower {
         let entries = blocks.iter().flat_map(|(_, entries)| *entries);
         let hashes: Vec<B256> = entries.filter_map(Entry::payload_tx).collect();
         let found = self.client.transactions(&hashes).await?;
-        let missing = || L1Error::Nonsense("a transaction with logs does not exist".into());
+        let missing = || L1Error::InvalidResponse("a transaction with logs does not exist".into());
         hashes.into_iter().zip(found).map(|(hash, tx)| Ok((hash, tx.ok_or_else(missing)?))).collect()
     }
 
     /// Asks the inbox how many records it has, so that logs that the endpoint left out are noticed at once.
-    async fn check_counts(&mut self, position: &Position, block: B256) -> Result<(), FollowError> {
+    async fn check_counts(&mut self, position: &InboxPosition, block: B256) -> Result<(), FollowError> {
         let inbox = self.chain.config().contracts.inbox;
         let at = BlockId::hash(block);
         let (messages, batches) = tokio::join!(
@@ -180,7 +180,8 @@ impl Follower {
 
     pub(super) async fn headers(&self, numbers: &[u64]) -> Result<Vec<L1Header>, FollowError> {
         let headers = self.client.headers(numbers).await?;
-        let missing = |number| L1Error::Nonsense(format!("block {number} is below the head but not there"));
+        let missing =
+            |number| L1Error::InvalidResponse(format!("block {number} is below the head but not there"));
         let mut found = Vec::with_capacity(numbers.len());
         for (number, header) in numbers.iter().zip(headers) {
             let header = header.filter(|header| header.number() == *number);

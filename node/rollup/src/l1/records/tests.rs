@@ -34,7 +34,7 @@ fn header(kind: MessageKind, data: &[u8]) -> MessageHeader {
 /// An inbox that writes logs as the contract does.
 #[derive(Default)]
 struct Chain {
-    position: Position,
+    position: InboxPosition,
     logs: Vec<Log>,
     transactions: std::collections::HashMap<B256, L1Transaction>,
 }
@@ -103,7 +103,7 @@ impl Chain {
         self.transactions.insert(B256::repeat_byte(tx), L1Transaction { to: Some(INBOX), input });
     }
 
-    fn read(&self, position: &mut Position) -> Result<Vec<InboxEvent>, Mismatch> {
+    fn read(&self, position: &mut InboxPosition) -> Result<Vec<InboxEvent>, Mismatch> {
         let entries = entries(&self.logs, INBOX, PORTAL)?;
         events(position, INBOX, HASH, &entries, |tx| self.transactions.get(&tx).cloned())
     }
@@ -131,7 +131,7 @@ fn sample() -> Chain {
 #[test]
 fn what_the_inbox_wrote_is_read() {
     let chain = sample();
-    let mut position = Position::default();
+    let mut position = InboxPosition::default();
     let events = chain.read(&mut position).unwrap();
     assert_eq!(position, chain.position);
     assert_eq!((position.messages, position.batches, position.last_block), (4, 2, 6));
@@ -152,20 +152,20 @@ fn tampering_is_refused() {
         missing.logs.remove(at);
         // Without its last log a prefix of the records remains, which is for the count to notice.
         if at + 1 < chain.logs.len() {
-            missing.read(&mut Position::default()).unwrap_err();
+            missing.read(&mut InboxPosition::default()).unwrap_err();
         }
         let mut twice = sample();
         twice.logs.insert(at, chain.logs[at].clone());
-        twice.read(&mut Position::default()).unwrap_err();
+        twice.read(&mut InboxPosition::default()).unwrap_err();
         let mut elsewhere = sample();
         elsewhere.logs[at].block_hash = Some(B256::ZERO);
-        elsewhere.read(&mut Position::default()).unwrap_err();
+        elsewhere.read(&mut InboxPosition::default()).unwrap_err();
         let mut stranger = sample();
         stranger.logs[at].inner.address = Address::ZERO;
-        stranger.read(&mut Position::default()).unwrap_err();
+        stranger.read(&mut InboxPosition::default()).unwrap_err();
         let mut removed = sample();
         removed.logs[at].removed = true;
-        removed.read(&mut Position::default()).unwrap_err();
+        removed.read(&mut InboxPosition::default()).unwrap_err();
         if chain.logs[at].address() == PORTAL {
             continue;
         }
@@ -175,7 +175,7 @@ fn tampering_is_refused() {
             let mut data = data.to_vec();
             data[byte] ^= 1;
             changed.logs[at].inner.data.data = data.into();
-            let mut position = Position::default();
+            let mut position = InboxPosition::default();
             // A byte of padding changes nothing, and neither the L1-info of the last batch: no later record
             // builds on it.
             if changed.read(&mut position).is_ok() && position != chain.position {
@@ -200,12 +200,12 @@ fn a_payload_must_be_the_committed_one_and_sent_to_the_inbox() {
     for change in change {
         let mut chain = sample();
         chain.transactions.values_mut().for_each(change);
-        let error = chain.read(&mut Position::default()).unwrap_err();
+        let error = chain.read(&mut InboxPosition::default()).unwrap_err();
         assert_eq!(error, Mismatch::Data { what: "batch", index: 0 });
     }
     let mut chain = sample();
     chain.transactions.clear();
-    chain.read(&mut Position::default()).unwrap_err();
+    chain.read(&mut InboxPosition::default()).unwrap_err();
 }
 
 /// The example of a deposit whose hashes were computed with viem's OP Stack functions.

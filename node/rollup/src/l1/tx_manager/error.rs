@@ -129,7 +129,7 @@ impl Refusal {
     /// Endpoints say it in words alone; those of the common ones are known.
     pub(super) fn of(error: &L1Error) -> Self {
         match error {
-            L1Error::Refused { .. } => {}
+            L1Error::ErrorResponse { .. } => {}
             // Refused before anybody looked at it, as too long or as not allowed; 408 is a time-out.
             L1Error::Status { status: 400..=407 | 409..=499, .. } => return Self::Refused,
             _ => return Self::Unanswered,
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     fn refused(message: &str) -> L1Error {
-        L1Error::Refused { code: -32_000, message: message.into(), data: None }
+        L1Error::ErrorResponse { code: -32_000, message: message.into(), data: None }
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
         for message in ["HTTP status 502: nonce too low", "connection reset"] {
             assert_eq!(Refusal::of(&L1Error::Unreachable(message.into())), Refusal::Unanswered);
         }
-        assert_eq!(Refusal::of(&L1Error::Nonsense("no JSON".into())), Refusal::Unanswered);
+        assert_eq!(Refusal::of(&L1Error::InvalidResponse("no JSON".into())), Refusal::Unanswered);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{
     error::SendError,
     nonces::Nonces,
-    state::SendState,
+    send_state::SendState,
     types::{Fees, TxRequest},
 };
 
@@ -22,7 +22,7 @@ pub(super) const TRANSFER_GAS: u64 = 21_000;
 
 /// Whose transaction it is.
 #[derive(Clone, Copy)]
-pub(super) struct Account<'a> {
+pub(super) struct SendingAccount<'a> {
     pub(super) chain_id: u64,
     pub(super) signer: &'a PrivateKeySigner,
     pub(super) nonces: &'a Mutex<Nonces>,
@@ -30,7 +30,7 @@ pub(super) struct Account<'a> {
 
 /// A transaction on its way. It has its nonce until it is dropped.
 pub(super) struct Flight<'a> {
-    pub(super) account: Account<'a>,
+    pub(super) account: SendingAccount<'a>,
     pub(super) state: SendState,
     pub(super) request: TxRequest,
     pub(super) gas_limit: u64,
@@ -47,7 +47,7 @@ impl Drop for Flight<'_> {
 }
 
 impl<'a> Flight<'a> {
-    pub(super) fn new(account: Account<'a>, state: SendState, request: TxRequest) -> Self {
+    pub(super) fn new(account: SendingAccount<'a>, state: SendState, request: TxRequest) -> Self {
         let (fees, raw) = (Fees::default(), Bytes::new());
         Self { account, state, request, gas_limit: TRANSFER_GAS, fees, raw, sent_at: Instant::now() }
     }

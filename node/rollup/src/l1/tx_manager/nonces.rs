@@ -7,7 +7,7 @@ use std::{
 
 use alloy::primitives::{B256, U256};
 
-use super::state::{Holder, SendState};
+use super::send_state::{Holder, SendState};
 
 /// Which nonces are whose.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ enum Slot {
 
 /// What to do about the next nonce.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextNonce {
     /// This one can be had, with what was sent under it before.
     Take(Box<SendState>),
     /// The endpoint counts fewer transactions in blocks than were seen there: it is behind, or there was a reorg.
@@ -50,22 +50,22 @@ pub(super) enum Next {
 impl Nonces {
     /// The first nonce that no call holds, for a call; `latest` and `pending` are the account's next nonces without and
     /// with the endpoint's pool.
-    pub(super) fn next(&mut self, latest: u64, pending: u64, call: B256) -> Next {
+    pub(super) fn next(&mut self, latest: u64, pending: u64, call: B256) -> NextNonce {
         self.slots.retain(|nonce, slot| *nonce >= latest || matches!(slot, Slot::Flight { .. }));
         if latest < self.floor {
-            return Next::Lagging;
+            return NextNonce::Lagging;
         }
         let nonce = self.first(latest);
         // What we know to have sent can be replaced at once.
         let ours = self.slots.contains_key(&nonce);
         if pending <= nonce || ours {
-            return Next::Take(Box::new(self.take(nonce, call)));
+            return NextNonce::Take(Box::new(self.take(nonce, call)));
         }
         // Those of one account wait together: each call would else wait anew.
         let seen = self.others.filter(|seen| seen.latest == latest && nonce < seen.pending);
         let seen = seen.unwrap_or_else(|| Others { latest, pending, since: Instant::now() });
         self.others = Some(seen);
-        Next::Occupied { nonce, since: seen.since }
+        NextNonce::Occupied { nonce, since: seen.since }
     }
 
     /// The same, whatever waits there.
@@ -147,7 +147,7 @@ impl Nonces {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{state::Sight, types::Fees},
+        super::{send_state::Sight, types::Fees},
         *,
     };
 
@@ -155,7 +155,7 @@ mod tests {
 
     fn take(nonces: &mut Nonces, latest: u64, pending: u64) -> SendState {
         match nonces.next(latest, pending, CALL) {
-            Next::Take(state) => *state,
+            NextNonce::Take(state) => *state,
             other => panic!("{other:?}"),
         }
     }
@@ -231,7 +231,7 @@ mod tests {
     fn others_are_told_from_ours() {
         let mut nonces = Nonces::default();
         let occupied = |nonces: &mut Nonces, latest, pending| match nonces.next(latest, pending, CALL) {
-            Next::Occupied { nonce, since } => (nonce, since),
+            NextNonce::Occupied { nonce, since } => (nonce, since),
             other => panic!("{other:?}"),
         };
         let (nonce, since) = occupied(&mut nonces, 4, 6);
@@ -253,7 +253,7 @@ mod tests {
         let mut nonces = Nonces::default();
         let first = sent(&mut nonces, 4, 4);
         nonces.release(mined(first));
-        assert_eq!(nonces.next(4, 4, CALL), Next::Lagging);
+        assert_eq!(nonces.next(4, 4, CALL), NextNonce::Lagging);
         assert_eq!(take(&mut nonces, 5, 5).nonce, 5);
         // It was a reorg.
         nonces.believe(4);

@@ -86,7 +86,7 @@ fn message(index: u64, l1_timestamp: u64) -> QueuedMessage {
 
 /// The local chain has derived one batch of ten blocks, which consumed two messages. Since then there are `blocks`, by
 /// the messages and the bytes in each, and the messages of the queue from 2 on, by their time.
-fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> Snapshot {
+fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
     let inbox = InboxView {
         timestamp: NOW,
         last_block: 10,
@@ -102,7 +102,7 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> Snapshot {
     let times = [YOUNG, YOUNG].into_iter().chain(queue.iter().copied());
     let messages: BTreeMap<u64, QueuedMessage> =
         (0u64..).zip(times).map(|(index, time)| (index, message(index, time))).collect();
-    Snapshot {
+    BatchSnapshot {
         chain_id: CHAIN,
         inbox,
         derived: (1, inbox.batch_acc),
@@ -113,15 +113,15 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> Snapshot {
     }
 }
 
-fn header(snapshot: &Snapshot, index: u64) -> Bytes {
+fn header(snapshot: &BatchSnapshot, index: u64) -> Bytes {
     Bytes::copy_from_slice(&snapshot.queue.messages[&index].header)
 }
 
-fn planned(snapshot: &Snapshot) -> BatchPlan {
+fn planned(snapshot: &BatchSnapshot) -> BatchPlan {
     plan(snapshot, &limits()).unwrap()
 }
 
-fn posted(snapshot: &Snapshot) -> NextBatch {
+fn posted(snapshot: &BatchSnapshot) -> NextBatch {
     match planned(snapshot) {
         BatchPlan::Post(batch) => *batch,
         other => panic!("{other:?}"),
@@ -133,14 +133,14 @@ fn it_waits_while_the_local_chain_and_the_inbox_differ() {
     let good = scene(&[(0, 10)], &[]);
     posted(&good);
     let not_derived = BatchPlan::Wait("the local chain has not derived the newest batch");
-    assert_eq!(planned(&Snapshot { derived: (0, B256::ZERO), ..good.clone() }), not_derived);
+    assert_eq!(planned(&BatchSnapshot { derived: (0, B256::ZERO), ..good.clone() }), not_derived);
     assert_eq!(
-        planned(&Snapshot { derived: (1, B256::repeat_byte(8)), ..good.clone() }),
+        planned(&BatchSnapshot { derived: (1, B256::repeat_byte(8)), ..good.clone() }),
         not_derived,
         "a reorg"
     );
     let changed = BatchPlan::Wait("the local chain is being changed");
-    assert_eq!(planned(&Snapshot { safe: 9, ..good }), changed);
+    assert_eq!(planned(&BatchSnapshot { safe: 9, ..good }), changed);
 }
 
 #[test]

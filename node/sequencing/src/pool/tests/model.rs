@@ -188,7 +188,7 @@ fn run(seed: u64, outcomes: &mut HashMap<&'static str, usize>) {
                 if let Some((sender, nonce)) = all.choose(&mut rng) {
                     model.senders.get_mut(sender).unwrap().remove(nonce);
                     let content = pool.content_from(sender);
-                    let mut lists = content.executable.values().chain(content.queued.values()).flatten();
+                    let mut lists = content.pending.values().chain(content.queued.values()).flatten();
                     let tx = lists.find(|tx| tx.nonce() == *nonce).unwrap();
                     assert!(pool.discard(&tx.hash()));
                 }
@@ -214,7 +214,7 @@ fn run(seed: u64, outcomes: &mut HashMap<&'static str, usize>) {
         model.make_room(base_fee, &options);
         pool.check();
         let status = pool.status();
-        assert_eq!((status.executable, status.queued), (model.count(false), model.count(true)));
+        assert_eq!((status.pending, status.queued), (model.count(false), model.count(true)));
         assert_eq!(order(&pool), model.order(base_fee));
     }
 }

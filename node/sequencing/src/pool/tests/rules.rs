@@ -224,24 +224,20 @@ fn a_replacement_pays_ten_percent_more_in_both_fees() {
     }
     let mut events = pool.subscribe();
     send(&pool, user(0), 0, 22 * GWEI / 10, 110).unwrap();
-    assert_eq!(pool.status(), PoolStatusOf { executable: 1, queued: 0 }.of(&pool));
+    assert_eq!(pool.status(), PoolStatusOf { pending: 1, queued: 0 }.of(&pool));
     assert_eq!(pool.best().next().unwrap().max_tip(), 110);
     assert_eq!(events.try_recv().unwrap().max_tip(), 110);
 }
 
 /// Counts without bytes.
 struct PoolStatusOf {
-    executable: usize,
+    pending: usize,
     queued: usize,
 }
 
 impl PoolStatusOf {
     fn of(self, pool: &Pool) -> crate::pool::PoolStatus {
-        crate::pool::PoolStatus {
-            executable: self.executable,
-            queued: self.queued,
-            bytes: pool.status().bytes,
-        }
+        crate::pool::PoolStatus { pending: self.pending, queued: self.queued, bytes: pool.status().bytes }
     }
 }
 
@@ -257,7 +253,7 @@ fn behind_a_gap_transactions_are_queued_until_it_closes() {
     assert_eq!(pool.content().queued[&user(0)].len(), 2);
     send(&pool, user(0), 5, 2 * GWEI, 0).unwrap();
     assert_eq!(pool.pending_nonce(&user(0)), Some(8));
-    assert_eq!(pool.status(), PoolStatusOf { executable: 3, queued: 0 }.of(&pool));
+    assert_eq!(pool.status(), PoolStatusOf { pending: 3, queued: 0 }.of(&pool));
     assert_eq!(order(&pool), [(user(0), 5), (user(0), 6), (user(0), 7)]);
     let announced: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).map(|tx| tx.nonce()).collect();
     assert_eq!(announced, [5, 6, 7]);
@@ -337,7 +333,7 @@ fn included_transactions_go_with_the_block() {
     state.set(user(0), 9, 1);
     pool.refresh(&[user(0)]);
     pool.check();
-    assert_eq!((pool.pending_nonce(&user(0)), pool.status().executable), (None, 0));
+    assert_eq!((pool.pending_nonce(&user(0)), pool.status().pending), (None, 0));
 }
 
 #[test]
@@ -348,9 +344,9 @@ fn a_nonce_that_goes_back_makes_a_gap() {
     state.set(user(0), 1, 1);
     pool.resync();
     pool.check();
-    assert_eq!(pool.status(), PoolStatusOf { executable: 0, queued: 2 }.of(&pool));
+    assert_eq!(pool.status(), PoolStatusOf { pending: 0, queued: 2 }.of(&pool));
     send(&pool, user(0), 1, 5 * GWEI, 10).unwrap();
-    assert_eq!(pool.status().executable, 3);
+    assert_eq!(pool.status().pending, 3);
 }
 
 #[test]
@@ -358,10 +354,10 @@ fn a_discarded_transaction_leaves_a_gap() {
     let (pool, state) = pool();
     state.set(user(0), 0, 1);
     (0..4).for_each(|nonce| send(&pool, user(0), nonce, 5 * GWEI, 10).unwrap());
-    let second = pool.content().executable[&user(0)][1].hash();
+    let second = pool.content().pending[&user(0)][1].hash();
     assert!(pool.discard(&second) && !pool.discard(&second));
     pool.check();
-    assert_eq!(pool.status(), PoolStatusOf { executable: 1, queued: 2 }.of(&pool));
+    assert_eq!(pool.status(), PoolStatusOf { pending: 1, queued: 2 }.of(&pool));
 }
 
 #[test]
@@ -398,7 +394,7 @@ fn a_full_pool_evicts_who_pays_least_and_refuses_who_pays_less() {
     // As good as the worst, but later.
     assert_eq!(send(&pool, user(5), 0, 5 * GWEI, 10), Err(PoolError::Full));
     send(&pool, user(5), 0, 5 * GWEI, 11).unwrap();
-    assert!(pool.content_from(&user(0)).executable.is_empty());
+    assert!(pool.content_from(&user(0)).pending.is_empty());
     // What does not pay the base fee is worth less than the least tip.
     assert_eq!(send(&pool, user(6), 0, GWEI - 1, GWEI - 1), Err(PoolError::Full));
 }
@@ -427,7 +423,7 @@ fn queued_transactions_are_evicted_before_executable_ones_and_have_a_limit_of_th
     for index in 3..6 {
         send(&pool, user(index), 0, 5 * GWEI, 1).unwrap();
     }
-    assert_eq!(pool.status(), PoolStatusOf { executable: 3, queued: 1 }.of(&pool));
+    assert_eq!(pool.status(), PoolStatusOf { pending: 3, queued: 1 }.of(&pool));
 }
 
 #[test]
@@ -459,7 +455,7 @@ fn queued_transactions_expire_and_executable_ones_do_not() {
     std::thread::sleep(std::time::Duration::from_millis(25));
     pool.refresh(&[]);
     pool.check();
-    assert_eq!(pool.status(), PoolStatusOf { executable: 1, queued: 0 }.of(&pool));
+    assert_eq!(pool.status(), PoolStatusOf { pending: 1, queued: 0 }.of(&pool));
 }
 
 #[test]

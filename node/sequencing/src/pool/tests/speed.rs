@@ -40,5 +40,5 @@ fn submit_order_and_include() {
         pool.refresh(&senders);
     }
     report("include", start);
-    assert_eq!(pool.status().executable, 0);
+    assert_eq!(pool.status().pending, 0);
 }

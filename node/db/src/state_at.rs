@@ -2,28 +2,28 @@ use alloy_primitives::{B256, Bytes, U256, keccak256};
 use trie::{Account, Nibbles, NodeError, NodeSource, Shape};
 
 use crate::{
-    Error, Kind, Result, Table, Tx, codec,
+    Error, Result, Table, Tx, TxMode, codec,
     nodes::split_node,
-    table::{Key, node_table},
+    table::{TableKey, node_table},
     tx::Raw,
 };
 
 /// The state after a block. It costs nothing to make: a reference and a number.
 #[derive(Debug)]
-pub struct StateAt<'a, K: Kind> {
+pub struct StateAt<'a, K: TxMode> {
     tx: &'a Tx<K>,
     height: u64,
 }
 
-impl<K: Kind> Clone for StateAt<'_, K> {
+impl<K: TxMode> Clone for StateAt<'_, K> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<K: Kind> Copy for StateAt<'_, K> {}
+impl<K: TxMode> Copy for StateAt<'_, K> {}
 
-impl<K: Kind> Tx<K> {
+impl<K: TxMode> Tx<K> {
     /// The state after block `height`, if the database still has, or already has, that.
     pub fn state_at(&self, height: u64) -> Result<StateAt<'_, K>> {
         let oldest = self.oldest_state()?;
@@ -43,7 +43,7 @@ impl<K: Kind> Tx<K> {
     }
 }
 
-impl<'a, K: Kind> StateAt<'a, K> {
+impl<'a, K: TxMode> StateAt<'a, K> {
     /// The height.
     pub fn height(&self) -> u64 {
         self.height
@@ -56,14 +56,14 @@ impl<'a, K: Kind> StateAt<'a, K> {
 
     /// The account whose address has this hash.
     pub fn account(&self, address: &B256) -> Result<Option<Account>> {
-        let key = Key::new(&[address.as_slice()]);
+        let key = TableKey::new(&[address.as_slice()]);
         let account = self.tx.version(Table::Accounts, &key, self.height, codec::account)?;
         Ok(account.flatten())
     }
 
     /// A storage slot, by the hashes of the address and of the slot; zero if it was never set.
     pub fn storage(&self, address: &B256, slot: &B256) -> Result<U256> {
-        let key = Key::slot(address, slot);
+        let key = TableKey::slot(address, slot);
         let value = self.tx.version(Table::Storage, &key, self.height, codec::uint)?;
         Ok(value.unwrap_or_default())
     }
@@ -82,7 +82,7 @@ impl<'a, K: Kind> StateAt<'a, K> {
     }
 }
 
-impl<K: Kind> StateAt<'_, K> {
+impl<K: TxMode> StateAt<'_, K> {
     /// A node that is stored, if the one that was stored at its path last is the one with this hash.
     fn stored_node(
         &self,
@@ -90,7 +90,7 @@ impl<K: Kind> StateAt<'_, K> {
         path: &Nibbles,
         hash: &B256,
     ) -> Result<Option<(Bytes, Shape)>> {
-        let key = Key::node(owner, path);
+        let key = TableKey::node(owner, path);
         let decode = |record: &[u8]| {
             split_node(record)
                 .map(|(shape, rlp)| (keccak256(rlp) == *hash).then(|| (Bytes::copy_from_slice(rlp), shape)))
@@ -105,7 +105,7 @@ impl<K: Kind> StateAt<'_, K> {
     fn made_node(&self, owner: Option<&B256>, path: &Nibbles) -> Result<Option<trie::Subtree>> {
         let table = if owner.is_some() { Table::Storage } else { Table::Accounts };
         let prefix = owner.map_or(&[][..], |owner| owner.as_slice());
-        let first = Key::new(&[prefix, &path.pack()]);
+        let first = TableKey::new(&[prefix, &path.pack()]);
         let mut cursor = self.tx.cursor(table)?;
         let mut leaves = Vec::new();
         let mut next = cursor.set_range::<Raw<'_>, Raw<'_>>(first.as_slice())?;
@@ -130,7 +130,7 @@ impl<K: Kind> StateAt<'_, K> {
     }
 }
 
-impl<K: Kind> NodeSource for StateAt<'_, K> {
+impl<K: TxMode> NodeSource for StateAt<'_, K> {
     fn node(
         &self,
         owner: Option<&B256>,

@@ -73,7 +73,7 @@ struct Outcome {
     refused: Option<String>,
 }
 
-fn run_case(case: &Case, post: &Post, chain: &mut super::store::Chain) -> Result<()> {
+fn run_case(case: &Case, post: &Post, chain: &mut super::store::TestChain) -> Result<()> {
     let before = chain.before()?;
     let mut nodes = NodeBuffer::new();
     let (mut changes, logs, refused, _) = execute(case, Stored(before))?;

@@ -78,7 +78,7 @@ pub(super) enum Holder {
 
 /// What follows from a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum SendVerdict {
     /// In a block, with so many confirmations.
     Included { confirmations: u64 },
     /// In a block, or another is: the endpoint does not show it yet.
@@ -185,7 +185,7 @@ impl SendState {
     }
 
     /// Takes note of a look.
-    pub(super) fn see(&mut self, sight: Sight) -> Verdict {
+    pub(super) fn see(&mut self, sight: Sight) -> SendVerdict {
         if !matches!(sight, Sight::Taken { .. }) {
             self.taken = Taken::default();
         }
@@ -197,16 +197,16 @@ impl SendState {
             Sight::Receipt { hash, block, head } => {
                 self.included = Some(hash);
                 self.over = true;
-                Verdict::Included { confirmations: head.saturating_add(1).saturating_sub(block).max(1) }
+                SendVerdict::Included { confirmations: head.saturating_add(1).saturating_sub(block).max(1) }
             }
             Sight::Mined { hash } => {
                 self.included = Some(hash);
                 self.over = true;
-                Verdict::Unclear
+                SendVerdict::Unclear
             }
             Sight::RivalMined => {
                 self.over = true;
-                Verdict::Replaced
+                SendVerdict::Replaced
             }
             Sight::Taken { head } => {
                 let Taken { looks, blocks, newest } = &mut self.taken;
@@ -216,32 +216,32 @@ impl SendState {
                 *looks += 1;
                 *newest = head.max(*newest);
                 self.over = *blocks >= REPLACED_AFTER_BLOCKS && *looks >= REPLACED_AFTER_LOOKS;
-                if self.over { Verdict::Replaced } else { Verdict::Unclear }
+                if self.over { SendVerdict::Replaced } else { SendVerdict::Unclear }
             }
             Sight::Next => match self.included.take() {
-                Some(hash) => Verdict::Gone { hash, queued: false },
-                None => Verdict::Waiting,
+                Some(hash) => SendVerdict::Gone { hash, queued: false },
+                None => SendVerdict::Waiting,
             },
             Sight::Behind { missing, pending, holder } => {
                 if holder == Holder::Flight {
                     return match self.included.take() {
-                        Some(hash) => Verdict::Gone { hash, queued: true },
-                        None => Verdict::Queued,
+                        Some(hash) => SendVerdict::Gone { hash, queued: true },
+                        None => SendVerdict::Queued,
                     };
                 }
                 if pending {
                     return match self.included.take() {
-                        Some(hash) => Verdict::Gone { hash, queued: holder == Holder::Left },
-                        None => Verdict::Behind { missing },
+                        Some(hash) => SendVerdict::Gone { hash, queued: holder == Holder::Left },
+                        None => SendVerdict::Behind { missing },
                     };
                 }
                 self.gaps += 1;
                 match holder {
-                    _ if self.gaps < GAP_AFTER => Verdict::Queued,
-                    Holder::Nobody => Verdict::Gap { missing },
+                    _ if self.gaps < GAP_AFTER => SendVerdict::Queued,
+                    Holder::Nobody => SendVerdict::Gap { missing },
                     Holder::Flight | Holder::Left => {
                         self.gaps = 0;
-                        Verdict::Unfilled { missing }
+                        SendVerdict::Unfilled { missing }
                     }
                 }
             }
@@ -268,7 +268,7 @@ mod tests {
     }
 
     /// Looks, each with what must follow from it.
-    fn story(looks: &[(Sight, Verdict)]) -> SendState {
+    fn story(looks: &[(Sight, SendVerdict)]) -> SendState {
         let mut state = sent();
         for (place, (sight, verdict)) in looks.iter().enumerate() {
             assert_eq!(state.see(*sight), *verdict, "look {place} of {looks:?}");
@@ -279,29 +279,33 @@ mod tests {
     #[test]
     fn looks_lead_to_verdicts() {
         let receipt = |block, head| Sight::Receipt { hash: A, block, head };
-        let included = |confirmations| Verdict::Included { confirmations };
+        let included = |confirmations| SendVerdict::Included { confirmations };
         let taken = |head| Sight::Taken { head };
-        let gone = |queued| Verdict::Gone { hash: A, queued };
-        let stories: [&[(Sight, Verdict)]; 8] = [
-            &[(Sight::Next, Verdict::Waiting), (receipt(5, 5), included(1)), (receipt(5, 7), included(3))],
+        let gone = |queued| SendVerdict::Gone { hash: A, queued };
+        let stories: [&[(Sight, SendVerdict)]; 8] = [
+            &[
+                (Sight::Next, SendVerdict::Waiting),
+                (receipt(5, 5), included(1)),
+                (receipt(5, 7), included(3)),
+            ],
             // A head behind the receipt is no reason to count less than one.
             &[(receipt(5, 3), included(1)), (receipt(0, u64::MAX), included(u64::MAX))],
             // The receipt is late.
             &[
-                (taken(5), Verdict::Unclear),
-                (taken(6), Verdict::Unclear),
-                (Sight::Mined { hash: A }, Verdict::Unclear),
+                (taken(5), SendVerdict::Unclear),
+                (taken(6), SendVerdict::Unclear),
+                (Sight::Mined { hash: A }, SendVerdict::Unclear),
                 (receipt(5, 6), included(2)),
             ],
-            &[(taken(5), Verdict::Unclear), (Sight::RivalMined, Verdict::Replaced)],
-            &[(receipt(5, 5), included(1)), (Sight::Next, gone(false)), (Sight::Next, Verdict::Waiting)],
+            &[(taken(5), SendVerdict::Unclear), (Sight::RivalMined, SendVerdict::Replaced)],
+            &[(receipt(5, 5), included(1)), (Sight::Next, gone(false)), (Sight::Next, SendVerdict::Waiting)],
             &[
                 (receipt(5, 5), included(1)),
                 (behind(true, Holder::Flight), gone(true)),
-                (behind(true, Holder::Flight), Verdict::Queued),
+                (behind(true, Holder::Flight), SendVerdict::Queued),
             ],
-            &[(behind(true, Holder::Nobody), Verdict::Behind { missing: 5 })],
-            &[(behind(false, Holder::Flight), Verdict::Queued); 9],
+            &[(behind(true, Holder::Nobody), SendVerdict::Behind { missing: 5 })],
+            &[(behind(false, Holder::Flight), SendVerdict::Queued); 9],
         ];
         for looks in stories {
             story(looks);
@@ -313,39 +317,40 @@ mod tests {
         // Blocks without end do not do it in one look, nor looks without end in one block.
         let mut state = sent();
         for _ in 0..1000 {
-            assert_eq!(state.see(Sight::Taken { head: 100 }), Verdict::Unclear);
+            assert_eq!(state.see(Sight::Taken { head: 100 }), SendVerdict::Unclear);
         }
         let mut state = sent();
         let mut looks = 0;
         let verdict = loop {
             looks += 1;
             match state.see(Sight::Taken { head: u64::from(looks) * 50 }) {
-                Verdict::Unclear => {}
+                SendVerdict::Unclear => {}
                 verdict => break verdict,
             }
         };
-        assert_eq!(verdict, Verdict::Replaced);
+        assert_eq!(verdict, SendVerdict::Replaced);
         assert_eq!(looks, REPLACED_AFTER_LOOKS.max(REPLACED_AFTER_BLOCKS + 1));
         assert!(state.is_over());
         // Nodes with different heads show no new blocks, and whatever else is seen begins the count anew.
         let mut state = sent();
         for round in 0..1000 {
-            assert_eq!(state.see(Sight::Taken { head: 100 - round % 2 }), Verdict::Unclear);
+            assert_eq!(state.see(Sight::Taken { head: 100 - round % 2 }), SendVerdict::Unclear);
         }
         for round in 0..1000 {
             let sight = if round % 5 == 4 { Sight::Next } else { Sight::Taken { head: 100 + round } };
-            assert_ne!(state.see(sight), Verdict::Replaced, "{round}");
+            assert_ne!(state.see(sight), SendVerdict::Replaced, "{round}");
         }
     }
 
     #[test]
     fn a_free_earlier_nonce_is_believed_after_some_looks() {
-        for (holder, verdict) in
-            [(Holder::Nobody, Verdict::Gap { missing: 5 }), (Holder::Left, Verdict::Unfilled { missing: 5 })]
-        {
+        for (holder, verdict) in [
+            (Holder::Nobody, SendVerdict::Gap { missing: 5 }),
+            (Holder::Left, SendVerdict::Unfilled { missing: 5 }),
+        ] {
             let mut state = sent();
             for _ in 1..GAP_AFTER {
-                assert_eq!(state.see(behind(false, holder)), Verdict::Queued);
+                assert_eq!(state.see(behind(false, holder)), SendVerdict::Queued);
             }
             assert_eq!(state.see(behind(false, holder)), verdict);
             // A look that finds otherwise begins the count anew.

@@ -24,7 +24,7 @@ pub(crate) enum Change {
 
 /// A follower of the chain. Where it missed events it reads the blocks instead, but not those that came and went.
 #[derive(Debug)]
-pub(crate) struct Follower {
+pub(crate) struct BlockFollower {
     events: Receiver<ChainEvent>,
     /// The newest block that was told of.
     last: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Follower {
     left: VecDeque<Change>,
 }
 
-impl Follower {
+impl BlockFollower {
     /// Follows from the block after the current head.
     pub(crate) fn new(rpc: &Rpc) -> Self {
         // In this order, so that a block in between is not missed; it is told of only once, by its number.

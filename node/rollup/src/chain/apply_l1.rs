@@ -12,7 +12,7 @@ use stf::{
 
 use super::{
     Chain, ChainError, ChainEvent, Head,
-    execute::{Queue, recover},
+    execute::{StoredQueue, recover},
 };
 use crate::l1::{InboxEvent, L1Block, L1Update};
 
@@ -73,7 +73,7 @@ impl Chain {
         events: &mut Vec<ChainEvent>,
     ) -> Result<(), ChainError> {
         let (number, hash) = (block.number, block.hash);
-        let row = db::L1Block { hash, parent: block.parent_hash, timestamp: block.timestamp };
+        let row = db::L1BlockRecord { hash, parent: block.parent_hash, timestamp: block.timestamp };
         writer.put_l1_block(number, &row)?;
         for event in block.events {
             match event {
@@ -134,7 +134,8 @@ impl Chain {
             for (spec, transactions) in specs.iter_mut().zip(transactions) {
                 let cursor = head.cursor();
                 let spec = spec.take();
-                let inputs = block_inputs(config, &head.header, cursor, batch, spec, &mut Queue(writer))?;
+                let inputs =
+                    block_inputs(config, &head.header, cursor, batch, spec, &mut StoredQueue(writer))?;
                 let block = head.append_inputs(config, writer, &inputs, &transactions)?;
                 if self.0.events.receiver_count() > 0 {
                     events.push(ChainEvent::Block(Arc::new(block)));
@@ -158,8 +159,14 @@ impl Chain {
             let parent = writer.header(number - 1)?.ok_or(missing(number - 1))?;
             let here = writer.header(number)?.ok_or(missing(number))?;
             let cursor = message_cursor(&parent).unwrap_or(0);
-            let inputs =
-                block_inputs(&self.0.config.chain, &parent, cursor, batch, spec.clone(), &mut Queue(writer))?;
+            let inputs = block_inputs(
+                &self.0.config.chain,
+                &parent,
+                cursor,
+                batch,
+                spec.clone(),
+                &mut StoredQueue(writer),
+            )?;
             let end = cursor + inputs.messages.len() as u64;
             let same = here.timestamp == inputs.timestamp
                 && message_cursor(&here) == Some(end)

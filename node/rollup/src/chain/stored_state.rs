@@ -6,7 +6,7 @@ use alloy::primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
     map::{self, AddressMap, U256Map},
 };
-use db::{Kind, Reader, StateAt};
+use db::{Reader, StateAt, TxMode};
 use revm::{
     Database,
     database_interface::DBErrorMarker,
@@ -27,9 +27,9 @@ const CACHE_CODES: usize = 512;
 /// A database error as revm wants it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct StateError(#[from] pub db::Error);
+pub struct StoredStateError(#[from] pub db::Error);
 
-impl DBErrorMarker for StateError {}
+impl DBErrorMarker for StoredStateError {}
 
 /// The state after a block, with its own snapshot of the database. Reads go straight to it.
 #[derive(Debug)]
@@ -62,22 +62,22 @@ impl StateView {
 }
 
 impl Database for StateView {
-    type Error = StateError;
+    type Error = StoredStateError;
 
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StoredStateError> {
         Ok(self.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
     }
 
-    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StoredStateError> {
         Ok(bytecode(self.reader.code(&code_hash)?))
     }
 
-    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StateError> {
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StoredStateError> {
         let key = keccak256(key.to_be_bytes::<32>());
         Ok(self.at()?.storage(&keccak256(address), &key)?)
     }
 
-    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+    fn block_hash(&mut self, number: u64) -> Result<B256, StoredStateError> {
         Ok(self.at()?.block_hash(number)?)
     }
 }
@@ -148,14 +148,14 @@ impl HotState {
 
 /// The head state during a write, read through the hot cache.
 #[derive(Debug)]
-pub struct HeadState<'a, K: Kind> {
+pub struct HeadState<'a, K: TxMode> {
     at: StateAt<'a, K>,
     /// Hashes of blocks above `at`. What these changed is in the hot cache.
     above: &'a [B256],
     hot: &'a mut HotState,
 }
 
-impl<'a, K: Kind> HeadState<'a, K> {
+impl<'a, K: TxMode> HeadState<'a, K> {
     pub(super) fn new(at: StateAt<'a, K>, above: &'a [B256], hot: &'a mut HotState) -> Self {
         Self { at, above, hot }
     }
@@ -165,10 +165,10 @@ impl<'a, K: Kind> HeadState<'a, K> {
     }
 }
 
-impl<K: Kind> Database for HeadState<'_, K> {
-    type Error = StateError;
+impl<K: TxMode> Database for HeadState<'_, K> {
+    type Error = StoredStateError;
 
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StoredStateError> {
         if let Some(account) = self.hot.accounts.get(&address) {
             return Ok(account.clone());
         }
@@ -177,7 +177,7 @@ impl<K: Kind> Database for HeadState<'_, K> {
         Ok(account)
     }
 
-    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StoredStateError> {
         if code_hash == KECCAK256_EMPTY {
             return Ok(Bytecode::default());
         }
@@ -189,7 +189,7 @@ impl<K: Kind> Database for HeadState<'_, K> {
         Ok(code)
     }
 
-    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StateError> {
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, StoredStateError> {
         match self.hot.storage.entry(address).or_default().entry(key) {
             map::Entry::Occupied(value) => Ok(*value.get()),
             map::Entry::Vacant(vacant) => {
@@ -204,7 +204,7 @@ impl<K: Kind> Database for HeadState<'_, K> {
         }
     }
 
-    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+    fn block_hash(&mut self, number: u64) -> Result<B256, StoredStateError> {
         let above = number.checked_sub(self.at.height() + 1).and_then(|index| usize::try_from(index).ok());
         match above.and_then(|index| self.above.get(index)) {
             Some(hash) => Ok(*hash),
