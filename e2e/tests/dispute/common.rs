@@ -36,7 +36,7 @@ pub(crate) async fn check(arena: &mut Arena, end: &Game, honest: &[Address], rig
     let open: U256 = end
         .claims
         .iter()
-        .filter(|claim| !matches!(claim.status, Status::Upheld | Status::Settled))
+        .filter(|claim| !matches!(claim.status, Status::Upheld | Status::BondDistributed))
         .map(|claim| claim.bond)
         .sum();
     let owed: U256 = end.credits.values().sum();

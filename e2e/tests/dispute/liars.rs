@@ -103,7 +103,7 @@ fn transactions(arena: &Arena, block: u64) -> usize {
         .map_or(0, |transactions| transactions.len())
 }
 
-/// Intervals of every shape: single blocks, one part more or less, the edges of a stride.
+/// Intervals of every shape: single blocks, one segment more or less, the edges of a stride.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_interval_can_be_disputed() -> Result<()> {
     const LENGTHS: [u64; 7] = [1, 2, 15, 16, 17, 255, 257];
