@@ -11,7 +11,7 @@ use e2e::{
 use fraud_prover::game::Status;
 use rollup::l1::TxManager;
 
-use crate::common::{PLAY, check};
+use crate::common::{PLAY, Root, check, leave};
 
 /// At one answer a block, as many as outrun the clocks of a devnet.
 const ROOTS: usize = 58;
@@ -24,7 +24,7 @@ async fn many_wrong_roots_are_answered_within_a_few_blocks() -> Result<()> {
     let honest = user(1)?.address();
     let games = arena.propose_wrong_roots(&user(5)?, 20, ROOTS).await?;
     let gate = arena.miner.pause().await;
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let l1 = arena.net.devnet.anvil.provider().clone();
     let mut blocks = 0;
     loop {
@@ -57,9 +57,7 @@ async fn many_wrong_roots_are_answered_within_a_few_blocks() -> Result<()> {
             "{:#?}",
             arena.sketch(game).await?
         );
-        check(&mut arena, &end, &[honest], false).await?;
+        check(&mut arena, &end, &[honest], Root::Wrong).await?;
     }
-    challenger.check_alive()?;
-    drop(challenger);
-    arena.end().await
+    leave(arena, [challenger], []).await
 }
