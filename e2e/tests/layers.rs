@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, process::Command};
 
+use e2e::sources::{metadata, root};
 use serde_json::Value;
 
 /// Crate → the workspace crates that it may import, tests included.
@@ -34,20 +35,11 @@ const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "node", 
 const GUEST: &[&str] = &["keccak-lanes", "trie", "stf", "program"];
 const FOREIGN_TO_THE_GUEST: &[&str] = &["tokio", "signet-libmdbx", "reqwest", "jsonrpsee", "tracing", "rand"];
 
-fn metadata() -> Value {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--manifest-path"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
-}
-
 /// Crate → its dependencies as (name, kind).
 fn dependencies() -> BTreeMap<String, Vec<(String, Option<String>)>> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    metadata()["packages"]
+    let metadata = metadata().expect("the workspace");
+    metadata["packages"]
         .as_array()
         .expect("packages")
         .iter()
@@ -101,7 +93,8 @@ fn a_challenger_links_no_sequencer_and_no_server() {
     // The whole tree, other people's crates included: a wall with a door in it is none.
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", "fraud-prover", "--edges", "normal", "--prefix", "none", "--offline"])
-        .args(["--format", "{p}", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")])
+        .args(["--format", "{p}", "--manifest-path"])
+        .arg(root().join("Cargo.toml"))
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
