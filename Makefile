@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CONTRACTS := l1-contracts
 # Not npm's wrapper, which ends with success whatever Forge says.
 FORGE := ./forge
-# The platform of the fraud-proof machine.
+# The platform of the fault proof VM.
 GUEST := riscv64imac-unknown-none-elf
 # Only the conformance tests with this in their path, as in `make conformance ETHEREUM_TESTS=DIR FILTER=stCreate2`.
 FILTER ?=
@@ -31,7 +31,7 @@ contracts: setup
 	@cd $(CONTRACTS) && $(FORGE) build --quiet
 
 # Beside the binaries, which look for it there.
-program: setup ## Build the fraud-proof program (target/release/recourse-program.elf)
+program: setup ## Build the fault proof program (target/release/recourse-program.elf)
 	@testnet/scripts/program.sh $(TARGET)/release/recourse-program.elf
 
 build: contracts program ## Build contracts, program and binaries (target/release)
@@ -80,7 +80,7 @@ deny: ## Check licences, versions, sources and known vulnerabilities of the depe
 		cargo test --release --package e2e --test dependencies; \
 	fi
 
-guest: setup ## Check and lint what the fraud-proof machine runs, for its platform
+guest: setup ## Check and lint what the fault proof VM runs, for its platform
 	@testnet/scripts/guest.sh $(GUEST)
 
 clean: ## Remove everything that was built

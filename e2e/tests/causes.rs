@@ -1,22 +1,9 @@
 //! Errors are printed with their causes, one after the other. So an error that says its cause in its own words must not
 //! name it as its cause too: it would be there twice.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder").flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let other = ["target", "node_modules"].iter().any(|other| name == *other);
-        if path.is_dir() && !other && !name.to_string_lossy().starts_with('.') {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
+use e2e::sources::files;
 
 /// Whether a message says what a field holds that is a cause: by `thiserror`'s rules one with `from` or `source` before
 /// it, or of that name.
@@ -28,13 +15,9 @@ fn says_its_cause(message: &str, fields: &str) -> bool {
 
 #[test]
 fn no_error_says_its_cause_twice() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
-    let mut files = Vec::new();
-    for folder in ["node", "fraud-prover", "l1-contracts/bindings", "testnet", "e2e/src"] {
-        sources(&root.join(folder), &mut files);
-    }
+    let folders = ["node", "fraud-prover", "l1-contracts/bindings", "testnet", "e2e/src"];
     let (mut seen, mut wrong) = (0, Vec::new());
-    for file in files {
+    for file in folders.into_iter().flat_map(|folder| files(folder, &[".rs"]).expect("a folder")) {
         let text = fs::read_to_string(&file).expect("a source");
         for part in text.split("#[error(").skip(1) {
             let Some((message, rest)) = part.split_once(")]") else { continue };

@@ -51,7 +51,7 @@ fn state_and_trie_tests_of_the_public_suite_pass() {
     assert!(report.passed > 0, "no case ran");
 }
 
-/// The node, the state transition over nothing but the block's witness, and the fraud-proof program on the machine come
+/// The node, the state transition over nothing but the block's witness, and the fault proof program on the machine come
 /// to the same output for blocks that are made of state tests.
 #[test]
 fn state_tests_as_blocks_come_out_alike_everywhere() {

@@ -1,16 +1,9 @@
 //! The table of the protocol's constants says what Rust and Solidity say.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
+use e2e::sources::{files, relative, root};
 use syn::{BinOp, Expr, ImplItem, Item, Lit, Visibility};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -141,21 +134,12 @@ fn the_documents_constants_are_those_of_rust_and_solidity() {
 #[test]
 fn every_public_number_of_the_state_transition_is_in_the_table() {
     let listed: BTreeSet<String> = rows().into_iter().filter_map(|(_, rust, _)| rust).collect();
-    let mut folders = vec![root().join("node/stf/src")];
     let mut missing = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let relative = path.strip_prefix(root()).expect("inside").display().to_string();
-            for constant in rust(&path).into_iter().filter(|constant| constant.public) {
-                let place = format!("{relative}:{}", constant.name);
-                if !listed.contains(&place) {
-                    missing.push(place);
-                }
+    for path in files("node/stf/src", &[".rs"]).expect("a folder") {
+        for constant in rust(&path).into_iter().filter(|constant| constant.public) {
+            let place = format!("{}:{}", relative(&path), constant.name);
+            if !listed.contains(&place) {
+                missing.push(place);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use e2e::workspace::{metadata, root};
+use e2e::sources::{files, metadata, relative};
 use syn::{Expr, Item, Lit};
 
 /// Lines beyond which a file should be two.
@@ -15,23 +15,6 @@ const MAX_LINES: usize = 520;
 
 /// Longer files: tests that go through one contract from end to end.
 const LONG: [&str; 2] = ["l1-contracts/test/Bridge.t.sol", "l1-contracts/test/PortalWithdrawals.t.sol"];
-
-/// Folders of what is built or installed, not written.
-const MADE: [&str; 6] = ["target", "node_modules", "out", "cache", ".git", ".devnet"];
-
-/// All files of ours with this ending.
-fn files(folder: &Path, ending: &str, found: &mut BTreeSet<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() && !MADE.contains(&name) {
-            files(&path, ending, found)?;
-        } else if path.is_file() && name.ends_with(ending) {
-            found.insert(path);
-        }
-    }
-    Ok(())
-}
 
 /// Notes a file and the files of its modules, tests included. `folder` holds those of its child modules.
 fn visit(file: &Path, folder: &Path, seen: &mut BTreeSet<PathBuf>) -> Result<()> {
@@ -77,8 +60,7 @@ fn every_file_is_compiled() -> Result<()> {
             visit(&path, path.parent().context("a folder")?, &mut compiled)?;
         }
     }
-    let mut written = BTreeSet::new();
-    files(&root().canonicalize()?, ".rs", &mut written)?;
+    let written: BTreeSet<PathBuf> = files("", &[".rs"])?.into_iter().collect();
     ensure!(written.len() > 300, "only {} files: something is not seen", written.len());
     let dead: Vec<_> = written.difference(&compiled).collect();
     ensure!(dead.is_empty(), "nobody compiles {dead:?}");
@@ -87,13 +69,9 @@ fn every_file_is_compiled() -> Result<()> {
 
 #[test]
 fn no_file_is_too_long_to_be_read_in_one_go() -> Result<()> {
-    let root = root().canonicalize()?;
-    let mut all = BTreeSet::new();
-    files(&root, ".rs", &mut all)?;
-    files(&root, ".sol", &mut all)?;
     let long = |path: &PathBuf| -> Result<bool> { Ok(fs::read_to_string(path)?.lines().count() > MAX_LINES) };
-    for path in &all {
-        let name = path.strip_prefix(&root)?.display().to_string();
+    for path in &files("", &[".rs", ".sol"])? {
+        let name = relative(path);
         let known = LONG.contains(&name.as_str());
         ensure!(long(path)? == known, "{name}: over {MAX_LINES} lines, or no longer and still in the list");
     }

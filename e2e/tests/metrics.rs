@@ -3,18 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
 };
 
 use alloy::transports::http::reqwest;
 use anyhow::Result;
-use e2e::net::{Load, Net, soon, user};
+use e2e::{
+    net::{Load, Net, soon, user},
+    sources::{files, root},
+};
 use rollup::telemetry::{Metric, MetricKind};
 use testnet::{Process, ports, tools};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn node() -> impl Iterator<Item = &'static Metric> {
     [rollup::telemetry::METRICS, sequencing::telemetry::METRICS, rpc::telemetry::METRICS]
@@ -26,25 +24,11 @@ fn all() -> BTreeMap<&'static str, &'static Metric> {
     node().chain(fraud_prover::telemetry::METRICS).map(|metric| (metric.name, metric)).collect()
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The names in calls of `counter!`, `gauge!` and `histogram!`, and of tasks' failures.
 fn counted() -> BTreeSet<(String, MetricKind)> {
-    let mut files = Vec::new();
-    for folder in ["node", "fraud-prover"] {
-        sources(&root().join(folder), &mut files);
-    }
+    let files = ["node", "fraud-prover"].map(|folder| files(folder, &[".rs"]).expect("a folder"));
     let mut names = BTreeSet::new();
-    for file in files.iter().filter(|file| !file.ends_with("telemetry.rs")) {
+    for file in files.iter().flatten().filter(|file| !file.ends_with("telemetry.rs")) {
         let text = fs::read_to_string(file).expect("a text");
         // Tests count what they like.
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();

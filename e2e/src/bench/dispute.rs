@@ -90,7 +90,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     ensure!(matches!(end.root().status, Status::Refuted | Status::BondDistributed), "the lie has won");
     let compute = machine_seconds(&metrics).await?;
     let costs = arena.costs(before + 1).await?.get(&me).copied().unwrap_or_default();
-    let dearest = dearest_attack(&mut arena, game, me).await?;
+    let most_expensive = most_expensive_attack(&mut arena, game, me).await?;
     challenger.check_alive()?;
     drop(challenger);
     rival.end().await?;
@@ -103,7 +103,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     Ok(vec![
         row("dispute over 600 blocks, transactions of the honest side", costs.transactions as f64, "", 12.0),
         row("… gas of them", costs.gas as f64, "gas", 2_000_000.0),
-        row("… the dearest attack", dearest as f64, "gas", 110_000.0),
+        row("… the most expensive attack", most_expensive as f64, "gas", 110_000.0),
         row("… time to the first counter-move", first.as_secs_f64(), "s", 5.0),
         shown("… time until nothing is left to argue about", whole.as_secs_f64(), "s"),
         shown("… the machine's computing", compute, "s"),
@@ -201,15 +201,15 @@ fn sign(
     Ok(transaction.into_signed(signature).encoded_2718().into())
 }
 
-/// Gas of the dearest attack of an account.
-async fn dearest_attack(arena: &mut Arena, game: Address, by: Address) -> Result<u64> {
+/// Gas of the most expensive attack of an account.
+async fn most_expensive_attack(arena: &mut Arena, game: Address, by: Address) -> Result<u64> {
     let entry = arena.entry(game).await?;
-    let mut dearest = 0;
+    let mut highest = 0;
     for event in &entry.events {
         if matches!(&event.event, GameEvent::Attacked(attack) if attack.claimant == by) {
             let receipt = arena.net.devnet.anvil.receipt(event.transaction).await?;
-            dearest = dearest.max(receipt.gas_used);
+            highest = highest.max(receipt.gas_used);
         }
     }
-    Ok(dearest)
+    Ok(highest)
 }

@@ -5,7 +5,7 @@
 //! - [`batches`]: what a transfer costs on L1.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
-//! - [`proving`]: what blocks cost the fraud-proof machine: instructions per L2 gas, and its speed.
+//! - [`proving`]: what blocks cost the fault proof VM: instructions per L2 gas, and its speed.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 //!
 //! [`runner`] runs them, so that one that fails costs the others nothing.

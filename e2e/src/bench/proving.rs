@@ -1,4 +1,4 @@
-//! What a block costs the fraud-proof machine: instructions per L2 gas, for usual blocks and for the worst ways to use up
+//! What a block costs the fault proof VM: instructions per L2 gas, for usual blocks and for the worst ways to use up
 //! gas that are known; how fast it makes them, beside the same state transition compiled for this processor; and what the
 //! states in a run, which disputes are about, cost on top of it.
 

@@ -1,4 +1,4 @@
-//! The fraud-proof program on QEMU, as a peer of the machine: the same instructions, translated by the fastest emulator that
+//! The fault proof program on QEMU, as a peer of the machine: the same instructions, translated by the fastest emulator that
 //! people have.
 //!
 //! QEMU knows nothing of the machine's calls. A supervisor of 80 instructions, in QEMU's system emulator, answers each of

@@ -38,7 +38,7 @@ enum Benchmark {
     Batches,
     /// Rebuilding a long chain from L1.
     Derivation,
-    /// Instructions of the fraud-proof machine per L2 gas, and its speed.
+    /// Instructions of the fault proof VM per L2 gas, and its speed.
     Proving,
     /// What a dispute over a full block costs the honest side.
     Dispute,

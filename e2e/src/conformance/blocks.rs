@@ -1,7 +1,7 @@
 //! State tests as blocks: chains whose genesis state is a test's, and whose one block has the test's transaction.
 //!
 //! What such a block leads to is not what the test names, because a rollup's block has its own number, time, fees and
-//! deposits. But the node, the state transition over the block's witness, and the program on the fraud-proof machine must
+//! deposits. But the node, the state transition over the block's witness, and the program on the fault proof VM must
 //! all come to the same output.
 
 use std::{

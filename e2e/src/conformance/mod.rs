@@ -12,7 +12,7 @@
 //! The stored run's changes are then written to the database as a block, read back, and taken away again. Trie tests
 //! run in memory and over a store of nodes that is left and entered again after every step.
 //!
-//! [`Suite::blocks`] gives the state tests as blocks of a rollup, for the fraud-proof program.
+//! [`Suite::blocks`] gives the state tests as blocks of a rollup, for the fault proof program.
 //!
 //! [`Suite::open`] takes a checkout or an archive, [`Suite::run`] gives a [`Report`].
 

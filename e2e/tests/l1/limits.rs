@@ -61,7 +61,7 @@ async fn logs_that_cannot_be_had_of_wide_ranges_are_read_in_narrower_ones() {
         // The node.
         follows(&l1, &proxy, &format!("range-{index}")).await;
     }
-    // A block whose logs cannot be had is an error, with the reason.
+    // A block whose logs are not available is an error, with the reason.
     proxy.set(Fault::RangeTimeout(0));
     let (client, contracts) = (client(&l1, &proxy).await, l1.config.contracts);
     let mut reader = LogReader::new(client, contracts, l1.config.l1_start_block);

@@ -18,7 +18,7 @@ use super::{Session, logs_of, progress::lasting};
 const NEWEST_GAMES: u64 = 64;
 /// Proofs of one withdrawal that are looked at, newest first: anyone may add more.
 const NEWEST_PROOFS: u64 = 16;
-/// How long its proposer gets to decide a game before a user pays for that, in seconds.
+/// How long its proposer gets to resolve a game before a user pays for that, in seconds.
 const DECISION_GRACE: u64 = 30;
 
 /// A withdrawal on L2.
@@ -80,9 +80,9 @@ pub(super) enum Cause {
     Window,
     /// A dispute.
     Dispute,
-    /// Somebody who decides the game. Its time has been over for so many seconds.
-    Decision(u64),
-    /// The delays after the decision and after the proof.
+    /// Somebody who resolves the game. Its time has been over for so many seconds.
+    Resolution(u64),
+    /// The delays after the resolution and after the proof.
     Delays,
 }
 
@@ -93,9 +93,9 @@ impl Pending {
         match self.cause {
             Cause::Window => format!("The output of L2 block {block} can be disputed still"),
             Cause::Dispute => format!("The output of L2 block {block} is disputed"),
-            Cause::Decision(_) => {
+            Cause::Resolution(_) => {
                 format!(
-                    "The time to dispute the output of L2 block {block} is over, its game is to be decided"
+                    "The time to dispute the output of L2 block {block} is over, its game can be resolved"
                 )
             }
             Cause::Delays => format!("The output of L2 block {block} stands"),
@@ -108,9 +108,9 @@ impl Pending {
         format!("{}; finalization is possible in about {}{condition}", self.what(), lasting(self.seconds))
     }
 
-    /// Whether the game waits for anyone to decide it, and those whose task that is seem not to be there.
+    /// Whether the game waits for anyone to resolve it, and its proposer has had time enough to do so.
     pub(super) fn is_overdue(&self) -> bool {
-        matches!(self.cause, Cause::Decision(seconds) if seconds >= DECISION_GRACE)
+        matches!(self.cause, Cause::Resolution(seconds) if seconds >= DECISION_GRACE)
     }
 }
 
@@ -212,13 +212,13 @@ impl Withdrawal {
         let cause = if resolved != 0 {
             Cause::Delays
         } else if game.resolvable().call().await? {
-            Cause::Decision(now.saturating_sub(expected))
+            Cause::Resolution(now.saturating_sub(expected))
         } else {
             let root = game.claimState(game.rootClaimId().call().await?).call().await?;
             if root.openChildren == 0 { Cause::Window } else { Cause::Dispute }
         };
-        let decided = if resolved == 0 { expected.max(now) } else { resolved };
-        let ready = proof.timestamp.saturating_add(maturity).max(decided.saturating_add(air_gap));
+        let resolution = if resolved == 0 { expected.max(now) } else { resolved };
+        let ready = proof.timestamp.saturating_add(maturity).max(resolution.saturating_add(air_gap));
         Ok(Some(Pending {
             game: proof.disputeGameProxy,
             block: game.l2SequenceNumber().call().await?.saturating_to(),

@@ -1,4 +1,4 @@
-//! Where the fraud-proof program lies.
+//! Locates the fault proof program.
 //!
 //! One file serves everybody: a deployment takes the constants of the game contract from it, a challenger runs it.
 //! `make build` puts it beside the binaries.
@@ -11,13 +11,13 @@ use std::{
 /// Names another file than the one beside the binaries.
 pub const PROGRAM_VARIABLE: &str = "RECOURSE_PROGRAM";
 
-/// Name of the file beside the binaries, an ELF file for the fraud-proof machine.
+/// Name of the file beside the binaries, an ELF file for the fault proof VM.
 pub const PROGRAM_FILE: &str = "recourse-program.elf";
 
-/// The fraud-proof program is not there.
+/// The fault proof program was not found.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no fraud-proof program {PROGRAM_FILE} beside {beside}, and {PROGRAM_VARIABLE} names none: run make program"
+    "no fault proof program {PROGRAM_FILE} beside {beside}, and {PROGRAM_VARIABLE} names none: run make program"
 )]
 pub struct NoProgram {
     /// The running binary.

@@ -66,7 +66,7 @@ impl Metric {
 /// Serves metrics over HTTP from now on, for the rest of the process.
 ///
 /// # Errors
-/// The address can't be had. Later failures cost a reader its answer, nothing else.
+/// The address can't be listened on. Later failures cost a reader its answer, nothing else.
 pub fn serve(address: SocketAddr, lists: &[&[Metric]]) -> Result<()> {
     metrics_exporter_prometheus::PrometheusBuilder::new()
         .with_http_listener(address)

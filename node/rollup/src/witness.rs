@@ -1,7 +1,7 @@
-//! The witness of a block: what the fraud-proof program reads to compute it.
+//! The witness of a block: what the fault proof program reads to compute it.
 //!
 //! It is collected by running [`stf::run`] over the database and noting every preimage that it asks for. So the set is
-//! exactly what the program will ask for, no more: the trie nodes that deletions need included.
+//! exactly what the fault proof program will ask for, no more: the trie nodes that deletions need included.
 
 use std::{cell::RefCell, collections::BTreeMap};
 

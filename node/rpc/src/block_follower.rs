@@ -26,9 +26,9 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct BlockFollower {
     events: Receiver<ChainEvent>,
-    /// The newest block that was told of.
+    /// The newest block that was announced.
     last: u64,
-    /// Blocks have to be read before events are of use again.
+    /// Events were missed: blocks have to be read from the database first.
     is_behind: bool,
     /// Changes of the last event that were not taken.
     left: VecDeque<Change>,
@@ -37,7 +37,7 @@ pub(crate) struct BlockFollower {
 impl BlockFollower {
     /// Follows from the block after the current head.
     pub(crate) fn new(rpc: &Rpc) -> Self {
-        // In this order, so that a block in between is not missed; it is told of only once, by its number.
+        // In this order, so that a block in between is not missed; its number shows that it is announced only once.
         let events = rpc.chain.subscribe();
         Self { events, last: rpc.chain.heads().unsafe_head.number, is_behind: false, left: VecDeque::new() }
     }
@@ -111,7 +111,7 @@ impl BlockFollower {
         }
     }
 
-    /// Gives up on old events. Those from here on tell of blocks that will have been read, and then of newer ones.
+    /// Gives up on old events. Those from here on are about blocks that will have been read, and then about newer ones.
     fn fall_behind(&mut self) {
         self.events = self.events.resubscribe();
         self.is_behind = true;
@@ -120,7 +120,8 @@ impl BlockFollower {
     /// The next blocks to read; an empty range if there are none.
     fn next_range(&mut self, rpc: &Rpc) -> (u64, u64) {
         let head = rpc.chain.heads().unsafe_head.number;
-        // A reorg below what was told of can't be made up for; what replaces it from here on is told.
+        // If a reorg went below the newest announced block meanwhile, what it dropped is not announced as gone; what
+        // replaces it from here on is announced.
         let first = self.last.saturating_add(1);
         let last = head.min(self.last.saturating_add(CATCH_UP));
         self.is_behind = last < head;

@@ -131,7 +131,7 @@ impl Sent {
         kept.entries.range(range).map(|(_, entry)| entry.tx.clone()).collect()
     }
 
-    /// Forgets what is too old, and tells what is to be asked for now. What is told counts as asked for.
+    /// Forgets what is too old, and returns what to ask the sequencer for now. What is returned counts as asked for.
     pub(crate) fn due(&self, now: Instant) -> Vec<B256> {
         let mut kept = self.kept.lock();
         let age = |since: Instant| now.saturating_duration_since(since);

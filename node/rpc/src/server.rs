@@ -59,7 +59,7 @@ const SMALL_BATCH: usize = 4;
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is not to be had.
+    /// The address cannot be listened on.
     #[error("RPC: cannot listen on {address}: {error}")]
     Bind {
         /// The address.

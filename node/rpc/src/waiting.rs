@@ -204,7 +204,7 @@ impl Rpc {
         }
     }
 
-    /// The nonce after what waits, of a sender of whom something waits; `None`: the state tells.
+    /// The nonce after a sender's waiting transactions; `None` if it has none: then it is the state's.
     pub(crate) async fn pending_nonce(&self, sender: Address) -> Result<Option<u64>, RpcError> {
         if let Some(pool) = &self.pool {
             return Ok(pool.pending_nonce(&sender));

@@ -179,7 +179,7 @@ impl Sequencer {
         tracing::info!(target: "node::sequencer", head, "stopped");
     }
 
-    /// Builds a block if one is due. Otherwise says when to look again, if nothing happens before.
+    /// Builds a block if it is time for one. Otherwise returns when to look again, if nothing happens before.
     fn step(&mut self) -> Result<Due, ChainError> {
         self.read_l1()?;
         let now = Instant::now();

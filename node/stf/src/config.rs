@@ -16,7 +16,7 @@ pub const L1_ATTRIBUTES_GAS: u64 = 1_000_000;
 /// Least block gas limit: the deposits and the L1-attributes deposit always fit.
 pub const MIN_BLOCK_GAS_LIMIT: u64 = 30_000_000;
 
-/// Greatest block gas limit: what keeps the worst block within the fraud-proof machine's step limit.
+/// Greatest block gas limit: what keeps the worst block within the fault proof VM's step limit.
 pub const MAX_BLOCK_GAS_LIMIT: u64 = 60_000_000;
 
 /// Chain-specific constants. They enter every dispute by [`ChainConfig::hash`].

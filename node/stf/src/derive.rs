@@ -27,7 +27,7 @@ pub struct BlockInputs {
     pub timestamp: u64,
     /// The queue messages that the block consumes, in order.
     pub messages: Vec<Message>,
-    /// Candidate transactions, EIP-2718 encoded. Those that cannot be in the block are skipped.
+    /// Candidate transactions, EIP-2718 encoded. Invalid ones are left out.
     pub transactions: Vec<Bytes>,
 }
 

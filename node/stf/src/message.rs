@@ -31,7 +31,7 @@ pub fn l1_attributes_source_hash(l2_block: u64) -> B256 {
 
 /// The deposit transaction that a deposit message stands for.
 ///
-/// Data that the portal would not have sent gives an error, and the block skips the message. A mint over 2^128-1
+/// Data that the portal would not have sent gives an error, and the block does nothing for the message. A mint over 2^128-1
 /// (more ether than exists) is taken as 2^128-1, the most that a deposit transaction can carry.
 pub fn deposit_transaction(message: &Message) -> Result<TxDeposit, InboxError> {
     let data = &message.data;

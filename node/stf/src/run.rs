@@ -1,4 +1,4 @@
-//! One block from nothing but hashes: what the fraud-proof program computes.
+//! One block from nothing but hashes: what the fault proof program computes.
 //!
 //! A dispute over a block starts from 32 bytes, the hash of a [`BootInfo`]. Everything else that decides the block's output
 //! is reached from there by keccak256 preimages, which a [`PreimageOracle`] supplies:
@@ -15,8 +15,8 @@
 //! of a rule. No preimage that an honest chain needs is longer than [`MAX_PREIMAGE_SIZE`], and longer ones are refused,
 //! so that each can be shown to a contract in one transaction.
 //!
-//! An error means that the run has no output, ⊥: the program exits with a code that is not 0, and the machine's value
-//! is zero. On a chain's real inputs that happens in two cases only: the agreed output is ⊥ itself, or the pinned
+//! An error means that the run has no output, ⊥: the fault proof program exits with a code that is not 0, and the
+//! value of the run is zero. On a chain's real inputs that happens in two cases only: the agreed output is ⊥ itself, or the pinned
 //! batches do not reach the block.
 
 use alloy_consensus::Header;
@@ -45,7 +45,7 @@ use oracle::{OracleState, read};
 /// Why a run has no output.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockRunError {
-    /// A preimage could not be had. On the machine that cannot be: a step without its preimage cannot be shown.
+    /// A preimage is not available. This does not happen in the fault proof VM: no step can be proven without its preimage.
     #[error(transparent)]
     Oracle(#[from] OracleError),
     /// The agreed output is ⊥: the state transition of ⊥ is ⊥.
@@ -106,7 +106,7 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, Bloc
     )?;
     for raw in inputs.transactions {
         if let Ok(transaction) = Transaction::recover(raw) {
-            // One that is skipped leaves no trace.
+            // An invalid one leaves no trace.
             let _ = builder.execute(&transaction)?;
         }
     }

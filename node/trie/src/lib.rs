@@ -1,7 +1,7 @@
-//! Merkle-Patricia tries for the node and for the fraud-proof program.
+//! Merkle-Patricia tries for the node and for the fault proof program.
 //!
 //! The crate owns Ethereum's trie: how state is hashed into a root, how a root is proven against, and how little of a
-//! state must be at hand to do so. The same code runs in the node, over a database, and in the proven program, over a
+//! state must be at hand to do so. The same code runs in the node, over a database, and in the fault proof program, over a
 //! witness; that both come to the same root from the same changes is what makes a dispute decidable.
 //!
 //! # Data flow
@@ -22,7 +22,7 @@
 //!
 //! # Errors
 //!
-//! [`TrieError::Node`] means that a node could not be had, [`TrieError::Malformed`] that its bytes are not a canonical
+//! [`TrieError::Node`] means that a node is missing, [`TrieError::Malformed`] that its bytes are not a canonical
 //! node: with nodes checked by hash against an honest root, that cannot happen, and with others it is an error, never
 //! a panic. A single operation that fails changes nothing; a failed `apply` says what it leaves.
 //!

@@ -20,7 +20,7 @@ use crate::l1::{InboxEvent, L1Block, L1Update};
 /// can still be matched.
 const KEPT_L1_BLOCKS: u64 = 256;
 
-/// L2 blocks after which a commit is due. What a transaction writes is in memory until it commits; fewer commits
+/// L2 blocks after which to commit. What a transaction writes is in memory until it commits; fewer commits
 /// write upper tree pages less often.
 const DERIVED_PER_COMMIT: u64 = 500;
 

@@ -1,12 +1,12 @@
 //! Following L1: from an endpoint to the chain.
 //!
-//! The follower stands at a cursor, the newest L1 block that the chain has been told of, and moves it. Far below L1's
+//! The follower stands at a cursor, the newest L1 block that the chain has, and moves it. Far below L1's
 //! head it reads logs in ranges; near the head it reads every block's header, so that a reorg can be traced, and the
 //! logs of a block by its hash, so that they are of that very block. What it reads must continue the accumulators held
 //! so far, and give as many records as the inbox counts; what does not is never passed on. When the block at the
 //! cursor is no longer L1's, it walks back to the newest stored block that is, and rewinds the chain to it.
 //!
-//! An endpoint may fail, lag, or answer nonsense. Then the follower waits, longer each time, and says so once.
+//! An endpoint may fail, lag, or send invalid responses. Then the follower waits, longer each time, and says so once.
 
 mod outage;
 mod read;

@@ -88,7 +88,7 @@ impl OwnGames {
         Ok(())
     }
 
-    /// Does what is due for the own games.
+    /// Resolves and closes own games where that is possible now, and claims what they owe to this account.
     pub(super) async fn advance(&mut self, head: &L1Header, anchor: u64) -> Result<(), ProposeError> {
         let at = BlockId::hash(head.hash);
         let me = self.txs.address();

@@ -68,8 +68,8 @@ const FLAG_CREATE: u8 = 8;
 /// Exponent byte that announces a value in full.
 const VALUE_IN_FULL: u8 = 255;
 
-/// What the sequencer says of one block. Everything in it is a claim: derivation bounds the numbers and skips
-/// transactions that cannot be in the block.
+/// What the sequencer says of one block. Everything in it is a claim: derivation bounds the numbers, and
+/// invalid transactions are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockSpec {
     /// Wanted timestamp, in seconds.

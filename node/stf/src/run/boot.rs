@@ -5,7 +5,7 @@ use alloy_primitives::{B256, keccak256};
 use super::BlockRunError;
 use crate::inbox::be_u64;
 
-/// All that a dispute over one block agrees on. Its hash enters the machine in four registers.
+/// All that a dispute over one block agrees on. Its hash enters the fault proof VM in four registers.
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
@@ -26,10 +26,10 @@ pub struct BootInfo {
 }
 
 impl BootInfo {
-    /// Length of the packed boot.
+    /// Length of the packed boot info.
     pub const SIZE: usize = 104;
 
-    /// The packed boot.
+    /// The packed boot info.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut out = [0; Self::SIZE];
         out[..32].copy_from_slice(self.agreed_output.as_slice());
@@ -39,7 +39,7 @@ impl BootInfo {
         out
     }
 
-    /// Reads a packed boot.
+    /// Reads a packed boot info.
     pub fn decode(bytes: &[u8]) -> Result<Self, BlockRunError> {
         if bytes.len() != Self::SIZE {
             return Err(BlockRunError::Malformed("boot"));
@@ -52,7 +52,7 @@ impl BootInfo {
         })
     }
 
-    /// `bootHash`: keccak256 of the packed boot.
+    /// `bootHash`: keccak256 of the packed boot info.
     pub fn hash(&self) -> B256 {
         keccak256(self.encode())
     }

@@ -31,7 +31,7 @@ pub enum OracleError {
     Other(String),
 }
 
-/// Supplies preimages. It vouches that what it returns has the hash that was asked for: the machine checks it, and so
+/// Supplies preimages. It vouches that what it returns has the hash that was asked for: the fault proof VM checks it, and so
 /// does everybody who collects preimages.
 pub trait PreimageOracle {
     /// The bytes whose keccak256 is `hash`.

@@ -39,7 +39,7 @@ enum Slot {
 /// What to do about the next nonce.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextNonce {
-    /// This one can be had, with what was sent under it before.
+    /// This one is free, with what was sent under it before.
     Take(Box<SendState>),
     /// The endpoint counts fewer transactions in blocks than were seen there: it is behind, or there was a reorg.
     Lagging,
