@@ -203,7 +203,7 @@ async fn blocks_of_a_devnet_run_and_their_steps_are_proven() -> Result<()> {
         let there = succeeds(of_block("verify", &["--step", &name, "--l1-rpc", &l1]))?;
         for text in [&here, &there] {
             assert_eq!(value(text, "state before")?, keccak256(&state).to_string());
-            assert_eq!((value(text, "machine says")?, value(text, "contract says")?), (&*next, &*next));
+            assert_eq!((value(text, "VM says")?, value(text, "contract says")?), (&*next, &*next));
             assert_eq!(text.lines().last(), Some("they agree"));
         }
         assert!(number(&here, "gas")? > 21_000);

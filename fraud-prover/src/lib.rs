@@ -10,12 +10,12 @@
 //! ```
 //!
 //! - [`game`]: a dispute as plain data, and its rules as the contracts enforce them.
-//! - [`truth`]: what the right values are: output roots of blocks, states of the VM.
-//! - [`strategy`]: one pure function from the two to the moves that are due.
+//! - [`truth`]: the right values: output roots of blocks, states of the VM.
+//! - [`strategy`]: one pure function from the two to the moves to make.
 //! - [`l1`]: games from L1's events, and moves as transactions.
 //! - [`traces`]: the truth from an embedded replica and the fault proof VM.
 //! - [`replica`]: the embedded replica.
-//! - [`watch()`]: the challenger, which puts all of it together.
+//! - [`watch()`]: `challenger watch`, which puts all of it together.
 //! - [`cli`]: the command line.
 
 pub mod cli;

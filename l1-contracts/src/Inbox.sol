@@ -176,7 +176,7 @@ contract Inbox is IInbox {
         }
     }
 
-    /// @notice Reverts unless the batch's message end is a lawful one.
+    /// @notice Reverts unless the batch's message end is valid.
     function _checkMessageEnd(Cursor memory _c, BatchHeader.Fields memory _batch, bytes calldata _youngHeader)
         private
         view

@@ -157,7 +157,7 @@ async fn demo() -> Result<()> {
     let narrowed = started.elapsed();
     println!();
     println!(
-        "Nothing is left to argue about. Now clocks run out: a claim that nobody answered in time stands."
+        "Nothing is left to argue about. Now clocks run out: a claim that nobody countered in time is upheld."
     );
     println!("{}", story.paint.faint("(L1's clock is turned forward, so that nobody has to wait)"));
     println!();
@@ -216,7 +216,7 @@ async fn demo() -> Result<()> {
     println!("  moves until a step     {:>11}", story.moves);
     println!("  first counter-move     {:>9.1} s", first.as_secs_f64());
     println!("  whole dispute          {:>9.1} s, clocks apart", narrowed.as_secs_f64());
-    println!("  machine's computing    {compute:>9.1} s");
+    println!("  VM's computing         {compute:>9.1} s");
     let summary = json!({
         "beaten": beaten,
         "bonds_returned": returned,
@@ -375,9 +375,9 @@ impl Story {
                     return;
                 };
                 let outcome = if decided.upheld {
-                    self.paint.truth("stands; its bond goes back")
+                    self.paint.truth("is upheld; its bond goes back")
                 } else {
-                    self.paint.lie("falls; half of its bond goes to who countered it")
+                    self.paint.lie("is refuted; half of its bond goes to whoever countered it")
                 };
                 println!(
                     "{}  {} {}the claim about {} {outcome}",

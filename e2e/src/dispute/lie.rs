@@ -181,7 +181,7 @@ impl LyingProver {
         Ok(*found.entry((batches, block, wanted)).or_insert(None))
     }
 
-    /// A state that no honest machine is in.
+    /// A state that no honest VM is in.
     fn wrong_state(&self, block: u64, step: u64, steps: u64) -> Result<State, Unknown> {
         let exited = step >= steps;
         let output = if exited { self.output(block)? } else { B256::ZERO };

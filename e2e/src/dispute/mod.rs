@@ -1,7 +1,7 @@
 //! Disputes under test: liars, and an arena in which they meet honest challengers.
 //!
 //! A liar is the honest program with a patched truth: the real challenger, whose output roots differ from a block on, and
-//! whose machine differs from a step on. So it plays as well as the honest one does, by the same code.
+//! whose VM differs from a step on. So it plays as well as the honest one does, by the same code.
 
 mod arena;
 mod lie;

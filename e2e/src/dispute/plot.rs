@@ -60,7 +60,7 @@ pub enum Plot {
     One(Lie, Fault),
     /// By the block that is proposed in a game; about others it says the truth.
     ByTarget(Arc<BTreeMap<u64, (Lie, Fault)>>),
-    /// The same, where lies come to mind only later.
+    /// By the block that is proposed, where lies may be added later.
     Growing(Arc<Mutex<BTreeMap<u64, (Lie, Fault)>>>),
 }
 

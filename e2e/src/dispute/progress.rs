@@ -29,7 +29,7 @@ pub fn is_over(state: &Game, honest: &[Address]) -> bool {
         && !state.claims.iter().any(due)
 }
 
-/// Seconds that a challenger's machine has run, by its own count: it serves metrics at this address.
+/// Seconds that a challenger's VM has run, by its own count: it serves metrics at this address.
 pub async fn machine_seconds(address: &str) -> Result<f64> {
     let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
     let line = text.lines().find(|line| line.starts_with("recourse_challenger_machine_seconds"));

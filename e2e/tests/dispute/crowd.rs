@@ -19,7 +19,7 @@ const ROOTS: usize = 58;
 /// All are answered within the fewest blocks that nodes' pools allow; then all fall, and nobody honest has lost anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_wrong_roots_are_answered_within_a_few_blocks() -> Result<()> {
-    // The last segment has several blocks: no machine is needed.
+    // The last segment has several blocks: no VM is needed.
     let mut arena = Arena::start("dispute-crowd", Setting { clock: 600, blocks: 20 }).await?;
     let honest = user(1)?.address();
     let games = arena.propose_wrong_roots(&user(5)?, 20, ROOTS).await?;

@@ -22,7 +22,7 @@ pub(crate) struct Deeds {
     pub(crate) refused: u32,
 }
 
-/// Copies honest answers and abandons them, attacks invalid claims beside the honest with nonsense, and spams.
+/// Copies honest answers and abandons them, attacks invalid claims beside the honest with garbage, and spams.
 pub(crate) struct Griefer {
     pub(crate) key: PrivateKeySigner,
     pub(crate) budget: u32,
@@ -59,7 +59,7 @@ impl Griefer {
         Ok(())
     }
 
-    /// Attacks the first segment of a claim with nonsense.
+    /// Attacks the first segment of a claim with garbage.
     pub(crate) async fn attack(&mut self, arena: &Arena, state: &Game, claim: &Claim) -> Result<()> {
         let segments = claim.segment_interval(0).map_or(0, |segment| segment.segments());
         let values = (0..segments).map(|segment| B256::from(U256::from(segment + 1)));

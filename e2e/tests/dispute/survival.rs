@@ -163,7 +163,7 @@ async fn the_last_second_is_no_advantage() -> Result<()> {
     leave(arena, [challenger], []).await
 }
 
-/// An L1 endpoint that goes away, lags, forgets logs and talks nonsense.
+/// An L1 endpoint that goes away, lags, leaves out logs and answers garbage.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_challenger_survives_its_endpoint() -> Result<()> {
     let mut rng = seeded("dispute endpoint")?;

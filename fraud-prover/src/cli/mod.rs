@@ -53,11 +53,11 @@ Examples:
   Watch, and make the honest moves:
     challenger watch --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --data-dir data --key challenger.key
 
-  All disputes, and one of them as a tree; with a node that you trust, with what is right and what is not:
+  All disputes, and one of them as a tree; with a node that you trust, with what is valid:
     challenger games --rollup rollup.json --l1-rpc http://127.0.0.1:8545
     challenger show 3 --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --l2-rpc http://127.0.0.1:9546
 
-  Run an L2 block in the fraud-proof machine, and ask the contract about one of its steps:
+  Run an L2 block in the fault proof VM, and ask the contract about one of its steps:
     challenger vm block 7 --rollup rollup.json --data-dir data
     challenger vm verify 7 --step 1000000 --rollup rollup.json --data-dir data
 

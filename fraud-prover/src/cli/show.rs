@@ -139,7 +139,7 @@ pub(super) async fn show(args: Show) -> Result<()> {
         println!("  {line}");
     }
     if args.l2_rpc.is_none() {
-        println!("\n(--l2-rpc URL of a node that you trust shows what is right and what is wrong)");
+        println!("\n(--l2-rpc URL of a node that you trust shows which claims are valid)");
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub(super) async fn run(command: VmCommand) -> Result<()> {
             println!("block {number}, step {step}");
             println!("  state before   {}", alloy::primitives::keccak256(&proof.state));
             println!("  witness        {} bytes", proof.witness.len());
-            println!("  machine says   {expected}");
+            println!("  VM says        {expected}");
             println!("  contract says  {found}");
             if let Some(gas) = gas {
                 println!("  gas            {gas}, as a whole transaction");

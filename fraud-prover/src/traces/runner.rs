@@ -77,7 +77,7 @@ struct Job {
 }
 
 impl VmRunner {
-    /// VmRunner for blocks of a chain. The thread ends when this is dropped.
+    /// A runner for the blocks of a chain. The thread ends when this is dropped.
     pub fn new(chain: Chain, image: Image, max_steps: u64) -> std::io::Result<Arc<Self>> {
         let (jobs, queue) = mpsc::channel();
         let shared = Arc::new(Shared {

@@ -21,10 +21,10 @@ const FIRST_STRIDE: u64 = 1 << 20;
 /// Snapshots kept of one run. Each shares with the others what has not changed between them.
 const SNAPSHOTS: usize = 96;
 
-/// A run of the VM, by what decides it.
+/// What identifies a run of the VM: everything that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TraceId {
-    /// What the VM is started with.
+    /// Hash of its BootInfo.
     pub boot_hash: B256,
     /// The block.
     pub block: u64,
@@ -32,7 +32,7 @@ pub struct TraceId {
     pub batch_count: u64,
 }
 
-/// Why a run has no states.
+/// Why the states of a run are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// What the block reads could not be collected.

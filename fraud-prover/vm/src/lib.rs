@@ -1,6 +1,6 @@
-//! The fraud-proof machine: a deterministic RISC-V machine whose every step can be checked on L1.
+//! The fault proof VM: a deterministic RISC-V machine whose every step can be checked on L1.
 //!
-//! The machine is specified by the table in this folder's README. The crate knows nothing of rollups: it runs a
+//! The VM is specified by the table in this folder's README. The crate knows nothing of rollups: it runs a
 //! program, says what state it is in after any number of steps, and makes and checks witnesses of single steps.
 //!
 //! # Data flow

@@ -13,7 +13,7 @@ library MessageKinds {
 }
 
 /// @title DaKinds
-/// @notice Where a batch's payload lies.
+/// @notice Where a batch's payload is.
 library DaKinds {
     /// @notice There is no payload: a forced batch.
     uint8 internal constant NONE = 0;

@@ -25,7 +25,7 @@ library Interval {
         segments_ = (_n - 1) / stride(_n) + 1;
     }
 
-    /// @notice Where a segment lies.
+    /// @notice The place of a segment in its interval.
     /// @param _n Length of the interval.
     /// @param _index The segment, below `segments(_n)`.
     /// @return offset_ Blocks or steps of the interval before it.

@@ -182,6 +182,6 @@ mod program {
 
 #[cfg(not(target_arch = "riscv64"))]
 fn main() {
-    eprintln!("this program runs on the fraud-proof machine: `make program` builds it");
+    eprintln!("this program runs on the fault proof VM: `make program` builds it");
     std::process::exit(2);
 }

@@ -45,7 +45,7 @@ library Accelerator {
         known_ = _op <= BLS_MAP_G2 || _op == P256VERIFY;
     }
 
-    /// @notice Gas that a known operation costs on the L1 fork where it is dearest; more than `MAX_GAS` if it cannot
+    /// @notice Gas that a known operation costs on the L1 fork where it costs most; more than `MAX_GAS` if it cannot
     ///         be run.
     /// @param _page Where the input stands in memory.
     /// @param _length Its length in bytes.
