@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build contracts program devnet demo test bench soak conformance lint guest clean
+.PHONY: help setup build contracts program devnet demo test bench soak fuzz conformance lint deny guest clean
 
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -15,6 +15,9 @@ GUEST := riscv64imac-unknown-none-elf
 FILTER ?=
 # Options for `soak`.
 SOAK ?=
+# What to fuzz (all decoders by default), and for how many seconds each.
+FUZZ ?=
+SECONDS ?= 60
 # Options for `testnet devnet`, as in `make devnet DEVNET="--l2-port 8547"`.
 DEVNET ?=
 
@@ -55,6 +58,9 @@ bench: build ## Run the benchmarks; prints a table, writes target/bench.json
 soak: build ## Run a whole rollup under load for an hour, with wrong roots: SOAK="--minutes 60"
 	@exec $(TARGET)/release/soak $(SOAK)
 
+fuzz: contracts program ## Search for bytes that break a decoder: [FUZZ="payload feed"] [SECONDS=60] [FUZZ_KEEP=1]
+	@RECOURSE_PROGRAM=$(abspath $(TARGET))/release/recourse-program.elf testnet/scripts/fuzz.sh $(TARGET)/fuzz $(SECONDS) $(FUZZ)
+
 conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR [FILTER=TEXT]
 	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR [FILTER=TEXT]" >&2; exit 2; }
 	cargo build --release --package e2e --bin conformance
@@ -64,6 +70,15 @@ lint: contracts guest ## Check formatting, lints and the guest's platform
 	cargo fmt --all --check
 	cd $(CONTRACTS) && $(FORGE) fmt --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+
+# Where cargo-deny is not installed, what needs no advisory database is checked all the same.
+deny: ## Check licences, versions, sources and known vulnerabilities of the dependencies
+	@if cargo deny --version >/dev/null 2>&1; then \
+		cargo deny --config .deny.toml check; \
+	else \
+		echo "deny: cargo-deny is not installed: known vulnerabilities are not checked"; \
+		cargo test --release --package e2e --test dependencies; \
+	fi
 
 guest: setup ## Check and lint what the fault proof VM runs, for its platform
 	@testnet/scripts/guest.sh $(GUEST)

@@ -1,14 +1,15 @@
 //! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`conformance`] runs
 //! Ethereum's public tests, [`proving`] makes blocks and their witnesses, [`machine`] is the fault proof VM as L1
-//! has it, [`faults`] is an L1 endpoint that fails, [`soak`] runs a rollup for long, [`sources`] are the repository's
-//! files.
+//! has it, [`faults`] is an L1 endpoint that fails, [`soak`] runs a rollup for long, [`fuzz`] feeds decoders with hostile
+//! bytes, [`workspace`] is the project's own files.
 
 pub mod bench;
 pub mod conformance;
 pub mod dispute;
 pub mod faults;
+pub mod fuzz;
 pub mod machine;
 pub mod net;
 pub mod proving;
 pub mod soak;
-pub mod sources;
+pub mod workspace;

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use e2e::sources::metadata;
+use e2e::workspace::metadata;
 use syn::{
     Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},
@@ -212,7 +212,7 @@ fn circles<'a>(arrows: &BTreeMap<&'a Path, BTreeSet<&'a Path>>) -> BTreeSet<BTre
 
 /// The root files of the workspace's crates: of its library, else of its binaries.
 fn roots() -> Vec<PathBuf> {
-    let metadata = metadata().expect("the workspace");
+    let metadata = metadata(&["--no-deps"]).expect("cargo knows the workspace");
     let mut roots = Vec::new();
     for package in metadata["packages"].as_array().expect("packages") {
         for target in package["targets"].as_array().expect("targets") {

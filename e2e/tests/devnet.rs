@@ -106,6 +106,7 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
     assert!(message.contains("already") && message.trim().lines().count() == 1, "{message}");
 
     balances_and_transfers(l2, replica, key, summary.accounts[1].address).await?;
+    commands_work_as_printed(&output)?;
     contract_and_logs(l2, key)?;
     new_heads(&summary.l2_ws, l2, key).await?;
     deposit(&summary, replica).await?;
@@ -118,6 +119,22 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
         assert!(provider.get_chain_id().await.is_err(), "{url} still answers");
     }
     assert!(!testnet.dir.join("devnet.json").exists());
+    Ok(())
+}
+
+/// Runs what stands under "Try", all of it in one shell, in the folder where the devnet was started.
+fn commands_work_as_printed(output: &str) -> Result<()> {
+    let (_, commands) = output.split_once("\nTry").context("the output says nothing to try")?;
+    let lines = commands.lines().skip(1).filter_map(|line| line.strip_prefix("  "));
+    // A challenger runs until it is ended.
+    let (endless, script): (Vec<&str>, Vec<&str>) =
+        lines.partition(|line| line.starts_with("challenger watch"));
+    ensure!(endless.len() == 1 && script.len() > 12, "too few commands: {script:?}");
+    let shown = script.iter().filter(|line| !line.starts_with("export")).all(|line| line.len() <= 120);
+    ensure!(shown, "a command is too long to read: {script:?}");
+    let ran = Command::new("sh").args(["-e", "-u", "-c", &script.join("\n")]).output()?;
+    let errors = String::from_utf8_lossy(&ran.stderr);
+    ensure!(ran.status.success(), "{}\n{errors}", String::from_utf8_lossy(&ran.stdout));
     Ok(())
 }
 

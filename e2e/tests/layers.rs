@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use e2e::sources::{metadata, root};
+use e2e::workspace::{metadata, root};
 use serde_json::Value;
 
 /// Crate → the workspace crates that it may import, tests included.
@@ -38,8 +38,7 @@ const FOREIGN_TO_THE_GUEST: &[&str] = &["tokio", "signet-libmdbx", "reqwest", "j
 /// Crate → its dependencies as (name, kind).
 fn dependencies() -> BTreeMap<String, Vec<(String, Option<String>)>> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let metadata = metadata().expect("the workspace");
-    metadata["packages"]
+    metadata(&["--no-deps"]).expect("cargo knows the workspace")["packages"]
         .as_array()
         .expect("packages")
         .iter()

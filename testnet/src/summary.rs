@@ -1,6 +1,9 @@
 //! What a user needs to know of a devnet.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use alloy::primitives::{Address, B256};
 use anyhow::Result;
@@ -120,56 +123,54 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
+    /// Commands to try, for a shell in the folder where the devnet was started. What they share is set once.
     fn write_commands(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [from, to, ..] = self.accounts.as_slice() else {
             return Ok(());
         };
-        // As short as it works: the name alone where the search path has it.
-        let cast = match (tools::in_path("cast"), tools::cast()) {
-            (None, Ok(path)) => {
-                let here = std::env::current_dir().unwrap_or_default();
-                path.strip_prefix(here).unwrap_or(&path).display().to_string()
-            }
-            _ => "cast".into(),
-        };
-        let (secret, l1, l2, portal) = (from.private_key, &self.l1_rpc, &self.l2_rpc, self.contracts.portal);
-        let to = to.address;
-        writeln!(f, "\nTry\n  # a balance on L2")?;
-        writeln!(f, "  {cast} balance --ether {to} --rpc-url {l2}")?;
-        writeln!(f, "  # send 1 ETH on L2")?;
-        writeln!(f, "  {cast} send {to} --value 1ether --private-key {secret} --rpc-url {l2}")?;
-        writeln!(f, "  # deposit 1 ETH from L1 to L2")?;
-        let call = "'depositTransaction(address,uint256,uint64,bool,bytes)'";
-        writeln!(
-            f,
-            "  {cast} send {portal} {call} {to} 1ether 100000 false 0x --value 1ether --private-key {secret} --rpc-url {l1}"
-        )?;
         let here = std::env::current_dir().unwrap_or_default();
-        let file = |path: &std::path::Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
-        let node = file(&tools::recourse_node().unwrap_or_else(|_| "recourse-node".into()));
-        let challenger = file(&tools::challenger().unwrap_or_else(|_| "challenger".into()));
-        let (rollup, key) = (file(&self.rollup), file(&self.key));
-        writeln!(f, "  # move ETH by the bridge; a withdrawal says what comes next: prove, finalize")?;
+        let short = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
+        let folder = |tool: Result<PathBuf>| tool.ok().and_then(|path| path.parent().map(short));
+        // Those that the search path lacks; relative ones count from this folder.
+        let cast = tools::in_path("cast").is_none().then(|| folder(tools::cast())).flatten();
+        let ours = folder(tools::recourse_node());
+        let folders = [cast, ours].into_iter().flatten().map(|folder| match Path::new(&folder) {
+            path if path.is_absolute() => folder,
+            _ => format!("$PWD/{folder}"),
+        });
+        let path = folders.chain(["$PATH".into()]).collect::<Vec<_>>().join(":");
+        let (l1, l2) = (&self.l1_rpc, &self.l2_rpc);
+        let (rollup, key) = (short(&self.rollup), short(&self.key));
+
+        writeln!(f, "\nTry, in a second shell; this once, and the rest is short:\n")?;
+        writeln!(f, "  export PATH={path}")?;
+        writeln!(f, "  export L1={l1} L2={l2} PORTAL={}", self.contracts.portal)?;
+        writeln!(f, "  export KEY={} ME={} YOU={}", from.private_key, from.address, to.address)?;
         writeln!(
             f,
-            "  export RECOURSE_ROLLUP={rollup} RECOURSE_KEY={key} RECOURSE_L1_RPC={l1} RECOURSE_L2_RPC={l2}"
+            "  export RECOURSE_ROLLUP={rollup} RECOURSE_KEY={key} RECOURSE_L1_RPC=$L1 RECOURSE_L2_RPC=$L2"
         )?;
-        writeln!(f, "  {node} bridge deposit --amount 1")?;
-        writeln!(f, "  {node} bridge withdraw --amount 1")?;
-        writeln!(f, "  # watch over all proposals, and beat the wrong ones")?;
-        let data = file(&self.rollup.with_file_name("data").join("challenger"));
-        let key = file(&self.challenger_key);
-        writeln!(f, "  {challenger} watch --data-dir {data} --key {key}")?;
         if let Some(token) = &self.sample_token {
-            let (l1_token, l2_token, mint) = (token.l1, token.l2, "'mint(address,uint256)'");
-            writeln!(f, "  # the sample token: make 5, and deposit them")?;
-            writeln!(
-                f,
-                "  {cast} send {l1_token} {mint} {} 5ether --private-key {secret} --rpc-url {l1}",
-                from.address
-            )?;
-            writeln!(f, "  {node} bridge deposit --amount 5 --token {l1_token} --l2-token {l2_token}")?;
+            writeln!(f, "  export TOKEN={} L2_TOKEN={}", token.l1, token.l2)?;
         }
-        Ok(())
+        writeln!(f, "\n  # a balance on L2; 1 ETH sent there; 1 ETH deposited from L1")?;
+        writeln!(f, "  cast balance --ether $YOU --rpc-url $L2")?;
+        writeln!(f, "  cast send $YOU --value 1ether --private-key $KEY --rpc-url $L2")?;
+        let call = "'depositTransaction(address,uint256,uint64,bool,bytes)'";
+        let send = format!("cast send $PORTAL {call} $YOU 1ether 100000 false 0x");
+        writeln!(f, "  {send} --value 1ether --private-key $KEY --rpc-url $L1")?;
+        writeln!(f, "\n  # the bridge; a withdrawal says what comes next: prove, finalize")?;
+        writeln!(f, "  recourse-node bridge deposit --amount 1")?;
+        writeln!(f, "  recourse-node bridge withdraw --amount 1")?;
+        if self.sample_token.is_some() {
+            writeln!(f, "\n  # the sample token: make 5 on L1, and deposit them")?;
+            let mint = "cast send $TOKEN 'mint(address,uint256)' $ME 5ether";
+            writeln!(f, "  {mint} --private-key $KEY --rpc-url $L1")?;
+            writeln!(f, "  recourse-node bridge deposit --amount 5 --token $TOKEN --l2-token $L2_TOKEN")?;
+        }
+        let data = short(&self.rollup.with_file_name("data").join("challenger"));
+        let key = short(&self.challenger_key);
+        writeln!(f, "\n  # a challenger, which beats every wrong proposal; until Ctrl-C")?;
+        writeln!(f, "  challenger watch --data-dir {data} --key {key}")
     }
 }

@@ -34,6 +34,10 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
             (Fault::NoFinalized, "eth_getBlockByNumber") if call["params"][0] == "finalized" => {
                 return Some(error(&id, -32602, "unknown block tag"));
             }
+            (Fault::OldNonces(blocks), "eth_getTransactionCount") => {
+                let latest = number(&backend.ask("eth_blockNumber", json!([])).await?)?;
+                call["params"][1] = json!(format!("{:#x}", latest.saturating_sub(*blocks)));
+            }
             _ => {}
         }
     }

@@ -95,8 +95,8 @@ fn all(rng: &mut StdRng) -> Vec<Chance> {
         Chance::of(Fault::TooManyRequests { retry_after, json: false }, 0.5),
         Chance::of(Fault::MaxBody(2_000), 1.0),
         Chance::of(Fault::MaxBatch(most, BatchRefusal::Error), 1.0),
-        Chance::of(Fault::MaxBatch(most, BatchRefusal::Errors), 1.0),
-        Chance::of(Fault::MaxBatch(most, BatchRefusal::Status), 1.0),
+        Chance::of(Fault::MaxBatch(most, BatchRefusal::Each), 1.0),
+        Chance::of(Fault::MaxBatch(most, BatchRefusal::Page), 1.0),
         Chance::of(Fault::MaxRange(rng.random_range(1..5)), 1.0),
         Chance::of(Fault::RangeTimeout(rng.random_range(1..5)), 1.0),
         Chance::of(Fault::NoLogs, 0.5),
@@ -105,7 +105,7 @@ fn all(rng: &mut StdRng) -> Vec<Chance> {
         Chance::of(Fault::ChangedTransactions, 0.5),
         Chance::of(Fault::OtherChain, 0.2),
         Chance::of(Fault::Behind(rng.random_range(1..8)), lag),
-        Chance::of(Fault::LateReceipts(rng.random_range(1..5)), 1.0),
+        Chance::of(Fault::LateTransactions(rng.random_range(1..5)), 1.0),
         Chance::of(Fault::NoFinalized, 1.0),
     ]
 }

@@ -19,6 +19,8 @@ pub enum Fault {
     Null,
     /// Answers with half of what it says that it will answer.
     Truncated,
+    /// Answers without end.
+    Endless,
     /// Answers with this HTTP status and a page of HTML. A 504 comes after the request was passed on, as from a gateway
     /// that has lost patience.
     Status(u16),
@@ -31,12 +33,14 @@ pub enum Fault {
     },
     /// Answers 413 with HTML to requests longer than so many bytes.
     MaxBody(usize),
-    /// Refuses JSON-RPC batches of more than so many calls.
+    /// Refuses JSON-RPC batches of more than so many calls; with zero, single calls too.
     MaxBatch(usize, BatchRefusal),
     /// Refuses logs of more than so many blocks, by a JSON-RPC error.
     MaxRange(u64),
     /// Answers 504 with HTML where logs of more than so many blocks are asked for: they take too long.
     RangeTimeout(u64),
+    /// Closes the connection where logs of more than so many blocks are asked for.
+    RangeDrop(u64),
     /// Leaves out all logs.
     NoLogs,
     /// Leaves out the logs of batches.
@@ -49,21 +53,45 @@ pub enum Fault {
     OtherChain,
     /// Is so many blocks behind, in all that it answers.
     Behind(u64),
-    /// Has receipts only so many blocks after the transaction's own; until then the transaction counts as pending.
+    /// Has receipts only so many blocks after the transaction's own.
     LateReceipts(u64),
+    /// The same, and until then the transaction counts as pending.
+    LateTransactions(u64),
+    /// The same, and until then the transaction is not known.
+    Late(u64),
+    /// Says how many transactions an account has in blocks as of so many blocks ago.
+    OldNonces(u64),
     /// Does not know the tag `finalized`.
     NoFinalized,
 }
 
-/// How a JSON-RPC batch that is too large is refused.
+/// How a JSON-RPC batch that is too large is refused. But for [`Fewer`](Self::Fewer), the words are
+/// [`TOO_MANY_CALLS`](Self::TOO_MANY_CALLS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchRefusal {
     /// By one error, not in an array.
     Error,
-    /// By an array of errors.
-    Errors,
-    /// By the HTTP status 413, with HTML.
+    /// By an array of one error.
+    List,
+    /// By an error for each call.
+    Each,
+    /// By an error that is no JSON-RPC.
+    OtherError,
+    /// By answering the first calls only.
+    Fewer,
+    /// By the HTTP status 413, with an error.
     Status,
+    /// By the HTTP status 413, with HTML.
+    Page,
+}
+
+impl BatchRefusal {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Error, Self::List, Self::Each, Self::OtherError, Self::Fewer, Self::Status, Self::Page];
+
+    /// What an endpoint says of too large a batch.
+    pub const TOO_MANY_CALLS: &'static str = "batch item count exceeded";
 }
 
 /// A fault for a share of the requests.
@@ -97,6 +125,7 @@ impl Fault {
             Self::Garbage => "garbage",
             Self::Null => "null",
             Self::Truncated => "truncated",
+            Self::Endless => "endless",
             Self::Status(500) => "500",
             Self::Status(502) => "502",
             Self::Status(503) => "503",
@@ -106,10 +135,15 @@ impl Fault {
             Self::TooManyRequests { json: false, .. } => "429 with HTML",
             Self::MaxBody(_) => "413",
             Self::MaxBatch(_, BatchRefusal::Error) => "batch limit by an error",
-            Self::MaxBatch(_, BatchRefusal::Errors) => "batch limit by errors",
+            Self::MaxBatch(_, BatchRefusal::List) => "batch limit by a list",
+            Self::MaxBatch(_, BatchRefusal::Each) => "batch limit by errors",
+            Self::MaxBatch(_, BatchRefusal::OtherError) => "batch limit by another error",
+            Self::MaxBatch(_, BatchRefusal::Fewer) => "batch limit by fewer answers",
             Self::MaxBatch(_, BatchRefusal::Status) => "batch limit by 413",
+            Self::MaxBatch(_, BatchRefusal::Page) => "batch limit by 413 with HTML",
             Self::MaxRange(_) => "range limit",
             Self::RangeTimeout(_) => "range timeout",
+            Self::RangeDrop(_) => "range drop",
             Self::NoLogs => "no logs",
             Self::SomeLogs => "some logs",
             Self::ChangedLogs => "changed logs",
@@ -117,6 +151,9 @@ impl Fault {
             Self::OtherChain => "other chain",
             Self::Behind(_) => "behind",
             Self::LateReceipts(_) => "late receipts",
+            Self::LateTransactions(_) => "late transactions",
+            Self::Late(_) => "late",
+            Self::OldNonces(_) => "old nonces",
             Self::NoFinalized => "no finalized",
         }
     }
@@ -127,13 +164,19 @@ impl Fault {
             Self::None => false,
             Self::MaxBody(most) => length > most,
             Self::MaxBatch(most, _) => methods.len() > most,
-            Self::MaxRange(_) | Self::RangeTimeout(_) => methods.contains(&"eth_getLogs"),
-            Self::NoLogs | Self::SomeLogs | Self::ChangedLogs => methods.contains(&"eth_getLogs"),
+            Self::MaxRange(_)
+            | Self::RangeTimeout(_)
+            | Self::RangeDrop(_)
+            | Self::NoLogs
+            | Self::SomeLogs
+            | Self::ChangedLogs => methods.contains(&"eth_getLogs"),
             Self::ChangedTransactions => methods.contains(&"eth_getTransactionByHash"),
-            Self::LateReceipts(_) => {
+            Self::LateReceipts(_) => methods.contains(&"eth_getTransactionReceipt"),
+            Self::LateTransactions(_) | Self::Late(_) => {
                 let late = ["eth_getTransactionReceipt", "eth_getTransactionByHash"];
                 late.iter().any(|method| methods.contains(method))
             }
+            Self::OldNonces(_) => methods.contains(&"eth_getTransactionCount"),
             Self::NoFinalized => methods.contains(&"eth_getBlockByNumber"),
             _ => true,
         }

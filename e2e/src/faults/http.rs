@@ -28,7 +28,11 @@ impl Response {
 
     /// As gateways say it.
     pub(super) fn html(status: u16) -> Self {
-        let title = format!("{status} {}", reason(status));
+        Self::page(status, &format!("{status} {}", reason(status)))
+    }
+
+    /// A page with this title.
+    pub(super) fn page(status: u16, title: &str) -> Self {
         let body = format!(
             "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
         );
@@ -86,6 +90,15 @@ impl HttpConnection {
         );
         let sent = if half { &body[..body.len() / 2] } else { body };
         self.stream.write_all(&[head.as_bytes(), sent].concat()).await.ok()
+    }
+
+    /// Sends spaces until the client has had enough.
+    pub(super) async fn respond_without_end(&mut self) -> Option<()> {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 1u64 << 40);
+        self.stream.write_all(head.as_bytes()).await.ok()?;
+        loop {
+            self.stream.write_all(&[b' '; 64 * 1024]).await.ok()?;
+        }
     }
 
     /// Waits until the client has given up.

@@ -30,26 +30,30 @@ pub(super) struct Lag {
     head: u64,
     /// The newest block whose receipts it has.
     receipts: u64,
+    /// The newest block of whose transactions it knows the block.
+    included: u64,
+    /// The newest block whose transactions it knows.
+    known: u64,
     behind: bool,
 }
 
 impl Lag {
     /// As the faults say, if they say anything; nothing if L1 does not answer.
     pub(super) async fn of(faults: &[Fault], backend: &Backend) -> Option<Option<Self>> {
-        let (mut behind, mut late) = (0, 0);
-        for fault in faults {
-            match fault {
-                Fault::Behind(blocks) => behind = behind.max(*blocks),
-                Fault::LateReceipts(blocks) => late = late.max(*blocks),
-                _ => {}
-            }
-        }
-        if behind == 0 && late == 0 {
+        let blocks = |of: fn(&Fault) -> Option<u64>| faults.iter().filter_map(of).max().unwrap_or(0);
+        let behind = blocks(|fault| if let Fault::Behind(blocks) = fault { Some(*blocks) } else { None });
+        let unknown = blocks(|fault| if let Fault::Late(blocks) = fault { Some(*blocks) } else { None });
+        let pending =
+            blocks(|fault| if let Fault::LateTransactions(blocks) = fault { Some(*blocks) } else { None });
+        let late = blocks(|fault| if let Fault::LateReceipts(blocks) = fault { Some(*blocks) } else { None });
+        if [behind, unknown, pending, late] == [0; 4] {
             return Some(None);
         }
         let latest = number(&backend.ask("eth_blockNumber", json!([])).await?)?;
         let head = latest.saturating_sub(behind);
-        Some(Some(Self { head, receipts: head.saturating_sub(late), behind: behind > 0 }))
+        let (known, included) = (head.saturating_sub(unknown), head.saturating_sub(pending));
+        let receipts = head.saturating_sub(late).min(known).min(included);
+        Some(Some(Self { head, receipts, included, known, behind: behind > 0 }))
     }
 
     /// Has a call ask about the head that there is; or answers it, where it asks about blocks beyond.
@@ -129,8 +133,9 @@ impl Lag {
             "eth_getBlockByHash" if number(&result["number"]).is_some_and(|number| number > self.head) => {
                 *result = Value::Null;
             }
-            "eth_getTransactionReceipt" if self.is_late(result) => *result = Value::Null,
-            "eth_getTransactionByHash" if self.is_late(result) => {
+            "eth_getTransactionReceipt" if is_after(result, self.receipts) => *result = Value::Null,
+            "eth_getTransactionByHash" if is_after(result, self.known) => *result = Value::Null,
+            "eth_getTransactionByHash" if is_after(result, self.included) => {
                 for field in ["blockHash", "blockNumber", "blockTimestamp", "transactionIndex"] {
                     result[field] = Value::Null;
                 }
@@ -138,8 +143,9 @@ impl Lag {
             _ => {}
         }
     }
+}
 
-    fn is_late(&self, result: &Value) -> bool {
-        number(&result["blockNumber"]).is_some_and(|number| number > self.receipts)
-    }
+/// Whether a transaction or receipt is of a block after this one.
+fn is_after(result: &Value, block: u64) -> bool {
+    number(&result["blockNumber"]).is_some_and(|number| number > block)
 }

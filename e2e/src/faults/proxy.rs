@@ -10,7 +10,7 @@ use std::{
 use alloy::transports::http::reqwest;
 use anyhow::{Context, Result};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
@@ -143,6 +143,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 enum Outcome {
     Close,
     Hang,
+    Endless,
     Answer { response: Response, half: bool },
 }
 
@@ -161,6 +162,7 @@ async fn serve(mut connection: HttpConnection, backend: &Backend, shared: &Share
                 connection.hang().await;
                 return None;
             }
+            Outcome::Endless => return connection.respond_without_end().await,
             Outcome::Answer { response, half } => {
                 connection.respond(&response, half).await?;
                 if half {
@@ -175,10 +177,12 @@ async fn serve(mut connection: HttpConnection, backend: &Backend, shared: &Share
 async fn handle(body: &Value, length: usize, faults: &[Fault], backend: &Backend) -> Outcome {
     let calls = body.as_array().map_or(std::slice::from_ref(body), Vec::as_slice);
     let whole = |response| Outcome::Answer { response, half: false };
+    let mut answered = calls.len();
     for fault in faults {
         match *fault {
             Fault::Down => return Outcome::Close,
             Fault::Silent => return Outcome::Hang,
+            Fault::Endless => return Outcome::Endless,
             Fault::Delay(time) => tokio::time::sleep(time).await,
             Fault::Garbage => return whole(Response::json(200, "<html>busy</html>".into())),
             Fault::Status(status) if status != 504 => return whole(Response::html(status)),
@@ -192,9 +196,11 @@ async fn handle(body: &Value, length: usize, faults: &[Fault], backend: &Backend
                 });
             }
             Fault::MaxBody(most) if length > most => return whole(Response::html(413)),
-            Fault::MaxBatch(most, refusal) if body.is_array() && calls.len() > most => {
-                return whole(refuse(calls, most, refusal));
+            Fault::MaxBatch(most, BatchRefusal::Fewer) => answered = answered.min(most),
+            Fault::MaxBatch(most, refusal) if calls.len() > most.max(1) || most == 0 => {
+                return whole(refuse(body, calls, refusal));
             }
+            Fault::RangeDrop(most) if calls.iter().any(|call| is_wider(call, most)) => return Outcome::Close,
             Fault::RangeTimeout(most) if calls.iter().any(|call| is_wider(call, most)) => {
                 return whole(Response::html(504));
             }
@@ -202,13 +208,13 @@ async fn handle(body: &Value, length: usize, faults: &[Fault], backend: &Backend
         }
     }
     let mut answers = Vec::new();
-    for call in calls {
+    for call in calls.iter().take(answered) {
         match answer(call.clone(), faults, backend).await {
             Some(answer) => answers.push(answer),
             None => return Outcome::Close,
         }
     }
-    let answers = if body.is_array() { Value::Array(answers) } else { answers.remove(0) };
+    let answers = if body.is_array() { Value::Array(answers) } else { answers.pop().unwrap_or_default() };
     if faults.contains(&Fault::LostAnswer) {
         return Outcome::Close;
     }
@@ -219,14 +225,19 @@ async fn handle(body: &Value, length: usize, faults: &[Fault], backend: &Backend
     Outcome::Answer { response: Response::json(200, answers.to_string()), half }
 }
 
-fn refuse(calls: &[Value], most: usize, refusal: BatchRefusal) -> Response {
-    let message = format!("batch of {} calls, at most {most} are allowed", calls.len());
-    match refusal {
-        BatchRefusal::Error => Response::json(200, error(&Value::Null, -32600, &message).to_string()),
-        BatchRefusal::Errors => {
-            let errors = calls.iter().map(|call| error(&call["id"], -32005, &message)).collect();
-            Response::json(200, Value::Array(errors).to_string())
-        }
-        BatchRefusal::Status => Response::html(413),
-    }
+fn refuse(body: &Value, calls: &[Value], refusal: BatchRefusal) -> Response {
+    const WORDS: &str = BatchRefusal::TOO_MANY_CALLS;
+    let error = |id| error(id, -32600, WORDS);
+    let answer = match refusal {
+        BatchRefusal::Error => error(&Value::Null),
+        BatchRefusal::List => json!([error(&Value::Null)]),
+        BatchRefusal::Each if body.is_array() => calls.iter().map(|call| error(&call["id"])).collect(),
+        BatchRefusal::Each => error(&body["id"]),
+        BatchRefusal::OtherError => json!({ "error": WORDS }),
+        // An answer of none of them.
+        BatchRefusal::Fewer => json!([]),
+        BatchRefusal::Status => return Response::json(413, error(&Value::Null).to_string()),
+        BatchRefusal::Page => return Response::page(413, WORDS),
+    };
+    Response::json(200, answer.to_string())
 }

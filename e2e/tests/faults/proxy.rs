@@ -144,7 +144,7 @@ async fn whole_requests_fail_as_they_should() -> Result<()> {
     ensure!(it.post(&call("eth_chainId", json!(["x".repeat(200)]))).await?.0 == 413);
 
     let batch = |count| Value::Array(vec![ask.clone(); count]);
-    for refusal in [BatchRefusal::Error, BatchRefusal::Errors, BatchRefusal::Status] {
+    for refusal in [BatchRefusal::Error, BatchRefusal::Each, BatchRefusal::Page] {
         it.proxy.set(Fault::MaxBatch(2, refusal));
         let (status, _, text) = it.post(&batch(2)).await?;
         let answers: Value = serde_json::from_str(&text)?;
@@ -152,11 +152,11 @@ async fn whole_requests_fail_as_they_should() -> Result<()> {
         let (status, _, text) = it.post(&batch(3)).await?;
         match refusal {
             BatchRefusal::Error => ensure!(serde_json::from_str::<Value>(&text)?["error"].is_object()),
-            BatchRefusal::Errors => {
+            BatchRefusal::Each => {
                 let answers: Vec<Value> = serde_json::from_str(&text)?;
                 ensure!(answers.len() == 3 && answers.iter().all(|answer| answer["error"].is_object()));
             }
-            BatchRefusal::Status => ensure!(status == 413),
+            _ => ensure!(status == 413 && text.contains("<html>")),
         }
     }
     ensure!(it.proxy.counts()["down"] >= 1 && it.proxy.requests() > 10);
@@ -229,7 +229,7 @@ async fn an_endpoint_that_is_behind_is_of_one_piece() -> Result<()> {
 async fn receipts_come_late_and_ranges_have_limits() -> Result<()> {
     let it = Setup::start().await?;
     let hash = it.transfer().await?;
-    it.proxy.set(Fault::LateReceipts(2));
+    it.proxy.set(Fault::LateTransactions(2));
     for blocks in 0..3 {
         let receipt = it.ask("eth_getTransactionReceipt", json!([hash])).await?;
         let transaction = it.ask("eth_getTransactionByHash", json!([hash])).await?;

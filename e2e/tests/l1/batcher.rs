@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use e2e::faults::{Fault, Proxy};
 use rollup::{
     chain::ChainEvent,
     l1::{TxManager, TxOptions, connect},
@@ -9,10 +10,7 @@ use rollup::{
 use sequencing::batcher::{Batcher, BatcherOptions};
 use testnet::Mining;
 
-use crate::{
-    common::{L1, Node, Task, until},
-    proxy::{Fault, Proxy},
-};
+use crate::common::{L1, Node, Task, until};
 
 async fn start(l1: &L1, node: &Node, url: &str, options: BatcherOptions) -> Task {
     let client = connect(url, &l1.config).await.unwrap();
@@ -95,7 +93,7 @@ async fn many_blocks_are_split() {
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_lost_in_reorgs_are_posted_again() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let node = Node::start(&l1, "node", l1.anvil.url(), 1000).await;
     let batcher = start(&l1, &node, proxy.url(), often()).await;
     let mut reorgs = 0;

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use alloy::providers::Provider;
+use e2e::faults::{Fault, Proxy};
 use rollup::l1::{ConnectError, connect};
 use stf::{BlockSpec, codec::encode};
 
-use crate::{
-    common::{L1, Node, until},
-    proxy::{Fault, Proxy},
-};
+use crate::common::{L1, Node, until};
 
 /// Some blocks with deposits, configuration changes and batches in them, more or less at random.
 async fn activity(l1: &L1, seed: u64) {
@@ -112,7 +110,7 @@ async fn catching_up_by_ranges_reads_the_same_as_block_by_block() {
     }
     live.sync(&l1).await;
     // The endpoint takes no range as large as the follower would like.
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     proxy.set(Fault::MaxRange(37));
     let ranges = Node::start(&l1, "ranges", proxy.url(), 500).await;
     ranges.sync(&l1).await;
@@ -133,7 +131,7 @@ async fn catching_up_by_ranges_reads_the_same_as_block_by_block() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_endpoint_delays_and_does_no_harm() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let node = Node::start(&l1, "node", proxy.url(), 1000).await;
     let faults = [
         Fault::Down,
@@ -168,7 +166,7 @@ async fn a_bad_endpoint_delays_and_does_no_harm() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shorter_or_lagging_chain_is_waited_for() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     activity(&l1, 0).await;
     activity(&l1, 1).await;
     let node = Node::start(&l1, "node", proxy.url(), 1000).await;
@@ -251,7 +249,7 @@ async fn final_l1_blocks_make_l2_blocks_final() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connecting_says_what_is_wrong_in_one_line() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let mut config = (*l1.config).clone();
     let error = connect("http://127.0.0.1:1", &config).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");

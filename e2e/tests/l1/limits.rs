@@ -2,25 +2,13 @@
 
 use std::{fs, process::Command};
 
+use e2e::faults::{BatchRefusal, Chance, Fault, Proxy};
 use fraud_prover::l1::LogReader;
 use rollup::l1::{L1Client, L1Error, connect};
 use stf::{BlockSpec, codec::encode};
 use testnet::tools;
 
-use crate::{
-    common::{L1, Node},
-    proxy::{Fault, Proxy, Refusal, TOO_MANY},
-};
-
-const REFUSALS: [Refusal; 7] = [
-    Refusal::Error,
-    Refusal::List,
-    Refusal::Each,
-    Refusal::OtherError,
-    Refusal::Fewer,
-    Refusal::Status,
-    Refusal::Page,
-];
+use crate::common::{L1, Node};
 
 /// An L1 with deposits and batches in each of some stretches of blocks.
 async fn busy_l1(stretches: u64, blocks: u64) -> L1 {
@@ -53,9 +41,9 @@ async fn logs_that_cannot_be_had_of_wide_ranges_are_read_in_narrower_ones() {
     let l1 = busy_l1(5, 250).await;
     let rollup = l1.path("rollup.json");
     fs::write(&rollup, serde_json::to_vec(&*l1.config).unwrap()).unwrap();
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     for (index, fault) in
-        [Fault::TimesOut(500), Fault::Drops(37), Fault::MaxRange(37)].into_iter().enumerate()
+        [Fault::RangeTimeout(500), Fault::RangeDrop(37), Fault::MaxRange(37)].into_iter().enumerate()
     {
         proxy.set(fault);
         // The challenger's reader, as `watch` has it.
@@ -74,7 +62,7 @@ async fn logs_that_cannot_be_had_of_wide_ranges_are_read_in_narrower_ones() {
         follows(&l1, &proxy, &format!("range-{index}")).await;
     }
     // A block whose logs are not available is an error, with the reason.
-    proxy.set(Fault::TimesOut(0));
+    proxy.set(Fault::RangeTimeout(0));
     let (client, contracts) = (client(&l1, &proxy).await, l1.config.contracts);
     let mut reader = LogReader::new(client, contracts, l1.config.l1_start_block);
     let asked = proxy.requests();
@@ -90,8 +78,8 @@ async fn logs_that_cannot_be_had_of_wide_ranges_are_read_in_narrower_ones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_takes_only_small_batches_or_none_is_followed() {
     let l1 = busy_l1(3, 30).await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
-    for (index, refusal) in REFUSALS.into_iter().enumerate() {
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
+    for (index, refusal) in BatchRefusal::ALL.into_iter().enumerate() {
         let most = [1, 5][index % 2];
         proxy.set(Fault::MaxBatch(most, refusal));
         follows(&l1, &proxy, &format!("batch-{most}-{refusal:?}")).await;
@@ -101,12 +89,12 @@ async fn an_endpoint_that_takes_only_small_batches_or_none_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_endpoint_says_of_its_limits_is_told() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let client = client(&l1, &proxy).await;
-    for refusal in REFUSALS.into_iter().filter(|refusal| *refusal != Refusal::Fewer) {
+    for refusal in BatchRefusal::ALL.into_iter().filter(|refusal| *refusal != BatchRefusal::Fewer) {
         proxy.set(Fault::MaxBatch(0, refusal));
         let error = client.headers(&[0, 1]).await.unwrap_err().to_string();
-        assert!(error.contains(TOO_MANY), "{refusal:?}: {error}");
+        assert!(error.contains(BatchRefusal::TOO_MANY_CALLS), "{refusal:?}: {error}");
         assert!(!error.contains(['<', '\n', '\r']), "{refusal:?}: {error}");
     }
     // What was learned of a bad time is forgotten, and told to nobody as an error.
@@ -117,15 +105,16 @@ async fn what_an_endpoint_says_of_its_limits_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_are_waited_for() {
     let l1 = busy_l1(3, 5).await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
-    proxy.set(Fault::Busy);
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
+    let busy = Fault::TooManyRequests { retry_after: Some(0), json: false };
+    proxy.set_mix([Chance::of(busy, 0.2)]);
     follows(&l1, &proxy, "busy").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_end_is_an_error() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let client = client(&l1, &proxy).await;
     proxy.set(Fault::Endless);
     let error = client.head().await.unwrap_err();

@@ -7,5 +7,4 @@ mod common;
 mod follower;
 mod limits;
 mod proposer;
-mod proxy;
 mod tx_manager;

@@ -11,13 +11,11 @@ use alloy::{
     sol_types::{SolCall, SolInterface},
 };
 use bindings::IInbox;
+use e2e::faults::{Fault, Proxy};
 use rollup::l1::{Retry, SendError, TxManager, TxOptions, TxRequest, connect};
 use tokio::task::JoinHandle;
 
-use crate::{
-    common::{L1, until},
-    proxy::{Fault, Proxy},
-};
+use crate::common::{L1, until};
 
 fn key() -> PrivateKeySigner {
     testnet::accounts::account(1).unwrap()
@@ -148,7 +146,7 @@ async fn transactions_in_flight_count_against_the_balance() {
 async fn a_receipt_that_is_late_is_waited_for() {
     for (fault, blocks) in [(Fault::Late(4), 4), (Fault::LateReceipts(20), 20)] {
         let l1 = L1::start().await;
-        let proxy = Proxy::start(l1.anvil.url()).await;
+        let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
         let txs = manager(&l1, proxy.url(), TxOptions::default()).await;
         let send = spawn(&txs, transfer(9));
         until("it is sent", async || waiting(&l1).await == 1).await;
@@ -170,7 +168,7 @@ async fn a_receipt_that_is_late_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_that_is_too_low_may_be_its_own() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let txs = manager(&l1, proxy.url(), TxOptions::default()).await;
     for (value, sum, count) in [(7, 7, 1), (8, 7 + 7 + 8, 3)] {
         let first = spawn(&txs, transfer(7));
@@ -348,7 +346,7 @@ async fn a_reorg_while_confirming_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_in_the_middle_is_survived() {
     let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let options = TxOptions { resend_after: Duration::from_millis(300), ..TxOptions::default() };
     let txs = manager(&l1, proxy.url(), options).await;
     let send = tokio::spawn({

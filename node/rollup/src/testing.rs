@@ -46,6 +46,11 @@ pub fn config(users: u8, age: u64) -> Arc<RollupConfig> {
     rollup(genesis(users, now - age))
 }
 
+/// The constants of these rollups.
+pub const fn chain_config() -> ChainConfig {
+    ChainConfig { chain_id: CHAIN_ID, max_drift: 600, base_fee_elasticity: 6, base_fee_denominator: 250 }
+}
+
 /// The rollup without an L1 that begins with this.
 pub fn rollup(genesis: Genesis) -> Arc<RollupConfig> {
     let block = genesis.block(&mut ());
@@ -53,12 +58,7 @@ pub fn rollup(genesis: Genesis) -> Arc<RollupConfig> {
     Arc::new(RollupConfig {
         l1_chain_id: 31_337,
         l1_start_block: 1,
-        chain: ChainConfig {
-            chain_id: CHAIN_ID,
-            max_drift: 600,
-            base_fee_elasticity: 6,
-            base_fee_denominator: 250,
-        },
+        chain: chain_config(),
         contracts: Contracts {
             inbox: contract(1),
             portal: contract(2),

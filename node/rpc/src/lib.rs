@@ -62,7 +62,7 @@ use jsonrpsee::Methods;
 use tokio::sync::watch;
 
 pub use error::RpcError;
-pub use server::{RpcHandle, ServeError, serve};
+pub use server::{RpcHandle, ServeError, methods, serve};
 
 use ::rollup::{chain::Chain, l1::L1Status};
 use sequencing::{feed::FeedStatus, pool::Pool};

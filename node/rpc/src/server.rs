@@ -12,7 +12,7 @@ use std::{
 
 use futures::{StreamExt, future::join_all, stream};
 use jsonrpsee::{
-    MethodResponse,
+    MethodResponse, Methods, RpcModule,
     core::{
         RegisterMethodError,
         middleware::{Batch, BatchEntry, Notification, RpcServiceBuilder, RpcServiceT},
@@ -26,8 +26,7 @@ use metrics::Histogram;
 use tower_http::cors::CorsLayer;
 
 use super::{
-    RpcConfig, RpcContext, context::Rpc, forward::Forward, logs::MAX_BLOCK_LOGS_SIZE, methods,
-    progress::Syncing,
+    RpcConfig, RpcContext, context::Rpc, forward::Forward, logs::MAX_BLOCK_LOGS_SIZE, progress::Syncing,
 };
 use rollup::shutdown::Shutdown;
 
@@ -106,21 +105,33 @@ impl RpcHandle {
     }
 }
 
+/// All methods, without a server in front: for whoever calls them directly, as fuzzing does.
+pub fn methods(context: RpcContext) -> Result<Methods, ServeError> {
+    Ok(prepare(context)?.1.into())
+}
+
+fn prepare(context: RpcContext) -> Result<(Arc<Rpc>, RpcModule<Arc<Rpc>>), ServeError> {
+    let RpcContext { chain, pool, forward, feed, l1, followed_feed } = context;
+    let forward = forward
+        .map(|url| Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() }))
+        .transpose()?;
+    let syncing = Syncing::new(&chain, l1, followed_feed);
+    let rpc = Arc::new(Rpc::new(chain, pool, forward, syncing));
+    let mut module = super::methods::module(rpc.clone())?;
+    if let Some(feed) = feed {
+        module.merge(feed)?;
+    }
+    Ok((rpc, module))
+}
+
 /// Starts the server.
 pub async fn serve(
     config: RpcConfig,
     context: RpcContext,
     mut shutdown: Shutdown,
 ) -> Result<RpcHandle, ServeError> {
-    let RpcContext { chain, pool, forward, feed, l1, followed_feed } = context;
-    let forward = forward
-        .map(|url| Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() }))
-        .transpose()?;
-    let rpc = Arc::new(Rpc::new(chain.clone(), pool, forward, Syncing::new(&chain, l1, followed_feed)));
-    let mut module = methods::module(rpc.clone())?;
-    if let Some(feed) = feed {
-        module.merge(feed)?;
-    }
+    let chain = context.chain.clone();
+    let (rpc, module) = prepare(context)?;
 
     let times = Arc::new(Times::new(module.method_names()));
     let bind = |error| ServeError::Bind { address: config.address, error };

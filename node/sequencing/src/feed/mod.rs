@@ -82,25 +82,28 @@ fn digest(chain_id: u64, hash: &B256, payload: &[u8]) -> B256 {
     hasher.finalize()
 }
 
-/// The message for a block. `None` if the key cannot sign.
-fn sign(chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Bytes> {
+/// The payload of a block's message. `None` if the block has more transactions, or a longer one, than 32 bits count.
+pub fn encode(block: &FeedBlock) -> Option<Vec<u8>> {
     let transactions = &block.spec.transactions;
     let size: usize = transactions.iter().map(|tx| 4 + tx.len()).sum();
-    let mut message = Vec::with_capacity(SIGNATURE_SIZE + FIXED_SIZE + size);
-    message.resize(SIGNATURE_SIZE, 0);
-    message.extend_from_slice(&block.number.to_be_bytes());
-    message.extend_from_slice(block.hash.as_slice());
-    message.extend_from_slice(&block.spec.timestamp.to_be_bytes());
-    message.extend_from_slice(&block.spec.messages.to_be_bytes());
-    message.extend_from_slice(&u32::try_from(transactions.len()).ok()?.to_be_bytes());
+    let mut payload = Vec::with_capacity(FIXED_SIZE + size);
+    payload.extend_from_slice(&block.number.to_be_bytes());
+    payload.extend_from_slice(block.hash.as_slice());
+    payload.extend_from_slice(&block.spec.timestamp.to_be_bytes());
+    payload.extend_from_slice(&block.spec.messages.to_be_bytes());
+    payload.extend_from_slice(&u32::try_from(transactions.len()).ok()?.to_be_bytes());
     for transaction in transactions {
-        message.extend_from_slice(&u32::try_from(transaction.len()).ok()?.to_be_bytes());
-        message.extend_from_slice(transaction);
+        payload.extend_from_slice(&u32::try_from(transaction.len()).ok()?.to_be_bytes());
+        payload.extend_from_slice(transaction);
     }
-    let digest = digest(chain_id, &block.hash, &message[SIGNATURE_SIZE..]);
-    let signature = key.sign_hash_sync(&digest).ok()?;
-    message[..SIGNATURE_SIZE].copy_from_slice(&signature.as_bytes());
-    Some(message.into())
+    Some(payload)
+}
+
+/// The message for a block. `None` if the key cannot sign.
+fn sign(chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Bytes> {
+    let payload = encode(block)?;
+    let signature = key.sign_hash_sync(&digest(chain_id, &block.hash, &payload)).ok()?;
+    Some([&signature.as_bytes()[..], &payload].concat().into())
 }
 
 /// The block of a message, if one of the `signers` signed it.
@@ -122,7 +125,9 @@ fn open(chain_id: u64, signers: &Signers, message: &Bytes) -> Result<FeedBlock, 
     decode(&payload).ok_or(FeedError::Malformed)
 }
 
-fn decode(payload: &Bytes) -> Option<FeedBlock> {
+/// The block of a payload, whoever sent it: exactly what [`encode`] writes, or `None`. Takes no more memory than some
+/// multiple of the payload.
+pub fn decode(payload: &Bytes) -> Option<FeedBlock> {
     let mut at = 0;
     let mut take = |length: usize| {
         let end = at + length;
