@@ -17,6 +17,7 @@ use super::{
     context::Rpc,
     logs::{block_logs, check_filter},
     transaction::RpcTransaction,
+    waiting::NewTransactions,
 };
 
 /// What can be subscribed to.
@@ -62,6 +63,10 @@ pub(crate) async fn subscribe(
     };
     // Follows from before the client learns that it is subscribed.
     let follower = BlockFollower::new(&rpc);
+    let waiting = match topic {
+        Topic::PendingTransactions(_) => rpc.new_transactions(),
+        _ => NewTransactions::None,
+    };
     let sink = pending.accept().await?;
     match topic {
         Topic::NewHeads => {
@@ -80,7 +85,7 @@ pub(crate) async fn subscribe(
             })
             .await
         }
-        Topic::PendingTransactions(full) => transactions(&rpc, &sink, full).await,
+        Topic::PendingTransactions(full) => transactions(waiting, &sink, full).await,
         Topic::Syncing => rpc.tell_syncing(&sink).await,
     }
 }
@@ -106,8 +111,11 @@ async fn blocks<T: Serialize>(
     }
 }
 
-async fn transactions(rpc: &Rpc, sink: &SubscriptionSink, full: bool) -> SubscriptionResult {
-    let mut waiting = rpc.new_transactions();
+async fn transactions(
+    mut waiting: NewTransactions,
+    sink: &SubscriptionSink,
+    full: bool,
+) -> SubscriptionResult {
     loop {
         let next = tokio::select! {
             next = waiting.next() => next,
