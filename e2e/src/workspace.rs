@@ -9,8 +9,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Folders of what is built or fetched, wherever they are.
-const FOREIGN: &[&str] = &["target", "node_modules", "out", "cache", ".git", ".cargo", ".devnet"];
+/// Folders of what is built or fetched: by name, wherever they are, and by path.
+const FOREIGN: &[&str] = &["target", "node_modules", ".git", ".cargo", ".devnet"];
+const FOREIGN_PATHS: &[&str] = &["l1-contracts/out", "l1-contracts/cache"];
 
 /// The folder with the workspace's `Cargo.toml`.
 pub fn root() -> &'static Path {
@@ -43,7 +44,8 @@ pub fn files(folder: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
                 if endings.iter().any(|ending| name.ends_with(ending)) {
                     found.push(path);
                 }
-            } else if !FOREIGN.contains(&name.as_str()) {
+            } else if !FOREIGN.contains(&name.as_str()) && !FOREIGN_PATHS.contains(&relative(&path).as_str())
+            {
                 folders.push(path);
             }
         }

@@ -133,8 +133,9 @@ impl Summary {
         let folder = |tool: Result<PathBuf>| tool.ok().and_then(|path| path.parent().map(short));
         // Those that the search path lacks; relative ones count from this folder.
         let cast = tools::in_path("cast").is_none().then(|| folder(tools::cast())).flatten();
-        let ours = folder(tools::recourse_node());
-        let folders = [cast, ours].into_iter().flatten().map(|folder| match Path::new(&folder) {
+        let (node, challenger) = (folder(tools::recourse_node()), folder(tools::challenger()));
+        let other = challenger.filter(|challenger| Some(challenger) != node.as_ref());
+        let folders = [cast, node, other].into_iter().flatten().map(|folder| match Path::new(&folder) {
             path if path.is_absolute() => folder,
             _ => format!("$PWD/{folder}"),
         });
@@ -143,7 +144,7 @@ impl Summary {
         let (rollup, key) = (short(&self.rollup), short(&self.key));
 
         writeln!(f, "\nTry, in a second shell; this once, and the rest is short:\n")?;
-        writeln!(f, "  export PATH={path}")?;
+        writeln!(f, "  export PATH=\"{path}\"")?;
         writeln!(f, "  export L1={l1} L2={l2} PORTAL={}", self.contracts.portal)?;
         writeln!(f, "  export KEY={} ME={} YOU={}", from.private_key, from.address, to.address)?;
         writeln!(

@@ -57,5 +57,7 @@ fn begin() {
 
 fuzz_target!(
     init: begin(),
-    |data: &[u8]| (TARGET.run)(data)
+    |data: &[u8]| {
+        (TARGET.run)(data);
+    }
 );

@@ -35,8 +35,13 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
                 return Some(error(&id, -32602, "unknown block tag"));
             }
             (Fault::OldNonces(blocks), "eth_getTransactionCount") => {
-                let latest = number(&backend.ask("eth_blockNumber", json!([])).await?)?;
-                call["params"][1] = json!(format!("{:#x}", latest.saturating_sub(*blocks)));
+                call["params"][1] = before_head(*blocks, backend).await?;
+            }
+            (Fault::HeadBehind(blocks), "eth_getBlockByNumber") if call["params"][0] == "latest" => {
+                call["params"][0] = before_head(*blocks, backend).await?;
+            }
+            (Fault::HeadBehind(blocks), "eth_blockNumber") => {
+                return Some(result(&id, before_head(*blocks, backend).await?));
             }
             _ => {}
         }
@@ -55,6 +60,12 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
         change(*fault, &method, &mut answer);
     }
     Some(answer)
+}
+
+/// The number of the block so many before the newest.
+async fn before_head(blocks: u64, backend: &Backend) -> Option<Value> {
+    let latest = number(&backend.ask("eth_blockNumber", json!([])).await?)?;
+    Some(json!(format!("{:#x}", latest.saturating_sub(blocks))))
 }
 
 /// Changes what is in an answer.

@@ -53,6 +53,9 @@ pub enum Fault {
     OtherChain,
     /// Is so many blocks behind, in all that it answers.
     Behind(u64),
+    /// Is so many blocks behind where it is asked for its newest block, and up to date in all else: nodes behind one
+    /// gateway.
+    HeadBehind(u64),
     /// Has receipts only so many blocks after the transaction's own.
     LateReceipts(u64),
     /// The same, and until then the transaction counts as pending.
@@ -150,6 +153,7 @@ impl Fault {
             Self::ChangedTransactions => "changed transactions",
             Self::OtherChain => "other chain",
             Self::Behind(_) => "behind",
+            Self::HeadBehind(_) => "head behind",
             Self::LateReceipts(_) => "late receipts",
             Self::LateTransactions(_) => "late transactions",
             Self::Late(_) => "late",
@@ -177,6 +181,10 @@ impl Fault {
                 late.iter().any(|method| methods.contains(method))
             }
             Self::OldNonces(_) => methods.contains(&"eth_getTransactionCount"),
+            Self::HeadBehind(_) => {
+                let heads = ["eth_getBlockByNumber", "eth_blockNumber"];
+                heads.iter().any(|method| methods.contains(method))
+            }
             Self::NoFinalized => methods.contains(&"eth_getBlockByNumber"),
             _ => true,
         }

@@ -25,8 +25,8 @@ pub struct Target {
     pub name: &'static str,
     /// What the bytes stand for, and where they come from.
     pub about: &'static str,
-    /// Decodes the bytes. Panics if a check fails.
-    pub run: fn(&[u8]),
+    /// Decodes the bytes; returns whether they were valid. Panics if a check fails.
+    pub run: fn(&[u8]) -> bool,
     /// Inputs to begin with.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::witness::BlockWitness;
 use stf::{PreimageOracle, run::OracleError};
 use trie::{EMPTY_ROOT, Trie, TrieError, Witness, verify_proof};
-use vm::{Image, Machine, asm, generate::Generator, verify};
+use vm::{Image, Machine, StepWitness, asm, generate::Generator, verify};
 
 use super::{join, split};
 use crate::proving::{Catalogue, Deposit, Kind, Lab, Population};
@@ -27,9 +27,9 @@ fn key(piece: &[u8]) -> B256 {
 
 /// The first two pieces are keys, the others nodes, of which the first is the root. A proof that is accepted says what
 /// the trie says; a change can be read back, and taking it back gives the root that was there before.
-pub(super) fn trie(bytes: &[u8]) {
+pub(super) fn trie(bytes: &[u8]) -> bool {
     let pieces = split(bytes);
-    let [first, second, nodes @ ..] = &pieces[..] else { return };
+    let [first, second, nodes @ ..] = &pieces[..] else { return false };
     let (first, second) = (key(first), key(second));
     let nodes: Vec<Bytes> = nodes.iter().map(|node| Bytes::copy_from_slice(node)).collect();
     let root = nodes.first().map_or(EMPTY_ROOT, keccak256);
@@ -42,7 +42,7 @@ pub(super) fn trie(bytes: &[u8]) {
     if let Ok(proven) = verify_proof(root, &first[..], &nodes) {
         assert_eq!(found, Ok(proven), "the proof says something else");
     }
-    let Ok(before) = found else { return };
+    let Ok(before) = found else { return false };
     let mut trie = open();
     let changed = trie.insert(&source, None, &first[..], b"new").and_then(|()| {
         let _ = trie.get(&source, None, &second[..])?;
@@ -62,6 +62,7 @@ pub(super) fn trie(bytes: &[u8]) {
         Err(TrieError::EmptyValue | TrieError::Uncommitted) => unreachable!("a value was given"),
         Err(_) => {}
     }
+    true
 }
 
 pub(super) fn trie_seeds() -> Vec<Vec<u8>> {
@@ -97,12 +98,14 @@ impl PreimageOracle for InOrder<'_> {
 }
 
 /// A run ends, with an output or without one, and the same one each time.
-pub(super) fn block(bytes: &[u8]) {
+pub(super) fn block(bytes: &[u8]) -> bool {
     let run = || {
         let oracle = InOrder { pieces: split(bytes), next: Cell::new(0) };
         stf::run(&B256::ZERO, &oracle).map_err(|error| error.to_string())
     };
-    assert_eq!(run(), run());
+    let first = run();
+    assert_eq!(run(), first);
+    first.is_ok()
 }
 
 /// Notes in which order a run asks.
@@ -142,10 +145,10 @@ pub(super) fn block_seeds() -> Vec<Vec<u8>> {
 }
 
 /// A file is refused, or runs; stopping and going on changes nothing.
-pub(super) fn elf(bytes: &[u8]) {
-    let Ok(image) = Image::load(bytes) else { return };
+pub(super) fn elf(bytes: &[u8]) -> bool {
+    let Ok(image) = Image::load(bytes) else { return false };
     let machine = || Machine::new(&image, B256::ZERO, ()).expect("there is address space");
-    let Ok(states) = machine().states_at(&[0, 1, STEPS / 2, STEPS]) else { return };
+    let Ok(states) = machine().states_at(&[0, 1, STEPS / 2, STEPS]) else { return false };
     let mut stopping = machine();
     for (at, state) in [0, 1, STEPS / 2, STEPS].into_iter().zip(states) {
         stopping.run_to(at).expect("it ran before");
@@ -155,6 +158,7 @@ pub(super) fn elf(bytes: &[u8]) {
         let Ok(step) = resumed.witness() else { continue };
         assert_eq!(verify(&step.state, &step.witness), Ok(step.post_hash()), "step {at}");
     }
+    true
 }
 
 pub(super) fn elf_seeds() -> Vec<Vec<u8>> {
@@ -186,16 +190,27 @@ fn elf_file(code: &[u32]) -> Vec<u8> {
     file
 }
 
-/// A witness is refused or accepted, and any other witness of the same state that is accepted says the same.
-pub(super) fn step(bytes: &[u8]) {
+/// A witness is refused or accepted. One that is accepted says the same with any bit changed, or is refused: nothing that
+/// a step depends on is left to whoever sends it. The third piece chooses the bit.
+pub(super) fn step(bytes: &[u8]) -> bool {
     let pieces = split(bytes);
     let piece = |index: usize| pieces.get(index).copied().unwrap_or_default();
     let (state, witness) = (piece(0), piece(1));
-    let Ok(after) = verify(state, witness) else { return };
+    let Ok(after) = verify(state, witness) else { return false };
     assert!(verify(state, &[witness, &[0]].concat()).is_err(), "a longer witness was accepted");
-    assert_eq!(verify(state, witness), Ok(after));
+    let bit = piece(2).iter().fold(0, |bit, byte| bit << 8 | usize::from(*byte)) % (8 * witness.len().max(1));
+    let mut other = witness.to_vec();
+    if let Some(byte) = other.get_mut(bit / 8) {
+        *byte ^= 1 << (bit % 8);
+    }
+    if let Ok(same) = verify(state, &other) {
+        assert_eq!(same, after, "bit {bit} of the witness is free");
+    }
+    true
 }
 
 pub(super) fn step_seeds() -> Vec<Vec<u8>> {
-    Generator::new(1).take(60).map(|step| join([&step.state[..], &step.witness])).collect()
+    let seed =
+        |(bit, step): (u16, StepWitness)| join([&step.state[..], &step.witness, &(77 * bit).to_be_bytes()]);
+    (0..).zip(Generator::new(1).take(60)).map(seed).collect()
 }

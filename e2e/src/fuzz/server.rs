@@ -70,20 +70,22 @@ impl Node {
 
 static NODE: LazyLock<Node> = LazyLock::new(Node::start);
 
-/// A request is answered, and not by an internal error.
-pub(super) fn request(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+/// A request is answered, and not by an internal error. All inputs meet one node, which keeps what they leave behind
+/// (transactions, filters): a failure may need more than its own input.
+pub(super) fn request(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let (method, params) = text.split_once('\n').unwrap_or((text, "[]"));
     if method == WAITING {
-        return;
+        return false;
     }
     let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":{},"params":{params}}}"#, json!(method));
     let Ok((answer, _)) = NODE.runtime.block_on(NODE.methods.raw_json_request(&request, 16)) else {
-        return; // Not JSON.
+        return false; // Not JSON.
     };
     let answer: Value = serde_json::from_str(answer.get()).expect("answers are JSON");
     assert!(answer.get("result").is_some() != answer.get("error").is_some(), "{answer}");
     assert_ne!(answer["error"]["code"], INTERNAL, "{request}: {answer}");
+    true
 }
 
 pub(super) fn request_seeds() -> Vec<Vec<u8>> {

@@ -143,6 +143,7 @@ async fn a_bad_endpoint_delays_and_does_no_harm() {
         Fault::ChangedTransactions,
         Fault::OtherChain,
         Fault::Behind(2),
+        Fault::HeadBehind(2),
         Fault::NoFinalized,
     ];
     for (seed, fault) in (0..).zip(faults) {

@@ -109,6 +109,7 @@ async fn too_many_requests_are_waited_for() {
     let busy = Fault::TooManyRequests { retry_after: Some(0), json: false };
     proxy.set_mix([Chance::of(busy, 0.2)]);
     follows(&l1, &proxy, "busy").await;
+    assert!(proxy.counts().values().sum::<u64>() > 3, "{:?}", proxy.counts());
 }
 
 #[tokio::test(flavor = "multi_thread")]

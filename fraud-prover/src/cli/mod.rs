@@ -219,6 +219,7 @@ pub enum HandMove {
         values: Vec<alloy::primitives::B256>,
     },
     /// Attack a segment of one block by a run of the VM. Pays the bond.
+    #[command(alias = "block")]
     AttackBlock {
         /// The claim to attack.
         claim: String,
@@ -248,16 +249,19 @@ pub enum HandMove {
         witness: Bytes,
     },
     /// Resolve a claim that is countered, or whose attackers' clock has run out.
+    #[command(alias = "decide")]
     Resolve {
         /// The claim.
         claim: String,
     },
     /// Distribute the bond of a refuted claim.
+    #[command(alias = "settle")]
     Distribute {
         /// The claim.
         claim: String,
     },
     /// Pay out what the game owes to an account.
+    #[command(alias = "withdraw")]
     ClaimCredit {
         /// The account; by default the key's.
         account: Option<Address>,

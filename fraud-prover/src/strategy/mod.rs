@@ -17,7 +17,7 @@
 //! from. Such a claim can only stand below an invalid claim, behind its first invalid segment. There it neither decides
 //! anything nor earns anything.
 //!
-//! `tests.rs` has a scenario for each of these attacks, with the expected moves beside it.
+//! `tests/` has a scenario for each of these attacks, with the expected moves beside it.
 
 mod close;
 #[cfg(test)]

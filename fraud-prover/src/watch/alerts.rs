@@ -120,7 +120,7 @@ impl Alerts {
         }
         for claim in &plan.missed {
             if self.first(entry.address, "missed", *claim) {
-                error!(target: TARGET, game = %entry.address, %claim, "the time to answer a invalid claim is over");
+                error!(target: TARGET, game = %entry.address, %claim, "the time to answer an invalid claim is over");
                 metrics::counter!("recourse_challenger_missed_answers_total").increment(1);
             }
         }

@@ -117,7 +117,8 @@ pub struct DepositArgs {
     pub gas_limit: u32,
 
     /// An ERC-20 on L1 to deposit instead of ETH.
-    #[arg(long, value_name = "ADDRESS", requires = "l2_token")]
+    // The conflicts stand here, too: one with --l2-token alone would make Clap forget that --token requires it.
+    #[arg(long, value_name = "ADDRESS", requires = "l2_token", conflicts_with_all = ["data", "resume"])]
     pub token: Option<Address>,
 
     /// The token on L2 that stands for it.
@@ -175,4 +176,43 @@ pub struct StatusArgs {
     /// Where the two chains are.
     #[command(flatten)]
     pub endpoints: EndpointArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Deposit {
+        #[command(flatten)]
+        args: DepositArgs,
+    }
+
+    fn parse(options: &str) -> Result<DepositArgs, clap::Error> {
+        let always = "deposit --rollup r --l1-rpc http://l1 --key k";
+        let words = always.split(' ').chain(options.split(' ').filter(|word| !word.is_empty()));
+        Deposit::try_parse_from(words).map(|parsed| parsed.args)
+    }
+
+    const TOKEN: &str = "--token 0x1111111111111111111111111111111111111111";
+    const L2_TOKEN: &str = "--l2-token 0x2222222222222222222222222222222222222222";
+
+    #[test]
+    fn a_deposit_is_of_ether_or_of_a_token_on_both_layers() {
+        assert!(parse("--amount 5").is_ok_and(|args| args.token.is_none() && args.l2_token.is_none()));
+        assert!(parse("--amount 5 --data 0x12").is_ok());
+        let both = parse(&format!("--amount 5 {TOKEN} {L2_TOKEN}"));
+        assert!(both.is_ok_and(|args| args.token.is_some() && args.l2_token.is_some()));
+        let hash = format!("--resume 0x{}", "33".repeat(32));
+        assert!(parse(&hash).is_ok());
+        for half in [TOKEN, L2_TOKEN] {
+            for rest in ["--amount 5", "--amount 5 --data 0x12", &hash] {
+                assert!(parse(&format!("{rest} {half}")).is_err(), "{rest} {half}");
+            }
+        }
+        assert!(parse(&format!("--amount 5 --data 0x12 {TOKEN} {L2_TOKEN}")).is_err());
+        assert!(parse(&format!("{hash} {TOKEN} {L2_TOKEN}")).is_err());
+    }
 }

@@ -51,13 +51,18 @@ pub(super) async fn status(session: &Session, receipt: &AnyTransactionReceipt) -
 /// Sends the L1 transaction.
 async fn initiate(session: &Session, args: &DepositArgs, progress: &mut Progress) -> Result<B256> {
     let (to, amount) = (args.transfer.recipient(session)?, args.transfer.amount()?);
-    let (Some(token), Some(l2_token)) = (args.token, args.l2_token) else {
-        let wei = wei(amount)?;
-        progress.stage(&format!("Sending {} to {to}", ether(wei)));
-        let portal = session.portal();
-        let call =
-            portal.depositTransaction(to, wei, args.gas_limit.into(), false, args.transfer.data.clone());
-        return send(call.value(wei)).await;
+    let (token, l2_token) = match (args.token, args.l2_token) {
+        (Some(token), Some(l2_token)) => (token, l2_token),
+        (None, None) => {
+            let wei = wei(amount)?;
+            progress.stage(&format!("Sending {} to {to}", ether(wei)));
+            let portal = session.portal();
+            let call =
+                portal.depositTransaction(to, wei, args.gas_limit.into(), false, args.transfer.data.clone());
+            return send(call.value(wei)).await;
+        }
+        // Never ether where somebody meant a token.
+        _ => bail!("a token has two addresses: give --token and --l2-token, or neither for ETH"),
     };
     let bridge = session.config.contracts.l1_standard_bridge;
     let erc20 = IERC20::new(token, &session.l1);

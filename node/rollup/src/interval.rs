@@ -1,6 +1,6 @@
 //! How a claim over an interval of blocks or steps is cut into segments.
 //!
-//! A claim covers `(start, start + length]` and commits to a value at the end of each segment. Parts have one size, the
+//! A claim covers `(start, start + length]` and commits to a value at the end of each segment. Segments have one size, the
 //! stride: the largest power of 16 strictly below the length, at least 1. The last segment may be shorter. The contracts
 //! compute the same.
 

@@ -41,7 +41,7 @@ pub(super) struct BatchSnapshot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CandidateBlocks {
     pub(super) specs: Vec<BlockSpec>,
-    /// LoadedQueue index after each.
+    /// Queue index after each.
     pub(super) cursors: Vec<u64>,
     /// Bytes of transactions up to and with each.
     pub(super) bytes: Vec<usize>,
