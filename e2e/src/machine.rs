@@ -1,4 +1,4 @@
-//! The one-step contract of the fraud-proof machine, run in this process.
+//! The one-step contract of the fault proof VM, run in this process.
 
 use alloy::sol_types::SolCall;
 use alloy_primitives::{Address, B256, Bytes};

@@ -1,4 +1,4 @@
-//! `challenger vm`, as a user runs it: the machine on any program, and on the blocks of a devnet, from the database of a
+//! `challenger vm`, as a user runs it: the VM on any program, and on the blocks of a devnet, from the database of a
 //! node and of a challenger.
 
 use std::{
@@ -131,13 +131,13 @@ fn any_static_program_runs() -> Result<()> {
     assert_eq!(value(&text, "exit code")?, "none: stopped after 1000 steps");
     assert_eq!((number(&text, "steps")?, value(&text, "output")?), (1000, B256::ZERO.to_string().as_str()));
 
-    // An unknown instruction is no error of the command: the machine exits with code 2.
+    // An unknown instruction is no error of the command: the VM exits with code 2.
     assert_eq!(number(&run(&file("unknown.elf", &elf(&[u32::MAX]))?, &[])?, "exit code")?, 2);
 
     let fail = |path: &Path| fails(["vm", "run", path.to_str().context("a path")?]);
     assert!(fail(&folder.path().join("missing.elf"))?.contains("missing.elf"));
     assert!(fail(&file("text.elf", b"no program")?)?.contains("text.elf"));
-    // The fraud-proof program itself asks for a preimage at once.
+    // The fault proof program itself asks for a preimage at once.
     assert!(fail(&program_path()?)?.contains("preimage"));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The fraud-proof machine in Rust against the one on L1: the compiled contract, in this process.
+//! The fault proof VM in Rust against the one on L1: the compiled contract, in this process.
 //!
 //! Three implementations are compared: `vm`'s reference interpreter, which makes the witnesses, `vm::verify`, written
 //! from the table on its own, and `RiscV.sol`.

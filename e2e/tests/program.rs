@@ -1,10 +1,10 @@
-//! The fraud-proof program on the machine: for every block, the output that the node has.
+//! The fault proof program on the VM: for every block, the output that the node has.
 #![allow(clippy::unwrap_used)]
 
 use alloy::primitives::{Address, B256, Bytes};
 use e2e::{
     net::seeded,
-    proving::{Burn, Catalogue, Deposit, Kind, Lab, Population, Preimages, program},
+    proving::{Burn, Catalogue, Deposit, Kind, Lab, Population, program, start},
 };
 use rand::RngCore;
 use rayon::prelude::*;
@@ -15,10 +15,10 @@ use stf::{
     run::MAX_PREIMAGE_SIZE,
 };
 use testnet::MAX_STEPS;
-use vm::{Image, Machine, Outcome};
+use vm::{Image, Machine, RunOutcome};
 
-fn run(image: &Image, witness: &BlockWitness) -> Outcome {
-    let mut machine = Machine::new(image, witness.boot.hash(), Preimages(witness)).unwrap();
+fn run(image: &Image, witness: &BlockWitness) -> RunOutcome {
+    let mut machine = start(image, witness).unwrap();
     machine.run(MAX_STEPS).unwrap()
 }
 
@@ -40,13 +40,13 @@ fn runs_repeat() {
     let image = program().unwrap();
     let lab = Lab::every_kind().unwrap();
     let witness = lab.witness(2).unwrap();
-    let mut machine = Machine::new(&image, witness.boot.hash(), Preimages(&witness)).unwrap();
+    let mut machine = start(&image, &witness).unwrap();
     let outcome = machine.run(MAX_STEPS).unwrap();
     let last = machine.state().hash();
-    let mut machine = Machine::new(&image, witness.boot.hash(), Preimages(&witness)).unwrap();
+    let mut machine = start(&image, &witness).unwrap();
     machine.run_to(outcome.steps / 2).unwrap();
     let snapshot = machine.snapshot();
-    for mut machine in [machine, Machine::resume(&snapshot, Preimages(&witness)).unwrap()] {
+    for mut machine in [machine, Machine::resume(&snapshot, witness.preimages.clone().into()).unwrap()] {
         assert_eq!(machine.run(MAX_STEPS).unwrap(), outcome);
         assert_eq!(machine.state().hash(), last);
     }
@@ -56,7 +56,7 @@ fn runs_repeat() {
 /// nothing but their gas, as many steps as the largest block takes are far from it.
 #[test]
 fn the_worst_block_ends_within_a_quarter_of_the_limit() {
-    /// More than the dearest single call takes.
+    /// More than the most expensive single call takes.
     const GAS: u64 = 1_300_000;
     let image = program().unwrap();
     let measure = |burn: &Burn| {
@@ -111,7 +111,7 @@ fn the_longest_block_asks_for_short_preimages() {
     assert!(outcome.steps <= MAX_STEPS / 4);
 }
 
-/// Where there is no output, the machine says so: it exits with code 1, and its value is zero.
+/// Where there is no output, the VM says so: it exits with code 1, and its value is zero.
 #[test]
 fn what_has_no_output_is_zero() {
     let image = program().unwrap();

@@ -1,4 +1,4 @@
-//! What the fraud-proof program computes, natively: the block that the node has, from its witness and nothing else.
+//! What the fault proof program computes, natively: the block that the node has, from its witness and nothing else.
 #![allow(clippy::unwrap_used)]
 
 use alloy::primitives::{B256, Bytes, keccak256};
@@ -107,7 +107,7 @@ fn no_preimage_can_be_left_out() {
     }
 }
 
-/// An oracle that lies (which the machine's cannot) gives an error or another output; it never makes the run panic.
+/// An oracle that lies (which the VM's cannot) gives an error or another output; it never makes the run panic.
 #[test]
 fn lies_do_not_make_it_panic() {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);

@@ -1,4 +1,4 @@
-//! Steps of real blocks, in Rust and in Solidity: whatever the program does on the machine, L1 comes to the same state.
+//! Steps of real blocks, in Rust and in Solidity: whatever the program does on the VM, L1 comes to the same state.
 //!
 //! `tests/machine.rs` has the hostile steps; here are those that disputes are about.
 #![allow(clippy::unwrap_used)]
@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use e2e::{
     machine::OneStep,
     net::seeded,
-    proving::{Catalogue, Lab, Population, Preimages, Workload, program},
+    proving::{Catalogue, Lab, Population, Workload, program, start},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 use rollup::witness::BlockWitness;
-use vm::{Access, Call, Image, Machine, accel_op, verify};
+use vm::{Access, Call, Image, accel_op, verify};
 
 /// Least number of steps compared.
 const STEPS: usize = 20_000;
@@ -61,8 +61,7 @@ fn call(access: &Access) -> Option<Call> {
 /// Compares steps of the run over a block: the first, the last, what comes after it, some of each kind of call, and many
 /// from anywhere.
 fn compare(image: &Image, witness: &BlockWitness, rng: &mut StdRng) -> Sampled {
-    let start = || Machine::new(image, witness.boot.hash(), Preimages(witness)).unwrap();
-    let mut machine = start();
+    let mut machine = start(image, witness).unwrap();
     machine.log_calls();
     let end = machine.run(u64::MAX).unwrap().steps;
     let mut by_call: BTreeMap<Call, Vec<u64>> = BTreeMap::new();
@@ -76,7 +75,7 @@ fn compare(image: &Image, witness: &BlockWitness, rng: &mut StdRng) -> Sampled {
     points.extend((0..ANYWHERE).map(|_| rng.random_range(0..end)));
 
     let mut sampled = Sampled { made: by_call.into_keys().collect(), ..Sampled::default() };
-    let mut machine = start();
+    let mut machine = start(image, witness).unwrap();
     let mut l1 = OneStep::new().unwrap();
     for point in points {
         machine.run_to(point).unwrap();
@@ -95,7 +94,7 @@ fn compare(image: &Image, witness: &BlockWitness, rng: &mut StdRng) -> Sampled {
                 .extend(machine.next_instruction().map(|instruction| format!("{:?}", instruction.op)));
         }
     }
-    // What the witnesses said is what the machine does: it stands where the plain run ended.
+    // What the witnesses said is what the VM does: it stands where the plain run ended.
     assert_eq!(machine.cpu().value(), witness.output);
     sampled
 }

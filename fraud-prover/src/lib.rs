@@ -1,5 +1,5 @@
 //! The challenger: follows the rollup and its disputes on L1, knows the truth from an embedded replica and the
-//! fraud-proof machine, and plays every dispute so that the truth wins.
+//! fault proof VM, and plays every dispute so that the truth wins.
 //!
 //! Data flows one way:
 //!
@@ -10,12 +10,12 @@
 //! ```
 //!
 //! - [`game`]: a dispute as plain data, and its rules as the contracts enforce them.
-//! - [`truth`]: what the right values are: output roots of blocks, states of the machine.
+//! - [`truth`]: what the right values are: output roots of blocks, states of the VM.
 //! - [`strategy`]: one pure function from the two to the moves that are due.
 //! - [`l1`]: games from L1's events, and moves as transactions.
-//! - [`traces`]: the truth from an embedded replica and the fraud-proof machine.
+//! - [`traces`]: the truth from an embedded replica and the fault proof VM.
 //! - [`replica`]: the embedded replica.
-//! - [`watch()`]: the watchtower, which puts all of it together.
+//! - [`watch()`]: the challenger, which puts all of it together.
 //! - [`cli`]: the command line.
 
 pub mod cli;

@@ -5,23 +5,23 @@ use rollup::interval::Interval;
 
 use crate::game::{Claim, Level, Run, Subject};
 
-/// The right values of one game: what follows from its agreed start and its pinned batches.
+/// The right values of one game: what follows from its anchor and its pinned batches.
 ///
-/// An implementation never waits: what takes long is begun, and is [`Unknown::Pending`] until it is there. So an answer
-/// that needs a run of the machine does not hold up one that does not.
+/// An implementation never waits. It begins what takes long, and returns [`Unknown::Pending`] until the value is there. So
+/// an answer that needs a run of the VM does not delay one that does not.
 pub trait Truth {
     /// Output root of a block.
     fn output(&self, block: u64) -> Result<B256, Unknown>;
 
-    /// What the machine is started with to run a block: a hash of the output before it, its number, the pinned batches
-    /// and the chain's configuration.
+    /// Hash of the BootInfo of a block's run: the output root before the block, its number, the pinned `batchAcc` and the
+    /// hash of the chain config.
     fn boot_hash(&self, block: u64) -> Result<B256, Unknown>;
 
-    /// The machine's run over a block.
+    /// The VM's run over a block.
     fn run(&self, block: u64) -> Result<Run, Unknown>;
 
-    /// State hashes in that run after the given numbers of steps, which ascend. A machine that has exited stays as it
-    /// is, so every number of steps has a state.
+    /// State hashes in that run after the given numbers of steps, which ascend. A VM that has exited keeps its state, so
+    /// every number of steps has one.
     fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown>;
 }
 
@@ -34,13 +34,17 @@ pub enum Unknown {
     /// The block is not derived yet.
     #[error("block {0} is not derived from L1 yet")]
     NotDerived(u64),
-    /// It cannot be computed. Somebody should look at it.
+    /// It cannot be computed: an operator must look at it.
     #[error("{0}")]
     Failed(String),
 }
 
-/// The right values at the ends of an interval's parts.
-pub fn vector(truth: &(impl Truth + ?Sized), level: Level, interval: Interval) -> Result<Vec<B256>, Unknown> {
+/// The right values at the ends of an interval's segments.
+pub fn commitments(
+    truth: &(impl Truth + ?Sized),
+    level: Level,
+    interval: Interval,
+) -> Result<Vec<B256>, Unknown> {
     match level {
         Level::Blocks => interval.ends().map(|block| truth.output(block)).collect(),
         Level::Steps { block, .. } => {
@@ -50,45 +54,45 @@ pub fn vector(truth: &(impl Truth + ?Sized), level: Level, interval: Interval) -
     }
 }
 
-/// What a claim is worth.
+/// A claim compared with the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// It starts from the right value, and so are all of its values.
-    Right,
-    /// It starts from the right value, but the value at the end of this part is wrong, the first that is.
-    WrongFrom(u8),
-    /// It starts from a wrong value, so that nothing can be proven against it: only by its parent it can be beaten.
-    WrongStart,
+    /// Its agreed value is right, and so are all its commitments.
+    Valid,
+    /// Its agreed value is right, and this segment is the first whose commitment is wrong.
+    FirstInvalid(u8),
+    /// Its agreed value is wrong. Nothing can be proven against it; it falls with its parent.
+    InvalidPrestate,
 }
 
 /// Compares a claim with the truth.
 pub fn judge(truth: &(impl Truth + ?Sized), claim: &Claim) -> Result<Judgement, Unknown> {
-    let start = match claim.level {
+    let agreed = match claim.level {
         Level::Blocks => truth.output(claim.interval.start)?,
         Level::Steps { block, boot_hash } => {
-            // Spares a run that could not matter.
+            // Without a run, which could not matter.
             if truth.boot_hash(block)? != boot_hash {
-                return Ok(Judgement::WrongStart);
+                return Ok(Judgement::InvalidPrestate);
             }
             match claim.interval.start {
-                0 => truth.run(block)?.start,
+                0 => truth.run(block)?.prestate,
                 step => *truth.states(block, &[step])?.first().ok_or(Unknown::Pending)?,
             }
         }
     };
-    if start != claim.start {
-        return Ok(Judgement::WrongStart);
+    if agreed != claim.agreed {
+        return Ok(Judgement::InvalidPrestate);
     }
-    let right = vector(truth, claim.level, claim.interval)?;
-    let differs = right.iter().zip(&claim.vector).position(|(right, claimed)| right != claimed);
+    let right = commitments(truth, claim.level, claim.interval)?;
+    let differs = right.iter().zip(&claim.commitments).position(|(right, claimed)| right != claimed);
     Ok(match differs {
-        // At most 16 parts.
-        Some(part) => Judgement::WrongFrom(part as u8),
-        None => Judgement::Right,
+        // At most 16 segments.
+        Some(segment) => Judgement::FirstInvalid(segment as u8),
+        None => Judgement::Valid,
     })
 }
 
-/// The truth, with what shows it to the contract.
+/// The truth, with the data that proves it to the contract.
 pub trait Prover: Truth + Send + Sync {
     /// The packed last state of the run over a block.
     fn last_state(&self, block: u64) -> Result<Bytes, Unknown>;
@@ -97,7 +101,7 @@ pub trait Prover: Truth + Send + Sync {
     fn proof(&self, block: u64, step: u64) -> Result<Proof, Unknown>;
 }
 
-/// What proves a step.
+/// What the contract needs to check a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// The packed state before it.
@@ -106,7 +110,7 @@ pub struct Proof {
     pub witness: Bytes,
 }
 
-/// Gives each game its truth.
+/// The truth of every game.
 pub trait Provers: Send + Sync {
     /// The truth of a game.
     fn prover(&self, subject: &Subject) -> Box<dyn Prover>;

@@ -23,7 +23,7 @@ contract DisputeGame is IDisputeGame {
     using ClaimRecordLib for ClaimRecord;
     using Vector for bytes32[];
 
-    /// @notice A part of a claim that can be disputed now.
+    /// @notice A segment of a claim that can be disputed now.
     struct Target {
         bytes32 id;
         uint64 start;
@@ -36,16 +36,16 @@ contract DisputeGame is IDisputeGame {
     /// @notice Levels of claims.
     uint8 internal constant BLOCKS = 0;
     uint8 internal constant STEPS = 1;
-    /// @notice Greatest length of a block-level claim to whose children's parts, or to whose own, single blocks belong:
-    ///         whoever made it may have to answer with a run of the machine next.
-    uint64 internal constant NEAR_BOUNDARY = Interval.MAX_PARTS * Interval.MAX_PARTS;
+    /// @notice Greatest length of a block-level claim to whose children's segments, or to whose own, single blocks belong:
+    ///         whoever made it may have to answer with a run of the VM next.
+    uint64 internal constant NEAR_BOUNDARY = Interval.MAX_SEGMENTS * Interval.MAX_SEGMENTS;
 
     address private immutable _riscV;
     bytes32 private immutable _programRoot;
     uint64 private immutable _programEntry;
     uint64 private immutable _maxSteps;
     bytes32 private immutable _configHash;
-    Duration private immutable _budget;
+    Duration private immutable _maxClockDuration;
     Duration private immutable _extension;
     Duration private immutable _boundaryExtension;
     uint128 private immutable _rootBond;
@@ -63,7 +63,7 @@ contract DisputeGame is IDisputeGame {
 
     /// @param _parameters The constants of all games.
     constructor(Parameters memory _parameters) {
-        // INVARIANT: a run can be claimed, and a step of it judged.
+        // INVARIANT: a run can be claimed, and a step of it checked.
         if (_parameters.riscV.code.length == 0) revert BadParameter("riscV");
         if (_parameters.maxSteps == 0) revert BadParameter("maxSteps");
         // INVARIANT: clocks fit their field, and an extension gives time without giving more than there is.
@@ -80,7 +80,7 @@ contract DisputeGame is IDisputeGame {
         _programEntry = _parameters.programEntry;
         _maxSteps = _parameters.maxSteps;
         _configHash = _parameters.configHash;
-        _budget = Duration.wrap(_parameters.maxClockDuration);
+        _maxClockDuration = Duration.wrap(_parameters.maxClockDuration);
         _extension = Duration.wrap(_parameters.clockExtension);
         _boundaryExtension = Duration.wrap(_parameters.boundaryExtension);
         _rootBond = _parameters.rootBond;
@@ -96,10 +96,10 @@ contract DisputeGame is IDisputeGame {
         bytes32[] calldata _attackVector
     ) external payable returns (bytes32 id_) {
         (Target memory target, ClaimRecord memory record) = _target(_claim, _vector, _part);
-        // INVARIANT: single blocks are disputed by a run of the machine, single steps by a proof.
+        // INVARIANT: single blocks are disputed by a run of the VM, single steps by a proof.
         if (target.length < 2) revert WrongPart(_claim.level, target.length);
         bytes32 value = _last(target.length, _attackVector);
-        // INVARIANT: an attack disputes something: a right claim has no right child.
+        // INVARIANT: an attack disputes something: a valid claim has no right child.
         if (value == _vector[_part]) revert SameValue(value);
         if (_claim.level == BLOCKS) _checkOutputs(target.agreed, _attackVector);
         Claim memory child =
@@ -150,22 +150,22 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function decide(Claim calldata _claim, bytes32 _vectorHash) external {
-        _decide(_claimId(_claim, _vectorHash), _claim.parent, _claim.part);
+        _resolveClaim(_claimId(_claim, _vectorHash), _claim.parent, _claim.part);
     }
 
     /// @inheritdoc IDisputeGame
     function resolve() external returns (GameStatus status_) {
-        _decide(rootClaimId(), 0, 0);
+        _resolveClaim(rootClaimId(), 0, 0);
         status_ = status;
     }
 
     /// @inheritdoc IDisputeGame
     function settle(bytes32 _id) external {
         ClaimRecord memory record = _record(_id);
-        // INVARIANT: a bond is given away once, and only that of a countered claim.
+        // INVARIANT: a bond is distributed once, and only that of a refuted claim.
         if (record.status != ClaimStatus.REFUTED) revert NotSettleable(_id, record.status);
         // INVARIANT: the holder is the left-most winner. A countered claim takes no new children, so this only waits for
-        // decisions whose time comes.
+        // resolutions whose time comes.
         if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
         record.status = ClaimStatus.SETTLED;
         _records[_id] = record.pack();
@@ -225,10 +225,10 @@ contract DisputeGame is IDisputeGame {
     function expectedResolution() external view returns (uint64) {
         if (resolvedAt != 0) return resolvedAt;
         ClaimRecord memory root = _record(rootClaimId());
-        uint64 budget = Duration.unwrap(_budget);
+        uint64 duration = Duration.unwrap(_maxClockDuration);
         if (root.status == ClaimStatus.COUNTERED) return uint64(block.timestamp);
-        // Each attack on the root claim is decided at the latest when a whole clock has passed after it.
-        return _args().createdAt + (root.openChildren == 0 ? budget : 2 * budget);
+        // Each attack on the root claim is resolved at the latest when a whole clock has passed after it.
+        return _args().createdAt + (root.openChildren == 0 ? duration : 2 * duration);
     }
 
     /// @inheritdoc IDisputeGame
@@ -241,7 +241,7 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function maxClockDuration() external view returns (uint64) {
-        return Duration.unwrap(_budget);
+        return Duration.unwrap(_maxClockDuration);
     }
 
     /// @inheritdoc IDisputeGame
@@ -297,7 +297,7 @@ contract DisputeGame is IDisputeGame {
     /// @inheritdoc IDisputeGame
     function claimState(bytes32 _id) external view returns (ClaimState memory state_) {
         ClaimRecord memory record = _record(_id);
-        // A root claim that nobody attacked is never stored, and stands when the game is decided.
+        // A root claim that nobody attacked is never stored, and stands when the game is resolved.
         if (record.status == ClaimStatus.OPEN && resolvedAt != 0 && _id == rootClaimId()) {
             record.status = ClaimStatus.UPHELD;
         }
@@ -305,9 +305,9 @@ contract DisputeGame is IDisputeGame {
             status: record.status,
             depth: record.depth,
             holder: record.holder,
-            part: record.part,
+            part: record.segment,
             createdAt: Timestamp.unwrap(record.created),
-            clock: Duration.unwrap(record.clock),
+            clock: Duration.unwrap(record.elapsed),
             openChildren: record.openChildren
         });
     }
@@ -325,7 +325,7 @@ contract DisputeGame is IDisputeGame {
             programEntry: _programEntry,
             maxSteps: _maxSteps,
             configHash: _configHash,
-            maxClockDuration: Duration.unwrap(_budget),
+            maxClockDuration: Duration.unwrap(_maxClockDuration),
             clockExtension: Duration.unwrap(_extension),
             boundaryExtension: Duration.unwrap(_boundaryExtension),
             rootBond: _rootBond,
@@ -367,7 +367,7 @@ contract DisputeGame is IDisputeGame {
     }
 
     /// @notice What is stored of a claim. The root claim is stored with its first child. Until then it counts as open
-    ///         here, also when the game is decided: its clock is over then, so that it cannot be attacked.
+    ///         here, also when the game is resolved: its clock is over then, so that it cannot be attacked.
     function _record(bytes32 _id) private view returns (ClaimRecord memory record_) {
         uint256 word = _records[_id];
         if (word != 0) return ClaimRecordLib.unpack(word);
@@ -381,12 +381,12 @@ contract DisputeGame is IDisputeGame {
 
     /// @notice When the time to attack a claim is over.
     function _deadline(bytes32 _parent, ClaimRecord memory _claim) private view returns (Timestamp deadline_) {
-        // The root claim has no parent, and is itself a parent with a clock of zero, stored or not.
-        Duration parentClock = _parent == 0 ? Duration.wrap(0) : ClaimRecordLib.clock(_records[_parent]);
-        deadline_ = Clock.deadline(_claim.created, parentClock, _budget);
+        // The root claim has no parent, and as a parent its elapsed time is zero, stored or not.
+        Duration parentElapsed = _parent == 0 ? Duration.wrap(0) : ClaimRecordLib.elapsed(_records[_parent]);
+        deadline_ = Clock.deadline(_claim.created, parentElapsed, _maxClockDuration);
     }
 
-    /// @notice Finds a part that a move is about. Reverts unless the claim exists, is open and has that part.
+    /// @notice Finds a segment that a move is about. Reverts unless the claim exists, is open and has that segment.
     function _target(Claim calldata _claim, bytes32[] calldata _vector, uint8 _part)
         private
         view
@@ -396,29 +396,28 @@ contract DisputeGame is IDisputeGame {
         record_ = _record(target_.id);
         // INVARIANT: what is said about a claim was checked when it was made: its id commits to all of it.
         if (record_.status == ClaimStatus.NONE) revert ClaimNotFound(target_.id);
-        // INVARIANT: a decision is final. A claim that is countered already takes no more children either, so that nobody
+        // INVARIANT: a resolution is final. A claim that is countered already takes no more children either, so that nobody
         // can come between the winner and the bond.
         if (record_.status != ClaimStatus.OPEN) revert ClaimClosed(target_.id, record_.status);
         if (_part >= _vector.length) revert PartOutOfRange(_vector.length, _part);
         uint64 offset;
-        (offset, target_.length) = Interval.part(_claim.length, _part);
+        (offset, target_.length) = Interval.segment(_claim.length, _part);
         target_.start = _claim.start + offset;
         target_.agreed = _part == 0 ? _claim.agreed : _vector[_part - 1];
     }
 
-    /// @notice The last element of a vector. Reverts unless the vector is one over `_length` units.
+    /// @notice The last commitment. Reverts unless there is one for each segment of an interval of `_length`.
     function _last(uint64 _length, bytes32[] calldata _vector) private pure returns (bytes32 value_) {
-        // INVARIANT: the parts follow from the interval alone, so that every part of every claim can be disputed.
-        uint256 expected = Interval.parts(_length);
+        // INVARIANT: the segments follow from the interval alone, so that every segment of every claim can be disputed.
+        uint256 expected = Interval.segments(_length);
         if (_vector.length != expected) revert WrongVectorLength(expected, _vector.length);
         value_ = _vector[expected - 1];
     }
 
     /// @notice Reverts unless outputs are such that every wrong one of them can be disputed.
     function _checkOutputs(bytes32 _agreed, bytes32[] calldata _outputs) private pure {
-        // INVARIANT: no claim starts from a failure. Nobody could run the machine from there; and what follows a failure
-        // is known: if the first zero of a vector is right, so are the rest, and if it is wrong, that is the first wrong
-        // part.
+        // INVARIANT: no claim starts from a failure. Nobody could run the VM from there; and what follows a failure
+        // is known: if the first zero is right, so are the rest; if it is wrong, its segment is the first invalid one.
         if (_agreed == 0) revert NothingAfterFailure();
         for (uint256 i = _outputs.firstZero(); i < _outputs.length; ++i) {
             if (_outputs[i] != 0) revert ValueAfterFailure(i);
@@ -441,7 +440,7 @@ contract DisputeGame is IDisputeGame {
     /// @notice Adds a claim that attacks another.
     /// @param _parent The attacked claim, with its record.
     /// @param _child The new claim.
-    /// @param _vector Its vector.
+    /// @param _vector Its commitments.
     function _add(
         Claim calldata _parent,
         ClaimRecord memory _parentRecord,
@@ -453,7 +452,7 @@ contract DisputeGame is IDisputeGame {
         record.depth = _parentRecord.depth + 1;
         uint256 bond_ = bondAt(record.depth);
         if (msg.value != bond_) revert WrongBond(bond_, msg.value);
-        // INVARIANT: a side that has used up its time makes no more claims. From then on its opponents can decide.
+        // INVARIANT: a side that has used up its time makes no more claims. From then on its opponents can resolve.
         Timestamp deadline = _deadline(_parent.parent, _parentRecord);
         if (Clock.isOver(deadline)) revert ClockExpired(Timestamp.unwrap(deadline));
         // INVARIANT: the same claim is made once; otherwise the same answer would have to be given, and paid, again.
@@ -463,42 +462,42 @@ contract DisputeGame is IDisputeGame {
         record.status = ClaimStatus.OPEN;
         record.holder = msg.sender;
         record.created = _now();
-        record.part = _child.part;
-        record.clock = Clock.ofAttack(deadline, _budget, _extensionOf(_parent, _child));
+        record.segment = _child.part;
+        record.elapsed = Clock.ofAttack(deadline, _maxClockDuration, _extensionOf(_parent, _child));
         _records[id_] = record.pack();
         _parentRecord.openChildren += 1;
         _records[_child.parent] = _parentRecord.pack();
-        emit Attacked(id_, msg.sender, _child, _vector, uint64(block.timestamp), Duration.unwrap(record.clock));
+        emit Attacked(id_, msg.sender, _child, _vector, uint64(block.timestamp), Duration.unwrap(record.elapsed));
     }
 
-    /// @notice Time that the side of a new claim has left at least for its next move. That is the longer extension if
-    ///         that move may need a run of the machine: to attack a single block, or to answer such an attack; and, for
+    /// @notice Least time that the side of a new claim has left for its next move. That is the longer extension if
+    ///         that move may need a run of the VM: to attack a single block, or to answer such an attack; and, for
     ///         others of that side, to answer what attacks theirs.
     function _extensionOf(Claim calldata _parent, Claim memory _child) private view returns (Duration extension_) {
         bool near = _child.level == BLOCKS ? _child.length <= NEAR_BOUNDARY : _parent.level == BLOCKS;
         extension_ = near ? _boundaryExtension : _extension;
     }
 
-    /// @notice Decides a claim and tells its parent.
+    /// @notice Resolves a claim and tells its parent.
     /// @param _id The claim.
     /// @param _parent Its parent, zero for the root claim.
-    /// @param _part The part of the parent that it disputes.
-    function _decide(bytes32 _id, bytes32 _parent, uint8 _part) private {
+    /// @param _part The segment of the parent that it disputes.
+    function _resolveClaim(bytes32 _id, bytes32 _parent, uint8 _part) private {
         ClaimRecord memory record = _record(_id);
         if (record.status == ClaimStatus.NONE) revert ClaimNotFound(_id);
-        // INVARIANT: a game is decided once.
+        // INVARIANT: a game is resolved once.
         if (_parent == 0 && status != GameStatus.IN_PROGRESS) revert AlreadyResolved();
         bool upheld = record.status == ClaimStatus.OPEN;
         if (upheld) {
             // INVARIANT: attackers get their whole time.
             Timestamp deadline = _deadline(_parent, record);
             if (!Clock.isOver(deadline)) revert ClockNotExpired(Timestamp.unwrap(deadline));
-            // INVARIANT: an attack in time counts, however long it takes to decide it.
+            // INVARIANT: an attack in time counts, however long it takes to resolve it.
             if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
             record.status = ClaimStatus.UPHELD;
             credit[record.holder] += bondAt(record.depth);
         } else {
-            // INVARIANT: a claim is decided once.
+            // INVARIANT: a claim is resolved once.
             if (record.status != ClaimStatus.COUNTERED) revert ClaimClosed(_id, record.status);
             record.status = ClaimStatus.REFUTED;
         }

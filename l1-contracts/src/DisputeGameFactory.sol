@@ -122,7 +122,7 @@ contract DisputeGameFactory is IDisputeGameFactory {
 
     /// @inheritdoc IDisputeGameFactory
     function parts(uint64 _n) external pure returns (uint64) {
-        return Interval.parts(_n);
+        return Interval.segments(_n);
     }
 
     /// @notice The current anchor's output. Reverts unless the anchor's block is `_block`.
@@ -130,15 +130,15 @@ contract DisputeGameFactory is IDisputeGameFactory {
         uint256 current;
         (output_, current) = IAnchorStateRegistry(anchorStateRegistry).anchors();
         // SAFETY: anyone can move the anchor just before a pending proposal. If that then started from the new
-        // anchor with an equal number of parts, its honest values would claim the outputs of other blocks than they
+        // anchor with an equal number of segments, its honest values would claim the outputs of other blocks than they
         // were made for, and whoever moved the anchor could win its bond in a dispute.
         if (current != _block) revert AnchorMoved(uint64(current), _block);
     }
 
-    /// @notice Reverts unless the vector is one over `_n` blocks.
+    /// @notice Reverts unless there is one commitment, not zero, for each segment of `_n` blocks.
     function _checkVector(uint64 _n, bytes32[] calldata _vector) private pure {
-        // INVARIANT: the parts follow from the interval alone, so that every part of every claim can be disputed.
-        uint256 expected = Interval.parts(_n);
+        // INVARIANT: the segments follow from the interval alone, so that every segment of every claim can be disputed.
+        uint256 expected = Interval.segments(_n);
         if (_vector.length != expected) revert WrongVectorLength(expected, _vector.length);
         // INVARIANT: zero, the value of a run that failed, cannot be claimed: a failing block stops the chain but
         // never forges it.

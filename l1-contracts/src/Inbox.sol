@@ -184,13 +184,13 @@ contract Inbox is IInbox {
         uint64 end = _batch.messageEnd;
         // INVARIANT: what one batch may consume, the next may too.
         if (end < _c.messageEnd) revert MessageEndDecreased(_c.messageEnd, end);
-        // INVARIANT: only messages that exist can be consumed.
+        // INVARIANT: only messages that exist can be covered.
         if (end > _c.messageCount) revert MessageEndBeyondQueue(_c.messageCount, end);
         if (end == _c.messageCount) return;
 
         // INVARIANT: no message older than `forceDelay` stays behind, so that the sequencer cannot censor. Messages
         // are in order of time: if message `end` is young, so is all after it, and if the one before it is young, so
-        // is `end` itself. The latter keeps a batcher that consumes the whole queue out of the reach of a deposit
+        // is `end` itself. The latter keeps a batcher that covers the whole queue out of the reach of a deposit
         // that slips in just before its transaction.
         bytes32 headerHash = keccak256(_youngHeader);
         bool known = Accumulator.extend(_batch.messageAcc, headerHash) == messageAcc[uint256(end) + 1]
@@ -211,7 +211,7 @@ contract Inbox is IInbox {
         if (_oldHeader.length == 0) revert SequencerNotSilent(uint64(forceableAfter));
 
         // INVARIANT: a censoring sequencer cannot keep a message out for longer than `forceDelay`. The header must
-        // be that of the first unconsumed message: all before it are served. (Where there is none, the next
+        // be that of the first uncovered message: all before it are served. (Where there is none, the next
         // accumulator is zero, which no hash equals.)
         bytes32 acc = Accumulator.extend(messageAcc[_c.messageEnd], keccak256(_oldHeader));
         if (acc != messageAcc[uint256(_c.messageEnd) + 1]) revert MessageHeaderMismatch(_c.messageEnd);
@@ -219,7 +219,7 @@ contract Inbox is IInbox {
         if (!_isOld(l1Timestamp)) revert MessageNotOld(l1Timestamp);
     }
 
-    /// @notice Whether a message of this time must be consumed.
+    /// @notice Whether a message of this time must be covered.
     function _isOld(uint64 _l1Timestamp) private view returns (bool old_) {
         old_ = uint256(_l1Timestamp) + forceDelay < block.timestamp;
     }

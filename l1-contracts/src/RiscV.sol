@@ -14,10 +14,10 @@ import {Preimage} from "./lib/riscv/Preimage.sol";
 import {Witness, WitnessLib} from "./lib/riscv/Witness.sol";
 
 /// @title RiscV
-/// @notice The fraud-proof machine: one step of it as a pure function of calldata, by the table in
+/// @notice The fault proof VM: one step of it as a pure function of calldata, by the table in
 ///         `fraud-prover/vm/README.md`, whose terms this contract uses.
 /// @dev Functions that execute something return whether it is legal. Where it is not, they have changed nothing but
-///      the witness's position, and the machine exits with code 2.
+///      the witness's position, and the VM exits with code 2.
 contract RiscV is IRiscV {
     using MemoryProof for Witness;
 
@@ -50,7 +50,7 @@ contract RiscV is IRiscV {
     uint256 private constant A2 = 12;
     uint256 private constant A7 = 17;
 
-    /// @notice Exit code of a machine that did something illegal.
+    /// @notice Exit code of a VM that did something illegal.
     uint256 private constant EXIT_ILLEGAL = 2;
     /// @notice Bytes of an instruction.
     uint256 private constant INSTRUCTION_SIZE = 4;

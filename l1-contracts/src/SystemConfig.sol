@@ -138,7 +138,7 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
     /// @notice Reverts unless the gas limit is within its bounds.
     function _checkGasLimit(uint64 _gasLimit) private pure {
         // INVARIANT: a block holds the deposit gas cap with room to spare, and the largest one can be proven within
-        // the step limit of the fraud-proof machine.
+        // the step limit of the fault proof VM.
         if (_gasLimit < MIN_GAS_LIMIT || _gasLimit > MAX_GAS_LIMIT) revert GasLimitOutOfBounds(_gasLimit);
     }
 

@@ -31,21 +31,21 @@ contract LibrariesTest is System {
 
     function test_interval_table() public pure {
         vm.assertEq(Interval.stride(1), 1);
-        vm.assertEq(Interval.parts(1), 1);
+        vm.assertEq(Interval.segments(1), 1);
         vm.assertEq(Interval.stride(2), 1);
-        vm.assertEq(Interval.parts(2), 2);
+        vm.assertEq(Interval.segments(2), 2);
         vm.assertEq(Interval.stride(16), 1);
-        vm.assertEq(Interval.parts(16), 16);
+        vm.assertEq(Interval.segments(16), 16);
         vm.assertEq(Interval.stride(17), 16);
-        vm.assertEq(Interval.parts(17), 2);
+        vm.assertEq(Interval.segments(17), 2);
         vm.assertEq(Interval.stride(256), 16);
-        vm.assertEq(Interval.parts(256), 16);
+        vm.assertEq(Interval.segments(256), 16);
         vm.assertEq(Interval.stride(257), 256);
-        vm.assertEq(Interval.parts(257), 2);
+        vm.assertEq(Interval.segments(257), 2);
         vm.assertEq(Interval.stride(1 << 60), 1 << 56);
         vm.assertEq(Interval.stride((1 << 60) + 1), 1 << 60);
         vm.assertEq(Interval.stride(type(uint64).max), 1 << 60);
-        vm.assertEq(Interval.parts(type(uint64).max), 16);
+        vm.assertEq(Interval.segments(type(uint64).max), 16);
     }
 
     function test_interval_zero_reverts() public {
@@ -56,7 +56,7 @@ contract LibrariesTest is System {
     function testFuzz_interval_definition(uint64 _n, uint8 _shift) public pure {
         _n = (_n >> (_shift % 64)) | 1;
         uint256 stride = Interval.stride(_n);
-        uint256 parts = Interval.parts(_n);
+        uint256 parts = Interval.segments(_n);
         // The largest power of 16 strictly below n, at least 1.
         uint256 expected = 1;
         while (expected * 16 < _n) expected *= 16;

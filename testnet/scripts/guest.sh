@@ -1,5 +1,5 @@
 #!/bin/sh
-# guest.sh TARGET: checks and lints the fraud-proof program and the crates that it is made of, for TARGET, without std.
+# guest.sh TARGET: checks and lints the fault proof program and the crates that it is made of, for TARGET, without std.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# program.sh OUTPUT: builds the fraud-proof program for the machine, and puts the ELF file there; and beside it, as
+# program.sh OUTPUT: builds the fault proof program for the VM, and puts the ELF file there; and beside it, as
 # recourse-selftest.elf, a program that tests its parts.
 #
-# The machine has no compressed, atomic or CSR instructions, so the standard library is built from source, too. The
+# The VM has no compressed, atomic or CSR instructions, so the standard library is built from source, too. The
 # file depends on the toolchain and the sources only, not on where they lie. The toolchain is pinned in Cargo.toml
 # (workspace.metadata.toolchain); where it can't be had, another one builds the program, and this says so.
 set -eu

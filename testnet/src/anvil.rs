@@ -70,7 +70,7 @@ impl Anvil {
         };
         let mut command = Command::new(tools::anvil()?);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        // The fork that the fraud-proof machine needs, with the cap on a transaction's gas that it brings (EIP-7825),
+        // The fork that the fault proof VM's contract needs, with the cap on a transaction's gas that it brings (EIP-7825),
         // which Anvil otherwise leaves out.
         command.args(["--hardfork", "osaka", "--enable-tx-gas-limit"]);
         command.args(["--no-mining", "--gas-limit", "60000000"]);

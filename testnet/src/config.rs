@@ -6,7 +6,7 @@ use stf::ChainConfig;
 
 use crate::{Roles, accounts};
 
-/// The fraud-proof program, as the machine starts with it.
+/// The fault proof program, as the VM starts with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     /// Memory root of its image.
@@ -22,18 +22,18 @@ impl Program {
         let name = path.display();
         let file = rollup::files::read(&path, vm::MAX_ELF as u64)
             .with_context(|| format!("cannot read the program {name}"))?;
-        let image =
-            vm::Image::load(&file).with_context(|| format!("{name} is not a program of the machine"))?;
+        let image = vm::Image::load(&file)
+            .with_context(|| format!("{name} is not a program of the fault proof VM"))?;
         Ok(Self { root: image.root(), entry: image.entry().into() })
     }
 }
 
-/// Most steps that a run of the fraud-proof program may take; a run that takes more counts as failed.
+/// Most steps that a run of the fault proof program may take; a run that takes more counts as failed.
 ///
 /// The worst block known takes 2^36.2: modular exponentiations with a short even modulus and a long exponent, 1,310
-/// instructions per gas, in a block of the largest gas limit. It must end within a quarter of this, with room for what is
-/// not known. A higher limit costs nobody anything: how deep a dispute goes is decided by the steps that are claimed, and
-/// honest claims are about real runs.
+/// instructions per gas, in a block of the largest gas limit. It must end within a quarter of this: worse blocks may exist
+/// that nobody has found. A higher limit costs nobody anything. The depth of a dispute follows from the steps that are
+/// claimed, and honest claims are about real runs.
 pub const MAX_STEPS: u64 = 1 << 40;
 
 /// The parameters of a rollup.
@@ -57,15 +57,15 @@ pub struct DeployConfig {
     pub force_delay: u64,
     /// Seconds without a batch after which anyone may force batches.
     pub sequencer_timeout: u64,
-    /// Each side's clock in a dispute, in seconds.
+    /// Time that each side has in a dispute, in seconds.
     pub max_clock_duration: u64,
     /// Least time that a side has left for its next move in a dispute, in seconds.
     pub clock_extension: u64,
-    /// The same where that move may need a run of the fraud-proof machine, in seconds.
+    /// The same where that move may need a run of the fault proof VM, in seconds.
     pub boundary_extension: u64,
-    /// The fraud-proof program that the games are about.
+    /// The fault proof program that the games are about.
     pub program: Program,
-    /// Seconds between a game's decision and its finality.
+    /// Seconds between a game's resolution and its finality: the air gap.
     pub finality_delay: u64,
     /// Seconds between the proof of a withdrawal and its finalization.
     pub proof_maturity_delay: u64,
@@ -73,7 +73,7 @@ pub struct DeployConfig {
     pub pause_duration: u64,
     /// Bond of a proposal, in wei: the greatest of a dispute.
     pub bond: u128,
-    /// Bond of the deepest claims of a dispute, in wei: at least twice what the dearest answer costs in gas.
+    /// Bond of the deepest claims of a dispute, in wei: at least twice what the most expensive answer costs in gas.
     pub leaf_bond: u128,
     /// Bond of a claim as a share of the bond of the claim that it attacks, in 256ths.
     pub bond_decay: u16,

@@ -87,7 +87,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     arena.wait(game, "the dispute narrows", LIMIT, |game| narrowed(game, &[me])).await?;
     let whole = start.elapsed();
     let end = arena.finish(game, &[me]).await?;
-    ensure!(matches!(end.root().status, Status::Refuted | Status::Settled), "the lie has won");
+    ensure!(matches!(end.root().status, Status::Refuted | Status::BondDistributed), "the lie has won");
     let compute = machine_seconds(&metrics).await?;
     let costs = arena.costs(before + 1).await?.get(&me).copied().unwrap_or_default();
     let most_expensive = most_expensive_attack(&mut arena, game, me).await?;

@@ -10,13 +10,13 @@ use rand::{SeedableRng, rngs::StdRng};
 use rollup::witness::BlockWitness;
 use stf::config::MAX_BLOCK_GAS_LIMIT;
 use testnet::{MAX_STEPS, tools};
-use vm::{Image, Machine};
+use vm::{Image, Machine, Preimages};
 
 use super::{
     Row, Target, qemu,
     workload::{Population, Workload},
 };
-use crate::proving::{Burn, Catalogue, Kind, Lab, Preimages, program};
+use crate::proving::{Burn, Catalogue, Kind, Lab, program, start};
 
 /// Accounts in the state.
 const POPULATION: usize = 10_000;
@@ -91,8 +91,8 @@ impl Block {
         Ok(Self { witness: lab.witness(lab.head())?, gas: header.gas_used })
     }
 
-    fn machine<'a>(&'a self, image: &Image) -> Result<Machine<Preimages<'a>>> {
-        Ok(Machine::new(image, self.witness.boot.hash(), Preimages(&self.witness))?)
+    fn machine(&self, image: &Image) -> Result<Machine<Preimages>> {
+        Ok(start(image, &self.witness)?)
     }
 
     /// Steps of the run, which must come to the right output.

@@ -20,9 +20,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rollup::{program::program_path, witness::BlockWitness};
 use testnet::MAX_STEPS;
-use vm::{Call, Elf, Image, Machine};
+use vm::{Call, Elf, Image};
 
-use crate::proving::Preimages;
+use crate::proving;
 
 /// Name of the emulator.
 pub(super) const QEMU: &str = "qemu-system-riscv64";
@@ -178,7 +178,7 @@ fn flatten(program: &[u8], path: &Path) -> Result<u64> {
 fn record(image: &Image, witness: &BlockWitness) -> Result<(Vec<u8>, u64)> {
     const A0: usize = 10;
     const A1: usize = 11;
-    let start = || Machine::new(image, witness.boot.hash(), Preimages(witness));
+    let start = || proving::start(image, witness);
     let mut machine = start()?;
     machine.log_calls();
     machine.run(MAX_STEPS)?;

@@ -179,7 +179,7 @@ async fn demo() -> Result<()> {
     let compute = machine_seconds(&metrics).await.unwrap_or_default();
     let costs = arena.costs(before + 1).await?;
     let after = arena.balance(honest.address()).await?;
-    let beaten = end.root().status == Status::Settled || end.root().status == Status::Refuted;
+    let beaten = end.root().status == Status::BondDistributed || end.root().status == Status::Refuted;
     let returned = end
         .claims
         .iter()
@@ -296,7 +296,7 @@ impl Story {
         );
         println!(
             "                     The claim also names the states at {} points on the way there.",
-            root.vector.len()
+            root.commitments.len()
         );
         println!(
             "                     Everybody agrees on the state before block 1, and on all transactions: they are on L1."
@@ -327,17 +327,17 @@ impl Story {
                     return;
                 };
                 self.moved(attack.claimant, gas);
-                let left = game.rules.clock.saturating_sub(claim.used);
+                let left = game.rules.max_clock_duration.saturating_sub(claim.elapsed);
                 let crosses =
                     claim.is_step_level() && game.parent(claim).is_some_and(|parent| !parent.is_step_level());
                 let says = if crosses {
                     format!(
-                        "“Then run {}: the machine takes {} steps, and ends otherwise.”",
+                        "“Then run {}: the VM takes {} steps, and ends otherwise.”",
                         block(claim),
                         claim.interval.length
                     )
                 } else {
-                    format!("“Part {} is wrong: look at {}.”", claim.part + 1, range(claim))
+                    format!("“Segment {} is wrong: look at {}.”", claim.segment + 1, range(claim))
                 };
                 println!(
                     "{}  {} {}{says}  {}",
@@ -352,7 +352,8 @@ impl Story {
                     return;
                 };
                 self.moved(step.stepper, gas);
-                let number = claim.part_interval(step.part).map(|part| part.end()).unwrap_or_default();
+                let number =
+                    claim.segment_interval(step.part).map(|segment| segment.end()).unwrap_or_default();
                 println!(
                     "{}  {} {}“Step {number} of {} is wrong. L1, run it.”  {}",
                     self.seconds(),

@@ -24,7 +24,7 @@ use rollup::{
 };
 use stf::{ChainConfig, config::MAX_BLOCK_GAS_LIMIT};
 use testnet::{DeployConfig, L1Origin, MAX_STEPS, l2_genesis};
-use vm::{Image, Machine};
+use vm::Image;
 
 use super::{
     Report, Suite, exclude,
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     bench::workload::without_l1,
-    proving::{Lab, Preimages},
+    proving::{Lab, start},
 };
 
 /// The suite's chain id, which its transactions are signed for.
@@ -199,7 +199,7 @@ impl BlockCase {
         let witness = lab.witness(1)?;
         let native = stf::run(&witness.boot.hash(), &witness)?;
         ensure!(native == output, "the node has {output}, its witness leads to {native}");
-        let mut machine = Machine::new(program, witness.boot.hash(), Preimages(&witness))?;
+        let mut machine = start(program, &witness)?;
         let outcome = machine.run(MAX_STEPS)?;
         report.steps += outcome.steps;
         ensure!(outcome.value == output, "the node has {output}, the machine {outcome:?}");

@@ -22,7 +22,7 @@ use fraud_prover::{
     WatchOptions,
     game::{Game, Subject},
     l1::{GameEntry, LogReader},
-    traces::{Machines, ReplicaProvers},
+    traces::{ReplicaProvers, VmRunner},
     truth::{Provers, Truth, Unknown},
     watch,
 };
@@ -72,7 +72,7 @@ pub struct Observer {
     pub chain: rollup::chain::Chain,
     /// What is true.
     pub honest: ReplicaProvers,
-    /// The fraud-proof program.
+    /// The fault proof program.
     pub image: Image,
     tasks: rollup::tasks::Tasks,
     stop: Stop,
@@ -167,10 +167,10 @@ impl Arena {
         Ok((subject, header))
     }
 
-    /// Steps of the machine's run over a block.
+    /// Steps of the VM's run over a block.
     pub async fn steps(&self, block: u64) -> Result<u64> {
         let prover = self.observer.honest.of(&self.subject(block)?.0);
-        until("the machine has run", Duration::from_secs(60), async || match prover.run(block) {
+        until("the VM has run", Duration::from_secs(60), async || match prover.run(block) {
             Ok(run) => Ok(Some(run.steps)),
             Err(Unknown::Pending) => Ok(None),
             Err(error) => Err(error.into()),
@@ -178,7 +178,7 @@ impl Arena {
         .await
     }
 
-    /// The calls of the machine in the run over a block, with the numbers of steps before them.
+    /// The calls of the VM in the run over a block, with the numbers of steps before them.
     pub fn calls(&self, block: u64) -> Result<Vec<(u64, vm::Call)>> {
         let Observer { chain, image, .. } = &self.observer;
         super::calls_of(chain, image, block, self.subject(block)?.0.batch_count)
@@ -202,8 +202,9 @@ impl Arena {
         let from = self.anchor().await?;
         let subject = self.subject_after(from.0, from.1, block)?;
         let truth = provers.prover(&subject.0);
-        let vector: Result<Vec<B256>, _> = subject.0.blocks.ends().map(|end| truth.output(end)).collect();
-        let request = self.proposal(subject, from.0, vector?).await?;
+        let commitments: Result<Vec<B256>, _> =
+            subject.0.blocks.ends().map(|end| truth.output(end)).collect();
+        let request = self.proposal(subject, from.0, commitments?).await?;
         self.manager(key).send(request).await?;
         self.reader.sync().await?;
         // Others propose, too.
@@ -224,10 +225,11 @@ impl Arena {
         for number in 0..count {
             let subject = self.subject(block)?;
             let truth = self.observer.honest.prover(&subject.0);
-            let vector: Result<Vec<B256>, _> = subject.0.blocks.ends().map(|end| truth.output(end)).collect();
-            let mut vector = vector?;
-            *vector.last_mut().context("no parts")? = keccak256(number.to_be_bytes());
-            let request = self.proposal(subject, 0, vector).await?;
+            let commitments: Result<Vec<B256>, _> =
+                subject.0.blocks.ends().map(|end| truth.output(end)).collect();
+            let mut commitments = commitments?;
+            *commitments.last_mut().context("no segments")? = keccak256(number.to_be_bytes());
+            let request = self.proposal(subject, 0, commitments).await?;
             let manager = manager.clone();
             sends.spawn(async move { manager.send(request).await });
         }
@@ -245,7 +247,7 @@ impl Arena {
         &self,
         (subject, header): (Subject, Vec<u8>),
         anchor: u64,
-        vector: Vec<B256>,
+        commitments: Vec<B256>,
     ) -> Result<TxRequest> {
         let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
         let latest = alloy::eips::BlockId::latest();
@@ -253,7 +255,7 @@ impl Arena {
         let call = IDisputeGameFactory::proposeCall {
             anchorBlock: anchor,
             l2Block: subject.blocks.end(),
-            vector,
+            vector: commitments,
             batchCount: subject.batch_count,
             batchAcc: subject.batch_acc,
             lastBatchHeader: header.into(),
@@ -409,8 +411,8 @@ impl Arena {
         let state = self.game(game).await?;
         let line = |claim: &fraud_prover::game::Claim| {
             format!(
-                "depth {} part {} {:?} by {} {:?} children {:?}",
-                claim.depth, claim.part, claim.interval, claim.claimant, claim.status, claim.children
+                "depth {} segment {} {:?} by {} {:?} children {:?}",
+                claim.depth, claim.segment, claim.interval, claim.claimant, claim.status, claim.children
             )
         };
         Ok(state.claims.iter().map(line).collect())
@@ -467,8 +469,8 @@ impl Observer {
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;
         let image = Image::load(&std::fs::read(program_path()?)?)?;
-        let machines = Machines::new(replica.chain.clone(), image.clone(), MAX_STEPS)?;
-        let honest = ReplicaProvers::new(replica.chain.clone(), machines);
+        let runner = VmRunner::new(replica.chain.clone(), image.clone(), MAX_STEPS)?;
+        let honest = ReplicaProvers::new(replica.chain.clone(), runner);
         Ok(Self { chain: replica.chain, honest, image, tasks: replica.tasks, stop })
     }
 

@@ -9,13 +9,15 @@ use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use anyhow::{Context, Result};
 use fraud_prover::{
     game::{Run, Subject},
-    traces::{Preimages, ReplicaProver, ReplicaProvers},
+    traces::{ReplicaProver, ReplicaProvers},
     truth::{Proof, Prover, Provers, Truth, Unknown},
 };
 use rollup::{chain::Chain, interval::Interval, witness::witness_of};
 use stf::{BootInfo, StateChanges, StateTrie, output_root};
 use trie::{Account, EMPTY_ROOT};
-use vm::{Call, Cpu, Image, Machine, State};
+use vm::{Call, Cpu, Image, State};
+
+use crate::proving;
 
 use super::{
     other::OtherChain,
@@ -72,23 +74,24 @@ struct LyingProver {
     found: Found,
 }
 
-/// The calls in the machine's run over a block, with the numbers of steps before them.
+/// The calls in the VM's run over a block, with the numbers of steps before them.
 pub fn calls_of(chain: &Chain, image: &Image, block: u64, batches: u64) -> Result<Vec<(u64, Call)>> {
     let witness = witness_of(&chain.db().read()?, &chain.config().chain, block, batches)?;
-    let mut machine = Machine::new(image, witness.boot.hash(), Preimages::new(witness))?;
+    let mut machine = proving::start(image, &witness)?;
     machine.log_calls();
     machine.run(u64::MAX)?;
     Ok(machine.logged_calls().to_vec())
 }
 
-/// Depth of the claim that a dispute about this step of this block's run ends at: whose parts are single steps. Claims at
+/// Depth of the claim that a dispute about this step of this block's run ends at: whose segments are single steps. Claims at
 /// even depths are those of the proposer's side.
 pub fn last_depth(blocks: Interval, block: u64, steps: u64, step: u64) -> usize {
     let down = |mut interval: Interval, unit: u64, mut depth: usize| {
-        while let Some(part) = interval.part((unit.saturating_sub(interval.start + 1)) / interval.stride())
-            && part.length > 1
+        while let Some(segment) =
+            interval.segment((unit.saturating_sub(interval.start + 1)) / interval.stride())
+            && segment.length > 1
         {
-            (interval, depth) = (part, depth + 1);
+            (interval, depth) = (segment, depth + 1);
         }
         depth
     };

@@ -31,14 +31,14 @@ pub enum Lie {
         /// A block of the batch. The first that differs is the first one in it with transactions.
         block: u64,
     },
-    /// A bit of the machine's output flips.
+    /// A bit of the VM's output flips.
     FlippedBit {
         /// The first block.
         block: u64,
     },
 }
 
-/// The first wrong state in the machine's run over the first wrong block.
+/// The first wrong state in the VM's run over the first wrong block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// After the first step.

@@ -4,26 +4,26 @@ use alloy::{primitives::Address, transports::http::reqwest};
 use anyhow::Result;
 use fraud_prover::game::{Claim, Game, Status};
 
-/// Whether the machine was asked, and a claim fell by it.
+/// Whether the VM was asked, and a claim fell by it.
 pub fn step_proven(game: &Game) -> bool {
     game.claims.iter().any(|claim| claim.counter.is_some_and(|counter| counter.child.is_none()))
 }
 
-/// Whether liars have no move left, but for other branches: the machine was asked, or one of these players claims the
+/// Whether liars have no move left, but for other branches: the VM was asked, or one of these players claims the
 /// states after each of some steps.
 pub fn narrowed(game: &Game, players: &[Address]) -> bool {
     let last = |claim: &Claim| claim.is_step_level() && claim.interval.stride() == 1;
     step_proven(game) || game.claims.iter().any(|claim| players.contains(&claim.claimant) && last(claim))
 }
 
-/// Whether a game is decided, and nothing is left that these accounts have to do or to get.
+/// Whether a game is resolved, and nothing is left that these accounts have to do or to get.
 pub fn is_over(state: &Game, honest: &[Address]) -> bool {
-    let decided = |claim: &Claim| !honest.contains(&claim.claimant) || claim.status.is_decided();
+    let decided = |claim: &Claim| !honest.contains(&claim.claimant) || claim.status.is_resolved();
     let paid = |account: &Address| state.credits.get(account).is_none_or(|credit| credit.is_zero());
     let due = |claim: &Claim| {
         claim.status == Status::Refuted && claim.counter.is_some_and(|counter| honest.contains(&counter.by))
     };
-    state.root().status.is_decided()
+    state.root().status.is_resolved()
         && state.claims.iter().all(decided)
         && honest.iter().all(paid)
         && !state.claims.iter().any(due)
@@ -33,6 +33,6 @@ pub fn is_over(state: &Game, honest: &[Address]) -> bool {
 pub async fn machine_seconds(address: &str) -> Result<f64> {
     let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
     let line = text.lines().find(|line| line.starts_with("recourse_challenger_machine_seconds"));
-    // Absent until the machine has run.
+    // Absent until the VM has run.
     line.and_then(|line| line.rsplit(' ').next()).map_or(Ok(0.0), |value| Ok(value.parse()?))
 }

@@ -1,4 +1,4 @@
-//! Ways to use up gas that cost the fraud-proof machine much: loops that go on until there is no gas left.
+//! Ways to use up gas that cost the fault proof VM much: loops that go on until there is no gas left.
 
 use alloy::primitives::{Address, B256, Bytes, U256, address, hex};
 use anyhow::Result;
@@ -71,7 +71,7 @@ pub struct Burn {
 }
 
 impl Burn {
-    /// The dearest ways known. What accelerators take does not count, so inputs of precompiles are just over that.
+    /// The most expensive ways known. What accelerators take does not count, so inputs of precompiles are just over that.
     pub fn all() -> Result<Vec<Self>> {
         let plain = |name, to| Self { name, to, input: Bytes::new() };
         let word = |number: u64| B256::from(U256::from(number));

@@ -17,15 +17,15 @@ mod burn;
 mod catalogue;
 mod every_kind;
 mod inbox;
-mod machine;
 mod precompiles;
+mod program;
 
 pub use crate::bench::workload::{Population, Workload};
 pub use burn::Burn;
 pub use catalogue::{Catalogue, Kind};
 pub use inbox::{Deposit, Inbox};
-pub use machine::{Preimages, program};
 pub use precompiles::precompile_calls;
+pub use program::{program, start};
 
 /// A chain, and the inbox that it follows.
 pub struct Lab {

@@ -1,4 +1,4 @@
-//! Inputs for every precompile: valid ones, ones that fail, and ones over what the machine's accelerators take.
+//! Inputs for every precompile: valid ones, ones that fail, and ones over what the VM's accelerators take.
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, hex, keccak256},

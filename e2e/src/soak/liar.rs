@@ -58,7 +58,7 @@ impl Liar {
         for (game, since) in std::mem::take(&mut self.open) {
             let state = parts.arena.game(game).await?;
             match state.root().status {
-                Status::Refuted | Status::Settled => self.beaten += 1,
+                Status::Refuted | Status::BondDistributed => self.beaten += 1,
                 Status::Upheld => {
                     ensure!(false, "a lie has won: {game}: {:#?}", parts.arena.sketch(game).await?);
                 }

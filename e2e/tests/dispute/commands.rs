@@ -13,7 +13,7 @@ use e2e::{
 };
 use fraud_prover::{
     game::Status,
-    truth::{Provers, vector},
+    truth::{Provers, commitments},
 };
 use rollup::program::program_path;
 use testnet::{Key, Process, ProcessExit, tools};
@@ -121,42 +121,45 @@ async fn a_person_watches_and_plays_by_hand() -> Result<()> {
 
     let mut games = session.command(&["games"])?;
     games.args(trusted);
-    contains(&says(games).await?, &[&address, "the proposal is ahead", "WRONG", "a clock runs out in"])?;
+    contains(&says(games).await?, &[&address, "the proposal is ahead", "INVALID", "a clock runs out in"])?;
     let mut show = session.command(&["show", index])?;
     show.args(trusted);
-    contains(&says(show).await?, &["root: blocks 1 to", "WRONG", "due:", "attack part 0"])?;
+    contains(&says(show).await?, &["root: blocks 1 to", "INVALID", "moves to make:", "attack segment 0"])?;
     // A node is not asked unless it is named.
     let show = says(session.command(&["show", &address])?).await?;
-    ensure!(!show.contains("WRONG"), "who said that it is wrong?\n{show}");
+    ensure!(!show.contains("INVALID"), "who said that it is wrong?\n{show}");
 
     // The first answer by hand.
     let state = arena.game(game).await?;
     let root = state.root();
-    let part = root.part_interval(0).context("no first part")?;
+    let segment = root.segment_interval(0).context("no first segment")?;
     let truth = arena.observer.honest.prover(&state.subject);
-    let values =
-        vector(&*truth, root.level, part)?.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let values = commitments(&*truth, root.level, segment)?
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",");
     let id = root.id.to_string()[..10].to_owned();
     let attack = ["attack", &id, "0", "--values", &values];
     contains(&says(session.by_hand(&attack)?).await?, &["done: transaction", "gas, bond"])?;
     ensure!(arena.game(game).await?.claims.len() == 2, "no attack was made");
     contains(&refuses(session.by_hand(&attack)?).await?, &["DuplicateClaim"])?;
     let child = arena.game(game).await?.claims[1].id.to_string();
-    contains(&refuses(session.by_hand(&["decide", &child])?).await?, &["the game would refuse"])?;
-    contains(&refuses(session.by_hand(&["settle", "0x1234567890"])?).await?, &["no claim 0x1234567890"])?;
+    contains(&refuses(session.by_hand(&["resolve", &child])?).await?, &["the game would refuse"])?;
+    contains(&refuses(session.by_hand(&["distribute", "0x1234567890"])?).await?, &["no claim 0x1234567890"])?;
 
-    // Nobody answers. One decision by hand; a watch that is run once does the rest.
+    // Nobody answers. One claim is resolved by hand; a watch that is run once does the rest.
     says(session.watch("once", true, &["--once"])?).await?;
     ensure!(arena.game(game).await?.claims.len() == 2, "there was nothing to answer");
     arena.expire().await?;
-    contains(&says(session.by_hand(&["decide", &child])?).await?, &["done: transaction"])?;
+    contains(&says(session.by_hand(&["resolve", &child])?).await?, &["done: transaction"])?;
     says(session.watch("once", true, &["--once"])?).await?;
     let end = arena.game(game).await?;
-    ensure!(end.root().status == Status::Settled, "{:#?}", arena.sketch(game).await?);
+    ensure!(end.root().status == Status::BondDistributed, "{:#?}", arena.sketch(game).await?);
     ensure!(end.credits.values().all(|credit| credit.is_zero()), "not all is paid out: {:?}", end.credits);
     contains(
         &says(session.command(&["show", index])?).await?,
-        &["the proposal fell", "nothing; all claims are decided"],
+        &["the proposal fell", "none; all claims are resolved"],
     )?;
     arena.end().await
 }
@@ -183,9 +186,9 @@ async fn wrong_input_gets_one_clear_line() -> Result<()> {
     let other = program_path()?.with_file_name("recourse-selftest.elf");
     let other = other.to_str().context("a path that is not text")?;
     let watch = good.watch("other-program", false, &["--program", other])?;
-    contains(&refuses(watch).await?, &["the fraud-proof program here has the root", "other sources"])?;
+    contains(&refuses(watch).await?, &["the fault proof program here has the root", "other sources"])?;
     let watch = good.watch("no-program", false, &["--program", "nothing.elf"])?;
-    contains(&refuses(watch).await?, &["cannot read the fraud-proof program nothing.elf"])?;
+    contains(&refuses(watch).await?, &["cannot read the fault proof program nothing.elf"])?;
     let mut watch = good.watch("no-key", false, &[])?;
     watch.args(["--key", "nothing.key"]);
     contains(&refuses(watch).await?, &["nothing.key"])?;

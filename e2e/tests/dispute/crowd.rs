@@ -11,7 +11,7 @@ use e2e::{
 use fraud_prover::game::Status;
 use rollup::l1::TxManager;
 
-use crate::common::{PLAY, check};
+use crate::common::{PLAY, Root, check, leave};
 
 /// At one answer a block, as many as outrun the clocks of a devnet.
 const ROOTS: usize = 58;
@@ -19,12 +19,12 @@ const ROOTS: usize = 58;
 /// All are answered within the fewest blocks that nodes' pools allow; then all fall, and nobody honest has lost anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_wrong_roots_are_answered_within_a_few_blocks() -> Result<()> {
-    // The last part has several blocks: no machine is needed.
+    // The last segment has several blocks: no machine is needed.
     let mut arena = Arena::start("dispute-crowd", Setting { clock: 600, blocks: 20 }).await?;
     let honest = user(1)?.address();
     let games = arena.propose_wrong_roots(&user(5)?, 20, ROOTS).await?;
     let gate = arena.miner.pause().await;
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let l1 = arena.net.devnet.anvil.provider().clone();
     let mut blocks = 0;
     loop {
@@ -53,13 +53,11 @@ async fn many_wrong_roots_are_answered_within_a_few_blocks() -> Result<()> {
             arena.wait(game, "the game ends", Duration::from_secs(120), |game| is_over(game, &[honest]));
         let end = over.await?;
         ensure!(
-            end.root().status == Status::Settled && end.claims.len() == 2,
+            end.root().status == Status::BondDistributed && end.claims.len() == 2,
             "{:#?}",
             arena.sketch(game).await?
         );
-        check(&mut arena, &end, &[honest], false).await?;
+        check(&mut arena, &end, &[honest], Root::Wrong).await?;
     }
-    challenger.check_alive()?;
-    drop(challenger);
-    arena.end().await
+    leave(arena, [challenger], []).await
 }

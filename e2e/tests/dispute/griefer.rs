@@ -9,7 +9,7 @@ use e2e::dispute::Arena;
 use fraud_prover::{
     game::{Claim, Game, Level, Status},
     l1::Call,
-    truth::{Provers, vector},
+    truth::{Provers, commitments},
 };
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
@@ -22,7 +22,7 @@ pub(crate) struct Deeds {
     pub(crate) refused: u32,
 }
 
-/// Copies honest answers and abandons them, attacks wrong claims beside the honest with nonsense, and spams.
+/// Copies honest answers and abandons them, attacks invalid claims beside the honest with nonsense, and spams.
 pub(crate) struct Griefer {
     pub(crate) key: PrivateKeySigner,
     pub(crate) budget: u32,
@@ -59,10 +59,10 @@ impl Griefer {
         Ok(())
     }
 
-    /// Attacks the first part of a claim with nonsense.
+    /// Attacks the first segment of a claim with nonsense.
     pub(crate) async fn attack(&mut self, arena: &Arena, state: &Game, claim: &Claim) -> Result<()> {
-        let parts = claim.part_interval(0).map_or(0, |part| part.parts());
-        let values = (0..parts).map(|part| B256::from(U256::from(part + 1)));
+        let segments = claim.segment_interval(0).map_or(0, |segment| segment.segments());
+        let values = (0..segments).map(|segment| B256::from(U256::from(segment + 1)));
         let call = Call::attack(state, claim.id, 0, values.collect())?;
         arena.manager(&self.key).send(call.into()).await?;
         Ok(())
@@ -72,20 +72,20 @@ impl Griefer {
         let prover = arena.observer.honest.prover(&state.subject);
         let open: Vec<&Claim> = state.claims.iter().filter(|claim| claim.status == Status::Open).collect();
         let claim = open.choose(rng)?;
-        let part = rng.random_range(0..claim.interval.parts()) as u8;
-        let interval = claim.part_interval(part)?;
+        let segment = rng.random_range(0..claim.interval.segments()) as u8;
+        let interval = claim.segment_interval(segment)?;
         if interval.length < 2 {
             if claim.level == Level::Blocks {
                 // A run that never was, of one step.
                 let state_bytes = Bytes::from(vec![0; 337]);
                 let hash = alloy::primitives::keccak256(&state_bytes);
-                let call = Call::attack_block(state, claim.id, part, 1, vec![hash], state_bytes);
+                let call = Call::attack_block(state, claim.id, segment, 1, vec![hash], state_bytes);
                 return Some((call.ok()?, Deed::Spam));
             }
-            let call = Call::step(state, claim.id, part, Bytes::new(), Bytes::new());
+            let call = Call::step(state, claim.id, segment, Bytes::new(), Bytes::new());
             return Some((call.ok()?, Deed::Spam));
         }
-        let right = vector(&*prover, claim.level, interval);
+        let right = commitments(&*prover, claim.level, interval);
         let (values, deed) = match right {
             Ok(values) if rng.random_ratio(1, 2) => (values, Deed::Copy),
             Ok(mut values) => {
@@ -94,11 +94,11 @@ impl Griefer {
                 (values, Deed::Freeload)
             }
             Err(_) => {
-                let parts = usize::try_from(interval.parts()).ok()?;
-                (vec![B256::from(U256::from(rng.random::<u64>())); parts], Deed::Spam)
+                let segments = usize::try_from(interval.segments()).ok()?;
+                (vec![B256::from(U256::from(rng.random::<u64>())); segments], Deed::Spam)
             }
         };
-        Some((Call::attack(state, claim.id, part, values).ok()?, deed))
+        Some((Call::attack(state, claim.id, segment, values).ok()?, deed))
     }
 }
 

@@ -8,14 +8,14 @@ use e2e::{
 };
 use fraud_prover::truth::Provers;
 
-use crate::common::{PLAY, QUIET, check, propose};
+use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found() -> Result<()> {
     let mut arena = Arena::start("flipped", Setting::default()).await?;
     let honest = user(1)?.address();
     let plot = (Lie::FlippedBit { block: 7 }, Fault::Share(500));
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let rival = arena.rival("liar", user(6)?, plot)?;
     let before = arena.balance(honest).await?;
     let target = arena.newest();
@@ -26,16 +26,11 @@ async fn a_flipped_bit_is_found() -> Result<()> {
         arena.wait(game, "the dispute narrows", PLAY, |game| narrowed(game, &[honest])).await?;
     }
     arena.wait_quiet(&[game, right], QUIET, PLAY).await?;
-    let end = arena.finish(game, &[honest]).await?;
-    check(&mut arena, &end, &[honest], false).await?;
-    let end = arena.finish(right, &[honest]).await?;
-    check(&mut arena, &end, &[honest, user(4)?.address()], true).await?;
+    finish(&mut arena, game, &[honest], Root::Wrong).await?;
+    finish(&mut arena, right, &[honest], Root::Right(user(4)?.address())).await?;
     // The reward is more than the gas.
     ensure!(arena.balance(honest).await? > before, "the honest challenger has lost");
-    challenger.check_alive()?;
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await
+    leave(arena, [challenger], [rival]).await
 }
 
 /// All kinds of lies at once, each with a liar who defends it, and attacks those of the others: for each liar, all the
@@ -60,7 +55,7 @@ async fn every_lie_falls_and_the_truth_stands() -> Result<()> {
         (Lie::IgnoredBatch { block }, Fault::Call(vm::Call::Accel(0))),
     ];
     let honest = user(1)?.address();
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let mut rivals = Vec::new();
     let mut games = Vec::new();
     for (place, plot) in lies.into_iter().enumerate() {
@@ -82,17 +77,10 @@ async fn every_lie_falls_and_the_truth_stands() -> Result<()> {
     let all: Vec<Address> = games.iter().copied().chain([right]).collect();
     arena.wait_quiet(&all, QUIET, PLAY).await?;
     for game in games {
-        let end = arena.finish(game, &[honest]).await?;
-        check(&mut arena, &end, &[honest], false).await?;
+        finish(&mut arena, game, &[honest], Root::Wrong).await?;
     }
-    let end = arena.finish(right, &[honest]).await?;
-    check(&mut arena, &end, &[honest, user(4)?.address()], true).await?;
-    challenger.check_alive()?;
-    drop(challenger);
-    for rival in rivals {
-        rival.end().await?;
-    }
-    arena.end().await
+    finish(&mut arena, right, &[honest], Root::Right(user(4)?.address())).await?;
+    leave(arena, [challenger], rivals).await
 }
 
 fn transactions(arena: &Arena, block: u64) -> usize {
@@ -103,7 +91,7 @@ fn transactions(arena: &Arena, block: u64) -> usize {
         .map_or(0, |transactions| transactions.len())
 }
 
-/// Intervals of every shape: single blocks, one part more or less, the edges of a stride.
+/// Intervals of every shape: single blocks, one segment more or less, the edges of a stride.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_interval_can_be_disputed() -> Result<()> {
     const LENGTHS: [u64; 7] = [1, 2, 15, 16, 17, 255, 257];
@@ -116,7 +104,7 @@ async fn every_interval_can_be_disputed() -> Result<()> {
     arena.wait_for_blocks(257).await?;
     load.stop().await?;
     let honest = user(1)?.address();
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let plot = (Lie::FlippedBit { block: 1 }, Fault::Last);
     let rival = arena.rival("liar", user(6)?, plot)?;
     let mut games = Vec::new();
@@ -128,11 +116,7 @@ async fn every_interval_can_be_disputed() -> Result<()> {
     }
     arena.wait_quiet(&games, QUIET, PLAY).await?;
     for game in games {
-        let end = arena.finish(game, &[honest]).await?;
-        check(&mut arena, &end, &[honest], false).await?;
+        finish(&mut arena, game, &[honest], Root::Wrong).await?;
     }
-    challenger.check_alive()?;
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await
+    leave(arena, [challenger], [rival]).await
 }

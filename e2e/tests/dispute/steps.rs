@@ -22,7 +22,7 @@ use fraud_prover::truth::Provers;
 use rollup::interval::Interval;
 use vm::Call;
 
-use crate::common::{PLAY, QUIET, check, propose};
+use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
 
 /// Ops of accelerators that the program asks for.
 const OPS: [u64; 17] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
@@ -93,8 +93,8 @@ async fn every_kind_of_step_can_be_disputed() -> Result<()> {
         (*target, (lie, *fault))
     });
     let plot = Plot::ByTarget(Arc::new(lies.collect()));
-    let honest = [user(1)?.address(), user(4)?.address()];
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let (honest, proposer) = (user(1)?.address(), user(4)?.address());
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let rival = arena.rival("liar", user(6)?, plot.clone())?;
     let truth = arena.observer.honest.clone();
     let mut games = Vec::new();
@@ -114,12 +114,8 @@ async fn every_kind_of_step_can_be_disputed() -> Result<()> {
     let all: Vec<Address> = games.iter().map(|(game, _)| *game).collect();
     arena.wait_quiet(&all, QUIET, PLAY).await?;
     for (game, right) in games {
-        // The proposer's bond is his own to claim.
-        let end = arena.finish(game, &honest[..1]).await?;
-        check(&mut arena, &end, &honest, right).await?;
+        let root = if right { Root::Right(proposer) } else { Root::Wrong };
+        finish(&mut arena, game, &[honest], root).await?;
     }
-    challenger.check_alive()?;
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await
+    leave(arena, [challenger], [rival]).await
 }

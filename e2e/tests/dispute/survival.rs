@@ -11,7 +11,7 @@ use e2e::{
 use rand::Rng;
 
 use crate::{
-    common::{PLAY, QUIET, check, propose},
+    common::{PLAY, QUIET, Root, finish, leave, propose},
     griefer::Griefer,
 };
 
@@ -52,11 +52,8 @@ async fn a_challenger_survives_kills() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     ensure!(kills >= 2, "killed only {kills} times");
-    let end = arena.finish(game, &[honest]).await?;
-    check(&mut arena, &end, &[honest], false).await?;
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await
+    finish(&mut arena, game, &[honest], Root::Wrong).await?;
+    leave(arena, [challenger], [rival]).await
 }
 
 /// L1 reorgs that undo moves, its own and the liar's.
@@ -66,7 +63,7 @@ async fn a_challenger_survives_reorgs() -> Result<()> {
     let mut arena = Arena::start("dispute-reorg", LONG).await?;
     let honest = user(1)?.address();
     let rival = arena.rival("liar", user(6)?, PLOT)?;
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let target = arena.newest();
     let game = propose(&mut arena, PLOT, 5, target).await?;
     let mut undone = 0;
@@ -94,12 +91,8 @@ async fn a_challenger_survives_reorgs() -> Result<()> {
         drop(gate);
         tokio::time::sleep(Duration::from_millis(rng.random_range(100..800))).await;
     }
-    let end = arena.finish(game, &[honest]).await?;
-    check(&mut arena, &end, &[honest], false).await?;
-    challenger.check_alive()?;
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await
+    finish(&mut arena, game, &[honest], Root::Wrong).await?;
+    leave(arena, [challenger], [rival]).await
 }
 
 /// Three honest challengers that know nothing of each other, and a griefer who copies, freeloads and spams.
@@ -129,18 +122,13 @@ async fn honest_challengers_do_each_other_no_harm() -> Result<()> {
     }
     eprintln!("griefer {}: {:?}", griefer.account(), griefer.deeds);
     arena.wait_quiet(&[game], QUIET, PLAY).await?;
-    let end = arena.finish(game, &honest).await?;
-    check(&mut arena, &end, &honest, false).await?;
+    let end = finish(&mut arena, game, &honest, Root::Wrong).await?;
     for (account, before) in honest.iter().zip(before) {
         // Whoever was not the first paid gas for nothing, but no bond.
         let lost = before.saturating_sub(arena.balance(*account).await?);
         ensure!(lost < end.rules.bonds.leaf, "{account} has lost {lost}");
     }
-    for mut challenger in challengers {
-        challenger.check_alive()?;
-    }
-    rival.end().await?;
-    arena.end().await
+    leave(arena, challengers, [rival]).await
 }
 
 /// Somebody who attacks in the last seconds in which that is possible, again and again: there is always time to answer.
@@ -153,7 +141,7 @@ async fn the_last_second_is_no_advantage() -> Result<()> {
     arena.wait_for_blocks(257).await?;
     load.stop().await?;
     let honest = user(1)?.address();
-    let mut challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let mut griefer = Griefer::new(user(7)?, 0);
     let game = propose(&mut arena, PLOT, 5, 257).await?;
     arena.wait(game, "the lie is countered", PLAY, |game| game.claims.len() == 2).await?;
@@ -171,11 +159,8 @@ async fn the_last_second_is_no_advantage() -> Result<()> {
         let claims = 2 + 2 * round;
         arena.wait(game, "the late attack is answered", PLAY, |game| game.claims.len() == claims).await?;
     }
-    let end = arena.finish(game, &[honest]).await?;
-    check(&mut arena, &end, &[honest], false).await?;
-    challenger.check_alive()?;
-    drop(challenger);
-    arena.end().await
+    finish(&mut arena, game, &[honest], Root::Wrong).await?;
+    leave(arena, [challenger], []).await
 }
 
 /// An L1 endpoint that goes away, lags, forgets logs and talks nonsense.
@@ -188,7 +173,7 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
     let rival = arena.rival("liar", user(6)?, PLOT)?;
     let target = arena.newest();
     let game = propose(&mut arena, PLOT, 5, target).await?;
-    let mut challenger = arena.challenger_at("honest", &user(1)?, proxy.url(), &[])?;
+    let challenger = arena.challenger_at("honest", &user(1)?, proxy.url(), &[])?;
     let deadline = std::time::Instant::now() + PLAY;
     let faults = [
         Misbehaviour::Down,
@@ -213,10 +198,6 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
         round += 1;
     }
     ensure!(round >= 3, "the endpoint failed only {round} times");
-    let end = arena.finish(game, &[honest]).await?;
-    check(&mut arena, &end, &[honest], false).await?;
-    challenger.check_alive()?;
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await
+    finish(&mut arena, game, &[honest], Root::Wrong).await?;
+    leave(arena, [challenger], [rival]).await
 }

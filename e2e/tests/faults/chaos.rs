@@ -112,7 +112,7 @@ async fn a_rollup_lives_with_endpoints_that_fail_at_random() -> Result<()> {
     }
     for game in lies {
         let end = arena.finish(game, &players).await?;
-        let beaten = matches!(end.root().status, GameStatus::Refuted | GameStatus::Settled);
+        let beaten = matches!(end.root().status, GameStatus::Refuted | GameStatus::BondDistributed);
         ensure!(beaten, "the lie has won: {:#?}", arena.sketch(game).await?);
         let mut own = end.claims.iter().filter(|claim| claim.claimant == honest);
         ensure!(

@@ -62,9 +62,10 @@ Examples:
     challenger vm verify 7 --step 1000000 --rollup rollup.json --data-dir data
 
 A dispute: a claim names output roots at up to 16 points between an agreed block and the proposed one. An attack picks
-the first wrong part of a claim and names 16 values inside it, and so on: blocks first, then, in one block, steps of the
-machine that runs it. Where a single step is left, L1 runs it, and the branch is decided. Every claim has a bond; who
-countered a wrong claim gets half of it. Each side has a clock; an unanswered claim stands when it has run out.";
+the first invalid segment of a claim and names up to 16 values inside it, and so on: first blocks; then, inside one block,
+steps of the fault proof VM that runs it. Where a single step is left, L1 executes it, and the branch is decided. Every
+claim has a bond; whoever counters an invalid claim gets half of it. Each side has a clock; a claim that nobody countered
+when its attackers' clock has run out is upheld.";
 
 /// The challenger's commands.
 #[derive(Debug, Subcommand)]
@@ -73,11 +74,11 @@ pub enum Command {
     Watch(Box<Watch>),
     /// List the disputes.
     Games(Games),
-    /// Show a dispute: the tree of claims, clocks, who is winning, what is due.
+    /// Show a dispute: the tree of claims, clocks, who is winning, which moves can be made.
     Show(Show),
     /// Make one move by hand.
     Move(Box<MoveArgs>),
-    /// The fraud-proof machine: run programs and blocks, make and check proofs of steps.
+    /// The fault proof VM: run programs and blocks, make and check proofs of steps.
     Vm(VmArgs),
 }
 
@@ -109,12 +110,13 @@ pub struct Watch {
     #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
     pub data_dir: PathBuf,
 
-    /// File with the hexadecimal private key of the account that makes moves and pays bonds. Without it: only report.
+    /// File with the hexadecimal private key of the account that makes moves and pays bonds. Without it, the
+    /// challenger is read-only: it reports and sends nothing.
     // Not RECOURSE_KEY: a user's key for the bridge must not make a challenger act.
     #[arg(long, value_name = "FILE", env = "RECOURSE_CHALLENGER_KEY")]
     pub key: Option<PathBuf>,
 
-    /// The fraud-proof program. Default: recourse-program.elf beside this binary.
+    /// The fault proof program. Default: recourse-program.elf beside this binary.
     #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM")]
     pub program: Option<PathBuf>,
 
@@ -130,7 +132,7 @@ pub struct Watch {
     #[command(flatten)]
     pub sending: Sending,
 
-    /// Make what is due now, and end when nothing is.
+    /// Make the moves that can be made now, and end when there are none.
     #[arg(long)]
     pub once: bool,
 }
@@ -206,38 +208,38 @@ pub struct MoveArgs {
 /// A move by hand. CLAIM is a claim's id, as `challenger show` prints it; any unique beginning of it will do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum HandMove {
-    /// Attack a part of several blocks or steps. Pays the bond.
+    /// Attack a segment of several blocks or steps. Pays the bond.
     Attack {
         /// The claim to attack.
         claim: String,
-        /// Its part, from 0.
-        part: u8,
-        /// The right values at the ends of the part's own parts, separated by commas.
+        /// Its segment, from 0.
+        segment: u8,
+        /// The new claim's commitments, separated by commas.
         #[arg(long, value_delimiter = ',', required = true)]
         values: Vec<alloy::primitives::B256>,
     },
-    /// Attack a part of one block by a run of the machine. Pays the bond.
-    Block {
+    /// Attack a segment of one block by a run of the VM. Pays the bond.
+    AttackBlock {
         /// The claim to attack.
         claim: String,
-        /// Its part, from 0.
-        part: u8,
+        /// Its segment, from 0.
+        segment: u8,
         /// Steps of the run.
         #[arg(long)]
         steps: u64,
-        /// State hashes at the ends of the run's parts, separated by commas.
+        /// The new claim's commitments, separated by commas: state hashes at the ends of the run's segments.
         #[arg(long, value_delimiter = ',', required = true)]
         values: Vec<alloy::primitives::B256>,
         /// The packed last state, hexadecimal.
         #[arg(long, value_name = "HEX")]
         last_state: Bytes,
     },
-    /// Prove that a part of one step is wrong (`challenger vm witness` makes the proof).
+    /// Prove that a segment of one step is invalid (`challenger vm witness` makes the proof).
     Step {
         /// The claim to counter.
         claim: String,
-        /// Its part, from 0.
-        part: u8,
+        /// Its segment, from 0.
+        segment: u8,
         /// The packed state before the step, hexadecimal.
         #[arg(long, value_name = "HEX")]
         state: Bytes,
@@ -245,18 +247,18 @@ pub enum HandMove {
         #[arg(long, value_name = "HEX")]
         witness: Bytes,
     },
-    /// Decide a claim whose time has come.
-    Decide {
+    /// Resolve a claim that is countered, or whose attackers' clock has run out.
+    Resolve {
         /// The claim.
         claim: String,
     },
-    /// Give the bond of a countered claim to whom it is due.
-    Settle {
+    /// Distribute the bond of a refuted claim.
+    Distribute {
         /// The claim.
         claim: String,
     },
-    /// Pay out what an account is due.
-    Withdraw {
+    /// Pay out what the game owes to an account.
+    ClaimCredit {
         /// The account; by default the key's.
         account: Option<Address>,
     },
@@ -270,10 +272,10 @@ pub struct VmArgs {
     pub command: VmCommand,
 }
 
-/// Commands of the machine.
+/// Commands of the VM.
 #[derive(Clone, Debug, Subcommand)]
 pub enum VmCommand {
-    /// Run any static ELF file of the machine's instruction set (RV64IM with Zba and Zbb). It finds no preimages.
+    /// Run any static ELF file of the VM's instruction set (RV64IM with Zba and Zbb). It finds no preimages.
     Run {
         /// The file.
         elf: PathBuf,
@@ -321,7 +323,7 @@ pub struct BlockArgs {
     /// Folder of the database. No other process may have it open: stop the node first, or copy the folder.
     #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
     pub data_dir: PathBuf,
-    /// The fraud-proof program. Default: recourse-program.elf beside this binary.
+    /// The fault proof program. Default: recourse-program.elf beside this binary.
     #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM")]
     pub program: Option<PathBuf>,
     /// Number of pinned batches. Default: up to the one that holds the block.

@@ -24,16 +24,18 @@ pub(super) async fn run(args: MoveArgs) -> Result<()> {
     let manager = TxManager::new(open.client.clone(), key, options);
     let find = |text: &str| find(game, text);
     let call = match args.action {
-        HandMove::Attack { claim, part, values } => Call::attack(game, find(&claim)?, part, values)?,
-        HandMove::Block { claim, part, steps, values, last_state } => {
-            Call::attack_block(game, find(&claim)?, part, steps, values, last_state)?
+        HandMove::Attack { claim, segment, values } => Call::attack(game, find(&claim)?, segment, values)?,
+        HandMove::AttackBlock { claim, segment, steps, values, last_state } => {
+            Call::attack_block(game, find(&claim)?, segment, steps, values, last_state)?
         }
-        HandMove::Step { claim, part, state, witness } => {
-            Call::step(game, find(&claim)?, part, state, witness)?
+        HandMove::Step { claim, segment, state, witness } => {
+            Call::step(game, find(&claim)?, segment, state, witness)?
         }
-        HandMove::Decide { claim } => Call::decide(game, find(&claim)?)?,
-        HandMove::Settle { claim } => Call::settle(game, find(&claim)?),
-        HandMove::Withdraw { account } => Call::withdraw(game, account.unwrap_or_else(|| manager.address())),
+        HandMove::Resolve { claim } => Call::resolve_claim(game, find(&claim)?)?,
+        HandMove::Distribute { claim } => Call::distribute_bond(game, find(&claim)?),
+        HandMove::ClaimCredit { account } => {
+            Call::claim_credit(game, account.unwrap_or_else(|| manager.address()))
+        }
     };
     let bond = call.value;
     match manager.send(TxRequest::from(call)).await {

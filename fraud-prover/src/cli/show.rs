@@ -36,10 +36,10 @@ impl Outputs {
         let ends = claims().flat_map(|claim| claim.interval.ends().chain([claim.interval.start]));
         outputs.add(&provider, ends.collect()).await;
         let answers = claims().filter_map(|claim| match judge(&outputs, claim) {
-            Ok(Judgement::WrongFrom(part)) => claim.part_interval(part),
+            Ok(Judgement::FirstInvalid(segment)) => claim.segment_interval(segment),
             _ => None,
         });
-        let ends = answers.flat_map(|part| part.ends()).collect();
+        let ends = answers.flat_map(|segment| segment.ends()).collect();
         outputs.add(&provider, ends).await;
         Ok(outputs)
     }
@@ -123,19 +123,19 @@ pub(super) async fn show(args: Show) -> Result<()> {
     );
     println!(
         "  each side has {} s; bonds from {} ETH down to {} ETH",
-        game.rules.clock,
+        game.rules.max_clock_duration,
         ether(game.rules.bonds.root),
         ether(game.rules.bonds.leaf)
     );
     println!("  rollup chain {}, L1 time {}", open.config.chain.chain_id, open.now);
     println!("\n{}", outcome(game));
     println!("\n{}", tree(game, &plan, open.now));
-    println!("due:");
-    let due = due(game, &plan, open.now);
-    if due.is_empty() {
-        println!("  nothing; {}", next(game, open.now));
+    println!("moves to make:");
+    let moves = moves(game, &plan, open.now);
+    if moves.is_empty() {
+        println!("  none; {}", next(game, open.now));
     }
-    for line in due {
+    for line in moves {
         println!("  {line}");
     }
     if args.l2_rpc.is_none() {
@@ -148,7 +148,7 @@ pub(super) async fn show(args: Show) -> Result<()> {
 fn outcome(game: &Game) -> String {
     match game.root().status {
         Status::Upheld => "the proposal stood".into(),
-        Status::Refuted | Status::Settled => "the proposal fell".into(),
+        Status::Refuted | Status::BondDistributed => "the proposal fell".into(),
         _ if game.stands(0) => "the proposal is ahead".into(),
         _ => "the challengers are ahead".into(),
     }
@@ -156,53 +156,53 @@ fn outcome(game: &Game) -> String {
 
 fn judged(plan: &Plan, claim: usize) -> &'static str {
     match plan.judgements.get(claim).copied().flatten() {
-        Some(Judgement::Right) => "right",
-        Some(Judgement::WrongFrom(_)) => "WRONG",
-        Some(Judgement::WrongStart) => "baseless",
+        Some(Judgement::Valid) => "valid",
+        Some(Judgement::FirstInvalid(_)) => "INVALID",
+        Some(Judgement::InvalidPrestate) => "invalid prestate",
         None => "?",
     }
 }
 
 /// When something can happen next without a move.
 fn next(game: &Game, now: u64) -> String {
-    let open = game.claims.iter().filter(|claim| !claim.status.is_decided());
+    let open = game.claims.iter().filter(|claim| !claim.status.is_resolved());
     match open.map(|claim| game.deadline(claim)).min() {
-        None => "all claims are decided".into(),
-        Some(deadline) if deadline <= now => "a claim can be decided".into(),
+        None => "all claims are resolved".into(),
+        Some(deadline) if deadline <= now => "a claim can be resolved".into(),
         Some(deadline) => format!("a clock runs out in {}", time(deadline - now)),
     }
 }
 
-fn due(game: &Game, plan: &Plan, now: u64) -> Vec<String> {
+fn moves(game: &Game, plan: &Plan, now: u64) -> Vec<String> {
     let mut lines = Vec::new();
-    for due in &plan.moves {
-        let left = due.deadline.map(|deadline| time(deadline.saturating_sub(now))).unwrap_or_default();
-        lines.push(match &due.action {
-            Move::Attack { claim, part, .. } => {
-                format!("attack part {part} of {}, within {left}", short(claim.0))
+    for planned in &plan.moves {
+        let left = planned.deadline.map(|deadline| time(deadline.saturating_sub(now))).unwrap_or_default();
+        lines.push(match &planned.action {
+            Move::Attack { claim, segment, .. } => {
+                format!("attack segment {segment} of {}, within {left}", short(claim.0))
             }
-            Move::Boundary { claim, part, block, .. } => {
-                format!("run block {block} against part {part} of {}, within {left}", short(claim.0))
+            Move::AttackBlock { claim, segment, block, .. } => {
+                format!("run block {block} against segment {segment} of {}, within {left}", short(claim.0))
             }
-            Move::Step { claim, part, .. } => {
-                format!("prove step {part} of {}, within {left}", short(claim.0))
+            Move::Step { claim, segment, .. } => {
+                format!("prove the step in segment {segment} of {}, within {left}", short(claim.0))
             }
             _ => continue,
         });
     }
     for claim in &game.claims {
         let id = short(claim.id.0);
-        match game.decidable(claim, now) {
-            Some(true) => lines.push(format!("decide {id}: it stands, its bond goes back")),
-            Some(false) => lines.push(format!("decide {id}: it is countered")),
+        match game.resolvable(claim, now) {
+            Some(true) => lines.push(format!("resolve {id}: it is upheld, its bond goes back")),
+            Some(false) => lines.push(format!("resolve {id}: it is countered")),
             None if claim.status == Status::Refuted && game.open_children(claim) == 0 => {
-                lines.push(format!("settle {id}"));
+                lines.push(format!("distribute the bond of {id}"));
             }
             None => {}
         }
     }
     for (account, credit) in game.credits.iter().filter(|(_, credit)| !credit.is_zero()) {
-        lines.push(format!("withdraw {} ETH for {account}", ether(*credit)));
+        lines.push(format!("claim credit of {} ETH for {account}", ether(*credit)));
     }
     lines
 }
@@ -238,28 +238,28 @@ fn tree(game: &Game, plan: &Plan, now: u64) -> String {
 }
 
 fn line(game: &Game, claim: &Claim, now: u64) -> String {
-    let unit = match claim.level {
+    let counted = match claim.level {
         Level::Blocks => "blocks".to_owned(),
         Level::Steps { block, .. } => format!("block {block}, steps"),
     };
     let Claim { interval, .. } = claim;
-    let attacks = claim.parent.map_or("root".to_owned(), |_| format!("against part {}", claim.part));
+    let attacks = claim.parent.map_or("root".to_owned(), |_| format!("against segment {}", claim.segment));
     let stands = match claim.status {
         Status::Open => match game.time_left(claim, now) {
             0 => "unanswered in time".to_owned(),
             left => format!("{} left to attack", time(left)),
         },
         Status::Countered => "countered".into(),
-        Status::Upheld => "stood".into(),
-        Status::Refuted => "fell".into(),
-        Status::Settled => "fell, settled".into(),
+        Status::Upheld => "upheld".into(),
+        Status::Refuted => "refuted".into(),
+        Status::BondDistributed => "refuted, bond distributed".into(),
     };
     format!(
-        "{} {attacks}: {unit} {} to {} in {} parts, by {}, {} ETH: {stands}",
+        "{} {attacks}: {counted} {} to {} in {} segments, by {}, {} ETH: {stands}",
         short(claim.id.0),
         interval.start + 1,
         interval.end(),
-        interval.parts(),
+        interval.segments(),
         short(claim.claimant.into_word()),
         ether(claim.bond),
     )

@@ -1,4 +1,4 @@
-//! `challenger vm`: the machine on its own.
+//! `challenger vm`: the VM on its own.
 
 use std::{fs, path::Path, sync::Arc, time::Instant};
 
@@ -14,12 +14,12 @@ use rollup::{
     l1::reach_for_command,
     witness::{BlockWitness, witness_of},
 };
-use vm::{Image, Machine};
+use vm::{Image, Machine, Preimages};
 
 use super::{BlockArgs, VmCommand, program};
 use crate::{
     replica,
-    traces::{Preimages, Tracer, step_in_process},
+    traces::{Tracer, step_in_process},
     truth::Proof,
     watch::load,
 };
@@ -65,7 +65,7 @@ pub(super) async fn run(command: VmCommand) -> Result<()> {
                 println!("  gas            {gas}, as a whole transaction");
             }
             if found != expected {
-                bail!("the machine and the contract disagree about step {step} of block {number}");
+                bail!("the VM and the contract disagree about step {step} of block {number}");
             }
             println!("they agree");
             Ok(())
@@ -138,7 +138,7 @@ impl Block {
         let boot_hash = self.witness.boot.hash();
         let preimages = self.witness.preimages.len();
         let bytes: usize = self.witness.preimages.values().map(|bytes| bytes.len()).sum();
-        let mut machine = Machine::new(&self.image, boot_hash, Preimages::new(self.witness))?;
+        let mut machine = Machine::new(&self.image, boot_hash, Preimages::from(self.witness.preimages))?;
         let started = Instant::now();
         let outcome = machine.run(MAX_STEPS)?;
         let seconds = started.elapsed().as_secs_f64();
@@ -160,7 +160,7 @@ impl Block {
             println!("steps per gas {:.2}", steps as f64 / self.gas as f64);
         }
         if outcome.value != self.output {
-            bail!("the machine and the node disagree about block {}", self.number);
+            bail!("the VM and the node disagree about block {}", self.number);
         }
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Block {
             bail!("the run of block {number} has {steps} steps: the last to prove is {}", steps - 1);
         }
         let next = tracer.find(&[step + 1])?;
-        let next = next.first().copied().context("the machine gave no state")?;
+        let next = next.first().copied().context("the VM gave no state")?;
         Ok((tracer.prove(step)?, next))
     }
 }

@@ -24,11 +24,11 @@ impl std::fmt::Display for ClaimId {
 pub enum Level {
     /// Output roots of L2 blocks.
     Blocks,
-    /// State hashes of the machine while it runs one block.
+    /// Hashes of the VM's states while it runs one block.
     Steps {
         /// The block.
         block: u64,
-        /// What the machine was started with.
+        /// Hash of the run's BootInfo.
         boot_hash: B256,
     },
 }
@@ -51,38 +51,38 @@ impl Level {
 }
 
 /// Where a claim stands, as the contract has it. It only moves down one of two lists: open, upheld; or open, countered,
-/// refuted, settled.
+/// refuted, bond distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// It can be attacked while its attackers' clock runs, and steps can be proven.
     Open,
-    /// A child was upheld or a step was proven: it takes no more attacks and proofs, and can be decided at once.
+    /// A child was upheld or a step was proven: it takes no more attacks and proofs, and can be resolved at once.
     Countered,
-    /// Decided: nobody countered it in time. Its bond was returned.
+    /// Resolved: nobody countered it in time. Its bond was returned.
     Upheld,
-    /// Decided: it is countered. Its bond waits.
+    /// Resolved: it is countered. Its bond waits.
     Refuted,
-    /// Decided, and its bond was given to whom it is due.
-    Settled,
+    /// Resolved, and half of its bond was given to its left-most counter.
+    BondDistributed,
 }
 
 impl Status {
-    /// Whether the claim is decided.
-    pub const fn is_decided(self) -> bool {
+    /// Whether the claim is resolved.
+    pub const fn is_resolved(self) -> bool {
         !matches!(self, Self::Open | Self::Countered)
     }
 
-    /// Whether the claim is countered, decided or not.
+    /// Whether the claim is countered, resolved or not.
     pub const fn is_countered(self) -> bool {
-        matches!(self, Self::Countered | Self::Refuted | Self::Settled)
+        matches!(self, Self::Countered | Self::Refuted | Self::BondDistributed)
     }
 }
 
 /// A move that counters a claim: an upheld child or a proven step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// The part that it disputes.
-    pub part: u8,
+    /// The segment that it disputes.
+    pub segment: u8,
     /// When it was made, in seconds.
     pub at: u64,
     /// Who made it.
@@ -91,39 +91,39 @@ pub struct Counter {
     pub child: Option<ClaimIndex>,
 }
 
-/// A claim: values at the ends of the parts of an interval, starting from a value that it agrees with.
+/// A claim: values at the ends of the segments of an interval, starting from a value that it agrees with.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// Its id.
     pub id: ClaimId,
     /// The claim that it attacks; none for the root.
     pub parent: Option<ClaimIndex>,
-    /// The part of the parent whose value it disputes.
-    pub part: u8,
+    /// The segment of the parent whose value it disputes.
+    pub segment: u8,
     /// How many claims are above it.
     pub depth: usize,
     /// What its values are.
     pub level: Level,
-    /// The blocks or steps that it covers.
+    /// The blocks or steps that it is about.
     pub interval: Interval,
     /// The agreed value at the interval's start.
-    pub start: B256,
-    /// Claimed values at the ends of the parts.
-    pub vector: Vec<B256>,
+    pub agreed: B256,
+    /// Claimed values at the ends of the segments.
+    pub commitments: Vec<B256>,
     /// Who made it, and paid the bond.
     pub claimant: Address,
-    /// Wei.
+    /// Its bond, in wei.
     pub bond: U256,
     /// When it was made, in seconds.
     pub created: u64,
-    /// Time on its side's clock that was used up by then, in seconds.
-    pub used: u64,
+    /// Time that its side had used by then, in seconds.
+    pub elapsed: u64,
     /// The claims that attack it, in the order in which they were made.
     pub children: Vec<ClaimIndex>,
     /// Where it stands.
     pub status: Status,
-    /// Who gets its bond if it is countered, as things stand: of what counters it, the move at the lowest part, the
-    /// earliest there.
+    /// Its left-most counter so far: of the moves that counter it, the earliest at the lowest segment. Who made it gets the
+    /// reward.
     pub counter: Option<Counter>,
 }
 
@@ -131,27 +131,27 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Content<'a> {
     pub(super) parent: ClaimId,
-    pub(super) part: u8,
+    pub(super) segment: u8,
     pub(super) level: Level,
     pub(super) interval: Interval,
-    pub(super) start: B256,
-    pub(super) vector: &'a [B256],
+    pub(super) agreed: B256,
+    pub(super) commitments: &'a [B256],
 }
 
 impl Content<'_> {
     /// As the contract computes it.
     pub(super) fn id(&self, subject: &Subject) -> ClaimId {
-        let vector: Vec<u8> = self.vector.iter().flat_map(|value| value.0).collect();
+        let packed: Vec<u8> = self.commitments.iter().flat_map(|value| value.0).collect();
         let fields = (
             subject.game,
             self.parent.0,
-            U256::from(self.part),
+            U256::from(self.segment),
             U256::from(self.level.number()),
             self.level.boot_hash(),
             self.interval.start,
             self.interval.length,
-            self.start,
-            keccak256(vector),
+            self.agreed,
+            keccak256(packed),
         );
         ClaimId(keccak256(fields.abi_encode()))
     }
@@ -161,61 +161,61 @@ impl Claim {
     pub(super) fn root(
         subject: &Subject,
         rules: &Rules,
-        vector: Vec<B256>,
+        commitments: Vec<B256>,
         proposer: Address,
         now: u64,
     ) -> Self {
         let content = Content {
             parent: ClaimId::default(),
-            part: 0,
+            segment: 0,
             level: Level::Blocks,
             interval: subject.blocks,
-            start: subject.anchor_output,
-            vector: &vector,
+            agreed: subject.anchor_output,
+            commitments: &commitments,
         };
         Self {
             id: content.id(subject),
             parent: None,
-            part: 0,
+            segment: 0,
             depth: 0,
             level: Level::Blocks,
             interval: subject.blocks,
-            start: subject.anchor_output,
-            vector,
+            agreed: subject.anchor_output,
+            commitments,
             claimant: proposer,
             bond: rules.bonds.of(0),
             created: now,
-            used: 0,
+            elapsed: 0,
             children: Vec::new(),
             status: Status::Open,
             counter: None,
         }
     }
 
-    /// The blocks or steps of a part; none behind the last.
-    pub fn part_interval(&self, part: u8) -> Option<Interval> {
-        self.interval.part(part.into())
+    /// The blocks or steps of a segment; none behind the last.
+    pub fn segment_interval(&self, segment: u8) -> Option<Interval> {
+        self.interval.segment(segment.into())
     }
 
-    /// The value that a part starts from.
-    pub fn part_start(&self, part: u8) -> Option<B256> {
-        match part.checked_sub(1) {
-            None => Some(self.start),
-            Some(before) => self.vector.get(usize::from(before)).copied(),
+    /// The value before a segment: what an attack on the segment agrees with.
+    pub fn value_before(&self, segment: u8) -> Option<B256> {
+        match segment.checked_sub(1) {
+            None => Some(self.agreed),
+            Some(before) => self.commitments.get(usize::from(before)).copied(),
         }
     }
 
-    /// The value claimed at the end of a part.
-    pub fn part_end(&self, part: u8) -> Option<B256> {
-        self.vector.get(usize::from(part)).copied()
+    /// The value claimed at the end of a segment: what an attack on the segment disputes.
+    pub fn value_after(&self, segment: u8) -> Option<B256> {
+        self.commitments.get(usize::from(segment)).copied()
     }
 
-    /// The value claimed at the end of the interval.
+    /// The value claimed at the end of the interval, which is what the claim asserts.
     pub fn assertion(&self) -> B256 {
-        self.vector.last().copied().unwrap_or_default()
+        self.commitments.last().copied().unwrap_or_default()
     }
 
-    /// Whether it is about steps of the machine.
+    /// Whether it is on the step level.
     pub const fn is_step_level(&self) -> bool {
         matches!(self.level, Level::Steps { .. })
     }

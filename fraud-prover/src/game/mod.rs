@@ -1,4 +1,4 @@
-//! A dispute as plain data: the tree of claims with their clocks, decisions and bonds.
+//! A dispute as plain data: the tree of claims with their clocks, statuses and bonds.
 //!
 //! [`Game`] is what the honest strategy looks at. It is filled in two ways: from L1's events, where the contract has
 //! already checked every move; and by the moves of this module, which check what the contract checks, for simulations
@@ -9,7 +9,7 @@
 mod claim;
 mod clock;
 mod moves;
-mod outcome;
+mod resolution;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use alloy::primitives::{Address, B256, U256};
 use rollup::interval::Interval;
 
 pub use claim::{Claim, ClaimId, Counter, Level, Status};
-pub(crate) use moves::Accepted;
+pub(crate) use moves::NewClaim;
 pub use moves::{Opening, Refused, Run};
 pub use rules::{Bonds, Rules};
 
@@ -30,13 +30,13 @@ pub type ClaimIndex = usize;
 pub struct Subject {
     /// The contract of the game.
     pub game: Address,
-    /// The L2 blocks in question: those behind the anchor, up to the proposed one.
+    /// The disputed L2 blocks: those behind the anchor, up to the proposed one.
     pub blocks: Interval,
     /// The agreed output root of the anchor's block.
     pub anchor_output: B256,
     /// Number of pinned batches.
     pub batch_count: u64,
-    /// Accumulator over them: with the anchor's output, the source of all inputs.
+    /// Accumulator over them. With the anchor's output root it determines all inputs.
     pub batch_acc: B256,
 }
 
@@ -49,7 +49,7 @@ pub struct Game {
     pub rules: Rules,
     /// The claims, in the order in which they were made.
     pub claims: Vec<Claim>,
-    /// What accounts can withdraw, in wei.
+    /// What the game owes to accounts, in wei.
     pub credits: BTreeMap<Address, U256>,
     /// What was burned, in wei.
     pub burned: U256,
@@ -57,10 +57,10 @@ pub struct Game {
 }
 
 impl Game {
-    /// A game that begins with its root claim: `vector` over the subject's blocks, made by `proposer` at `now`
+    /// A game that begins with its root claim: `commitments` over the subject's blocks, made by `proposer` at `now`
     /// (seconds, as L1 counts them).
-    pub fn new(subject: Subject, rules: Rules, vector: Vec<B256>, proposer: Address, now: u64) -> Self {
-        let root = Claim::root(&subject, &rules, vector, proposer, now);
+    pub fn new(subject: Subject, rules: Rules, commitments: Vec<B256>, proposer: Address, now: u64) -> Self {
+        let root = Claim::root(&subject, &rules, commitments, proposer, now);
         let ids = BTreeMap::from([(root.id, 0)]);
         let credits = BTreeMap::new();
         Self { subject, rules, claims: vec![root], credits, burned: U256::ZERO, ids }

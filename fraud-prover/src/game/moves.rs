@@ -5,38 +5,38 @@ use rollup::interval::Interval;
 
 use super::{Claim, ClaimId, ClaimIndex, Counter, Game, Level, Status, claim::Content};
 
-/// Why the contract would refuse a move.
+/// Why the contract would refuse a move: the rule that it breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is no such claim.
     #[error("there is no claim {0}")]
     NoClaim(ClaimId),
-    /// The claim is countered or decided.
+    /// The claim is countered or resolved.
     #[error("the claim is closed: {0:?}")]
     Closed(Status),
-    /// The claim has no such part.
-    #[error("the claim has {parts} parts, not a part {part}")]
-    NoPart {
-        /// The part asked for.
-        part: u8,
+    /// The claim has no such segment.
+    #[error("the claim has {segments} segments, not a segment {segment}")]
+    NoSegment {
+        /// The segment asked for.
+        segment: u8,
         /// How many there are.
-        parts: u64,
+        segments: u64,
     },
-    /// The part is a single block or step, or more than one: another kind of move is for it.
-    #[error("a part of {length} units on this level is attacked otherwise")]
+    /// The segment is a single block or step, or more than one: another kind of move is for it.
+    #[error("this kind of move is not for a segment of length {length} on this level")]
     WrongKind {
-        /// Length of the part.
+        /// Length of the segment.
         length: u64,
     },
-    /// The vector does not fit the interval.
-    #[error("the vector must have {expected} elements, not {found}")]
-    VectorLength {
-        /// Parts of the interval.
+    /// Not one commitment for each segment of the interval.
+    #[error("the claim has {expected} segments, not {found} as there are commitments")]
+    CommitmentCount {
+        /// Segments of the interval.
         expected: u64,
-        /// Elements given.
+        /// Commitments given.
         found: usize,
     },
-    /// The attack asserts what it disputes.
+    /// The attack claims the value that it disputes.
     #[error("the last value equals the disputed one")]
     SameAssertion,
     /// The same claim was made before.
@@ -53,25 +53,25 @@ pub enum Refused {
         /// Steps declared.
         found: u64,
     },
-    /// The opened state is not the last one of the vector, or cannot be the end of a run.
+    /// The opened state is not the last commitment, or no run of that length ends in it.
     #[error("the opened state is not the end of the declared run")]
     Opening,
     /// The claimed value is the successor of the one before.
     #[error("the step is right")]
     RightStep,
     /// Time is left to attack the claim, or an attack on it is not countered.
-    #[error("the claim cannot be decided yet")]
-    Undecidable,
-    /// Only the bond of a refuted claim is given away, once, after all attacks on it are decided.
-    #[error("the bond cannot be given away: the claim is {status:?}, {open} attacks on it are not decided")]
-    Unsettled {
+    #[error("the claim cannot be resolved yet")]
+    NotResolvable,
+    /// Only the bond of a refuted claim is distributed, once, after all attacks on it are resolved.
+    #[error("the bond cannot be distributed: the claim is {status:?}, {open} attacks on it are not resolved")]
+    NotDistributable {
         /// Where the claim stands.
         status: Status,
-        /// Undecided attacks.
+        /// Unresolved attacks.
         open: usize,
     },
-    /// There is nothing to withdraw.
-    #[error("there is nothing to withdraw")]
+    /// The game owes the account nothing.
+    #[error("the game owes the account nothing")]
     NoCredit,
 }
 
@@ -82,58 +82,58 @@ pub struct Opening {
     pub state: B256,
     /// Steps executed in it.
     pub step: u64,
-    /// Whether the machine has exited.
+    /// Whether the VM has exited.
     pub exited: bool,
-    /// Value of the run: its output if it exited well, else zero.
+    /// Value of the run: its output if it exited with code 0, else zero.
     pub value: B256,
 }
 
 /// A new claim that was checked, or that the contract accepted.
-pub(crate) struct Accepted {
+pub(crate) struct NewClaim {
     pub(crate) parent: ClaimIndex,
-    pub(crate) part: u8,
+    pub(crate) segment: u8,
     pub(crate) level: Level,
     pub(crate) interval: Interval,
-    pub(crate) start: B256,
-    pub(crate) vector: Vec<B256>,
+    pub(crate) agreed: B256,
+    pub(crate) commitments: Vec<B256>,
 }
 
 impl Game {
-    /// Attacks a part of more than one unit, on either level.
+    /// Attacks a segment of more than one block or step.
     pub fn attack(
         &mut self,
         claim: ClaimId,
-        part: u8,
-        vector: Vec<B256>,
+        segment: u8,
+        commitments: Vec<B256>,
         claimant: Address,
         now: u64,
     ) -> Result<ClaimId, Refused> {
-        let (index, parent, interval, start) = self.part_of(claim, part)?;
+        let (index, parent, interval, agreed) = self.open_segment(claim, segment)?;
         if interval.length < 2 {
             return Err(Refused::WrongKind { length: interval.length });
         }
-        if vector.last().copied() == parent.part_end(part) {
+        if commitments.last().copied() == parent.value_after(segment) {
             return Err(Refused::SameAssertion);
         }
         let level = parent.level;
-        let new = Accepted { parent: index, part, level, interval, start, vector };
+        let new = NewClaim { parent: index, segment, level, interval, agreed, commitments };
         self.add_checked(new, claimant, now)
     }
 
-    /// Attacks a part of one block by a run of the machine: `vector` over `(0, steps]` from `start`, the hash of the
-    /// state that the contract computes from `boot_hash`, with the last state opened.
+    /// Attacks a segment of one block by a run of the VM: `commitments` over `(0, run.steps]`. The contract computes the
+    /// prestate from the boot hash. The last state is opened.
     #[allow(clippy::too_many_arguments)]
-    pub fn attack_boundary(
+    pub fn attack_block(
         &mut self,
         claim: ClaimId,
-        part: u8,
+        segment: u8,
         run: Run,
-        vector: Vec<B256>,
+        commitments: Vec<B256>,
         opening: Opening,
         claimant: Address,
         now: u64,
     ) -> Result<ClaimId, Refused> {
-        let (index, parent, interval, _) = self.part_of(claim, part)?;
+        let (index, parent, interval, _) = self.open_segment(claim, segment)?;
         if parent.is_step_level() || interval.length != 1 {
             return Err(Refused::WrongKind { length: interval.length });
         }
@@ -141,107 +141,111 @@ impl Game {
         if run.steps == 0 || run.steps > max {
             return Err(Refused::StepCount { max, found: run.steps });
         }
-        // An exited machine stays at its count: so a run has one length, and the same run cannot be claimed twice.
+        // An exited VM counts no more steps: a run has one length, and the same run cannot be claimed twice.
         let ends = opening.step == run.steps && (opening.exited || run.steps == max);
-        if !ends || vector.last() != Some(&opening.state) {
+        if !ends || commitments.last() != Some(&opening.state) {
             return Err(Refused::Opening);
         }
-        if parent.part_end(part) == Some(opening.value) {
+        if parent.value_after(segment) == Some(opening.value) {
             return Err(Refused::SameAssertion);
         }
         let level = Level::Steps { block: interval.end(), boot_hash: run.boot_hash };
         let interval = Interval { start: 0, length: run.steps };
-        let new = Accepted { parent: index, part, level, interval, start: run.start, vector };
+        let new = NewClaim { parent: index, segment, level, interval, agreed: run.prestate, commitments };
         self.add_checked(new, claimant, now)
     }
 
-    /// Proves that the value at the end of a part of one step is not `successor`, the state after the value before.
+    /// Proves that the value at the end of a segment of one step is not `successor`, the state after the value before.
     pub fn step(
         &mut self,
         claim: ClaimId,
-        part: u8,
+        segment: u8,
         successor: B256,
         by: Address,
         now: u64,
     ) -> Result<(), Refused> {
-        let (index, parent, interval, _) = self.part_of(claim, part)?;
+        let (index, parent, interval, _) = self.open_segment(claim, segment)?;
         if !parent.is_step_level() || interval.length != 1 {
             return Err(Refused::WrongKind { length: interval.length });
         }
-        if parent.part_end(part) == Some(successor) {
+        if parent.value_after(segment) == Some(successor) {
             return Err(Refused::RightStep);
         }
-        self.record_step(index, part, by, now);
+        self.record_step(index, segment, by, now);
         Ok(())
     }
 
     /// Adds a proof that the contract accepted.
-    pub(crate) fn record_step(&mut self, claim: ClaimIndex, part: u8, by: Address, at: u64) {
-        self.claims[claim].counter_by(Counter { part, at, by, child: None });
+    pub(crate) fn record_step(&mut self, claim: ClaimIndex, segment: u8, by: Address, at: u64) {
+        self.claims[claim].counter_by(Counter { segment, at, by, child: None });
     }
 
-    /// A part of a claim that can still be attacked: (claim's index, claim, part's interval, part's start value).
-    fn part_of(&self, id: ClaimId, part: u8) -> Result<(ClaimIndex, &Claim, Interval, B256), Refused> {
+    /// A segment of an open claim: (claim's index, claim, segment's interval, value before the segment).
+    fn open_segment(
+        &self,
+        id: ClaimId,
+        segment: u8,
+    ) -> Result<(ClaimIndex, &Claim, Interval, B256), Refused> {
         let index = self.index(id).ok_or(Refused::NoClaim(id))?;
         let claim = &self.claims[index];
         if claim.status != Status::Open {
             return Err(Refused::Closed(claim.status));
         }
-        match (claim.part_interval(part), claim.part_start(part)) {
-            (Some(interval), Some(start)) => Ok((index, claim, interval, start)),
-            _ => Err(Refused::NoPart { part, parts: claim.interval.parts() }),
+        match (claim.segment_interval(segment), claim.value_before(segment)) {
+            (Some(interval), Some(agreed)) => Ok((index, claim, interval, agreed)),
+            _ => Err(Refused::NoSegment { segment, segments: claim.interval.segments() }),
         }
     }
 
-    fn add_checked(&mut self, new: Accepted, claimant: Address, now: u64) -> Result<ClaimId, Refused> {
-        let expected = new.interval.parts();
-        if new.vector.len() as u64 != expected {
-            return Err(Refused::VectorLength { expected, found: new.vector.len() });
+    fn add_checked(&mut self, new: NewClaim, claimant: Address, now: u64) -> Result<ClaimId, Refused> {
+        let expected = new.interval.segments();
+        if new.commitments.len() as u64 != expected {
+            return Err(Refused::CommitmentCount { expected, found: new.commitments.len() });
         }
         let parent = &self.claims[new.parent];
-        let clock = self.clock_of_child(parent, new.level, new.interval.length, now);
-        let used = clock.ok_or(Refused::OutOfTime)?;
+        let elapsed = self.elapsed_of_attack(parent, new.level, new.interval.length, now);
+        let elapsed = elapsed.ok_or(Refused::OutOfTime)?;
         if self.index(self.content(&new).id(&self.subject)).is_some() {
             return Err(Refused::Duplicate);
         }
         let bond = self.rules.bonds.of(parent.depth + 1);
-        Ok(self.record_claim(new, claimant, bond, (now, used)))
+        Ok(self.record_claim(new, claimant, bond, (now, elapsed)))
     }
 
-    fn content<'a>(&self, new: &'a Accepted) -> Content<'a> {
+    fn content<'a>(&self, new: &'a NewClaim) -> Content<'a> {
         Content {
             parent: self.claims[new.parent].id,
-            part: new.part,
+            segment: new.segment,
             level: new.level,
             interval: new.interval,
-            start: new.start,
-            vector: &new.vector,
+            agreed: new.agreed,
+            commitments: &new.commitments,
         }
     }
 
-    /// Adds a claim that the contract accepts, made at the first of `clock` with the second used up.
+    /// Adds a claim that the contract accepts. `created` and `elapsed` are those of [`Claim`].
     pub(crate) fn record_claim(
         &mut self,
-        new: Accepted,
+        new: NewClaim,
         claimant: Address,
         bond: U256,
-        (created, used): (u64, u64),
+        (created, elapsed): (u64, u64),
     ) -> ClaimId {
         let id = self.content(&new).id(&self.subject);
-        let Accepted { parent, part, level, interval, start, vector } = new;
+        let NewClaim { parent, segment, level, interval, agreed, commitments } = new;
         self.insert(Claim {
             id,
             parent: Some(parent),
-            part,
+            segment,
             depth: self.claims[parent].depth + 1,
             level,
             interval,
-            start,
-            vector,
+            agreed,
+            commitments,
             claimant,
             bond,
             created,
-            used,
+            elapsed,
             children: Vec::new(),
             status: Status::Open,
             counter: None,
@@ -249,20 +253,20 @@ impl Game {
         id
     }
 
-    /// The child that an attack with this vector would be, if it is there: the byte-equal claim.
-    pub fn equal_attack(&self, claim: &Claim, part: u8, vector: &[B256]) -> Option<&Claim> {
+    /// The byte-equal claim: the attack on this segment with these commitments, if it was made.
+    pub fn equal_attack(&self, claim: &Claim, segment: u8, commitments: &[B256]) -> Option<&Claim> {
         let children = claim.children.iter().map(|child| &self.claims[*child]);
-        children.into_iter().find(|child| child.part == part && child.vector == vector)
+        children.into_iter().find(|child| child.segment == segment && child.commitments == commitments)
     }
 }
 
-/// A run of the machine over one block.
+/// A run of the VM over one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What the machine is started with.
+    /// Hash of its BootInfo.
     pub boot_hash: B256,
-    /// Hash of the state that it starts in.
-    pub start: B256,
-    /// Steps until it has exited, or the limit.
+    /// Hash of the VM's state before the first step.
+    pub prestate: B256,
+    /// Steps until the VM has exited, or the limit.
     pub steps: u64,
 }

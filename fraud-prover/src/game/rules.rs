@@ -1,21 +1,21 @@
-//! The constants of a deployment that games are played by.
+//! The constants of a deployment that its games depend on.
 
 use alloy::primitives::{Address, B256, U256};
 
 /// Constants of the game contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Budget of each side's clock, in seconds.
-    pub clock: u64,
-    /// Least time that the side of a new claim has left for its next answer, in seconds.
+    /// Time that each side has in a game, in seconds.
+    pub max_clock_duration: u64,
+    /// Least time that the side of a new claim has for its next move, in seconds.
     pub extension: u64,
-    /// The same where the next answer needs a run of the machine, in seconds.
+    /// The same where that move may need a run of the VM, in seconds.
     pub boundary_extension: u64,
     /// Most steps of a run.
     pub max_steps: u64,
-    /// What claims cost.
+    /// The bonds of claims.
     pub bonds: Bonds,
-    /// Memory root of the program that the machine runs.
+    /// Memory root of the fault proof program.
     pub program_root: B256,
     /// The program's first pc.
     pub program_entry: u64,
@@ -48,8 +48,8 @@ impl Bonds {
         bond.max(self.leaf)
     }
 
-    /// How a countered claim's bond is split: (reward, burned). Half is burned: otherwise who counters his own wrong
-    /// claim, as an equal of the honest answer, would lose nothing by it.
+    /// How a refuted claim's bond is split: (reward, burned). Half is burned: otherwise an account could make an invalid
+    /// claim, counter it itself before the honest answer, and lose nothing.
     pub fn split(bond: U256) -> (U256, U256) {
         let reward = bond >> 1;
         (reward, bond - reward)

@@ -25,7 +25,7 @@ pub(super) enum AuditError {
     Endpoint(#[from] L1Error),
 }
 
-/// What the events say of a claim that is not decided.
+/// What the events say of a claim that is not resolved.
 struct Expected {
     game: Address,
     id: B256,
@@ -33,7 +33,7 @@ struct Expected {
     open_children: u64,
 }
 
-/// Asks the contracts, in L1 block `head`, for all claims that are not decided. An attack, a step or a decision whose event
+/// Asks the contracts, in L1 block `head`, for all claims that are not resolved. An attack, a step or a decision whose event
 /// is missing shows in the status of a claim or in the number of its open children.
 pub(super) async fn audit(
     client: &L1Client,
@@ -47,22 +47,22 @@ pub(super) async fn audit(
             AuditError::Disagree(format!("the logs of game {} do not fit together: {error}", entry.address()))
         })?;
         expected.extend(
-            game.claims.iter().filter(|claim| !claim.status.is_decided()).map(|claim| expect(game, claim)),
+            game.claims.iter().filter(|claim| !claim.status.is_resolved()).map(|claim| expect(game, claim)),
         );
     }
-    for part in expected.chunks(TOGETHER) {
-        let calls = part.iter().map(|claim| IMulticall3::Call3 {
+    for chunk in expected.chunks(TOGETHER) {
+        let calls = chunk.iter().map(|claim| IMulticall3::Call3 {
             target: claim.game,
             allowFailure: false,
             callData: IDisputeGame::claimStateCall { id: claim.id }.abi_encode().into(),
         });
         let call = IMulticall3::aggregate3Call { calls: calls.collect() };
         let answers = client.view(multicall, call, BlockId::hash(head)).await?;
-        if answers.len() != part.len() {
-            let (asked, got) = (part.len(), answers.len());
+        if answers.len() != chunk.len() {
+            let (asked, got) = (chunk.len(), answers.len());
             return Err(L1Error::InvalidResponse(format!("{got} answers to {asked} calls")).into());
         }
-        for (claim, answer) in part.iter().zip(answers) {
+        for (claim, answer) in chunk.iter().zip(answers) {
             let state = IDisputeGame::claimStateCall::abi_decode_returns(&answer.returnData)
                 .map_err(|error| L1Error::InvalidResponse(format!("no state of a claim: {error}")))?;
             compare(claim, &state)?;
@@ -72,7 +72,7 @@ pub(super) async fn audit(
 }
 
 fn expect(game: &Game, claim: &Claim) -> Expected {
-    let open = claim.children.iter().filter(|child| !game.claims[**child].status.is_decided());
+    let open = claim.children.iter().filter(|child| !game.claims[**child].status.is_resolved());
     Expected {
         game: game.subject.game,
         id: claim.id.0,

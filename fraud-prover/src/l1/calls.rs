@@ -9,7 +9,7 @@ use rollup::l1::TxRequest;
 
 use crate::game::{Claim, ClaimId, Game, Level};
 
-/// What the contract is told of a claim.
+/// A claim as the contract takes it.
 pub fn claim_of(game: &Game, claim: &Claim) -> IDisputeGame::Claim {
     let boot_hash = match claim.level {
         Level::Blocks => B256::ZERO,
@@ -17,12 +17,12 @@ pub fn claim_of(game: &Game, claim: &Claim) -> IDisputeGame::Claim {
     };
     IDisputeGame::Claim {
         parent: game.parent(claim).map(|parent| parent.id.0).unwrap_or_default(),
-        part: claim.part,
+        part: claim.segment,
         level: claim.level.number(),
         bootHash: boot_hash,
         start: claim.interval.start,
         length: claim.interval.length,
-        agreed: claim.start,
+        agreed: claim.agreed,
     }
 }
 
@@ -47,34 +47,39 @@ impl Call {
         Self { to: game.subject.game, data: call.abi_encode().into(), value }
     }
 
-    /// Attacks a part of several units.
-    pub fn attack(game: &Game, id: ClaimId, part: u8, vector: Vec<B256>) -> Result<Self, MissingClaim> {
+    /// Attacks a segment of more than one block or step.
+    pub fn attack(
+        game: &Game,
+        id: ClaimId,
+        segment: u8,
+        commitments: Vec<B256>,
+    ) -> Result<Self, MissingClaim> {
         let claim = game.claim(id).ok_or(MissingClaim(id))?;
         let call = IDisputeGame::attackCall {
             claim: claim_of(game, claim),
-            vector: claim.vector.clone(),
-            part,
-            attackVector: vector,
+            vector: claim.commitments.clone(),
+            part: segment,
+            attackVector: commitments,
         };
         Ok(Self::new(game, &call, game.rules.bonds.of(claim.depth + 1)))
     }
 
-    /// Attacks a part of one block by a run of so many steps, whose packed last state is given.
+    /// Attacks a segment of one block by a run of `steps` steps that ends in the packed `last_state`.
     pub fn attack_block(
         game: &Game,
         id: ClaimId,
-        part: u8,
+        segment: u8,
         steps: u64,
-        vector: Vec<B256>,
+        commitments: Vec<B256>,
         last_state: Bytes,
     ) -> Result<Self, MissingClaim> {
         let claim = game.claim(id).ok_or(MissingClaim(id))?;
         let call = IDisputeGame::attackBlockCall {
             claim: claim_of(game, claim),
-            vector: claim.vector.clone(),
-            part,
+            vector: claim.commitments.clone(),
+            part: segment,
             steps,
-            attackVector: vector,
+            attackVector: commitments,
             lastState: last_state,
         };
         Ok(Self::new(game, &call, game.rules.bonds.of(claim.depth + 1)))
@@ -84,36 +89,37 @@ impl Call {
     pub fn step(
         game: &Game,
         id: ClaimId,
-        part: u8,
+        segment: u8,
         state: Bytes,
         witness: Bytes,
     ) -> Result<Self, MissingClaim> {
         let claim = game.claim(id).ok_or(MissingClaim(id))?;
         let call = IDisputeGame::stepCall {
             claim: claim_of(game, claim),
-            vector: claim.vector.clone(),
-            part,
+            vector: claim.commitments.clone(),
+            part: segment,
             state,
             witness,
         };
         Ok(Self::new(game, &call, U256::ZERO))
     }
 
-    /// Decides a claim.
-    pub fn decide(game: &Game, id: ClaimId) -> Result<Self, MissingClaim> {
+    /// Resolves a claim.
+    pub fn resolve_claim(game: &Game, id: ClaimId) -> Result<Self, MissingClaim> {
         let claim = game.claim(id).ok_or(MissingClaim(id))?;
-        let vector: Vec<u8> = claim.vector.iter().flat_map(|value| value.0).collect();
-        let call = IDisputeGame::decideCall { claim: claim_of(game, claim), vectorHash: keccak256(vector) };
+        let commitments: Vec<u8> = claim.commitments.iter().flat_map(|value| value.0).collect();
+        let call =
+            IDisputeGame::decideCall { claim: claim_of(game, claim), vectorHash: keccak256(commitments) };
         Ok(Self::new(game, &call, U256::ZERO))
     }
 
-    /// Gives a bond away.
-    pub fn settle(game: &Game, id: ClaimId) -> Self {
+    /// Distributes the bond of a refuted claim.
+    pub fn distribute_bond(game: &Game, id: ClaimId) -> Self {
         Self::new(game, &IDisputeGame::settleCall { id: id.0 }, U256::ZERO)
     }
 
-    /// Pays out what an account is due.
-    pub fn withdraw(game: &Game, recipient: Address) -> Self {
+    /// Pays out what the game owes to an account.
+    pub fn claim_credit(game: &Game, recipient: Address) -> Self {
         Self::new(game, &IDisputeGame::claimCreditCall { recipient }, U256::ZERO)
     }
 

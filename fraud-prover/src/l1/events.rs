@@ -14,9 +14,9 @@ pub enum GameEvent {
     Attacked(Box<Attacked>),
     /// A step was proven.
     Stepped(Stepped),
-    /// A claim was decided.
+    /// A claim was resolved.
     Decided(Decided),
-    /// A bond was given away.
+    /// A bond was distributed.
     Settled(Settled),
     /// A credit was paid out.
     CreditClaimed(CreditClaimed),

@@ -29,14 +29,14 @@ pub struct GameEntry {
     game: Option<Result<Game, EventError>>,
 }
 
-/// Events that make no sense together: the endpoint left some out.
+/// Events that do not fit together: the endpoint left some out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// The constants of the games are not known yet.
     #[error("the games' constants are not read yet")]
     NoRules,
-    /// The proposal's interval is empty, or its vector does not fit it.
-    #[error("the proposal covers no blocks, or another number of parts than it has values")]
+    /// The proposal's interval is empty, or has not one commitment for each segment.
+    #[error("the proposal covers no blocks, or has not one commitment for each segment")]
     Proposal,
     /// An event is about a claim that was not made.
     #[error("an event about claim {0}, which was not made")]
@@ -138,7 +138,7 @@ fn build(
 ) -> Result<Game, EventError> {
     let event = &proposal.event;
     let blocks = Interval::between(event.anchorBlock, event.l2Block).ok_or(EventError::Proposal)?;
-    if blocks.parts() != event.vector.len() as u64 {
+    if blocks.segments() != event.vector.len() as u64 {
         return Err(EventError::Proposal);
     }
     let subject = Subject {
@@ -166,28 +166,28 @@ fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> 
             let level = match game.claims[parent].level {
                 Level::Blocks if said.level == 0 => Level::Blocks,
                 Level::Blocks => {
-                    let part = game.claims[parent].part_interval(said.part);
-                    let block = part.ok_or(EventError::NoClaim(ClaimId(event.id)))?.end();
+                    let segment = game.claims[parent].segment_interval(said.part);
+                    let block = segment.ok_or(EventError::NoClaim(ClaimId(event.id)))?.end();
                     Level::Steps { block, boot_hash: said.bootHash }
                 }
                 level => level,
             };
-            let clock = (event.createdAt, event.clock);
-            let vector = event.vector.clone();
+            let times = (event.createdAt, event.clock);
+            let commitments = event.vector.clone();
             let claimant = event.claimant;
             let bond = game.rules.bonds.of(game.claims[parent].depth + 1);
             let expected = game.record_claim(
-                crate::game::Accepted {
+                crate::game::NewClaim {
                     parent,
-                    part: said.part,
+                    segment: said.part,
                     level,
                     interval,
-                    start: said.agreed,
-                    vector,
+                    agreed: said.agreed,
+                    commitments,
                 },
                 claimant,
                 bond,
-                clock,
+                times,
             );
             if expected.0 != event.id {
                 return Err(EventError::Id { expected, found: ClaimId(event.id) });
@@ -199,13 +199,13 @@ fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> 
         }
         GameEvent::Decided(event) => {
             let claim = index(game, event.id)?;
-            game.record_decided(claim, event.upheld);
+            game.record_resolved(claim, event.upheld);
         }
         GameEvent::Settled(event) => {
             let claim = index(game, event.id)?;
-            game.record_settled(claim, event.winner, event.reward, event.burned);
+            game.record_distributed(claim, event.winner, event.reward, event.burned);
         }
-        GameEvent::CreditClaimed(event) => game.record_withdrawn(event.recipient, event.amount),
+        GameEvent::CreditClaimed(event) => game.record_credit_claimed(event.recipient, event.amount),
     }
     Ok(())
 }

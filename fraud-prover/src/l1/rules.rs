@@ -16,7 +16,7 @@ pub(super) async fn read_rules(client: &L1Client, contracts: &Contracts) -> Resu
     let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;
     let parameters = client.view(code, IDisputeGame::parametersCall {}, latest).await?;
     Ok(Rules {
-        clock: parameters.maxClockDuration,
+        max_clock_duration: parameters.maxClockDuration,
         extension: parameters.clockExtension,
         boundary_extension: parameters.boundaryExtension,
         max_steps: parameters.maxSteps,

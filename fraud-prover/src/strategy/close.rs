@@ -10,20 +10,21 @@ use crate::{
     truth::Judgement,
 };
 
-/// Decides, settles and withdraws what is due, in an order in which each move is possible after those before it.
+/// Resolves claims, distributes bonds and claims credit, in an order in which each move is possible after those before it.
 ///
-/// Only what matters is closed: what decides a game whose root is wrong or in which the account has a stake, and what its
-/// bonds and rewards wait for. Other claims cost gas and earn nothing: those who made them can close them.
+/// It closes a game whose root is invalid, and a game in which the account has a stake: what the root's resolution waits
+/// for, and what the account's bonds and rewards wait for. Other claims would cost gas and earn nothing; those who made
+/// them can close them.
 pub fn rule_5_close(view: View<'_>, judgements: &[Option<Judgement>]) -> Vec<Move> {
     let mut moves = Vec::new();
     // A copy in which the moves are made, so that each sees what those before it make possible.
     let mut game = view.game.clone();
     let needed = needed(view, judgements);
-    // Later claims hang below earlier ones: backwards, a claim's attacks are decided before it is.
+    // Claims come after what they attack, so this order resolves a claim's attacks before the claim.
     for index in needed.iter().rev().copied() {
         let claim = game.claims[index].id;
-        if game.decide(claim, view.now).is_ok() {
-            moves.push(Move::Decide { claim });
+        if game.resolve_claim(claim, view.now).is_ok() {
+            moves.push(Move::ResolveClaim { claim });
         }
     }
     let Some(me) = view.me else {
@@ -32,22 +33,22 @@ pub fn rule_5_close(view: View<'_>, judgements: &[Option<Judgement>]) -> Vec<Mov
     for index in needed.iter().copied() {
         let claim = game.claims[index].id;
         let earns = game.claims[index].counter.is_some_and(|counter| counter.by == me);
-        if earns && game.settle(claim).is_ok() {
-            moves.push(Move::Settle { claim });
+        if earns && game.distribute_bond(claim).is_ok() {
+            moves.push(Move::DistributeBond { claim });
         }
     }
-    if game.withdraw(me).is_ok() {
-        moves.push(Move::Withdraw { account: me });
+    if game.claim_credit(me).is_ok() {
+        moves.push(Move::ClaimCredit { account: me });
     }
     moves
 }
 
-/// The claims whose decision matters.
+/// The claims to resolve.
 fn needed(view: View<'_>, judgements: &[Option<Judgement>]) -> BTreeSet<ClaimIndex> {
     let game = view.game;
     let judged = |index: ClaimIndex| judgements.get(index).copied().flatten();
     let mine = |account: Address| view.me == Some(account);
-    // A reward, or the prospect of one: the account attacks the claim, or countered it by a step.
+    // The account may get the reward: it attacks the claim, or countered it by a step.
     let earns = |index: ClaimIndex| {
         let claim = &game.claims[index];
         game.children(claim).any(|child| mine(child.claimant))
@@ -55,7 +56,7 @@ fn needed(view: View<'_>, judgements: &[Option<Judgement>]) -> BTreeSet<ClaimInd
     };
     let has_stake = |index: ClaimIndex| mine(game.claims[index].claimant) || earns(index);
     let mut open: Vec<_> = (0..game.claims.len()).filter(|index| has_stake(*index)).collect();
-    if !open.is_empty() || matches!(judged(0), Some(Judgement::WrongFrom(_))) {
+    if !open.is_empty() || matches!(judged(0), Some(Judgement::FirstInvalid(_))) {
         open.push(0);
     }
     let mut needed = BTreeSet::new();
@@ -63,20 +64,20 @@ fn needed(view: View<'_>, judgements: &[Option<Judgement>]) -> BTreeSet<ClaimInd
         if !needed.insert(index) {
             continue;
         }
-        // A right claim is upheld when all attacks on it are countered, and the bond of a wrong one is given away when all
-        // are decided. Otherwise only what may counter it matters.
+        // A valid claim is upheld when all attacks on it are refuted. The bond of an invalid one is distributed when all
+        // attacks on it are resolved. If the account does not get that bond, only what may counter the claim matters.
         let last = match judged(index) {
-            Some(Judgement::WrongFrom(part)) if !is_worth(game, index, &mine) => part,
+            Some(Judgement::FirstInvalid(segment)) if !pays(game, index, &mine) => segment,
             _ => u8::MAX,
         };
         let children = game.claims[index].children.iter().copied();
-        open.extend(children.filter(|child| game.claims[*child].part <= last));
+        open.extend(children.filter(|child| game.claims[*child].segment <= last));
     }
     needed
 }
 
-/// Whether the bond of a claim goes to one of the accounts, as things stand.
-fn is_worth(game: &Game, index: ClaimIndex, mine: &impl Fn(Address) -> bool) -> bool {
+/// Whether the bond of a claim would go to the account now.
+fn pays(game: &Game, index: ClaimIndex, mine: &impl Fn(Address) -> bool) -> bool {
     let claim = &game.claims[index];
-    claim.status != Status::Settled && claim.counter.is_some_and(|counter| mine(counter.by))
+    claim.status != Status::BondDistributed && claim.counter.is_some_and(|counter| mine(counter.by))
 }

@@ -1,8 +1,8 @@
-//! The truth of a game from what this process has: output roots from the replica's database, and states of the machine
-//! by running the fraud-proof program over a block's witness.
+//! The truth of a game from what this process has: output roots from the replica's database, and states of the VM
+//! by running the fault proof program over a block's witness.
 
 mod contract;
-mod machines;
+mod runner;
 mod trace;
 
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use crate::{
 };
 
 pub use contract::{ContractError, step_in_process};
-pub use machines::{Machines, Spent};
-pub use trace::{Preimages, Trace, TraceError, Tracer};
+pub use runner::{Spent, VmRunner};
+pub use trace::{TraceError, TraceId, Tracer};
 
 /// The truth of any game, by an embedded replica.
 #[derive(Clone)]
 pub struct ReplicaProvers {
     chain: Chain,
-    machines: Arc<Machines>,
+    runner: Arc<VmRunner>,
 }
 
 impl ReplicaProvers {
-    /// Truth from a chain that follows L1, and a machine for its blocks.
-    pub const fn new(chain: Chain, machines: Arc<Machines>) -> Self {
-        Self { chain, machines }
+    /// Truth from a chain that follows L1, and a VM for its blocks.
+    pub const fn new(chain: Chain, runner: Arc<VmRunner>) -> Self {
+        Self { chain, runner }
     }
 
     /// The truth of one game.
@@ -78,10 +78,10 @@ impl ReplicaProver {
         })
     }
 
-    fn trace(&self, block: u64) -> Result<Trace, Unknown> {
+    fn trace(&self, block: u64) -> Result<TraceId, Unknown> {
         // The block itself must be derived, so that its state and its inputs are here.
         self.output(block)?;
-        Ok(Trace { boot_hash: self.boot(block)?.hash(), block, batch_count: self.subject.batch_count })
+        Ok(TraceId { boot_hash: self.boot(block)?.hash(), block, batch_count: self.subject.batch_count })
     }
 }
 
@@ -100,21 +100,21 @@ impl Truth for ReplicaProver {
     }
 
     fn run(&self, block: u64) -> Result<Run, Unknown> {
-        self.provers.machines.run(self.trace(block)?)
+        self.provers.runner.run(self.trace(block)?)
     }
 
     fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
-        self.provers.machines.states(self.trace(block)?, steps)
+        self.provers.runner.states(self.trace(block)?, steps)
     }
 }
 
 impl Prover for ReplicaProver {
     fn last_state(&self, block: u64) -> Result<Bytes, Unknown> {
-        self.provers.machines.last_state(self.trace(block)?)
+        self.provers.runner.last_state(self.trace(block)?)
     }
 
     fn proof(&self, block: u64, step: u64) -> Result<Proof, Unknown> {
-        self.provers.machines.proof(self.trace(block)?, step)
+        self.provers.runner.proof(self.trace(block)?, step)
     }
 }
 

@@ -1,21 +1,18 @@
-//! The machine's run over one block, and states anywhere in it.
+//! The VM's run over one block, and states anywhere in it.
 //!
-//! The first run goes through the block once and remembers the states at the ends of the parts of the whole run, with
-//! snapshots. A deeper level asks for states inside one of these parts, and only that part is run again.
+//! The first run goes through the block once and remembers the states at the ends of the segments of the whole run, with
+//! snapshots. A deeper level asks for states inside one of these segments, and only that segment is run again.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy::primitives::{B256, Bytes};
 use db::Database;
 use rollup::{
-    interval::MAX_PARTS,
+    interval::MAX_SEGMENTS,
     witness::{BlockWitness, BlockWitnessError, witness_of},
 };
 use stf::ChainConfig;
-use vm::{BlobProof, Host, Image, Machine, RunError, Snapshot};
+use vm::{Image, Machine, Preimages, RunError, Snapshot};
 
 use crate::{game::Run, truth::Proof};
 
@@ -24,10 +21,10 @@ const FIRST_STRIDE: u64 = 1 << 20;
 /// Snapshots kept of one run. Each shares with the others what has not changed between them.
 const SNAPSHOTS: usize = 96;
 
-/// A run of the machine, by what decides it.
+/// A run of the VM, by what decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Trace {
-    /// What the machine is started with.
+pub struct TraceId {
+    /// What the VM is started with.
     pub boot_hash: B256,
     /// The block.
     pub block: u64,
@@ -44,7 +41,7 @@ pub enum TraceError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// The machine could not go on.
+    /// The VM could not go on.
     #[error("block {block}: {error}")]
     Machine {
         /// The block.
@@ -62,12 +59,12 @@ pub enum TraceError {
         /// By the database.
         found: B256,
     },
-    /// The machine and the node disagree: the fraud-proof program is not the node's state transition.
-    #[error("the machine gives {machine} for block {block}, the node {node}")]
+    /// The VM and the node disagree: the fault proof program is not the node's state transition.
+    #[error("the VM gives {machine} for block {block}, the node {node}")]
     Disagreement {
         /// The block.
         block: u64,
-        /// The machine's value.
+        /// The VM's value.
         machine: B256,
         /// The node's output root.
         node: B256,
@@ -87,42 +84,16 @@ pub struct Tracer {
     age: VecDeque<u64>,
 }
 
-/// What a block reads, for the machine.
-#[derive(Clone, Debug)]
-pub struct Preimages(Arc<BlockWitness>);
-
-impl Preimages {
-    /// Shares a witness.
-    pub fn new(witness: BlockWitness) -> Self {
-        Self(Arc::new(witness))
-    }
-}
-
-impl Host for Preimages {
-    fn preimage(&mut self, hash: &B256) -> Option<Bytes> {
-        self.0.preimages.get(hash).cloned()
-    }
-
-    // Batches are in calldata.
-    fn blob_element(&mut self, _: &B256, _: u16) -> Option<B256> {
-        None
-    }
-
-    fn blob_proof(&mut self, _: &B256, _: u16) -> Option<BlobProof> {
-        None
-    }
-}
-
 impl Tracer {
     /// Runs the program over a block, at most `max_steps` steps.
     pub fn run(
         image: &Image,
         database: &Database,
         config: &ChainConfig,
-        trace: Trace,
+        trace: TraceId,
         max_steps: u64,
     ) -> Result<Self, TraceError> {
-        let Trace { boot_hash, block, batch_count } = trace;
+        let TraceId { boot_hash, block, batch_count } = trace;
         let witness = witness_of(&database.read()?, config, block, batch_count)?;
         let found = witness.boot.hash();
         if found != boot_hash {
@@ -139,12 +110,12 @@ impl Tracer {
     /// Runs the program over what a block reads.
     pub fn over(image: &Image, witness: BlockWitness, max_steps: u64) -> Result<Self, TraceError> {
         let (boot_hash, block) = (witness.boot.hash(), witness.boot.block);
-        let preimages = Preimages::new(witness);
+        let preimages = Preimages::from(witness.preimages);
         let mut tracer = Self {
             image: image.clone(),
             preimages: preimages.clone(),
             block,
-            run: Run { boot_hash, start: image.start(boot_hash).hash(), steps: 0 },
+            run: Run { boot_hash, prestate: image.start(boot_hash).hash(), steps: 0 },
             last_state: Bytes::new(),
             states: BTreeMap::new(),
             snapshots: BTreeMap::new(),
@@ -156,8 +127,8 @@ impl Tracer {
         let mut stride = FIRST_STRIDE;
         loop {
             let at = machine.cpu().step;
-            // All parts of a run of this length are known: from here on it is longer, and cut into longer ones.
-            if at == stride.saturating_mul(MAX_PARTS) {
+            // All segments of a run of this length are known: from here on it is longer, and cut into longer ones.
+            if at == stride.saturating_mul(MAX_SEGMENTS) {
                 stride = at;
                 tracer.forget_between(stride);
             }
@@ -216,7 +187,7 @@ impl Tracer {
         Ok(Proof { state: Bytes::copy_from_slice(&witness.state), witness: witness.witness.into() })
     }
 
-    /// A machine at the newest snapshot that is not behind a step.
+    /// A VM at the newest snapshot that is not behind a step.
     fn machine_at(&self, step: u64) -> Result<Machine<Preimages>, TraceError> {
         let wrap = |error| TraceError::Machine { block: self.block, error };
         let preimages = self.preimages.clone();

@@ -1,4 +1,4 @@
-//! What people must be told, in the log and as metrics.
+//! What operators must know, in the log and as metrics.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{
     truth::{Judgement, Unknown},
 };
 
-/// A clock with less time than this is worth an alert, in seconds; on development chains less: a quarter of the budget.
+/// A clock with less time left than this is worth an alert, in seconds; at most a quarter of the max clock duration.
 const SHORT_CLOCK: u64 = 3_600;
 
 /// Says each thing once.
@@ -37,7 +37,7 @@ impl Alerts {
         client: &L1Client,
     ) {
         let mut wrong_roots = 0;
-        let mut due = 0;
+        let mut answers = 0;
         let mut least: Option<u64> = None;
         let mut needed = U256::ZERO;
         for entry in plans {
@@ -45,13 +45,13 @@ impl Alerts {
                 Ok(state) => state,
                 Err(reason) => {
                     if self.first(entry.address, "events", ClaimId::default()) {
-                        error!(target: TARGET, game = %entry.address, %reason, "the events of a game make no sense");
+                        error!(target: TARGET, game = %entry.address, %reason, "the events of a game do not fit together");
                     }
                     continue;
                 }
             };
             wrong_roots += u64::from(self.roots(entry, game, plan));
-            due += plan.moves.iter().filter(|due| due.action.is_answer()).count();
+            answers += plan.moves.iter().filter(|planned| planned.action.is_answer()).count();
             let left = self.clocks(entry, game, plan, now);
             least = least.into_iter().chain(left).min();
             self.unknown(entry, plan);
@@ -59,7 +59,7 @@ impl Alerts {
         }
         metrics::gauge!("recourse_challenger_open_games").set(plans.len() as f64);
         metrics::gauge!("recourse_challenger_wrong_roots").set(wrong_roots as f64);
-        metrics::gauge!("recourse_challenger_answers_due").set(due as f64);
+        metrics::gauge!("recourse_challenger_answers_due").set(answers as f64);
         metrics::gauge!("recourse_challenger_least_clock_seconds")
             .set(least.map_or(-1.0, |left| left as f64));
         metrics::gauge!("recourse_challenger_l1_time").set(now as f64);
@@ -72,15 +72,15 @@ impl Alerts {
         self.told.insert((game, what, claim))
     }
 
-    /// Whether the root is wrong.
+    /// Whether the root claim is invalid.
     fn roots(&mut self, entry: &GamePlan, game: &Game, plan: &Plan) -> bool {
         let root = game.root();
         let (index, block) = (entry.index, game.subject.blocks.end());
         match plan.judgements.first().copied().flatten() {
-            Some(Judgement::WrongFrom(part)) => {
+            Some(Judgement::FirstInvalid(segment)) => {
                 if self.first(entry.address, "wrong", root.id) {
                     let claimed = root.assertion();
-                    error!(target: TARGET, index, game = %entry.address, block, %claimed, part, "a WRONG ROOT is proposed");
+                    error!(target: TARGET, index, game = %entry.address, block, %claimed, segment, "a WRONG ROOT is proposed");
                     metrics::counter!("recourse_challenger_wrong_roots_seen_total").increment(1);
                 }
                 if root.status == Status::Upheld && self.first(entry.address, "lost", root.id) {
@@ -89,11 +89,11 @@ impl Alerts {
                 }
                 return true;
             }
-            Some(Judgement::WrongStart) if self.first(entry.address, "anchor", root.id) => {
+            Some(Judgement::InvalidPrestate) if self.first(entry.address, "anchor", root.id) => {
                 error!(target: TARGET, index, game = %entry.address, "the ANCHOR is not an output of this chain");
                 metrics::counter!("recourse_challenger_wrong_anchors_seen_total").increment(1);
             }
-            Some(Judgement::Right) if self.first(entry.address, "right", root.id) => {
+            Some(Judgement::Valid) if self.first(entry.address, "right", root.id) => {
                 info!(target: TARGET, index, game = %entry.address, block, "a right root is proposed");
             }
             _ => {}
@@ -101,17 +101,17 @@ impl Alerts {
         false
     }
 
-    /// The least time left for an answer that is due.
+    /// The least time that is left for an answer.
     fn clocks(&mut self, entry: &GamePlan, game: &Game, plan: &Plan, now: u64) -> Option<u64> {
         let mut least = None;
-        for due in &plan.moves {
-            let Some(deadline) = due.deadline else {
+        for planned in &plan.moves {
+            let Some(deadline) = planned.deadline else {
                 continue;
             };
             let left = deadline.saturating_sub(now);
             least = Some(least.map_or(left, |least: u64| least.min(left)));
         }
-        let short = SHORT_CLOCK.min(game.rules.clock / 4);
+        let short = SHORT_CLOCK.min(game.rules.max_clock_duration / 4);
         if let Some(left) = least.filter(|left| *left < short)
             && self.first(entry.address, "clock", game.root().id)
         {
@@ -120,7 +120,7 @@ impl Alerts {
         }
         for claim in &plan.missed {
             if self.first(entry.address, "missed", *claim) {
-                error!(target: TARGET, game = %entry.address, %claim, "the time to answer a wrong claim is over");
+                error!(target: TARGET, game = %entry.address, %claim, "the time to answer a invalid claim is over");
                 metrics::counter!("recourse_challenger_missed_answers_total").increment(1);
             }
         }

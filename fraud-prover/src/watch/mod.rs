@@ -1,8 +1,8 @@
-//! The watchtower: follows games on L1, compares them with the truth, and makes the honest moves.
+//! `challenger watch`: follows games on L1, compares them with the truth, and makes the honest moves.
 //!
-//! Nothing that it needs is kept anywhere but on L1 and in the replica's database, which is itself rebuilt from L1. It
-//! looks at L1, plans, sends what is due, and looks again: a kill at any instant, an L1 reorg that undoes moves, or
-//! an endpoint that fails only costs time.
+//! All that it needs is on L1 and in the replica's database, which is itself rebuilt from L1. It looks at L1, plans, sends
+//! the moves, and looks again. A kill at any instant, an L1 reorg that undoes moves, or an endpoint that fails only costs
+//! time.
 
 mod alerts;
 mod plans;
@@ -25,7 +25,7 @@ use vm::{Image, MAX_ELF};
 use crate::{
     l1::LogReader,
     replica::{Replica, ReplicaOptions},
-    traces::{Machines, ReplicaProvers},
+    traces::{ReplicaProvers, VmRunner},
     truth::Provers,
 };
 use alerts::Alerts;
@@ -51,15 +51,15 @@ pub struct WatchOptions {
     pub l1_poll: Option<Duration>,
     /// How long L1 may take to answer first; by default, for ever.
     pub l1_timeout: Option<Duration>,
-    /// The key that acts. Without it, the watchtower only reports.
+    /// The key that acts. Without it, the challenger is read-only: it reports and sends nothing.
     pub key: Option<PrivateKeySigner>,
-    /// The fraud-proof program, an ELF file.
+    /// The fault proof program, an ELF file.
     pub program: PathBuf,
     /// Address that serves Prometheus metrics.
     pub metrics: Option<SocketAddr>,
     /// How transactions are sent.
     pub transactions: TxOptions,
-    /// Look once, make what is due, and end when nothing is.
+    /// Make the moves that can be made now, and end when there are none.
     pub once: bool,
 }
 
@@ -87,9 +87,9 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     let Some(max_steps) = constants(&mut reader, &image, &mut shutdown).await? else {
         return Ok(());
     };
-    let machines = Machines::new(replica.chain.clone(), image, max_steps)?;
-    let computed = machines.changed();
-    let honest = ReplicaProvers::new(replica.chain.clone(), machines);
+    let runner = VmRunner::new(replica.chain.clone(), image, max_steps)?;
+    let computed = runner.changed();
+    let honest = ReplicaProvers::new(replica.chain.clone(), runner);
     let provers = match patch {
         Some(patch) => patch(replica.chain.clone(), honest)?,
         None => Arc::new(honest),
@@ -100,7 +100,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         Some(manager) => info!(target: TARGET, account = %manager.address(), "watching, and acting"),
         None => info!(target: TARGET, "watching; without a key, nothing is done"),
     }
-    let tower = Tower {
+    let challenger = Challenger {
         poll: options.l1_poll.unwrap_or(client.default_poll_interval()),
         client,
         reader,
@@ -112,7 +112,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     let derived = replica.chain.watch_heads();
     let asked = shutdown.clone();
     tokio::select! {
-        () = tower.run(derived, computed, shutdown) => {}
+        () = challenger.run(derived, computed, shutdown) => {}
         ended = replica.tasks.ended() => ended?,
     }
     if asked.is_set() {
@@ -125,8 +125,8 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
 pub(crate) fn load(path: &std::path::Path) -> Result<Image> {
     let name = path.display();
     let file = rollup::files::read(path, MAX_ELF as u64)
-        .with_context(|| format!("cannot read the fraud-proof program {name}"))?;
-    Image::load(&file).with_context(|| format!("{name} is not a program for the fraud-proof machine"))
+        .with_context(|| format!("cannot read the fault proof program {name}"))?;
+    Image::load(&file).with_context(|| format!("{name} is not a program for the fault proof VM"))
 }
 
 /// Reads the games' constants, and checks that the program is the one they are about. `None`: shutdown came first.
@@ -158,7 +158,7 @@ async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdow
     }
 }
 
-struct Tower {
+struct Challenger {
     client: L1Client,
     poll: Duration,
     reader: LogReader,
@@ -168,7 +168,7 @@ struct Tower {
     once: bool,
 }
 
-impl Tower {
+impl Challenger {
     async fn run(
         mut self,
         mut derived: channel::Receiver<rollup::chain::Heads>,
@@ -236,7 +236,7 @@ impl Tower {
         }
     }
 
-    /// Looks at L1, plans, and sends what is due, the most urgent first. Returns whether something is under way.
+    /// Looks at L1, plans, and sends moves, the most urgent first. Returns whether something is under way.
     async fn look(&mut self) -> Result<bool> {
         // Before the games are read: what has ended by now is in what is read, unless the endpoint is behind.
         if let Some(sender) = &mut self.sender {
@@ -256,7 +256,7 @@ impl Tower {
         Ok(busy)
     }
 
-    /// Sends what is to be done now. Returns whether something is under way.
+    /// Sends the moves that can be made now. Returns whether something is under way.
     async fn play(&mut self, plans: &Arc<Vec<GamePlan>>, head: u64) -> Result<bool> {
         let busy = plans.iter().any(GamePlan::is_busy);
         let Some(sender) = &mut self.sender else {

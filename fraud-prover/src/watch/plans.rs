@@ -1,4 +1,4 @@
-//! What is to be done in all games, and the next transactions of it.
+//! The plans for all games, and the next transactions from them.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const TOGETHER: usize = 24;
 const GAS_EACH: u64 = 150_000;
 const GAS_BASE: u64 = 100_000;
 
-/// A game with what is to be done in it.
+/// A game with the plan for it.
 pub(crate) struct GamePlan {
     pub(crate) index: u64,
     pub(crate) address: Address,
@@ -26,7 +26,7 @@ pub(crate) struct GamePlan {
 }
 
 impl GamePlan {
-    /// Whether something is to be done, or will be once something is known.
+    /// Whether there are moves to make, or may be once more values are known.
     pub(crate) fn is_busy(&self) -> bool {
         self.state.as_ref().is_ok_and(|(_, plan)| !plan.moves.is_empty() || !plan.unknown.is_empty())
     }
@@ -51,13 +51,14 @@ pub(crate) fn plan_all(games: &Games, provers: &dyn Provers, now: u64, me: Optio
 
 /// Whether nothing can happen in a game any more that matters to an account.
 fn is_over(game: &Game, me: Option<Address>) -> bool {
-    let settled = |me: Address| {
-        let due = |claim: &&crate::game::Claim| {
+    let is_paid = |me: Address| {
+        let unpaid = |claim: &&crate::game::Claim| {
             claim.status == Status::Refuted && claim.counter.is_some_and(|counter| counter.by == me)
         };
-        game.claims.iter().find(due).is_none() && game.credits.get(&me).is_none_or(|credit| credit.is_zero())
+        game.claims.iter().find(unpaid).is_none()
+            && game.credits.get(&me).is_none_or(|credit| credit.is_zero())
     };
-    game.claims.iter().all(|claim| claim.status.is_decided()) && me.is_none_or(settled)
+    game.claims.iter().all(|claim| claim.status.is_resolved()) && me.is_none_or(is_paid)
 }
 
 /// A transaction to send.
@@ -76,7 +77,7 @@ pub(crate) struct Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Attack,
-    Boundary,
+    AttackBlock,
     Step,
     Closing,
 }
@@ -86,14 +87,14 @@ impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Attack => "attack",
-            Self::Boundary => "attack on a block",
+            Self::AttackBlock => "attack on a block",
             Self::Step => "proof of a step",
             Self::Closing => "closing",
         }
     }
 }
 
-/// Tells a move from all others, of other games too. It is had without what is dear to compute, a step's proof.
+/// Tells a move from all others, also of other games. Computing it needs no step's witness, which is expensive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MoveKey(B256);
 
@@ -101,20 +102,22 @@ impl MoveKey {
     fn of(game: &Game, action: &Move) -> Self {
         let mut hasher = Keccak256::new();
         hasher.update(game.subject.game);
-        let mut put = |kind: u8, claim: B256, part: u8, number: u64, vector: &[B256]| {
+        let mut put = |kind: u8, claim: B256, segment: u8, number: u64, commitments: &[B256]| {
             hasher.update([kind]);
             hasher.update(claim);
-            hasher.update([part]);
+            hasher.update([segment]);
             hasher.update(number.to_be_bytes());
-            vector.iter().for_each(|value| hasher.update(value));
+            commitments.iter().for_each(|value| hasher.update(value));
         };
         match action {
-            Move::Attack { claim, part, vector } => put(0, claim.0, *part, 0, vector),
-            Move::Boundary { claim, part, run, vector, .. } => put(1, claim.0, *part, run.steps, vector),
-            Move::Step { claim, part, step, .. } => put(2, claim.0, *part, *step, &[]),
-            Move::Decide { claim } => put(3, claim.0, 0, 0, &[]),
-            Move::Settle { claim } => put(4, claim.0, 0, 0, &[]),
-            Move::Withdraw { account } => put(5, account.into_word(), 0, 0, &[]),
+            Move::Attack { claim, segment, commitments } => put(0, claim.0, *segment, 0, commitments),
+            Move::AttackBlock { claim, segment, run, commitments, .. } => {
+                put(1, claim.0, *segment, run.steps, commitments)
+            }
+            Move::Step { claim, segment, step, .. } => put(2, claim.0, *segment, *step, &[]),
+            Move::ResolveClaim { claim } => put(3, claim.0, 0, 0, &[]),
+            Move::DistributeBond { claim } => put(4, claim.0, 0, 0, &[]),
+            Move::ClaimCredit { account } => put(5, account.into_word(), 0, 0, &[]),
         }
         Self(hasher.finalize())
     }
@@ -126,8 +129,8 @@ impl MoveKey {
     }
 }
 
-/// Transactions that can be made now, at most so many, the most urgent first, but for moves that are on their way or that
-/// L1 has refused lately. A closing one only if asked for.
+/// Transactions to send now, at most `most`, the most urgent first. Moves in `skip` are left out. A closing transaction
+/// only if `closing` names the contract for it.
 pub(crate) fn next_calls(
     plans: &[GamePlan],
     provers: &dyn Provers,
@@ -137,7 +140,9 @@ pub(crate) fn next_calls(
 ) -> Vec<Next> {
     let planned = || plans.iter().filter_map(|plan| plan.state.as_ref().ok());
     let mut answers: Vec<_> = planned()
-        .flat_map(|(game, plan)| plan.moves.iter().map(move |due| (due.deadline, game, &due.action)))
+        .flat_map(|(game, plan)| {
+            plan.moves.iter().map(move |planned| (planned.deadline, game, &planned.action))
+        })
         .filter(|(_, game, action)| action.is_answer() && !skip.contains(&MoveKey::of(game, action)))
         .collect();
     answers.sort_by_key(|(deadline, ..)| *deadline);
@@ -168,14 +173,14 @@ fn close<'a>(
     let mut calls = Vec::new();
     let mut moves = Vec::new();
     for (game, plan) in planned {
-        for due in &plan.moves {
-            let call = match &due.action {
-                Move::Decide { claim } => Call::decide(game, *claim).ok(),
-                Move::Settle { claim } => Some(Call::settle(game, *claim)),
-                Move::Withdraw { account } => Some(Call::withdraw(game, *account)),
+        for planned in &plan.moves {
+            let call = match &planned.action {
+                Move::ResolveClaim { claim } => Call::resolve_claim(game, *claim).ok(),
+                Move::DistributeBond { claim } => Some(Call::distribute_bond(game, *claim)),
+                Move::ClaimCredit { account } => Some(Call::claim_credit(game, *account)),
                 _ => None,
             };
-            let key = MoveKey::of(game, &due.action);
+            let key = MoveKey::of(game, &planned.action);
             if let Some(call) = call.filter(|_| calls.len() < TOGETHER && !skip.contains(&key)) {
                 calls.push(call);
                 moves.push(key);
@@ -193,17 +198,17 @@ fn answer(game: &Game, provers: &dyn Provers, action: &Move) -> Result<Next, Unk
     let prover = || provers.prover(&game.subject);
     let missing = |error: crate::l1::MissingClaim| Unknown::Failed(error.to_string());
     let (kind, call) = match action {
-        Move::Attack { claim, part, vector } => {
-            (Kind::Attack, Call::attack(game, *claim, *part, vector.clone()).map_err(missing)?)
+        Move::Attack { claim, segment, commitments } => {
+            (Kind::Attack, Call::attack(game, *claim, *segment, commitments.clone()).map_err(missing)?)
         }
-        Move::Boundary { claim, part, block, run, vector } => {
+        Move::AttackBlock { claim, segment, block, run, commitments } => {
             let last = prover().last_state(*block)?;
-            let call = Call::attack_block(game, *claim, *part, run.steps, vector.clone(), last);
-            (Kind::Boundary, call.map_err(missing)?)
+            let call = Call::attack_block(game, *claim, *segment, run.steps, commitments.clone(), last);
+            (Kind::AttackBlock, call.map_err(missing)?)
         }
-        Move::Step { claim, part, block, step } => {
+        Move::Step { claim, segment, block, step } => {
             let proof = prover().proof(*block, *step)?;
-            (Kind::Step, Call::step(game, *claim, *part, proof.state, proof.witness).map_err(missing)?)
+            (Kind::Step, Call::step(game, *claim, *segment, proof.state, proof.witness).map_err(missing)?)
         }
         _ => return Err(Unknown::Failed("not an answer".into())),
     };

@@ -17,13 +17,13 @@ pub(crate) enum Kind {
     Liar(u32),
     /// Makes the honest moves before the honest, and abandons them.
     Copier,
-    /// Attacks wrong claims at the part where the honest attack is due, or before it, with wrong values.
+    /// Attacks invalid claims with wrong values, at the segment of the honest attack or before it.
     Freeloader,
     /// Attacks anything with anything.
     Garbage,
     /// Proves whatever step can be proven.
     Stepper,
-    /// Decides and settles as soon as it can.
+    /// Resolves claims and distributes bonds as soon as it can.
     Closer,
 }
 
@@ -44,7 +44,7 @@ impl Adversary {
             .filter(|index| {
                 let claim = &game.claims[*index];
                 let left = game.time_left(claim, now);
-                !claim.status.is_decided() && (!self.late || (1..=3).contains(&left))
+                !claim.status.is_resolved() && (!self.late || (1..=3).contains(&left))
             })
             .collect();
         match self.kind {
@@ -52,24 +52,24 @@ impl Adversary {
             Kind::Copier => self.honest_in(rng, world, game, TRUE, now, &candidates),
             Kind::Freeloader => {
                 let claim = &game.claims[*candidates.choose(rng)?];
-                let Ok(Judgement::WrongFrom(first)) = judge(&world.believer(TRUE), claim) else {
+                let Ok(Judgement::FirstInvalid(first)) = judge(&world.believer(TRUE), claim) else {
                     return None;
                 };
                 attack(rng, world, claim, rng.clone().random_range(0..=first))
             }
             Kind::Garbage => {
                 let claim = &game.claims[*candidates.choose(rng)?];
-                let part = rng.random_range(0..claim.interval.parts()) as u8;
-                attack(rng, world, claim, part)
+                let segment = rng.random_range(0..claim.interval.segments()) as u8;
+                attack(rng, world, claim, segment)
             }
             Kind::Stepper => {
                 let claim = &game.claims[*candidates.choose(rng)?];
-                let part = rng.random_range(0..claim.interval.parts()) as u8;
-                Some(Move::Step { claim: claim.id, part, block: 0, step: 0 })
+                let segment = rng.random_range(0..claim.interval.segments()) as u8;
+                Some(Move::Step { claim: claim.id, segment, block: 0, step: 0 })
             }
             Kind::Closer => {
                 let claim = game.claims.choose(rng)?.id;
-                Some(if rng.random() { Move::Decide { claim } } else { Move::Settle { claim } })
+                Some(if rng.random() { Move::ResolveClaim { claim } } else { Move::DistributeBond { claim } })
             }
         }
     }
@@ -97,42 +97,45 @@ impl Adversary {
 /// The claim that a move answers.
 pub(crate) fn target(action: &Move) -> Option<fraud_prover::game::ClaimId> {
     match action {
-        Move::Attack { claim, .. } | Move::Boundary { claim, .. } | Move::Step { claim, .. } => Some(*claim),
+        Move::Attack { claim, .. } | Move::AttackBlock { claim, .. } | Move::Step { claim, .. } => {
+            Some(*claim)
+        }
         _ => None,
     }
 }
 
 /// An attack with values that are right up to somewhere, then those of another timeline or nothing at all.
-fn attack(rng: &mut StdRng, world: &World, claim: &Claim, part: u8) -> Option<Move> {
-    let interval = claim.part_interval(part)?;
+fn attack(rng: &mut StdRng, world: &World, claim: &Claim, segment: u8) -> Option<Move> {
+    let interval = claim.segment_interval(segment)?;
     let id = claim.id;
     if interval.length > 1 {
-        let mut vector = values(rng, world, claim, interval);
+        let mut commitments = values(rng, world, claim, interval);
         if rng.random_ratio(1, 4) {
-            // A wrong vector behind a right assertion.
-            let right = fraud_prover::truth::vector(&world.believer(TRUE), claim.level, interval).ok()?;
-            *vector.last_mut()? = *right.last()?;
+            // Wrong commitments before a right last one.
+            let right =
+                fraud_prover::truth::commitments(&world.believer(TRUE), claim.level, interval).ok()?;
+            *commitments.last_mut()? = *right.last()?;
         }
-        return Some(Move::Attack { claim: id, part, vector });
+        return Some(Move::Attack { claim: id, segment, commitments });
     }
     if claim.is_step_level() {
-        return Some(Move::Step { claim: id, part, block: 0, step: 0 });
+        return Some(Move::Step { claim: id, segment, block: 0, step: 0 });
     }
     let steps = match rng.random_range(0..4) {
         0 => world.rules.max_steps,
         1 => 1,
         _ => rng.random_range(1..=world.rules.max_steps),
     };
-    let run = Run { boot_hash: B256::ZERO, start: B256::ZERO, steps };
+    let run = Run { boot_hash: B256::ZERO, prestate: B256::ZERO, steps };
     let level = fraud_prover::game::Level::Steps { block: interval.end(), boot_hash: B256::ZERO };
     let like = Claim { level, ..claim.clone() };
-    let vector = values(rng, world, &like, Interval { start: 0, length: steps });
-    Some(Move::Boundary { claim: id, part, block: interval.end(), run, vector })
+    let commitments = values(rng, world, &like, Interval { start: 0, length: steps });
+    Some(Move::AttackBlock { claim: id, segment, block: interval.end(), run, commitments })
 }
 
 fn values(rng: &mut StdRng, world: &World, claim: &Claim, interval: Interval) -> Vec<B256> {
     let mut values =
-        fraud_prover::truth::vector(&world.believer(TRUE), claim.level, interval).unwrap_or_default();
+        fraud_prover::truth::commitments(&world.believer(TRUE), claim.level, interval).unwrap_or_default();
     let from = rng.random_range(0..values.len());
     let honest_tail = rng.random_ratio(1, 3);
     for (place, value) in values.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! The honest strategy against N random adversaries, in thousands of random games by the contract's rules.
 //!
-//! In every game the right side wins, no right claim is lost whoever made it, no honest bond is lost, wrong claims earn
+//! In every game the right side wins, no valid claim is lost whoever made it, no honest bond is lost, invalid claims earn
 //! nothing that is due to right ones, and all money is accounted for. So that the test can fail, it also plays
 //! strategies that lack one thing, and expects them to lose. `SEED=…` repeats a run.
 
@@ -63,11 +63,11 @@ const USUAL: [&str; 22] = [
     "honest reward",
     "foreign attack",
     "freeloader beaten",
-    "right claim of another",
-    "wrong start",
+    "valid claim of another",
+    "invalid prestate",
     "duplicate refused",
     "proof of a right step refused",
-    "wrong claim left alone",
+    "invalid claim left alone",
 ];
 
 #[test]
@@ -103,17 +103,17 @@ fn no_double(game: &Game, _: alloy::primitives::Address, action: &Move) -> bool 
     target(action).and_then(|id| game.claim(id)).is_none_or(|claim| claim.children.is_empty())
 }
 
-/// Ignores freeloaders: wrong claims beside its own.
+/// Ignores freeloaders: invalid claims beside its own.
 fn no_siblings(game: &Game, me: alloy::primitives::Address, action: &Move) -> bool {
     let Some(claim) = target(action).and_then(|id| game.claim(id)) else { return true };
     let Some(parent) = game.parent(claim) else { return true };
-    !game.children(parent).any(|sibling| sibling.claimant == me && sibling.part >= claim.part)
+    !game.children(parent).any(|sibling| sibling.claimant == me && sibling.segment >= claim.segment)
 }
 
 #[test]
 fn strategies_that_lack_a_rule_lose() {
     for (name, filter, expected) in [
-        ("own claims only", own_only as play::Filter, Flaw::RightClaimLost),
+        ("own claims only", own_only as play::Filter, Flaw::ValidClaimLost),
         ("no answer beside another's", no_double, Flaw::WrongOutcome),
         ("no answer to siblings", no_siblings, Flaw::RewardStolen),
     ] {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use alloy::primitives::{Address, U256};
 use fraud_prover::{
     game::{Bonds, ClaimId, Game, Refused, Status},
-    strategy::{Due, Move, View, plan},
-    truth::{Judgement, Truth, judge, vector},
+    strategy::{Move, PlannedMove, View, plan},
+    truth::{Judgement, Truth, commitments, judge},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -24,7 +24,7 @@ pub(crate) fn everything(_: &Game, _: Address, _: &Move) -> bool {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
-    /// Budget of each side, in seconds. Without clocks the honest always move before the time is up.
+    /// Whether clocks can run out. Otherwise the honest always move in time.
     pub(crate) clocks: bool,
     pub(crate) honest: usize,
     pub(crate) filter: Filter,
@@ -37,7 +37,7 @@ pub(crate) type Events = BTreeMap<&'static str, u64>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     WrongOutcome,
-    RightClaimLost,
+    ValidClaimLost,
     BondLost,
     RewardStolen,
     Conservation,
@@ -47,7 +47,7 @@ pub(crate) enum Flaw {
 struct Player {
     account: Address,
     /// When its moves arrive, and which.
-    coming: Option<(u64, Vec<Due>)>,
+    coming: Option<(u64, Vec<PlannedMove>)>,
 }
 
 struct Table {
@@ -99,7 +99,7 @@ impl Table {
                 match action {
                     Move::Attack { .. } if step_level => self.count("honest attack on steps"),
                     Move::Attack { .. } => self.count("honest attack on blocks"),
-                    Move::Boundary { .. } => self.count("honest run"),
+                    Move::AttackBlock { .. } => self.count("honest run"),
                     Move::Step { step, .. } => {
                         self.count("honest proof");
                         if *step == 0 {
@@ -133,7 +133,7 @@ pub(crate) fn play(seed: u64, setting: Setting) -> (Vec<Flaw>, Events) {
     let mut world = World::new(rng, clock);
     let lines: Vec<u32> = (0..rng.random_range(1..=3)).map(|_| world.add_line(rng)).collect();
     let proposer = Address::repeat_byte(0xaa);
-    let root = root_vector(rng, &world, lines[0]);
+    let root = root_commitments(rng, &world, lines[0]);
     let game = Game::new(world.subject.clone(), world.rules.clone(), root, proposer, 1_000);
     let total = game.root().bond;
     let paid = BTreeMap::from([(proposer, total)]);
@@ -173,12 +173,12 @@ fn account(kind: u8, index: usize) -> Address {
     Address::from(bytes)
 }
 
-/// The truth, a liar's timeline, or a vector with some value wrong.
-fn root_vector(rng: &mut StdRng, world: &World, line: u32) -> Vec<alloy::primitives::B256> {
+/// Commitments by the truth or by a liar's timeline, some with one more wrong value.
+fn root_commitments(rng: &mut StdRng, world: &World, line: u32) -> Vec<alloy::primitives::B256> {
     let blocks = world.subject.blocks;
     let level = fraud_prover::game::Level::Blocks;
     let line = if rng.random_ratio(1, 3) { TRUE } else { line };
-    let mut values = vector(&world.believer(line), level, blocks).unwrap();
+    let mut values = commitments(&world.believer(line), level, blocks).unwrap();
     if rng.random_ratio(1, 8) {
         let place = rng.random_range(0..values.len());
         values[place] = garbage(rng);
@@ -204,7 +204,7 @@ fn adversaries(rng: &mut StdRng, lines: &[u32], clocks: bool) -> Vec<Adversary> 
         .collect()
 }
 
-fn see(table: &Table, player: &Player, setting: Setting) -> Vec<Due> {
+fn see(table: &Table, player: &Player, setting: Setting) -> Vec<PlannedMove> {
     let view = View { game: &table.game, now: table.now, me: Some(player.account) };
     let plan = plan(view, &table.world.believer(TRUE));
     let moves = plan.moves.into_iter();
@@ -266,7 +266,7 @@ fn with_clocks(
     adversaries: &mut [Adversary],
     setting: Setting,
 ) {
-    while table.game.claims.iter().any(|claim| !claim.status.is_decided()) {
+    while table.game.claims.iter().any(|claim| !claim.status.is_resolved()) {
         for _ in 0..rng.random_range(0..3) {
             disturb(rng, table, adversaries);
         }
@@ -291,19 +291,19 @@ fn with_clocks(
                 table.answer(&due.action, player.account, true);
             }
         }
-        // Anybody may decide, or nobody does for a while.
+        // Anybody may resolve claims, or nobody does for a while.
         if rng.random_ratio(1, 4) || next_deadline(table).is_none() {
             let ids: Vec<ClaimId> = table.game.claims.iter().map(|claim| claim.id).collect();
             for id in ids.into_iter().rev() {
-                let _ = table.game.decide(id, table.now);
+                let _ = table.game.resolve_claim(id, table.now);
             }
         }
     }
 }
 
-/// The next deadline of an undecided claim that lies ahead.
+/// The next deadline of an unresolved claim that lies ahead.
 fn next_deadline(table: &Table) -> Option<u64> {
-    let open = table.game.claims.iter().filter(|claim| !claim.status.is_decided());
+    let open = table.game.claims.iter().filter(|claim| !claim.status.is_resolved());
     open.map(|claim| table.game.deadline(claim)).filter(|deadline| *deadline > table.now).min()
 }
 
@@ -324,13 +324,13 @@ fn next_instant(rng: &mut StdRng, table: &Table, honest: &[Player]) -> u64 {
 fn close(table: &mut Table) {
     for index in (0..table.game.claims.len()).rev() {
         let id = table.game.claims[index].id;
-        let _ = table.game.decide(id, table.now);
+        let _ = table.game.resolve_claim(id, table.now);
     }
     for index in 0..table.game.claims.len() {
         let id = table.game.claims[index].id;
-        let _ = table.game.settle(id);
-        assert!(table.game.decide(id, table.now).is_err(), "decided twice");
-        assert!(table.game.settle(id).is_err(), "settled twice");
+        let _ = table.game.distribute_bond(id);
+        assert!(table.game.resolve_claim(id, table.now).is_err(), "resolved twice");
+        assert!(table.game.distribute_bond(id).is_err(), "distributed twice");
     }
 }
 
@@ -340,48 +340,50 @@ fn check(table: &mut Table, honest: &[Player]) -> Vec<Flaw> {
     let truth = world.believer(TRUE);
     let game = table.game.clone();
     let judged: Vec<Judgement> = game.claims.iter().map(|claim| judge(&truth, claim).unwrap()).collect();
-    if (judged[0] == Judgement::Right) != (game.root().status == Status::Upheld) {
+    if (judged[0] == Judgement::Valid) != (game.root().status == Status::Upheld) {
         flaws.push(Flaw::WrongOutcome);
     }
-    table.count(if judged[0] == Judgement::Right { "right root" } else { "wrong root" });
+    table.count(if judged[0] == Judgement::Valid { "right root" } else { "wrong root" });
     for (index, claim) in game.claims.iter().enumerate() {
-        let beside_right = || {
+        let beside_valid = || {
             let Some(parent) = game.parent(claim) else { return false };
             let index = game.index(parent.id).unwrap();
-            judged[index] == Judgement::Right
+            judged[index] == Judgement::Valid
                 || parent.children.iter().any(|sibling| {
                     let sibling_claim = &game.claims[*sibling];
                     let is_honest = honest.iter().any(|player| player.account == sibling_claim.claimant);
-                    is_honest && judged[*sibling] == Judgement::Right && sibling_claim.part >= claim.part
+                    is_honest
+                        && judged[*sibling] == Judgement::Valid
+                        && sibling_claim.segment >= claim.segment
                 })
         };
         match judged[index] {
-            Judgement::Right => {
+            Judgement::Valid => {
                 if claim.status != Status::Upheld {
-                    flaws.push(Flaw::RightClaimLost);
+                    flaws.push(Flaw::ValidClaimLost);
                 }
                 if !honest.iter().any(|player| player.account == claim.claimant) && index > 0 {
-                    table.count("right claim of another");
+                    table.count("valid claim of another");
                 }
             }
-            Judgement::WrongFrom(part) if index == 0 || beside_right() => {
-                let counter = claim.counter.filter(|_| claim.status == Status::Settled);
+            Judgement::FirstInvalid(segment) if index == 0 || beside_valid() => {
+                let counter = claim.counter.filter(|_| claim.status == Status::BondDistributed);
                 let earned = counter.is_some_and(|counter| match counter.child {
-                    Some(child) => judged[child] == Judgement::Right && counter.part == part,
-                    None => counter.part >= part,
+                    Some(child) => judged[child] == Judgement::Valid && counter.segment == segment,
+                    None => counter.segment >= segment,
                 });
                 if !earned {
                     flaws.push(Flaw::RewardStolen);
                 }
                 if game
                     .parent(claim)
-                    .is_some_and(|parent| judged[game.index(parent.id).unwrap()] != Judgement::Right)
+                    .is_some_and(|parent| judged[game.index(parent.id).unwrap()] != Judgement::Valid)
                 {
                     table.count("freeloader beaten");
                 }
             }
-            Judgement::WrongFrom(_) => table.count("wrong claim left alone"),
-            Judgement::WrongStart => table.count("wrong start"),
+            Judgement::FirstInvalid(_) => table.count("invalid claim left alone"),
+            Judgement::InvalidPrestate => table.count("invalid prestate"),
         }
     }
     let credits: U256 = game.credits.values().sum();

@@ -1,4 +1,4 @@
-//! A toy rollup: output roots, machine states and their openings, each value naming what it is, so that the one true
+//! A toy rollup: output roots, VM states and their openings, each value naming what it is, so that the one true
 //! successor of every state is known without running anything.
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub(crate) fn garbage(rng: &mut StdRng) -> B256 {
     B256::from(bytes)
 }
 
-/// What went differently in a liar's timeline: the machine's state after `step` of `block`, and all that follows.
+/// What went differently in a liar's timeline: the VM's state after `step` of `block`, and all that follows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     pub(crate) block: u64,
@@ -82,7 +82,7 @@ impl World {
             batch_acc: B256::repeat_byte(8),
         };
         let rules = Rules {
-            clock,
+            max_clock_duration: clock,
             extension: clock / 20,
             boundary_extension: clock / 10,
             max_steps,
@@ -127,8 +127,8 @@ impl World {
         boot
     }
 
-    /// Start state of a run, which the contract computes.
-    fn start(&self, agreed: B256, block: u64) -> B256 {
+    /// Prestate of a run, which the contract computes.
+    fn prestate(&self, agreed: B256, block: u64) -> B256 {
         let line = if agreed == value(OUTPUT, TRUE, block - 1, 0) { TRUE } else { u32::MAX };
         value(STATE, line, block, 0)
     }
@@ -140,7 +140,7 @@ impl World {
         }
     }
 
-    /// What the machine makes of a state; `None` if nobody knows what is behind the hash.
+    /// What the VM makes of a state; `None` if nobody knows what is behind the hash.
     fn successor(&self, before: B256) -> Option<B256> {
         let (line, block, step) = as_state(before)?;
         let next = if step < self.run_length(line, block) { step + 1 } else { step };
@@ -150,17 +150,17 @@ impl World {
     /// Makes a move, as the contract does.
     pub(crate) fn apply(&self, game: &mut Game, action: &Move, by: Address, now: u64) -> Result<(), Refused> {
         match action {
-            Move::Attack { claim, part, vector } => {
-                game.attack(*claim, *part, vector.clone(), by, now).map(|_| ())
+            Move::Attack { claim, segment, commitments } => {
+                game.attack(*claim, *segment, commitments.clone(), by, now).map(|_| ())
             }
-            Move::Boundary { claim, part, run, vector, .. } => {
+            Move::AttackBlock { claim, segment, run, commitments, .. } => {
                 let (agreed, block) = {
                     let claim = game.claim(*claim).ok_or(Refused::NoClaim(*claim))?;
-                    let part_end = claim.part_interval(*part).map_or(1, |part| part.end());
-                    (claim.part_start(*part).unwrap_or_default(), part_end)
+                    let value_after = claim.segment_interval(*segment).map_or(1, |segment| segment.end());
+                    (claim.value_before(*segment).unwrap_or_default(), value_after)
                 };
                 // A garbage state's opening says whatever suits its maker.
-                let state = vector.last().copied().unwrap_or_default();
+                let state = commitments.last().copied().unwrap_or_default();
                 let opening = match as_state(state) {
                     Some((line, block, step)) => Opening {
                         state,
@@ -170,19 +170,22 @@ impl World {
                     },
                     None => Opening { state, step: run.steps, exited: true, value: state },
                 };
-                let run =
-                    Run { boot_hash: self.boot(agreed, block), start: self.start(agreed, block), ..*run };
-                game.attack_boundary(*claim, *part, run, vector.clone(), opening, by, now).map(|_| ())
+                let run = Run {
+                    boot_hash: self.boot(agreed, block),
+                    prestate: self.prestate(agreed, block),
+                    ..*run
+                };
+                game.attack_block(*claim, *segment, run, commitments.clone(), opening, by, now).map(|_| ())
             }
-            Move::Step { claim, part, .. } => {
-                let before = game.claim(*claim).and_then(|claim| claim.part_start(*part));
+            Move::Step { claim, segment, .. } => {
+                let before = game.claim(*claim).and_then(|claim| claim.value_before(*segment));
                 // No witness for what nobody knows.
                 let successor = before.and_then(|before| self.successor(before)).ok_or(Refused::RightStep)?;
-                game.step(*claim, *part, successor, by, now)
+                game.step(*claim, *segment, successor, by, now)
             }
-            Move::Decide { claim } => game.decide(*claim, now).map(|_| ()),
-            Move::Settle { claim } => game.settle(*claim),
-            Move::Withdraw { .. } => Ok(()),
+            Move::ResolveClaim { claim } => game.resolve_claim(*claim, now).map(|_| ()),
+            Move::DistributeBond { claim } => game.distribute_bond(*claim),
+            Move::ClaimCredit { .. } => Ok(()),
         }
     }
 }
@@ -216,7 +219,7 @@ impl Truth for Believer<'_> {
         let agreed = self.output(block - 1)?;
         Ok(Run {
             boot_hash: self.world.boot(agreed, block),
-            start: self.world.start(agreed, block),
+            prestate: self.world.prestate(agreed, block),
             steps: self.world.run_length(self.line_of(block), block),
         })
     }

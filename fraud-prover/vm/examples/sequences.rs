@@ -20,7 +20,7 @@ type Sequence = Vec<Op>;
 /// Straight runs, as sequences of one operation each, and how often each was executed.
 fn straight_runs(image: &Image, path: &str) -> Vec<(Vec<Sequence>, u64)> {
     let (boot, _, host) = common::read(path);
-    let mut machine = Machine::new(image, boot, &host).unwrap();
+    let mut machine = Machine::new(image, boot, host).unwrap();
     let mut counts: HashMap<(u64, u64), u64> = HashMap::new();
     let mut operations = HashMap::new();
     let (mut start, mut next) = (machine.cpu().pc, machine.cpu().pc);

@@ -10,9 +10,9 @@
 mod common;
 
 use alloy_primitives::B256;
-use common::{Preimages, read};
+use common::read;
 use rustix::time::{ClockId, clock_gettime};
-use vm::{Elf, Image, Machine};
+use vm::{Elf, Image, Machine, Preimages};
 
 /// Runs of which the best counts.
 const RUNS: usize = 7;
@@ -36,15 +36,15 @@ fn now() -> Time {
 }
 
 /// The best time of several runs, with the machine's start not counted, and the last machine.
-fn best<'a>(
+fn best(
     image: &Image,
     boot: B256,
-    host: &'a Preimages,
-    run: impl Fn(&mut Machine<&'a Preimages>),
-) -> (Time, Machine<&'a Preimages>) {
+    host: &Preimages,
+    run: impl Fn(&mut Machine<Preimages>),
+) -> (Time, Machine<Preimages>) {
     let mut best = Time { thread: f64::INFINITY, process: f64::INFINITY };
     for left in (0..RUNS).rev() {
-        let mut machine = Machine::new(image, boot, host).unwrap();
+        let mut machine = Machine::new(image, boot, host.clone()).unwrap();
         let start = now();
         run(&mut machine);
         let end = now();

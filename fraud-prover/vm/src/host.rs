@@ -1,5 +1,7 @@
 //! What a run reads from outside: preimages and blobs.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use alloy_primitives::{B256, Bytes};
 
 /// Where a machine's preimages and blobs come from.
@@ -31,6 +33,36 @@ pub struct BlobProof {
 impl Host for () {
     fn preimage(&mut self, _: &B256) -> Option<Bytes> {
         None
+    }
+
+    fn blob_element(&mut self, _: &B256, _: u16) -> Option<B256> {
+        None
+    }
+
+    fn blob_proof(&mut self, _: &B256, _: u16) -> Option<BlobProof> {
+        None
+    }
+}
+
+/// A host of preimages by their hashes, without blobs. Cloning it is cheap: clones share the preimages.
+#[derive(Clone, Debug, Default)]
+pub struct Preimages(Arc<BTreeMap<B256, Bytes>>);
+
+impl From<BTreeMap<B256, Bytes>> for Preimages {
+    fn from(preimages: BTreeMap<B256, Bytes>) -> Self {
+        Self(Arc::new(preimages))
+    }
+}
+
+impl FromIterator<(B256, Bytes)> for Preimages {
+    fn from_iter<I: IntoIterator<Item = (B256, Bytes)>>(preimages: I) -> Self {
+        BTreeMap::from_iter(preimages).into()
+    }
+}
+
+impl Host for Preimages {
+    fn preimage(&mut self, hash: &B256) -> Option<Bytes> {
+        self.0.get(hash).cloned()
     }
 
     fn blob_element(&mut self, _: &B256, _: u16) -> Option<B256> {

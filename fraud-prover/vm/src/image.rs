@@ -4,7 +4,7 @@ use crate::{
     code::{Code, MAX_CODE},
     elf::{Elf, ElfError, Segment},
     flat::PAGE_BYTES,
-    state::{Cpu, State},
+    machine_state::{Cpu, State},
     tree::Tree,
 };
 use alloy_primitives::B256;

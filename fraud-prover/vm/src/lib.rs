@@ -10,7 +10,7 @@
 //! - A [`Machine`] runs an image from a boot hash, or goes on from a [`Snapshot`]. Plain instructions go through a
 //!   fast interpreter over flat memory; the rest, and the last few steps before a requested one, through a plain
 //!   reference interpreter. Nothing is hashed until a state is asked for, and then only what has changed.
-//! - Preimages and blobs come from a [`Host`].
+//! - Preimages and blobs come from a [`Host`]; [`Preimages`] is the one for programs that read no blobs.
 //! - [`Machine::witness`] gives what proves the next step; [`verify()`] checks it as the contract does.
 //!
 //! # Errors
@@ -49,10 +49,10 @@ mod host;
 mod image;
 mod isa;
 mod machine;
+mod machine_state;
 mod operation;
 mod reference;
 mod slot;
-mod state;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -63,12 +63,12 @@ pub use accel::{
     ACCEL_MAX_GAS, ACCEL_MAX_LENGTH, cost as accel_cost, exists as accel_exists, op as accel_op,
 };
 pub use elf::{Elf, ElfError, MAX_ELF, Segment};
-pub use host::{BlobProof, Host, HostError};
+pub use host::{BlobProof, Host, HostError, Preimages};
 pub use image::Image;
 pub use isa::{Form, Instruction, Op};
-pub use machine::{Call, Machine, Outcome, RunError, Snapshot};
+pub use machine::{Call, Machine, RunError, RunOutcome, Snapshot};
+pub use machine_state::{Cpu, STATE_LENGTH, State};
 pub use reference::Access;
-pub use state::{Cpu, STATE_LENGTH, State};
 pub use tree::{DEPTH, zero_hash};
 pub use verify::{WitnessError, verify};
 pub use witness::StepWitness;

@@ -8,8 +8,8 @@ use crate::{
     host::{Host, HostError},
     image::Image,
     isa::Instruction,
+    machine_state::{Cpu, State},
     reference::{self, Access, Memory, PreimageCache},
-    state::{Cpu, State},
     tree::Tree,
     witness::{Provable, StepWitness, prove},
 };
@@ -66,7 +66,7 @@ pub enum Call {
 
 /// How far a run came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// Steps from the program's start.
     pub steps: u64,
     /// The exit code; `None` if the machine still runs.
@@ -133,10 +133,10 @@ impl<H: Host> Machine<H> {
     ///
     /// # Errors
     /// If the host lacks something.
-    pub fn run(&mut self, max_steps: u64) -> Result<Outcome, RunError> {
+    pub fn run(&mut self, max_steps: u64) -> Result<RunOutcome, RunError> {
         self.advance(max_steps)?;
         let Cpu { step, exited, exit_code, output, .. } = self.cpu;
-        Ok(Outcome { steps: step, exit: exited.then_some(exit_code), output, value: self.cpu.value() })
+        Ok(RunOutcome { steps: step, exit: exited.then_some(exit_code), output, value: self.cpu.value() })
     }
 
     /// Runs to exactly this step, counted from the program's start; an exited machine stays at its last one.

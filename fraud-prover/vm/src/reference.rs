@@ -7,7 +7,7 @@ use crate::{
     accel,
     host::{Host, HostError},
     isa::{ECALL, Instruction, Op},
-    state::{A0, A7, Cpu},
+    machine_state::{A0, A7, Cpu},
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 

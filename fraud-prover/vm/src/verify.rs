@@ -5,7 +5,7 @@
 
 use crate::{
     accel,
-    state::{STATE_LENGTH, State},
+    machine_state::{STATE_LENGTH, State},
 };
 use alloy_primitives::{B256, Bytes, U256, keccak256, uint};
 

@@ -2,8 +2,8 @@
 
 use crate::{
     host::{Host, HostError},
+    machine_state::{STATE_LENGTH, State},
     reference::{self, Access, LEAF, Memory, PAGE, PreimageCache},
-    state::{STATE_LENGTH, State},
     tree::DEPTH,
 };
 use alloy_primitives::{B256, keccak256};

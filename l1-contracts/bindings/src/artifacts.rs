@@ -36,7 +36,7 @@ contracts! {
     DisputeGame => "DisputeGame.sol", "L1: code of all games.";
     DisputeGameFactory => "DisputeGameFactory.sol", "L1: takes proposals.";
     AnchorStateRegistry => "AnchorStateRegistry.sol", "L1: the final output root.";
-    RiscV => "RiscV.sol", "L1: one step of the fraud-proof machine.";
+    RiscV => "RiscV.sol", "L1: one step of the fault proof VM.";
     L1Block => "L1Block.sol", "L2: what L2 knows of L1.";
     L2ToL1MessagePasser => "L2ToL1MessagePasser.sol", "L2: withdrawals.";
     GasPriceOracle => "GasPriceOracle.sol", "L2: fee estimates.";

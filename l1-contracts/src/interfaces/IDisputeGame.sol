@@ -6,13 +6,14 @@ pragma solidity ^0.8.25;
 /// @dev Constructor of the implementation: `constructor(Parameters parameters)`. Games are clones of it with
 ///      immutable arguments, created by the DisputeGameFactory.
 ///
-///      A claim covers the units `(start, start + length]`, L2 blocks on level 0 and machine steps on level 1. It
-///      agrees with a value before them and claims a value at the end of each part (its vector): output roots on level
-///      0, hashes of machine states on level 1. Its id is
+///      A claim covers the interval `(start, start + length]`: L2 blocks on level 0, steps of the fault proof VM on level
+///      1. It agrees with the value before the interval and claims a value at the end of each of its segments, its
+///      commitments: output roots on level 0, hashes of VM states on level 1. In names, `part` is a segment, `vector` the
+///      commitments, `decide` resolves a claim, and `settle` distributes a bond. A claim's id is
 ///      `keccak256(abi.encode(address game, bytes32 parent, uint8 part, uint8 level, bytes32 bootHash, uint64 start,
-///      uint64 length, bytes32 agreed, bytes32 vectorHash))`, where `vectorHash` is the keccak256 of the vector's
-///      elements, concatenated. Only a record of each claim is stored: callers give claim and vector again, as the
-///      events hold them.
+///      uint64 length, bytes32 agreed, bytes32 vectorHash))`, where `vectorHash` is the keccak256 of the commitments,
+///      concatenated. Only a record of each claim is stored: callers give claim and commitments again, as the events hold
+///      them.
 interface IDisputeGame {
     /// @notice Where the game stands; the numbers are those that clients expect.
     enum GameStatus {
@@ -26,26 +27,26 @@ interface IDisputeGame {
     enum ClaimStatus {
         /// There is no such claim.
         NONE,
-        /// It can be attacked while its attackers' clock runs, and stepped until it is decided.
+        /// It can be attacked while its attackers' clock runs, and stepped until it is resolved.
         OPEN,
-        /// A child was upheld or a step succeeded: it takes no more attacks and steps, and can be decided at once.
+        /// A child was upheld or a step succeeded: it takes no more attacks and steps, and can be resolved at once.
         COUNTERED,
-        /// Decided un-countered; its bond was returned.
+        /// Resolved un-countered; its bond was returned.
         UPHELD,
-        /// Decided countered; its bond waits for `settle`.
+        /// Resolved countered; its bond is not distributed yet.
         REFUTED,
-        /// Decided countered, and its bond was given to whom it is due.
+        /// Resolved countered, and its bond was distributed.
         SETTLED
     }
 
-    /// @notice What a claim says, but for its vector.
+    /// @notice What a claim says, without its commitments.
     /// @param parent Id of the claim that it attacks, zero for the root claim.
-    /// @param part Part of the parent whose value it disputes, from 0.
-    /// @param level 0: L2 blocks and output roots; 1: steps of the machine and state hashes.
-    /// @param bootHash Level 1: what the machine was started with; zero on level 0.
-    /// @param start The agreed unit: an L2 block number on level 0, a number of steps on level 1.
+    /// @param part Segment of the parent whose value it disputes, from 0.
+    /// @param level 0: L2 blocks and output roots; 1: steps of the VM and state hashes.
+    /// @param bootHash Level 1: hash of the run's BootInfo; zero on level 0.
+    /// @param start Where the interval begins: the agreed block's number on level 0, a number of steps on level 1.
     /// @param length Number of blocks or steps that it covers, at least 1.
-    /// @param agreed The agreed value after unit `start`.
+    /// @param agreed The agreed value after block or step `start`.
     struct Claim {
         bytes32 parent;
         uint8 part;
@@ -59,12 +60,12 @@ interface IDisputeGame {
     /// @notice What the game knows of a claim.
     /// @param status Where it stands.
     /// @param depth Number of claims above it; its bond is `bondAt(depth)`.
-    /// @param holder Whom its bond is due to as things stand: the claimant while nothing counters it, then the
-    ///        left-most of its upheld children and steps (lowest part, then earliest).
-    /// @param part Part of its parent that the claim disputes; once countered, its own part that `holder` disputed.
+    /// @param holder The account that would get the bond now: the claimant while nothing counters the claim, then the
+    ///        left-most of its upheld children and steps (lowest segment, then earliest).
+    /// @param part Segment of its parent that the claim disputes; once countered, its own segment that `holder` disputed.
     /// @param createdAt When the claim was made, in seconds; once countered, when `holder` made the countering move.
     /// @param clock Time that the claimant's side had used up when the claim was made, in seconds.
-    /// @param openChildren Number of its children that are not decided.
+    /// @param openChildren Number of its children that are not resolved.
     struct ClaimState {
         ClaimStatus status;
         uint8 depth;
@@ -77,13 +78,13 @@ interface IDisputeGame {
 
     /// @notice The constants of all games of a deployment.
     /// @param riscV The step verifier (IRiscV).
-    /// @param programRoot Memory root of the program image.
+    /// @param programRoot Memory root of the fault proof program.
     /// @param programEntry The program's first pc.
     /// @param maxSteps Most steps of a run; a run that has not exited by then has the value zero.
-    /// @param configHash Hash of the chain config, part of every boot.
-    /// @param maxClockDuration Budget of each side's clock, in seconds.
+    /// @param configHash Hash of the chain config, part of every BootInfo.
+    /// @param maxClockDuration Time that each side has in a game, in seconds.
     /// @param clockExtension Least time that a new claim's side has left for its next move, in seconds.
-    /// @param boundaryExtension The same where that move may need a run of the machine, in seconds.
+    /// @param boundaryExtension The same where that move may need a run of the VM, in seconds.
     /// @param rootBond Bond of the root claim, in wei.
     /// @param leafBond Least bond of a claim, in wei.
     /// @param bondDecay Each level's bond as a share of the one above, in 256ths.
@@ -104,8 +105,8 @@ interface IDisputeGame {
     /// @notice A claim was made by an attack on another. (The root claim is in the factory's `Proposed`.)
     /// @param id Id of the claim.
     /// @param claimant Who made it and paid the bond.
-    /// @param claim What it says, but for its vector.
-    /// @param vector Claimed values at the ends of its parts.
+    /// @param claim What it says, without its commitments.
+    /// @param vector Its commitments.
     /// @param createdAt When it was made, in seconds.
     /// @param clock Time that its side has used up, in seconds.
     event Attacked(
@@ -114,39 +115,39 @@ interface IDisputeGame {
     /// @notice A step of a claim was proven wrong.
     /// @param id Id of the claim.
     /// @param stepper Who proved it.
-    /// @param part The part of the claim whose value is not the successor of the one before.
+    /// @param part The segment of the claim whose value is not the successor of the one before.
     event Stepped(bytes32 indexed id, address indexed stepper, uint8 part);
-    /// @notice A claim was decided. If it was upheld, its bond became claimable.
+    /// @notice A claim was resolved. If it was upheld, its bond became claimable.
     /// @param id Id of the claim.
     /// @param upheld Whether nothing countered it.
     event Decided(bytes32 indexed id, bool upheld);
-    /// @notice The bond of a countered claim was given away.
+    /// @notice The bond of a refuted claim was distributed.
     /// @param id Id of the claim.
     /// @param winner Who gets the reward.
     /// @param reward Part of the bond that the winner can claim, in wei.
     /// @param burned Part of the bond that nobody gets, in wei.
     event Settled(bytes32 indexed id, address indexed winner, uint256 reward, uint256 burned);
-    /// @notice The game was decided.
+    /// @notice The game was resolved.
     event Resolved(GameStatus indexed status);
     /// @notice A credit was paid out.
     event CreditClaimed(address indexed recipient, uint256 amount);
 
-    /// @notice There is no such claim: what the caller says about it or its vector is wrong.
+    /// @notice There is no such claim: what the caller says about it or its commitments is wrong.
     error ClaimNotFound(bytes32 id);
-    /// @notice The claim is countered or decided already.
+    /// @notice The claim is countered or resolved already.
     error ClaimClosed(bytes32 id, ClaimStatus status);
     /// @notice The same claim was made already, by whomever.
     error DuplicateClaim(bytes32 id);
-    /// @notice The claim has no such part.
+    /// @notice The claim has no such segment.
     error PartOutOfRange(uint256 parts, uint256 part);
-    /// @notice The part is of another size or level than this move is for: `attack` takes parts of several units,
-    ///         `attackBlock` parts of one block, `step` parts of one machine step.
+    /// @notice The segment is of another size or level than this move is for: `attack` takes segments of more than one
+    ///         block or step, `attackBlock` those of one block, `step` those of one step.
     error WrongPart(uint8 level, uint64 length);
     /// @notice A failed run is final: nothing follows from the value zero, so there is nothing to dispute behind it.
     error NothingAfterFailure();
-    /// @notice The vector must have one element for each part of the interval.
+    /// @notice There must be one commitment for each segment of the interval.
     error WrongVectorLength(uint256 expected, uint256 actual);
-    /// @notice A vector of outputs cannot have another value after a zero.
+    /// @notice Commitments to outputs cannot have another value after a zero.
     error ValueAfterFailure(uint256 index);
     /// @notice The attack claims the value that it disputes.
     error SameValue(bytes32 value);
@@ -161,15 +162,15 @@ interface IDisputeGame {
     error StepIsRight(bytes32 value);
     /// @notice The bond must be paid exactly.
     error WrongBond(uint256 expected, uint256 actual);
-    /// @notice The attackers' time is used up.
+    /// @notice The attackers' clock has run out.
     error ClockExpired(uint64 expiredAt);
     /// @notice The attackers still have time on their clock.
     error ClockNotExpired(uint64 expiresAt);
-    /// @notice Children of the claim are not decided yet.
+    /// @notice Children of the claim are not resolved yet.
     error ChildrenOpen(uint256 count);
-    /// @notice Only the bond of a claim that was decided countered can be settled, once.
+    /// @notice Only the bond of a refuted claim can be distributed, once.
     error NotSettleable(bytes32 id, ClaimStatus status);
-    /// @notice The game is decided already.
+    /// @notice The game is resolved already.
     error AlreadyResolved();
     /// @notice The recipient has nothing to claim.
     error NoCredit(address recipient);
@@ -178,28 +179,29 @@ interface IDisputeGame {
     /// @notice A parameter given to the constructor is impossible; `name` says which.
     error BadParameter(bytes32 name);
 
-    /// @notice Disputes the value at the end of part `part` of a claim, where the part has more than one unit, agreeing
-    ///         with the value before it. Anyone may call, paying exactly the bond of a claim one level below, while the
-    ///         claim is open and its attackers' clock runs.
+    /// @notice Disputes the value at the end of segment `part` of a claim, where the segment has more than one block or
+    ///         step, agreeing with the value before it. Anyone may call, paying exactly the bond of a claim one level
+    ///         below, while the claim is open and its attackers' clock runs.
     /// @param claim The attacked claim.
-    /// @param vector Its vector.
-    /// @param part The disputed part.
-    /// @param attackVector The new claim's values at the ends of the part's own parts. The last one must differ from
-    ///        `vector[part]`. On level 0, only zeros may follow a zero.
+    /// @param vector Its commitments.
+    /// @param part The disputed segment.
+    /// @param attackVector The new claim's commitments. The last one must differ from `vector[part]`. On level 0, only
+    ///        zeros may follow a zero.
     /// @return id Id of the new claim.
     function attack(Claim calldata claim, bytes32[] calldata vector, uint8 part, bytes32[] calldata attackVector)
         external
         payable
         returns (bytes32 id);
 
-    /// @notice Disputes the output of part `part` of a level-0 claim, where the part is one block, by a level-1 claim
-    ///         about the machine's run over that block. The contract computes the start state. Otherwise as `attack`.
+    /// @notice Disputes the output of segment `part` of a level-0 claim, where the segment is one block, by a level-1 claim
+    ///         about the VM's run over that block. The contract computes the prestate. Otherwise as `attack`.
     /// @param claim The attacked claim.
-    /// @param vector Its vector.
-    /// @param part The disputed part.
+    /// @param vector Its commitments.
+    /// @param part The disputed segment.
     /// @param steps Number of steps of the run: those until it exits, or `maxSteps`.
-    /// @param attackVector Hashes of the machine's states at the ends of the parts of `(0, steps]`.
-    /// @param lastState The packed state (337 bytes) whose hash is the last element; its value must differ from
+    /// @param attackVector The new claim's commitments: hashes of the VM's states at the ends of the segments of
+    ///        `(0, steps]`.
+    /// @param lastState The packed state (337 bytes) whose hash is the last commitment; its value must differ from
     ///        `vector[part]`, its step count must be `steps`, and it must have exited unless `steps` is `maxSteps`.
     /// @return id Id of the new claim.
     function attackBlock(
@@ -211,14 +213,14 @@ interface IDisputeGame {
         bytes calldata lastState
     ) external payable returns (bytes32 id);
 
-    /// @notice Proves that the value at the end of part `part` of a level-1 claim, where the part is one step, is not
+    /// @notice Proves that the value at the end of segment `part` of a level-1 claim, where the segment is one step, is not
     ///         the successor of the value before it. Counts like a child that is upheld at once. Anyone may call, without
     ///         a bond, while the claim is open.
     /// @param claim The claim.
-    /// @param vector Its vector.
-    /// @param part The wrong part.
+    /// @param vector Its commitments.
+    /// @param part The disputed segment.
     /// @param state The packed state (337 bytes) before the step.
-    /// @param witness What the machine reads in the step.
+    /// @param witness What the VM reads in the step.
     function step(
         Claim calldata claim,
         bytes32[] calldata vector,
@@ -227,15 +229,15 @@ interface IDisputeGame {
         bytes calldata witness
     ) external;
 
-    /// @notice Decides a claim, and tells its parent. Countered: at once. Un-countered: when the attackers' clock has
-    ///         expired and all children are decided (countered, that is). Anyone may call.
-    /// @param claim The claim; the root claim too, which decides the game.
-    /// @param vectorHash Hash of its vector.
+    /// @notice Resolves a claim, and tells its parent. Countered: at once. Un-countered: when the attackers' clock has
+    ///         expired and all children are resolved (countered, that is). Anyone may call.
+    /// @param claim The claim; the root claim too, which resolves the game.
+    /// @param vectorHash Hash of its commitments.
     function decide(Claim calldata claim, bytes32 vectorHash) external;
-    /// @notice Gives the bond of a claim that was decided countered to the left-most of its upheld children and steps,
-    ///         but for the half that is burned. All its children must be decided. Anyone may call.
+    /// @notice Distributes the bond of a refuted claim: half goes to the left-most of its upheld children and steps, half
+    ///         is burned. All its children must be resolved. Anyone may call.
     function settle(bytes32 id) external;
-    /// @notice Decides the root claim, and so the game. The same as `decide` of the root claim. Anyone may call.
+    /// @notice Resolves the root claim, and so the game. The same as `decide` of the root claim. Anyone may call.
     /// @return status The outcome.
     function resolve() external returns (GameStatus status);
     /// @notice Pays `recipient` what the game owes it. Anyone may call.
@@ -255,14 +257,14 @@ interface IDisputeGame {
     function extraData() external view returns (bytes memory);
     /// @notice When the game was created.
     function createdAt() external view returns (uint64);
-    /// @notice When the game was decided, 0 while it is open.
+    /// @notice When the game was resolved, 0 while it is open.
     function resolvedAt() external view returns (uint64);
-    /// @notice An estimate of when the game can be decided if nobody attacks any more; when it was, if it is. Exact
+    /// @notice An estimate of when the game can be resolved if nobody attacks any more; when it was, if it is. Exact
     ///         while the root claim was not attacked.
     function expectedResolution() external view returns (uint64);
     /// @notice Whether `resolve` would succeed now.
     function resolvable() external view returns (bool);
-    /// @notice Budget of each side's clock, in seconds.
+    /// @notice Time that each side has in a game, in seconds.
     function maxClockDuration() external view returns (uint64);
     /// @notice Where the game stands.
     function status() external view returns (GameStatus);
@@ -282,7 +284,7 @@ interface IDisputeGame {
     function batchCount() external view returns (uint64);
     /// @notice Accumulator over the pinned batches: all inputs of the disputed blocks.
     function batchAcc() external view returns (bytes32);
-    /// @notice Hash of the root claim's vector: keccak256 of its elements, concatenated.
+    /// @notice Hash of the root claim's commitments: keccak256 of them, concatenated.
     function vectorHash() external view returns (bytes32);
     /// @notice Id of the root claim: `part`, `level`, `parent` and `bootHash` are zero.
     function rootClaimId() external view returns (bytes32);
@@ -295,9 +297,9 @@ interface IDisputeGame {
     function credit(address recipient) external view returns (uint256);
     /// @notice The constants of the deployment.
     function parameters() external view returns (Parameters memory);
-    /// @notice What the machine is started with to compute L2 block `l2Block` of this game from the output before it:
+    /// @notice Hash of the BootInfo of the run over L2 block `l2Block` of this game, from the output before it:
     ///         `keccak256(agreed (32) ‖ l2Block (8) ‖ batchAcc (32) ‖ configHash (32))`.
     function bootHash(bytes32 agreed, uint64 l2Block) external view returns (bytes32);
-    /// @notice Hash of the machine's state before its first step, when started with `boot`.
+    /// @notice The prestate of a run: hash of the VM's state before its first step, when started with `boot`.
     function startState(bytes32 boot) external view returns (bytes32);
 }

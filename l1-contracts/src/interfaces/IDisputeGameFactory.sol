@@ -25,10 +25,10 @@ interface IDisputeGameFactory {
     /// @param game Address of the game.
     /// @param proposer The account that pays and gets back the bond.
     /// @param l2Block The claimed L2 block.
-    /// @param rootClaim The claimed output root of that block: the last element of `vector`.
+    /// @param rootClaim The claimed output root of that block: the last of `vector`.
     /// @param anchorBlock The L2 block from which the claim starts.
     /// @param anchorOutput The agreed output root of that block.
-    /// @param vector Claimed output roots at the ends of the interval's parts.
+    /// @param vector The root claim's commitments: output roots at the ends of the interval's segments.
     /// @param batchCount Number of batches that the claim pins.
     /// @param batchAcc Accumulator over those batches.
     event Proposed(
@@ -51,7 +51,7 @@ interface IDisputeGameFactory {
     error AnchorMoved(uint64 expected, uint64 actual);
     /// @notice The claimed block must lie past the anchor.
     error BlockNotAfterAnchor(uint64 anchorBlock, uint64 l2Block);
-    /// @notice The vector must have one element for each part of the interval.
+    /// @notice There must be one commitment for each segment of the interval.
     error WrongVectorLength(uint256 expected, uint256 actual);
     /// @notice No value of a claim may be zero: zero is the value of a failed run.
     error ZeroValue(uint256 index);
@@ -70,8 +70,8 @@ interface IDisputeGameFactory {
     /// @param anchorBlock The L2 block from which the claim starts, which must be the current anchor's: a proposal
     ///        built on an earlier anchor reverts.
     /// @param l2Block The claimed L2 block.
-    /// @param vector Claimed output roots at the ends of the parts of `(anchorBlock, l2Block]`; the last one is the
-    ///        claim about `l2Block`.
+    /// @param vector The root claim's commitments: output roots at the ends of the segments of `(anchorBlock, l2Block]`.
+    ///        The last one is the claim about `l2Block`.
     /// @param batchCount Number of batches to pin.
     /// @param batchAcc Accumulator over those batches; a proposal built on a reorged L1 reverts.
     /// @param lastBatchHeader Packed header of batch `batchCount - 1`, which must reach `l2Block`.
@@ -109,9 +109,10 @@ interface IDisputeGameFactory {
         external
         view
         returns (GameSearchResult[] memory games);
-    /// @notice Size of each part (but the last) of an interval of `n` blocks: the largest power of 16 strictly below
+    /// @notice Size of each segment (but the last) of an interval of `n` blocks: the largest power of 16 strictly below
     ///         `n`, at least 1.
     function stride(uint64 n) external pure returns (uint64);
-    /// @notice Number of parts of an interval of `n` blocks, at most 16: the length of its vector.
+    /// @notice Number of segments of an interval of `n` blocks, at most 16. A claim about it has as many
+    ///         commitments.
     function parts(uint64 n) external pure returns (uint64);
 }

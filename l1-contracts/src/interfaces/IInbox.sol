@@ -35,13 +35,13 @@ interface IInbox {
     error InvalidBlockCount(uint64 blockCount);
     /// @notice The consumable part of the queue never shrinks.
     error MessageEndDecreased(uint64 previous, uint64 actual);
-    /// @notice A batch cannot consume messages that do not exist.
+    /// @notice A batch cannot cover messages that do not exist.
     error MessageEndBeyondQueue(uint64 messageCount, uint64 actual);
     /// @notice The queue is not the one the batch was built on (after an L1 reorg).
     error MessageAccMismatch(bytes32 expected, bytes32 actual);
     /// @notice The given header is not that of the message it should be.
     error MessageHeaderMismatch(uint64 index);
-    /// @notice A message older than `forceDelay` would stay unconsumed.
+    /// @notice A message older than `forceDelay` would stay uncovered.
     error OldMessageNotCovered(uint64 l1Timestamp);
     /// @notice The sequencer is not silent yet, or a batch was forced too recently, and no old message was shown.
     error SequencerNotSilent(uint64 forceableAfter);
@@ -63,9 +63,9 @@ interface IInbox {
     /// @param messageEnd Queue index up to which the batch may consume: not below the previous batch's, not above
     ///        the queue length before this call, and covering every message older than `forceDelay`.
     /// @param expectedMessageAcc Expected `messageAcc(messageEnd)`, or zero for no check.
-    /// @param youngMessageHeader Proof that what stays unconsumed is young: the header of message `messageEnd` or of
+    /// @param youngMessageHeader Proof that what stays uncovered is young: the header of message `messageEnd` or of
     ///        message `messageEnd - 1`, not older than `forceDelay`. Not read if `messageEnd` is the queue's end, so
-    ///        a batcher that consumes the whole queue should pass the newest message's header: a deposit that
+    ///        a batcher that covers the whole queue should pass the newest message's header: a deposit that
     ///        slips in before its transaction then does no harm.
     function appendBatch(
         bytes calldata payload,
@@ -76,8 +76,8 @@ interface IInbox {
         bytes calldata youngMessageHeader
     ) external;
 
-    /// @notice Appends a batch of one block without payload that consumes the whole queue. Anyone may call, if the
-    ///         first unconsumed message is older than `forceDelay`, or if the sequencer has been silent for
+    /// @notice Appends a batch of one block without payload that covers the whole queue. Anyone may call, if the
+    ///         first uncovered message is older than `forceDelay`, or if the sequencer has been silent for
     ///         `sequencerTimeout` (then once per `forcedBatchInterval`, so that a returning sequencer finds a gap).
     /// @param oldMessageHeader Header of message `messageEnd()`; may be empty if the sequencer is silent.
     function forceBatch(bytes calldata oldMessageHeader) external;

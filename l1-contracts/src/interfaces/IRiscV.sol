@@ -2,9 +2,9 @@
 pragma solidity ^0.8.25;
 
 /// @title IRiscV
-/// @notice The fraud-proof machine: one step of it as a pure function of calldata. The machine (state, instructions,
+/// @notice The fault proof VM: one step of it as a pure function of calldata. The VM (state, instructions,
 ///         environment calls, witness) is specified in `fraud-prover/vm/README.md`.
-/// @dev Constructor of the implementation: `constructor()`. It runs every precompile that the machine may call once,
+/// @dev Constructor of the implementation: `constructor()`. It runs every precompile that the VM may call once,
 ///      and reverts if one does not answer as it should. The contract has no storage, no owner and no funds.
 interface IRiscV {
     /// @notice The packed state has another length than every state has.
@@ -32,7 +32,7 @@ interface IRiscV {
     /// @notice Executes one step. Anyone may call; the result depends on the arguments alone.
     /// @dev Reverts if the state cannot be one, if the witness does not verify or has another length than the step
     ///      needs, and if there is too little gas: a caller must let a revert through, it says nothing about the step.
-    ///      A step that goes wrong inside the machine does not revert: it exits with code 2.
+    ///      A step that goes wrong inside the VM does not revert: it exits with code 2.
     /// @param state The packed state before the step, 337 bytes.
     /// @param witness What the step reads, with proofs.
     /// @return postStateHash Hash of the packed state after the step.

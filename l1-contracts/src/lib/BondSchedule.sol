@@ -27,8 +27,8 @@ library BondSchedule {
         if (bond_ < _leaf) bond_ = _leaf;
     }
 
-    /// @notice How the bond of a countered claim is split. Half of it is burned: otherwise whoever counters his own wrong
-    ///         claim, as an equal of the honest answer, would lose nothing by it.
+    /// @notice How the bond of a refuted claim is split. Half of it is burned: otherwise an account could make an invalid
+    ///         claim, counter it itself before the honest answer, and lose nothing.
     function split(uint256 _bond) internal pure returns (uint256 reward_, uint256 burned_) {
         reward_ = _bond / 2;
         burned_ = _bond - reward_;

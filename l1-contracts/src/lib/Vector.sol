@@ -2,17 +2,17 @@
 pragma solidity 0.8.30;
 
 /// @title Vector
-/// @notice The values of a claim at the ends of its parts, in calldata.
+/// @notice The commitments of a claim, in calldata.
 library Vector {
-    /// @notice What stands for a vector in a claim's id: keccak256 of its elements, concatenated.
+    /// @notice What stands for the commitments in a claim's id: keccak256 of them, concatenated.
     function hash(bytes32[] calldata _vector) internal pure returns (bytes32 hash_) {
         hash_ = keccak256(abi.encodePacked(_vector));
     }
 
-    /// @notice Index of the first element that is zero, or the length if there is none.
+    /// @notice Index of the first commitment that is zero, or their number if there is none.
     function firstZero(bytes32[] calldata _vector) internal pure returns (uint256 index_) {
         assembly ("memory-safe") {
-            // Every attack looks at 16 elements: without a bounds check for each, which the condition already is.
+            // Every attack reads up to 16 of them. The condition is the bounds check.
             for {} lt(index_, _vector.length) { index_ := add(index_, 1) } {
                 if iszero(calldataload(add(_vector.offset, mul(index_, 32)))) { break }
             }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title Machine
-/// @notice The fraud-proof machine once more, the obvious way, as far as a tiny program needs it: six instructions and
+/// @notice The fault proof VM once more, the obvious way, as far as a tiny program needs it: six instructions and
 ///         128 bytes of memory that are not zero. It gives what a challenger has: states and witnesses of a real run.
 /// @dev The program counts a number of rounds that depends on its boot, writes the boot to memory, and halts with that as
 ///      its output; or with exit code 1, if the boot's first word has no bit in common with a mask.

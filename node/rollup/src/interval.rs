@@ -1,11 +1,11 @@
-//! How a claim over an interval of blocks or steps is cut into parts.
+//! How a claim over an interval of blocks or steps is cut into segments.
 //!
-//! A claim covers `(start, start + length]` and commits to a value at the end of each part. Parts have one size, the
-//! stride: the largest power of 16 strictly below the length, at least 1. The last part may be shorter. The contracts
+//! A claim covers `(start, start + length]` and commits to a value at the end of each segment. Parts have one size, the
+//! stride: the largest power of 16 strictly below the length, at least 1. The last segment may be shorter. The contracts
 //! compute the same.
 
-/// Most parts of an interval.
-pub const MAX_PARTS: u64 = 16;
+/// Most segments of an interval.
+pub const MAX_SEGMENTS: u64 = 16;
 
 /// An interval `(start, start + length]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,25 +27,25 @@ impl Interval {
         self.start.saturating_add(self.length)
     }
 
-    /// Size of all parts but the last.
+    /// Size of all segments but the last.
     pub const fn stride(&self) -> u64 {
         let mut stride = 1;
-        let mut rest = self.length.saturating_sub(1) / MAX_PARTS;
+        let mut rest = self.length.saturating_sub(1) / MAX_SEGMENTS;
         while rest != 0 {
-            stride *= MAX_PARTS;
-            rest /= MAX_PARTS;
+            stride *= MAX_SEGMENTS;
+            rest /= MAX_SEGMENTS;
         }
         stride
     }
 
-    /// Number of parts, at most 16; 0 of an empty interval.
-    pub const fn parts(&self) -> u64 {
+    /// Number of segments, at most 16; 0 of an empty interval.
+    pub const fn segments(&self) -> u64 {
         self.length.div_ceil(self.stride())
     }
 
-    /// A part, by its index; `None` behind the last.
-    pub const fn part(&self, index: u64) -> Option<Self> {
-        if index >= self.parts() {
+    /// A segment, by its index; `None` behind the last.
+    pub const fn segment(&self, index: u64) -> Option<Self> {
+        if index >= self.segments() {
             return None;
         }
         let stride = self.stride();
@@ -55,9 +55,9 @@ impl Interval {
         Some(Self { start: self.start.saturating_add(offset), length })
     }
 
-    /// The ends of the parts, in order: where a claim commits to values.
+    /// The ends of the segments, in order: where a claim commits to values.
     pub fn ends(self) -> impl Iterator<Item = u64> {
-        (0..self.parts()).filter_map(move |index| self.part(index).map(|part| part.end()))
+        (0..self.segments()).filter_map(move |index| self.segment(index).map(|segment| segment.end()))
     }
 }
 
@@ -84,8 +84,12 @@ mod tests {
             (4097, 4096, 2),
             (u64::MAX, 1 << 60, 16),
         ];
-        for (length, stride, parts) in table {
-            assert_eq!((interval(length).stride(), interval(length).parts()), (stride, parts), "{length}");
+        for (length, stride, segments) in table {
+            assert_eq!(
+                (interval(length).stride(), interval(length).segments()),
+                (stride, segments),
+                "{length}"
+            );
         }
     }
 
@@ -94,15 +98,15 @@ mod tests {
         for length in 1..5000 {
             let whole = interval(length);
             let mut at = whole.start;
-            for index in 0..whole.parts() {
-                let part = whole.part(index).unwrap();
-                assert_eq!(part.start, at);
-                assert!(part.length >= 1 && part.length <= whole.stride());
-                assert!(part.length < whole.length || length == 1, "parts get smaller");
-                at = part.end();
+            for index in 0..whole.segments() {
+                let segment = whole.segment(index).unwrap();
+                assert_eq!(segment.start, at);
+                assert!(segment.length >= 1 && segment.length <= whole.stride());
+                assert!(segment.length < whole.length || length == 1, "segments get smaller");
+                at = segment.end();
             }
             assert_eq!(at, whole.end());
-            assert_eq!(whole.part(whole.parts()), None);
+            assert_eq!(whole.segment(whole.segments()), None);
             assert_eq!(whole.ends().last(), Some(whole.end()));
         }
     }
@@ -112,7 +116,7 @@ mod tests {
         assert_eq!(Interval::between(5, 5), None);
         assert_eq!(Interval::between(5, 4), None);
         assert_eq!(Interval::between(5, 7), Some(Interval { start: 5, length: 2 }));
-        assert_eq!(interval(0).parts(), 0);
+        assert_eq!(interval(0).segments(), 0);
         assert_eq!(interval(0).ends().count(), 0);
         let huge = Interval { start: 0, length: u64::MAX };
         assert_eq!(huge.ends().last(), Some(u64::MAX));

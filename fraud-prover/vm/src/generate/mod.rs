@@ -12,8 +12,8 @@ use crate::{
     accel::{self, op},
     host::{BlobProof, Host},
     isa::{Form, Instruction, Op},
+    machine_state::{A7, Cpu, State},
     reference::{self, Access, LEAF, PAGE, PreimageCache},
-    state::{A7, Cpu, State},
     witness::{StepWitness, prove},
 };
 use alloy_primitives::{B256, Bytes};

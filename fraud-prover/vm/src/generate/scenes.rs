@@ -4,8 +4,8 @@ use super::{Content, Generator, Outside, Rest, Scene};
 use crate::{
     asm,
     isa::{Form, Instruction, Op},
+    machine_state::{A0, A7, Cpu},
     reference::{LEAF, PAGE},
-    state::{A0, A7, Cpu},
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 use rand::{Rng, rngs::StdRng};

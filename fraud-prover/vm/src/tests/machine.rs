@@ -1,13 +1,12 @@
 //! Runs: calls, snapshots, states at steps, what hosts do wrong.
 
 use crate::{
-    Call, Host, HostError, Image, Machine, Outcome, RunError, Segment, accel_op,
+    Call, HostError, Image, Machine, Preimages, RunError, RunOutcome, Segment, accel_op,
     asm::{ECALL, i, li, r, s, u},
-    host::BlobProof,
     isa::Op,
     verify,
 };
-use alloy_primitives::{B256, Bytes, keccak256, map::HashMap};
+use alloy_primitives::{B256, Bytes, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const CODE: u32 = 0x1_0000;
@@ -17,21 +16,6 @@ const A0: u8 = 10;
 const A1: u8 = 11;
 const A2: u8 = 12;
 const A7: u8 = 17;
-
-#[derive(Clone, Default)]
-struct Given(HashMap<B256, Bytes>);
-
-impl Host for Given {
-    fn preimage(&mut self, hash: &B256) -> Option<Bytes> {
-        self.0.get(hash).cloned()
-    }
-    fn blob_element(&mut self, _: &B256, _: u16) -> Option<B256> {
-        None
-    }
-    fn blob_proof(&mut self, _: &B256, _: u16) -> Option<BlobProof> {
-        None
-    }
-}
 
 /// Words that make a call.
 fn call(number: u64, arguments: &[u64]) -> Vec<u32> {
@@ -81,13 +65,13 @@ fn calls_and_their_counts() {
     ]
     .concat();
     let image = image(&code, &[(LEAF, &hash[..]), (PAGE, b"abc")]);
-    let host = Given([(hash, preimage)].into_iter().collect());
+    let host = Preimages::from_iter([(hash, preimage)]);
     let mut machine = Machine::new(&image, B256::ZERO, host).unwrap();
     machine.log_calls();
     let outcome = machine.run(u64::MAX).unwrap();
     let mut output = B256::ZERO;
     output[..6].fill(9);
-    assert_eq!(outcome, Outcome { steps: outcome.steps, exit: Some(0), output, value: output });
+    assert_eq!(outcome, RunOutcome { steps: outcome.steps, exit: Some(0), output, value: output });
     let log: Vec<_> = machine.logged_calls().iter().map(|(_, call)| *call).collect();
     // The hash of abc is no point: that call fails, and still counts.
     let accel = Call::Accel;
@@ -111,7 +95,7 @@ fn a_missing_preimage_stops_the_run_and_not_the_machine() {
     let hash = keccak256(&preimage);
     let code = [call(1, &[LEAF, LEAF + 32, 0]), call(0, &[3, 0])].concat();
     let image = image(&code, &[(LEAF, &hash[..])]);
-    let mut machine = Machine::new(&image, B256::ZERO, Given::default()).unwrap();
+    let mut machine = Machine::new(&image, B256::ZERO, Preimages::default()).unwrap();
     let error = machine.run(u64::MAX).unwrap_err();
     let step = machine.cpu().step;
     assert!(
@@ -120,10 +104,10 @@ fn a_missing_preimage_stops_the_run_and_not_the_machine() {
     assert!(error.to_string().contains(&hash.to_string()));
     let before = machine.state();
     assert!(machine.witness().is_err());
-    machine.host().0.insert(hash, Bytes::from_static(b"something else"));
+    *machine.host() = Preimages::from_iter([(hash, Bytes::from_static(b"something else"))]);
     assert!(matches!(machine.run(u64::MAX), Err(RunError::Host(HostError::WrongPreimage { .. }))));
     assert_eq!(machine.state(), before);
-    machine.host().0.insert(hash, preimage);
+    *machine.host() = Preimages::from_iter([(hash, preimage)]);
     let outcome = machine.run(u64::MAX).unwrap();
     assert_eq!((outcome.exit, outcome.value), (Some(3), B256::ZERO));
 }

@@ -8,7 +8,7 @@ import {Precompile} from "./Precompile.sol";
 /// @notice The operations of ACCEL: keccak256 (0) and the L1 precompiles, each under its address. Input and output
 ///         stand at the start of a page in memory.
 library Accelerator {
-    /// @notice Most gas that an operation may cost; the machine exits where one would cost more.
+    /// @notice Most gas that an operation may cost; the VM exits where one would cost more.
     uint256 internal constant MAX_GAS = 1_000_000;
 
     uint256 internal constant KECCAK256 = 0;

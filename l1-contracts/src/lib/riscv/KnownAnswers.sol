@@ -5,7 +5,7 @@ import {IRiscV} from "../../interfaces/IRiscV.sol";
 import {Accelerator} from "./Accelerator.sol";
 
 /// @title KnownAnswers
-/// @notice Runs every precompile that the machine may call once, in the same way and with the same gas as the machine.
+/// @notice Runs every precompile that the VM may call once, in the same way and with the same gas as the VM.
 ///         Inputs and answers are those of go-ethereum's precompile tests (core/vm/testdata/precompiles), and of the
 ///         standards for SHA-256, RIPEMD-160 and identity.
 library KnownAnswers {

@@ -3,13 +3,13 @@ pragma solidity 0.8.30;
 
 import {IRiscV} from "../../interfaces/IRiscV.sol";
 
-/// @notice A machine's packed state in memory, by its position.
+/// @notice A VM's packed state in memory, by its position.
 type MachineState is uint256;
 
 using MachineStateLib for MachineState global;
 
 /// @title MachineStateLib
-/// @notice The packed state of the machine, 337 bytes, integers big-endian:
+/// @notice The packed state of the VM, 337 bytes, integers big-endian:
 ///
 ///         | offset | bytes | field |
 ///         |---|---|---|
@@ -36,7 +36,7 @@ library MachineStateLib {
     /// @notice Memory that a state takes. Fields are read as whole words, and that of x31 ends past the state.
     uint256 private constant ALLOCATED = 384;
 
-    /// @notice Copies a packed state into memory. Reverts if no machine can be in it.
+    /// @notice Copies a packed state into memory. Reverts if no VM can be in it.
     function load(bytes calldata _packed) internal pure returns (MachineState state_) {
         // INVARIANT: a state hash stands for one state. (Hashes of other strings could otherwise be taken for it.)
         if (_packed.length != LENGTH) revert IRiscV.WrongStateLength(LENGTH, _packed.length);

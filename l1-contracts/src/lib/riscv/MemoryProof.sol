@@ -5,7 +5,7 @@ import {IRiscV} from "../../interfaces/IRiscV.sol";
 import {Witness} from "./Witness.sol";
 
 /// @title MemoryProof
-/// @notice Reads and writes the machine's memory, 2^32 bytes under a binary Merkle tree over 2^27 leaves of 32 bytes.
+/// @notice Reads and writes the VM's memory, 2^32 bytes under a binary Merkle tree over 2^27 leaves of 32 bytes.
 ///         The node of a leaf is the leaf itself. A page is the 32 leaves of an aligned kilobyte. A branch lists
 ///         siblings from the leaf or page upwards.
 library MemoryProof {

@@ -1,7 +1,7 @@
-//! Runs of the machine in the background.
+//! Runs of the VM in the background.
 //!
 //! One thread works through what is asked for, in order. Whoever asks gets what is there, or is told that it is being
-//! computed; [`Machines::changed`] says when asking again is worth it.
+//! computed; [`VmRunner::changed`] says when asking again is worth it.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 use vm::Image;
 
-use super::trace::{Trace, TraceError, Tracer};
+use super::trace::{TraceError, TraceId, Tracer};
 use crate::{
     game::Run,
     truth::{Proof, Unknown},
@@ -34,7 +34,7 @@ const IN_USE: Duration = Duration::from_secs(60);
 /// A failure is reported for so long, then tried again.
 const RETRY: Duration = Duration::from_secs(15);
 
-/// What the machine has cost.
+/// What the VM has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// Time that it ran.
@@ -43,14 +43,14 @@ pub struct Spent {
     pub runs: u64,
 }
 
-/// Runs of the machine, computed in the background.
-pub struct Machines {
+/// Runs of the VM, computed in the background.
+pub struct VmRunner {
     shared: Arc<Shared>,
     jobs: Sender<Job>,
 }
 
 struct Shared {
-    traces: Mutex<BTreeMap<Trace, Slot>>,
+    traces: Mutex<BTreeMap<TraceId, Slot>>,
     changes: watch::Sender<u64>,
     spent: Mutex<Spent>,
 }
@@ -72,12 +72,12 @@ enum Wanted {
 }
 
 struct Job {
-    trace: Trace,
+    trace: TraceId,
     wanted: Wanted,
 }
 
-impl Machines {
-    /// Machines for blocks of a chain. The thread ends when this is dropped.
+impl VmRunner {
+    /// VmRunner for blocks of a chain. The thread ends when this is dropped.
     pub fn new(chain: Chain, image: Image, max_steps: u64) -> std::io::Result<Arc<Self>> {
         let (jobs, queue) = mpsc::channel();
         let shared = Arc::new(Shared {
@@ -101,29 +101,29 @@ impl Machines {
     }
 
     /// The run over a block.
-    pub fn run(&self, trace: Trace) -> Result<Run, Unknown> {
+    pub fn run(&self, trace: TraceId) -> Result<Run, Unknown> {
         self.ask(trace, &Wanted::Run, |slot| slot.tracer.as_ref().map(Tracer::summary))
     }
 
     /// The packed last state of a run.
-    pub fn last_state(&self, trace: Trace) -> Result<Bytes, Unknown> {
+    pub fn last_state(&self, trace: TraceId) -> Result<Bytes, Unknown> {
         self.ask(trace, &Wanted::Run, |slot| slot.tracer.as_ref().map(|tracer| tracer.last_state().clone()))
     }
 
     /// State hashes in a run.
-    pub fn states(&self, trace: Trace, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
+    pub fn states(&self, trace: TraceId, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
         let wanted = Wanted::States(steps.to_vec());
         self.ask(trace, &wanted, |slot| slot.tracer.as_ref().and_then(|tracer| tracer.known(steps)))
     }
 
     /// The proof of the step after so many.
-    pub fn proof(&self, trace: Trace, step: u64) -> Result<Proof, Unknown> {
+    pub fn proof(&self, trace: TraceId, step: u64) -> Result<Proof, Unknown> {
         self.ask(trace, &Wanted::Proof(step), |slot| slot.proofs.get(&step).cloned())
     }
 
     fn ask<T>(
         &self,
-        trace: Trace,
+        trace: TraceId,
         wanted: &Wanted,
         answer: impl FnOnce(&Slot) -> Option<T>,
     ) -> Result<T, Unknown> {
@@ -156,7 +156,7 @@ impl Machines {
             slot.asked.push(wanted.clone());
             let job = Job { trace, wanted: wanted.clone() };
             if self.jobs.send(job).is_err() {
-                return Err(Unknown::Failed("the machine's thread is gone".into()));
+                return Err(Unknown::Failed("the VM's thread is gone".into()));
             }
         }
         Err(Unknown::Pending)
@@ -186,7 +186,7 @@ impl Worker {
                     Ok((tracer, proof)) => {
                         if is_new {
                             let (block, steps) = (job.trace.block, tracer.summary().steps);
-                            info!(target: TARGET, block, steps, ?took, "ran a block in the machine");
+                            info!(target: TARGET, block, steps, ?took, "ran a block in the VM");
                         }
                         slot.tracer = Some(tracer);
                         if let (Wanted::Proof(step), Some(proof)) = (&job.wanted, proof) {
@@ -194,7 +194,7 @@ impl Worker {
                         }
                     }
                     Err(error) => {
-                        error!(target: TARGET, block = job.trace.block, %error, "the machine failed");
+                        error!(target: TARGET, block = job.trace.block, %error, "the VM failed");
                         metrics::counter!("recourse_challenger_machine_failures_total").increment(1);
                         slot.failed = Some((Instant::now(), error.to_string()));
                     }

@@ -1,0 +1,18 @@
+//! The fault proof program on the VM.
+
+use anyhow::{Context, Result};
+use rollup::{files, program::program_path, witness::BlockWitness};
+use vm::{Image, MAX_ELF, Machine, Preimages, RunError};
+
+/// The program that `make program` built.
+pub fn program() -> Result<Image> {
+    let path = program_path()?;
+    let file =
+        files::read(&path, MAX_ELF as u64).with_context(|| format!("cannot read {}", path.display()))?;
+    Image::load(&file).with_context(|| format!("{} is not a program", path.display()))
+}
+
+/// The VM before the run over a witness's block.
+pub fn start(image: &Image, witness: &BlockWitness) -> Result<Machine<Preimages>, RunError> {
+    Machine::new(image, witness.boot.hash(), witness.preimages.clone().into())
+}

@@ -1,0 +1,5 @@
+//! One scenario for each attack that the strategy answers, with the expected moves beside it.
+
+mod answers;
+mod closing;
+mod story;
