@@ -1,7 +1,7 @@
 //! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`conformance`] runs
 //! Ethereum's public tests, [`proving`] makes blocks and their witnesses, [`machine`] is the fault proof VM as L1
 //! has it, [`faults`] is an L1 endpoint that fails, [`soak`] runs a rollup for long, [`fuzz`] feeds decoders with hostile
-//! bytes, [`workspace`] is the project's own files.
+//! bytes, [`sources`] are the repository's files.
 
 pub mod bench;
 pub mod conformance;
@@ -12,4 +12,4 @@ pub mod machine;
 pub mod net;
 pub mod proving;
 pub mod soak;
-pub mod workspace;
+pub mod sources;

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use e2e::workspace::files;
+use e2e::sources::files;
 
 /// Whether a message says what a field holds that is a cause: by `thiserror`'s rules one with `from` or `source` before
 /// it, or of that name.

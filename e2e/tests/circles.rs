@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use e2e::workspace::metadata;
+use e2e::sources::metadata;
 use syn::{
     Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use e2e::workspace::{files, relative, root};
+use e2e::sources::{files, relative, root};
 use syn::{BinOp, Expr, ImplItem, Item, Lit, Visibility};
 
 fn read(path: &Path) -> String {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use e2e::workspace::{metadata, root};
+use e2e::sources::{metadata, root};
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use e2e::workspace::{files, metadata, relative};
+use e2e::sources::{files, metadata, relative};
 use syn::{Expr, Item, Lit};
 
 /// Lines beyond which a file should be two.

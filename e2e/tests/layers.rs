@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use e2e::workspace::{metadata, root};
+use e2e::sources::{metadata, root};
 use serde_json::Value;
 
 /// Crate → the workspace crates that it may import, tests included.

@@ -9,7 +9,7 @@ use alloy::transports::http::reqwest;
 use anyhow::Result;
 use e2e::{
     net::{Load, Net, soon, user},
-    workspace::{files, root},
+    sources::{files, root},
 };
 use rollup::telemetry::{Metric, MetricKind};
 use testnet::{Process, ports, tools};

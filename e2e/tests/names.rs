@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use e2e::workspace::{files, relative, root};
+use e2e::sources::{files, relative, root};
 use syn::{Attribute, File, Item, Visibility};
 
 /// Names that several types may have, and why.

@@ -92,7 +92,7 @@ impl Base {
         maintenance::start(&mut base.tasks, &base.chain, &base.client, common.retain, &shutdown);
         base.tasks.essential(
             "the L1 follower",
-            "the node tells of an old chain as of the newest",
+            "the node serves an old chain as if it were the newest",
             async move {
                 follower.run(shutdown).await;
                 Ok(())

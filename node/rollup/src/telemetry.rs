@@ -1,4 +1,4 @@
-//! Metrics: what a process tells Prometheus.
+//! Metrics: what a process serves to Prometheus.
 //!
 //! Each crate has the list of its own, by which they are described; a process serves the lists of the crates that it is made
 //! of. All names begin with `recourse_`, counters end in `_total`. `node/docs/metrics.md` holds the same lists for people,

@@ -56,16 +56,16 @@ impl BlockFollower {
         Some(read.await.inspect(|_| self.last = last))
     }
 
-    /// Tells of changes since the last time, in order. A change that is given back comes first the next time, and
-    /// ends this one.
+    /// Hands `take` the changes since the last time, in order. A change that `take` gives back comes first the next
+    /// time, and ends this one.
     pub(crate) fn drain(
         &mut self,
         rpc: &Rpc,
-        mut tell: impl FnMut(Change) -> Option<Change>,
+        mut take: impl FnMut(Change) -> Option<Change>,
     ) -> Result<(), RpcError> {
         loop {
             while let Some(change) = self.left.pop_front() {
-                if let Some(change) = tell(change) {
+                if let Some(change) = take(change) {
                     self.left.push_front(change);
                     return Ok(());
                 }
@@ -73,7 +73,7 @@ impl BlockFollower {
             if self.is_behind {
                 let (first, last) = self.next_range(rpc);
                 for (change, number) in read(rpc, first, last)?.into_iter().zip(first..) {
-                    if tell(change).is_some() {
+                    if take(change).is_some() {
                         // Read again, rather than kept for each of the filters that are behind.
                         self.is_behind = true;
                         return Ok(());

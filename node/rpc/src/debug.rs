@@ -212,7 +212,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Executes a transaction and tells how.
+    /// Executes a transaction, and returns its trace.
     fn trace(&mut self, index: usize) -> Result<GethTrace, RpcError> {
         let context = TransactionContext {
             block_hash: Some(self.block.hash),
@@ -224,7 +224,7 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Executes a transaction, commits it and tells how it went.
+/// Executes a transaction, commits it, and returns its trace.
 fn run(
     evm: &mut CallEvm<DebugInspector>,
     tx: OpTransaction<TxEnv>,

@@ -79,7 +79,7 @@ impl Syncing {
     }
 }
 
-/// Tells when progress may have changed.
+/// Waits until progress may have changed.
 pub(crate) struct SyncWatch {
     l1: watch::Receiver<L1Status>,
     feed: Option<watch::Receiver<FeedStatus>>,

@@ -35,7 +35,7 @@ fn derived_blocks(block: &L1Block) -> u64 {
 
 impl Chain {
     /// Applies what the follower has read from L1: of each L1 block everything, or nothing. If it fails, the cursor
-    /// tells how far it came.
+    /// is at the last L1 block that was applied.
     pub fn apply_l1(&self, update: L1Update) -> Result<(), ChainError> {
         let L1Update::Blocks(blocks) = update else {
             return self.write(|head, events| {

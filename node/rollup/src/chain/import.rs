@@ -127,7 +127,7 @@ impl Chain {
                     let inputs = (feed.spec.timestamp, &messages[..]);
                     let (block, ()) =
                         execute(config, (&parent, parent_hash), state, inputs, run_all(transactions))?;
-                    // The hash that the sequencer has signed is taken for the block's; sealing tells.
+                    // The hash that the sequencer has signed is taken for the block's; sealing checks it.
                     (parent, parent_hash) = (block.header().clone(), feed.hash);
                     above.push(feed.hash);
                     if executed.send(block).is_err() {

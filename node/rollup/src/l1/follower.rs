@@ -141,7 +141,7 @@ struct Place {
 }
 
 impl Follower {
-    /// A follower that tells `chain` of the L1 behind `client`.
+    /// A follower of the L1 behind `client`, for `chain`.
     pub fn new(chain: Chain, client: L1Client, options: FollowerOptions) -> Self {
         Self {
             poll_interval: options.poll_interval.unwrap_or(client.default_poll_interval()),
@@ -359,7 +359,7 @@ impl Follower {
         Ok(Step::Moved)
     }
 
-    /// Tells the chain which L1 blocks are final.
+    /// Lets the chain know which L1 blocks are final.
     async fn finalize(&mut self) -> Result<(), FollowError> {
         let Some(cursor) = self.place().await?.cursor else {
             return Ok(());

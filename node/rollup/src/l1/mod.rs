@@ -1,7 +1,7 @@
 //! The node's view of L1: following the inbox, and sending transactions.
 //!
 //! - [`reach`] waits for an endpoint, and gives an [`L1Client`] whose chain is the right one.
-//! - [`Follower`] reads the inbox and tells the chain: [`L1Update`].
+//! - [`Follower`] reads the inbox and updates the chain: [`L1Update`].
 //! - [`TxManager`] sends transactions from one key and sees them through.
 
 use alloy::primitives::B256;
@@ -69,7 +69,7 @@ pub enum InboxEvent {
     },
 }
 
-/// What the follower tells the chain. Updates come in order, each building on what the ones before left.
+/// What the follower has read for the chain. Updates come in order, each building on what the ones before left.
 #[derive(Clone, Debug)]
 pub enum L1Update {
     /// New blocks behind the cursor, in order (gaps are blocks without inbox entries).

@@ -360,7 +360,7 @@ impl Pool {
         self.lock().get(hash).cloned()
     }
 
-    /// The nonce after a sender's pending transactions; `None` if it has none here, and the state tells.
+    /// The nonce after a sender's pending transactions; `None` if it has none here: then it is the state's.
     pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
         self.lock().sender(sender).map(|sender| sender.next_nonce())
     }

@@ -17,7 +17,7 @@ pub(super) const REPLACED_AFTER_LOOKS: u32 = 6;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SendState {
     pub(super) nonce: u64,
-    /// Tells what it does.
+    /// Digest of what it does.
     pub(super) call: B256,
     /// Fees of the newest version, and what it may cost at most.
     pub(super) fees: Fees,

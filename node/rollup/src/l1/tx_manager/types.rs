@@ -21,7 +21,7 @@ pub struct TxRequest {
 }
 
 impl TxRequest {
-    /// Tells what it does: requests with the same digest are the same call.
+    /// A digest of what it does: requests with the same digest are the same call.
     pub(super) fn digest(&self) -> B256 {
         let mut hasher = Keccak256::new();
         hasher.update(self.to);

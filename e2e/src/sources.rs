@@ -1,4 +1,4 @@
-//! The project as Cargo sees it, and its files.
+//! The repository's own files, for tests of its structure.
 
 use std::{
     fs,
@@ -13,27 +13,15 @@ use serde_json::Value;
 const FOREIGN: &[&str] = &["target", "node_modules", ".git", ".cargo", ".devnet"];
 const FOREIGN_PATHS: &[&str] = &["l1-contracts/out", "l1-contracts/cache"];
 
-/// The folder with the workspace's `Cargo.toml`.
-pub fn root() -> &'static Path {
+/// The repository's folder.
+pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
-}
-
-/// What `cargo metadata` says, with these options besides; without the network.
-pub fn metadata(options: &[&str]) -> Result<Value> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
-        .arg(root().join("Cargo.toml"))
-        .args(options)
-        .output()
-        .context("cannot run cargo")?;
-    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(serde_json::from_slice(&output.stdout)?)
+    here.parent().unwrap_or(here).to_owned()
 }
 
 /// The files under a folder of the repository that somebody wrote and whose names end so, in order of their paths.
 pub fn files(folder: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
-    let mut folders = vec![if folder.is_empty() { root().to_owned() } else { root().join(folder) }];
+    let mut folders = vec![root().join(folder)];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -44,8 +32,7 @@ pub fn files(folder: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
                 if endings.iter().any(|ending| name.ends_with(ending)) {
                     found.push(path);
                 }
-            } else if !FOREIGN.contains(&name.as_str()) && !FOREIGN_PATHS.contains(&relative(&path).as_str())
-            {
+            } else if !FOREIGN.contains(&name.as_str()) && !FOREIGN_PATHS.contains(&relative(&path).as_str()) {
                 folders.push(path);
             }
         }
@@ -57,4 +44,16 @@ pub fn files(folder: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
 /// A file's path from the repository's folder on.
 pub fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// What `cargo metadata` says of the workspace, with these options besides; without the network.
+pub fn metadata(options: &[&str]) -> Result<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .arg(root().join("Cargo.toml"))
+        .args(options)
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
