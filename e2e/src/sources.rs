@@ -32,7 +32,8 @@ pub fn files(folder: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
                 if endings.iter().any(|ending| name.ends_with(ending)) {
                     found.push(path);
                 }
-            } else if !FOREIGN.contains(&name.as_str()) && !FOREIGN_PATHS.contains(&relative(&path).as_str()) {
+            } else if !FOREIGN.contains(&name.as_str()) && !FOREIGN_PATHS.contains(&relative(&path).as_str())
+            {
                 folders.push(path);
             }
         }
