@@ -27,7 +27,7 @@ use super::{
     workload::{Population, Workload},
 };
 use crate::{
-    dispute::{Arena, Fault, Lie, Setting, last_depth, machine_seconds, narrowed},
+    dispute::{Arena, Divergence, Lie, Setting, last_depth, machine_seconds, narrowed},
     net::{Poster, soon, user},
 };
 
@@ -75,7 +75,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let metrics = format!("127.0.0.1:{}", ports::free()?);
     let mut challenger = arena.challenger("challenger", &honest, &["--metrics", &metrics])?;
     let steps = arena.steps(full).await?;
-    let plot = (Lie::WrongBalance { block: full }, fault(full, steps)?);
+    let plot = (Lie::WrongBalance { block: full }, divergence(full, steps)?);
     let rival = arena.rival("liar", liar.clone(), plot)?;
     let before = arena.net.devnet.anvil.provider().get_block_number().await?;
     let lying = arena.liar(plot)?;
@@ -114,13 +114,13 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
 
 /// The first wrong state: if there is such a place, one where it is the honest side that is asked for the step at last,
 /// because that is one transaction more.
-fn fault(block: u64, steps: u64) -> Result<Fault> {
+fn divergence(block: u64, steps: u64) -> Result<Divergence> {
     let blocks = Interval::between(0, BLOCKS).context("nothing to propose")?;
     let middle = steps / 1_000 * 618;
     // Only near the end, intervals are narrowed down less often.
     let ends = (0..steps.ilog2()).map(|log| steps - (1 << log));
     let asked = |step: &u64| last_depth(blocks, block, steps, *step).is_multiple_of(2);
-    Ok(Fault::After([middle].into_iter().chain(ends).find(asked).unwrap_or(middle)))
+    Ok(Divergence::After([middle].into_iter().chain(ends).find(asked).unwrap_or(middle)))
 }
 
 /// Posts the blocks; returns the full one.

@@ -19,7 +19,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting, is_over, last_depth, machine_seconds},
+    dispute::{Arena, Divergence, Lie, Setting, is_over, last_depth, machine_seconds},
     net::{Load, user},
 };
 use fraud_prover::{
@@ -247,14 +247,14 @@ async fn demo() -> Result<()> {
 }
 
 /// What the liar lies about.
-async fn plot(arena: &Arena) -> Result<(u64, (Lie, Fault))> {
+async fn plot(arena: &Arena) -> Result<(u64, (Lie, Divergence))> {
     for block in WRONG_BLOCK..TARGETS[1] {
         let steps = arena.steps(block).await?;
         let fault = steps / 1_000 * 618;
         for target in TARGETS {
             let blocks = Interval::between(0, target).context("nothing to propose")?;
             if last_depth(blocks, block, steps, fault).is_multiple_of(2) {
-                return Ok((target, (Lie::WrongBalance { block }, Fault::After(fault))));
+                return Ok((target, (Lie::WrongBalance { block }, Divergence::After(fault))));
             }
         }
     }

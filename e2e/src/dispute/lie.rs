@@ -21,7 +21,7 @@ use crate::proving;
 
 use super::{
     other::OtherChain,
-    plot::{Fault, Lie, Plot},
+    plot::{Divergence, Lie, Plot},
 };
 
 /// A truth with a lie in it.
@@ -47,7 +47,7 @@ impl Lying {
 
 impl Provers for Lying {
     fn prover(&self, subject: &Subject) -> Box<dyn Prover> {
-        let Some((lie, fault)) = self.plot.of(subject) else {
+        let Some((lie, divergence)) = self.plot.of(subject) else {
             return self.honest.prover(subject);
         };
         Box::new(LyingProver {
@@ -56,7 +56,7 @@ impl Provers for Lying {
             chain: self.chain.clone(),
             image: self.image.clone(),
             lie,
-            fault,
+            divergence,
             other: self.other.clone(),
             found: self.found.clone(),
         })
@@ -69,7 +69,7 @@ struct LyingProver {
     chain: Chain,
     image: Image,
     lie: Lie,
-    fault: Fault,
+    divergence: Divergence,
     other: Arc<Mutex<OtherChain>>,
     found: Found,
 }
@@ -158,13 +158,13 @@ impl LyingProver {
         }
     }
 
-    fn fault(&self, block: u64, steps: u64) -> Result<u64, Unknown> {
-        Ok(match self.fault {
-            Fault::First => 1,
-            Fault::Last => steps,
-            Fault::After(step) => step.clamp(1, steps),
-            Fault::Share(share) => (steps / 1_000 * share).clamp(1, steps),
-            Fault::Call(call) => self.find(block, call).map_err(failed)?.map_or(steps, |step| step + 1),
+    fn divergence(&self, block: u64, steps: u64) -> Result<u64, Unknown> {
+        Ok(match self.divergence {
+            Divergence::First => 1,
+            Divergence::Last => steps,
+            Divergence::After(step) => step.clamp(1, steps),
+            Divergence::Share(share) => (steps / 1_000 * share).clamp(1, steps),
+            Divergence::Call(call) => self.find(block, call).map_err(failed)?.map_or(steps, |step| step + 1),
         })
     }
 
@@ -217,9 +217,9 @@ impl Truth for LyingProver {
             return Ok(honest);
         }
         let length = self.honest.run(block)?.steps;
-        let fault = self.fault(block, length)?;
+        let divergence = self.divergence(block, length)?;
         let states = steps.iter().zip(honest).map(|(step, honest)| match step.min(&length) {
-            step if *step < fault => Ok(honest),
+            step if *step < divergence => Ok(honest),
             step => Ok(self.wrong_state(block, *step, length)?.hash()),
         });
         states.collect()

@@ -40,7 +40,7 @@ pub enum Lie {
 
 /// The first wrong state in the VM's run over the first wrong block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Divergence {
     /// After the first step.
     First,
     /// The last one.
@@ -57,17 +57,17 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub enum Plot {
     /// The same in all games.
-    One(Lie, Fault),
+    One(Lie, Divergence),
     /// By the block that is proposed in a game; about others it says the truth.
-    ByTarget(Arc<BTreeMap<u64, (Lie, Fault)>>),
+    ByTarget(Arc<BTreeMap<u64, (Lie, Divergence)>>),
     /// By the block that is proposed, where lies may be added later.
-    Growing(Arc<Mutex<BTreeMap<u64, (Lie, Fault)>>>),
+    Growing(Arc<Mutex<BTreeMap<u64, (Lie, Divergence)>>>),
 }
 
 impl Plot {
-    pub(super) fn of(&self, subject: &Subject) -> Option<(Lie, Fault)> {
+    pub(super) fn of(&self, subject: &Subject) -> Option<(Lie, Divergence)> {
         match self {
-            Self::One(lie, fault) => Some((*lie, *fault)),
+            Self::One(lie, divergence) => Some((*lie, *divergence)),
             Self::ByTarget(plots) => plots.get(&subject.blocks.end()).copied(),
             Self::Growing(plots) => {
                 let plots = plots.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -77,8 +77,8 @@ impl Plot {
     }
 }
 
-impl From<(Lie, Fault)> for Plot {
-    fn from((lie, fault): (Lie, Fault)) -> Self {
-        Self::One(lie, fault)
+impl From<(Lie, Divergence)> for Plot {
+    fn from((lie, divergence): (Lie, Divergence)) -> Self {
+        Self::One(lie, divergence)
     }
 }

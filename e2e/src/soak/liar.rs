@@ -10,7 +10,7 @@ use fraud_prover::game::Status;
 
 use super::Parts;
 use crate::{
-    dispute::{Fault, Lie, Plot, Rival},
+    dispute::{Divergence, Lie, Plot, Rival},
     net::user,
 };
 
@@ -21,7 +21,7 @@ const DEPTH: u64 = 7;
 
 /// Proposes a wrong root every so often, and defends it by the challenger's own code.
 pub struct Liar {
-    plots: Arc<Mutex<BTreeMap<u64, (Lie, Fault)>>>,
+    plots: Arc<Mutex<BTreeMap<u64, (Lie, Divergence)>>>,
     rival: Rival,
     open: Vec<(Address, Instant)>,
     /// Lies so far.
@@ -43,7 +43,7 @@ impl Liar {
         let target = parts.arena.newest();
         let (anchor, _) = parts.arena.anchor().await?;
         let block = target.saturating_sub(DEPTH).max(anchor + 1);
-        let plot = (Lie::WrongReceipt { block }, Fault::Share(300));
+        let plot = (Lie::WrongReceipt { block }, Divergence::Share(300));
         self.plots.lock().map_err(|error| anyhow!("{error}"))?.insert(target, plot);
         let liar = parts.arena.liar(plot)?;
         let game = parts.arena.propose(&user(5)?, &liar, target).await?;

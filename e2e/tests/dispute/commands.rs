@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting},
+    dispute::{Arena, Divergence, Lie, Setting},
     net::{soon, user},
 };
 use fraud_prover::{
@@ -102,7 +102,7 @@ async fn a_person_watches_and_plays_by_hand() -> Result<()> {
     contains(&says(session.command(&["games"])?).await?, &["no games yet"])?;
 
     let target = arena.newest();
-    let plot = (Lie::WrongBalance { block: 7 }, Fault::First);
+    let plot = (Lie::WrongBalance { block: 7 }, Divergence::First);
     let game = propose(&mut arena, plot, 5, target).await?;
     let (index, address) = ("0", game.to_string());
 

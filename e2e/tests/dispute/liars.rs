@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use anyhow::{Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting, narrowed},
+    dispute::{Arena, Divergence, Lie, Setting, narrowed},
     net::{Load, user},
 };
 use fraud_prover::truth::Provers;
@@ -14,7 +14,7 @@ use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
 async fn a_flipped_bit_is_found() -> Result<()> {
     let mut arena = Arena::start("flipped", Setting::default()).await?;
     let honest = user(1)?.address();
-    let plot = (Lie::FlippedBit { block: 7 }, Fault::Share(500));
+    let plot = (Lie::FlippedBit { block: 7 }, Divergence::Share(500));
     let challenger = arena.challenger("honest", &user(1)?, &[])?;
     let rival = arena.rival("liar", user(6)?, plot)?;
     let before = arena.balance(honest).await?;
@@ -49,10 +49,10 @@ async fn every_lie_falls_and_the_truth_stands() -> Result<()> {
     let busy = (5..=target).find(|block| transactions(&arena, *block) > 1);
     let block = busy.ok_or_else(|| anyhow::anyhow!("no block has transactions"))?;
     let lies = [
-        (Lie::WrongBalance { block: 3 }, Fault::First),
-        (Lie::WrongReceipt { block: target }, Fault::Last),
-        (Lie::SkippedTransaction { block }, Fault::Call(vm::Call::Preimage)),
-        (Lie::IgnoredBatch { block }, Fault::Call(vm::Call::Accel(0))),
+        (Lie::WrongBalance { block: 3 }, Divergence::First),
+        (Lie::WrongReceipt { block: target }, Divergence::Last),
+        (Lie::SkippedTransaction { block }, Divergence::Call(vm::Call::Preimage)),
+        (Lie::IgnoredBatch { block }, Divergence::Call(vm::Call::Accel(0))),
     ];
     let honest = user(1)?.address();
     let challenger = arena.challenger("honest", &user(1)?, &[])?;
@@ -105,7 +105,7 @@ async fn every_interval_can_be_disputed() -> Result<()> {
     load.stop().await?;
     let honest = user(1)?.address();
     let challenger = arena.challenger("honest", &user(1)?, &[])?;
-    let plot = (Lie::FlippedBit { block: 1 }, Fault::Last);
+    let plot = (Lie::FlippedBit { block: 1 }, Divergence::Last);
     let rival = arena.rival("liar", user(6)?, plot)?;
     let mut games = Vec::new();
     for length in LENGTHS {

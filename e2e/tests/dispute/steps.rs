@@ -14,7 +14,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Plot, Setting, last_depth, step_proven},
+    dispute::{Arena, Divergence, Lie, Plot, Setting, last_depth, step_proven},
     net::{soon, user},
     proving::precompile_calls,
 };
@@ -79,18 +79,18 @@ async fn every_kind_of_step_can_be_disputed() -> Result<()> {
     let kinds: BTreeSet<Call> = found.keys().copied().collect();
     ensure!(kinds.is_superset(&wanted), "no block makes the calls {:?}", wanted.difference(&kinds));
     let steps = arena.steps(busy).await?;
-    let mut plots: Vec<(u64, Fault, u64)> = Vec::new();
+    let mut plots: Vec<(u64, Divergence, u64)> = Vec::new();
     for (call, block) in found {
         let calls = arena.calls(block)?;
         let (before, _) = calls.iter().find(|(_, other)| *other == call).context("no such call")?;
-        plots.push((block, Fault::Call(call), before + 1));
+        plots.push((block, Divergence::Call(call), before + 1));
     }
     let places = STEPS.into_iter().chain([steps - 1, steps]);
-    plots.extend(places.map(|step| (busy, Fault::After(step), step)));
-    let plots: BTreeMap<u64, (u64, Fault, u64)> = (busy + 1..).zip(plots).collect();
-    let lies = plots.iter().map(|(target, (block, fault, _))| {
+    plots.extend(places.map(|step| (busy, Divergence::After(step), step)));
+    let plots: BTreeMap<u64, (u64, Divergence, u64)> = (busy + 1..).zip(plots).collect();
+    let lies = plots.iter().map(|(target, (block, divergence, _))| {
         let lie = Lie::FlippedBit { block: *block };
-        (*target, (lie, *fault))
+        (*target, (lie, *divergence))
     });
     let plot = Plot::ByTarget(Arc::new(lies.collect()));
     let (honest, proposer) = (user(1)?.address(), user(4)?.address());

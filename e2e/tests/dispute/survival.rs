@@ -4,8 +4,8 @@ use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Setting, narrowed},
-    faults::{Fault as Misbehaviour, Proxy},
+    dispute::{Arena, Divergence, Lie, Setting, narrowed},
+    faults::{Fault, Proxy},
     net::{Load, seeded, user},
 };
 use rand::Rng;
@@ -15,7 +15,7 @@ use crate::{
     griefer::Griefer,
 };
 
-const PLOT: (Lie, Fault) = (Lie::WrongReceipt { block: 11 }, Fault::Share(300));
+const PLOT: (Lie, Divergence) = (Lie::WrongReceipt { block: 11 }, Divergence::Share(300));
 /// How late a griefer attacks: a few L1 blocks before a clock has run out, in seconds.
 const LAST_SECONDS: u64 = 30;
 const LONG: Setting = Setting { clock: 3_000, blocks: 18 };
@@ -175,20 +175,14 @@ async fn a_challenger_survives_its_endpoint() -> Result<()> {
     let game = propose(&mut arena, PLOT, 5, target).await?;
     let challenger = arena.challenger_at("honest", &user(1)?, proxy.url(), &[])?;
     let deadline = std::time::Instant::now() + PLAY;
-    let faults = [
-        Misbehaviour::Down,
-        Misbehaviour::Garbage,
-        Misbehaviour::Null,
-        Misbehaviour::NoLogs,
-        Misbehaviour::Behind(6),
-        Misbehaviour::MaxRange(1),
-    ];
+    let faults =
+        [Fault::Down, Fault::Garbage, Fault::Null, Fault::NoLogs, Fault::Behind(6), Fault::MaxRange(1)];
     let mut round = 0;
     while !narrowed(&arena.game(game).await?, &[honest]) {
         ensure!(std::time::Instant::now() < deadline, "no step: {:#?}", arena.sketch(game).await?);
         proxy.set(faults[round % faults.len()]);
         tokio::time::sleep(Duration::from_millis(rng.random_range(200..900))).await;
-        proxy.set(Misbehaviour::None);
+        proxy.set(Fault::None);
         // Until the next move, so that each fault meets it in another place.
         let events = arena.entry(game).await?.events.len();
         while arena.entry(game).await?.events.len() == events {

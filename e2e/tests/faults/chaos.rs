@@ -13,7 +13,7 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context, Result, anyhow, ensure};
 use e2e::{
-    dispute::{Arena, Fault, Lie, Plot, Setting, narrowed},
+    dispute::{Arena, Divergence, Lie, Plot, Setting, narrowed},
     faults::{Chaos, Proxy},
     net::{Deposited, Included, Load, UserDeposit, batches, block, receipt, seeded, status, until, user},
 };
@@ -75,7 +75,7 @@ async fn a_rollup_lives_with_endpoints_that_fail_at_random() -> Result<()> {
         proxies.values().map(|proxy| Chaos::start(proxy, StdRng::seed_from_u64(rng.random()))).collect();
     let begun = Instant::now();
     let before = arena.net.poster()?.next_block().await?;
-    let plots: Arc<Mutex<BTreeMap<u64, (Lie, Fault)>>> = Arc::default();
+    let plots: Arc<Mutex<BTreeMap<u64, (Lie, Divergence)>>> = Arc::default();
     let rival = arena.rival("liar", user(6)?, Plot::Growing(plots.clone()))?;
     let (mut lies, mut deposits) = (Vec::new(), Vec::new());
     while begun.elapsed() < Duration::from_secs(seconds) {
@@ -85,7 +85,7 @@ async fn a_rollup_lives_with_endpoints_that_fail_at_random() -> Result<()> {
         deposits.push(deposit.send(&arena.net.devnet, &user(4)?).await?);
         if begun.elapsed() >= LIE_INTERVAL * lies.len() as u32 {
             let target = arena.newest();
-            let plot = (Lie::WrongReceipt { block: rng.random_range(1..=target) }, Fault::Share(300));
+            let plot = (Lie::WrongReceipt { block: rng.random_range(1..=target) }, Divergence::Share(300));
             plots.lock().map_err(|error| anyhow!("{error}"))?.insert(target, plot);
             let liar = arena.liar(plot)?;
             lies.push(arena.propose(&user(5)?, &liar, target).await?);

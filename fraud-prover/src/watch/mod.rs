@@ -143,7 +143,7 @@ async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdow
         if let Some(rules) = reader.games().rules() {
             if rules.program_root != image.root() || rules.program_entry != u64::from(image.entry()) {
                 bail!(
-                    "the fraud-proof program here has the root {}, but the games are about {}: \
+                    "the fault proof program here has the root {}, but the games are about {}: \
                      it was built from other sources, so no step of it could be proven",
                     image.root(),
                     rules.program_root

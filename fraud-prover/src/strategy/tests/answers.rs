@@ -256,6 +256,15 @@ fn a_pending_run_delays_no_other_answer() {
 }
 
 #[test]
+fn an_answer_that_waits_for_a_run_delays_no_other() {
+    Story::propose(257, wrong_from(1))
+        .attack(0, wrong_from(4))
+        .run_pending(257)
+        .expect(&[Attack(1, 4)])
+        .expect_unknown(&[(0, Unknown::Pending)]);
+}
+
+#[test]
 fn an_answer_that_needs_a_pending_run_waits_for_it() {
     Story::propose(16, wrong_from(3))
         .run_pending(4)
