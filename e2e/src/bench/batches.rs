@@ -8,7 +8,7 @@ use stf::{BlockSpec, codec};
 use testnet::{Anvil, AnvilOptions, DeployConfig, deploy};
 
 use super::{
-    Row, Target,
+    Goal, Row,
     workload::{Population, Workload},
 };
 
@@ -53,7 +53,7 @@ pub async fn run() -> Result<Vec<Row>> {
             "bytes",
             "limit",
             85.0,
-            Target::AtMostPeer,
+            Goal::AtMostPeer,
         ),
         Row::new(
             "… as signed",
@@ -61,7 +61,7 @@ pub async fn run() -> Result<Vec<Row>> {
             "bytes",
             "the transactions' own encoding",
             per_transfer(raw as f64),
-            Target::Shown,
+            Goal::Shown,
         ),
         Row::new(
             "L1 gas per transfer, 1,000 a batch",
@@ -69,7 +69,7 @@ pub async fn run() -> Result<Vec<Row>> {
             "gas",
             "calldata floor (EIP-7623) of 100 bytes",
             4000.0,
-            Target::Shown,
+            Goal::Shown,
         ),
     ])
 }

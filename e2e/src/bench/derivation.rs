@@ -11,7 +11,7 @@ use stf::{BlockSpec, codec};
 use testnet::{DeployConfig, Devnet, DevnetOptions, Mining, Node, Role};
 
 use super::{
-    Row, Target,
+    Goal, Row,
     workload::{Population, Workload},
 };
 
@@ -61,16 +61,16 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             "blocks/s",
             "limit",
             1_000.0,
-            Target::AtLeastPeer,
+            Goal::AtLeastPeer,
         ),
-        Row::new("memory of a replica there, peak", replica.memory, "MB", "limit", limit, Target::AtMostPeer),
+        Row::new("memory of a replica there, peak", replica.memory, "MB", "limit", limit, Goal::AtMostPeer),
         Row::new(
             "memory of a sequencer there, peak",
             sequencer.memory,
             "MB",
             "limit",
             limit,
-            Target::AtMostPeer,
+            Goal::AtMostPeer,
         ),
     ])
 }

@@ -23,7 +23,7 @@ use stf::{BlockSpec, codec};
 use testnet::ports;
 
 use super::{
-    Row, Target,
+    Goal, Row,
     workload::{Population, Workload},
 };
 use crate::{
@@ -97,9 +97,8 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     arena.end().await?;
 
     let levels = end.claims.iter().map(|claim| claim.depth + 1).max().unwrap_or(0);
-    let row =
-        |name: &str, value, unit, limit| Row::new(name, value, unit, "limit", limit, Target::AtMostPeer);
-    let shown = |name: &str, value, unit| Row::new(name, value, unit, "itself", value, Target::Shown);
+    let row = |name: &str, value, unit, limit| Row::new(name, value, unit, "limit", limit, Goal::AtMostPeer);
+    let shown = |name: &str, value, unit| Row::new(name, value, unit, "itself", value, Goal::Shown);
     Ok(vec![
         row("dispute over 600 blocks, transactions of the honest side", costs.transactions as f64, "", 12.0),
         row("… gas of them", costs.gas as f64, "gas", 2_000_000.0),

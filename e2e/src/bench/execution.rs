@@ -18,7 +18,7 @@ use stf::{
 };
 
 use super::{
-    Row, Target,
+    Goal, Row,
     workload::{Population, Workload, rollup},
 };
 
@@ -102,7 +102,7 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
             "Mgas/s",
             "bare revm in memory, signatures too",
             rate(best[1]),
-            Target::RatioAtLeast(0.5),
+            Goal::RatioAtLeast(0.5),
         ),
         Row::new(
             format!("… {name}, senders known"),
@@ -110,7 +110,7 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
             "Mgas/s",
             format!("bare revm, senders known ({per_transaction:.1} µs/tx here)"),
             rate(best[3]),
-            Target::Shown,
+            Goal::Shown,
         ),
     ])
 }

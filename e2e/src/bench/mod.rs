@@ -49,7 +49,7 @@ pub struct Row {
 
 /// What counts as good.
 #[derive(Clone, Copy, Debug)]
-pub enum Target {
+pub enum Goal {
     /// The ratio to the peer must be at least this.
     RatioAtLeast(f64),
     /// The ratio to the peer must be at most this.
@@ -70,15 +70,15 @@ impl Row {
         unit: &'static str,
         peer: impl Into<String>,
         peer_value: f64,
-        target: Target,
+        target: Goal,
     ) -> Self {
         let ratio = value / peer_value;
         let (target, met) = match target {
-            Target::RatioAtLeast(least) => (format!("≥ {least}×"), ratio >= least),
-            Target::RatioAtMost(most) => (format!("≤ {most}×"), ratio <= most),
-            Target::AtLeastPeer => (format!("≥ {}", peer_value.floor()), value >= peer_value),
-            Target::AtMostPeer => (format!("≤ {}", peer_value.floor()), value <= peer_value),
-            Target::Shown => (String::new(), true),
+            Goal::RatioAtLeast(least) => (format!("≥ {least}×"), ratio >= least),
+            Goal::RatioAtMost(most) => (format!("≤ {most}×"), ratio <= most),
+            Goal::AtLeastPeer => (format!("≥ {}", peer_value.floor()), value >= peer_value),
+            Goal::AtMostPeer => (format!("≤ {}", peer_value.floor()), value <= peer_value),
+            Goal::Shown => (String::new(), true),
         };
         let (name, peer) = (name.into(), peer.into());
         Self { name, value, unit, peer, peer_value, ratio, target, met, error: None }
@@ -87,7 +87,7 @@ impl Row {
     /// In place of the figures of a benchmark that failed. Numbers are not there: `null` in JSON.
     pub fn failed(benchmark: &str, error: &anyhow::Error) -> Self {
         let error = Some(format!("{error:#}"));
-        let row = Self::new(benchmark, f64::NAN, "", "", f64::NAN, Target::Shown);
+        let row = Self::new(benchmark, f64::NAN, "", "", f64::NAN, Goal::Shown);
         Self { met: false, error, ..row }
     }
 }

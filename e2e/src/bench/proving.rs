@@ -13,7 +13,7 @@ use testnet::{MAX_STEPS, tools};
 use vm::{Image, Machine, Preimages};
 
 use super::{
-    Row, Target, qemu,
+    Goal, Row, qemu,
     workload::{Population, Workload},
 };
 use crate::proving::{Burn, Catalogue, Kind, Lab, program, start};
@@ -45,7 +45,7 @@ pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
         progress(&format!("proving: {}", workload.name()));
         let block = Block::of(&mut lab, population.transactions(workload, count, &mut rng))?;
         let name = format!("instructions per L2 gas, {count} × {}", workload.name());
-        let target = if workload == Workload::Storage { Target::Shown } else { Target::AtMostPeer };
+        let target = if workload == Workload::Storage { Goal::Shown } else { Goal::AtMostPeer };
         let per_gas = block.steps_per_gas(&image)?;
         rows.push(Row::new(name, per_gas, "instr/gas", "limit", LIMIT, target));
         rows.extend(block.speed(&image)?);
@@ -54,7 +54,7 @@ pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let precompiles = Block::of(&mut lab, catalogue.transactions(Kind::Precompiles)?)?;
     let per_gas = precompiles.steps_per_gas(&image)?;
     let name = "instructions per L2 gas, every precompile";
-    rows.push(Row::new(name, per_gas, "instr/gas", "limit", LIMIT, Target::Shown));
+    rows.push(Row::new(name, per_gas, "instr/gas", "limit", LIMIT, Goal::Shown));
     rows.extend(precompiles.speed(&image)?);
 
     let worst = MAX_STEPS as f64 / 4.0 / MAX_BLOCK_GAS_LIMIT as f64;
@@ -67,7 +67,7 @@ pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             "instr/gas",
             "a quarter of the step limit over the largest block",
             worst,
-            Target::AtMostPeer,
+            Goal::AtMostPeer,
         ));
     }
     Ok(rows)
@@ -124,14 +124,14 @@ impl Block {
         let speed = steps as f64 / plain.as_secs_f64() / 1e6;
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
         let mut rows = vec![
-            Row::new("… run on the machine", speed, "M instr/s", "limit", SPEED, Target::AtLeastPeer),
+            Row::new("… run on the machine", speed, "M instr/s", "limit", SPEED, Goal::AtLeastPeer),
             Row::new(
                 "… its time",
                 millis(plain),
                 "ms",
                 "the same, compiled natively",
                 millis(native),
-                Target::Shown,
+                Goal::Shown,
             ),
             Row::new(
                 format!("… with the states at {POINTS} points"),
@@ -139,12 +139,12 @@ impl Block {
                 "ms",
                 "without",
                 millis(plain),
-                Target::RatioAtMost(STATES),
+                Goal::RatioAtMost(STATES),
             ),
         ];
         if let Some(qemu) = qemu {
             let peer = "the same program on QEMU, its calls answered already";
-            rows.insert(2, Row::new("… its time", millis(plain), "ms", peer, millis(qemu), Target::Shown));
+            rows.insert(2, Row::new("… its time", millis(plain), "ms", peer, millis(qemu), Goal::Shown));
         }
         Ok(rows)
     }

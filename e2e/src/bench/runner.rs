@@ -62,10 +62,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::bench::{Target, table};
+    use crate::bench::{Goal, table};
 
     fn row(name: &str) -> Vec<Row> {
-        vec![Row::new(name, 3.0, "s", "limit", 4.0, Target::AtMostPeer)]
+        vec![Row::new(name, 3.0, "s", "limit", 4.0, Goal::AtMostPeer)]
     }
 
     async fn panics() -> Result<Vec<Row>> {

@@ -16,7 +16,7 @@ use serde_json::json;
 use testnet::{Anvil, AnvilOptions, DeployConfig, Devnet, DevnetOptions, Mining, accounts};
 
 use super::{
-    Row, Target,
+    Goal, Row,
     wire::{RpcConnection, quantity},
     workload::{Population, Workload},
 };
@@ -53,7 +53,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             "tx/s",
             "Anvil as it comes, sealing on demand like the node",
             each.rate,
-            Target::RatioAtLeast(5.0),
+            Goal::RatioAtLeast(5.0),
         ),
         Row::new(
             "… beside Anvil, a block per second",
@@ -61,16 +61,16 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             "tx/s",
             "Anvil, a block per second",
             timed.rate,
-            Target::Shown,
+            Goal::Shown,
         ),
-        Row::new("send to receipt, median", ours.median, "ms", "limit", 10.0, Target::AtMostPeer),
+        Row::new("send to receipt, median", ours.median, "ms", "limit", 10.0, Goal::AtMostPeer),
         Row::new(
             "… beside Anvil",
             ours.median,
             "ms",
             "Anvil, a block per transaction",
             each.median,
-            Target::Shown,
+            Goal::Shown,
         ),
         Row::new(
             "send to receipt, p99",
@@ -78,7 +78,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             "ms",
             "Anvil, a block per transaction",
             each.p99,
-            Target::Shown,
+            Goal::Shown,
         ),
     ])
 }
