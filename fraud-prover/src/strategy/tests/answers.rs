@@ -143,6 +143,15 @@ fn a_run_from_an_invalid_prestate_is_left_alone() {
         .expect(&[AttackBlock(0, 3)]);
 }
 
+#[test]
+fn a_run_from_an_invalid_prestate_is_judged_without_a_run() {
+    Story::propose(16, wrong_from(3))
+        .attack_block(4, wrong_from(2))
+        .run_pending(5)
+        .expect(&[AttackBlock(0, 3)])
+        .expect_unknown(&[]);
+}
+
 // Rule 3: only a byte-equal claim is an answer.
 
 #[test]
