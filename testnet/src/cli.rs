@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Starts an L1 (Anvil), deploys the contracts, and starts a sequencer and a replica.
     ///
-    /// Prints endpoints, funded accounts, contract addresses and commands to try, writes the same to DIR/devnet.json,
+    /// Prints endpoints, funded accounts, contract addresses and commands to try, writes all but the commands to DIR/devnet.json,
     /// and runs until Ctrl-C. A devnet starts fresh each time: what an earlier one left in DIR is removed.
     Devnet(DevnetArguments),
 }

@@ -113,7 +113,7 @@ impl DeployConfig {
             finality_delay: 84 * 3600,
             proof_maturity_delay: 7 * 24 * 3600,
             pause_duration: 7 * 24 * 3600,
-            // 1 ETH falls by an eighth with each level, to 0.2 ETH after twelve: 600 blocks have twelve levels. An
+            // 1 ETH falls by an eighth with each claim deeper, to 0.2 ETH after twelve: a dispute over 600 blocks is twelve deep. An
             // answer costs at most 1.75 million gas, which 0.1 ETH pays up to 57 gwei.
             bond: 1_000_000_000_000_000_000,
             leaf_bond: 200_000_000_000_000_000,

@@ -37,7 +37,7 @@ async fn follows(l1: &L1, proxy: &Proxy, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_that_cannot_be_had_of_wide_ranges_are_read_in_narrower_ones() {
+async fn logs_that_are_refused_for_wide_ranges_are_read_in_narrower_ones() {
     let l1 = busy_l1(5, 250).await;
     let rollup = l1.path("rollup.json");
     fs::write(&rollup, serde_json::to_vec(&*l1.config).unwrap()).unwrap();
@@ -70,7 +70,7 @@ async fn logs_that_cannot_be_had_of_wide_ranges_are_read_in_narrower_ones() {
     assert_eq!(error.to_string(), "HTTP status 504: 504 Gateway Time-out");
     let asked = proxy.requests() - asked;
     assert!(asked < 40, "{asked} requests");
-    // When it can be had again, all is read.
+    // When it is available again, all is read.
     proxy.set(Fault::None);
     reader.sync().await.unwrap();
 }

@@ -60,6 +60,6 @@ pub(super) fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
     })
 }
 
-pub(super) fn nonsense(error: impl std::fmt::Display) -> L1Error {
+pub(super) fn invalid_response(error: impl std::fmt::Display) -> L1Error {
     L1Error::InvalidResponse(error.to_string())
 }

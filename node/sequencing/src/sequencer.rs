@@ -202,7 +202,7 @@ impl Sequencer {
     fn due(&self, now: Instant) -> Due {
         let Some(last) = self.last_block else { return Due::Now };
         let heartbeat = last + self.options.heartbeat;
-        if self.l1.work || self.pool.has_executable() || heartbeat <= now {
+        if self.l1.work || self.pool.has_pending() || heartbeat <= now {
             Due::Now
         } else {
             Due::At(heartbeat)

@@ -127,7 +127,7 @@ fn unfit() -> Vec<(&'static str, Result<Transaction, InvalidTransaction>)> {
 }
 
 #[test]
-fn skipped_transactions_leave_no_trace() {
+fn invalid_transactions_leave_no_trace() {
     for (name, result) in unfit() {
         assert!(result.is_err(), "{name}");
     }

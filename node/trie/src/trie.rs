@@ -117,7 +117,7 @@ impl Trie {
     /// paths and the siblings that the new trie's shape really depends on, in whatever order changes arise.
     ///
     /// On an error the trie holds some of the changes. It may be dropped, or the same changes applied again when the
-    /// missing node can be had.
+    /// missing node is available.
     pub fn apply(
         &mut self,
         src: &impl NodeSource,

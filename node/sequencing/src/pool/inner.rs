@@ -27,7 +27,7 @@ pub(super) struct Inner {
     senders: AddressMap<SenderQueue>,
     by_hash: B256Map<Arc<PoolTx>>,
     heads: Ranked,
-    executable_tails: Ranked,
+    pending_tails: Ranked,
     queued_tails: Ranked,
     /// The queued transactions by arrival.
     queued: BTreeMap<u64, Arc<PoolTx>>,
@@ -42,7 +42,7 @@ impl Inner {
             senders: Default::default(),
             by_hash: Default::default(),
             heads: Ranked::default(),
-            executable_tails: Ranked::default(),
+            pending_tails: Ranked::default(),
             queued_tails: Ranked::default(),
             queued: BTreeMap::new(),
             bytes: 0,
@@ -96,7 +96,7 @@ impl Inner {
     fn set_base_fee(&mut self) {
         let base_fee = self.next.base_fee.into();
         self.heads.set_base_fee(base_fee);
-        self.executable_tails.set_base_fee(base_fee);
+        self.pending_tails.set_base_fee(base_fee);
         self.queued_tails.set_base_fee(base_fee);
     }
 
@@ -209,7 +209,7 @@ impl Inner {
             let full = self.len() > options.max_transactions || self.bytes > options.max_bytes;
             let queue_full = self.queued.len() > options.max_queued;
             let victim = if full || queue_full { self.queued_tails.worst() } else { None };
-            let victim = victim.or_else(|| if full { self.executable_tails.worst() } else { None });
+            let victim = victim.or_else(|| if full { self.pending_tails.worst() } else { None });
             let last = victim.and_then(|address| Some(self.senders.get(&address)?.last()?.hash()));
             let Some(hash) = last else { return evicted };
             self.remove(&hash);
@@ -257,7 +257,7 @@ impl Inner {
     }
 
     const fn tails(&mut self, queued: bool) -> &mut Ranked {
-        if queued { &mut self.queued_tails } else { &mut self.executable_tails }
+        if queued { &mut self.queued_tails } else { &mut self.pending_tails }
     }
 
     /// Checks everything against everything. For tests.
@@ -294,7 +294,7 @@ impl Inner {
         };
         assert_eq!(self.heads.len(), indexed(|i| i.head.is_some()));
         assert_eq!(self.queued_tails.len(), indexed(|i| i.tail.is_some_and(|tail| tail.queued)));
-        assert_eq!(self.executable_tails.len(), indexed(|i| i.tail.is_some_and(|tail| !tail.queued)));
+        assert_eq!(self.pending_tails.len(), indexed(|i| i.tail.is_some_and(|tail| !tail.queued)));
         assert!(transactions <= options.max_transactions);
         assert!(queued.len() <= options.max_queued);
         assert!(bytes <= options.max_bytes);

@@ -341,7 +341,7 @@ impl Pool {
     }
 
     /// Whether some transaction can be executed in the next block.
-    pub fn has_executable(&self) -> bool {
+    pub fn has_pending(&self) -> bool {
         self.lock().head(&Default::default()).is_some()
     }
 

@@ -167,7 +167,7 @@ fn invalid_transactions_leave_the_pool() {
     chain.build(plan, |builder| builder.execute(&rival).unwrap().unwrap()).unwrap();
     sequencer.events = chain.subscribe();
     assert_eq!(pool.status().pending, 2);
-    while pool.has_executable() {
+    while pool.has_pending() {
         assert_eq!(sequencer.step().unwrap(), Due::Now);
         assert!(chain.heads().unsafe_head.number < 5, "the sequencer does not get rid of it");
     }
