@@ -46,13 +46,19 @@ pub(super) fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
     let topic = log.topics().first().copied().unwrap_or_default();
     Ok(match topic {
         Attacked::SIGNATURE_HASH => {
-            GameEvent::Attacked(Box::new(Attacked::decode_log(log).map_err(nonsense)?.data))
+            GameEvent::Attacked(Box::new(Attacked::decode_log(log).map_err(invalid_response)?.data))
         }
-        Stepped::SIGNATURE_HASH => GameEvent::Stepped(Stepped::decode_log(log).map_err(nonsense)?.data),
-        Decided::SIGNATURE_HASH => GameEvent::Decided(Decided::decode_log(log).map_err(nonsense)?.data),
-        Settled::SIGNATURE_HASH => GameEvent::Settled(Settled::decode_log(log).map_err(nonsense)?.data),
+        Stepped::SIGNATURE_HASH => {
+            GameEvent::Stepped(Stepped::decode_log(log).map_err(invalid_response)?.data)
+        }
+        Decided::SIGNATURE_HASH => {
+            GameEvent::Decided(Decided::decode_log(log).map_err(invalid_response)?.data)
+        }
+        Settled::SIGNATURE_HASH => {
+            GameEvent::Settled(Settled::decode_log(log).map_err(invalid_response)?.data)
+        }
         CreditClaimed::SIGNATURE_HASH => {
-            GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(nonsense)?.data)
+            GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(invalid_response)?.data)
         }
         other => {
             return Err(L1Error::InvalidResponse(format!("a log with topic {other} that was not asked for")));

@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use super::{
     Games,
     audit::{AuditError, audit},
-    events::{Logged, decode, nonsense},
+    events::{Logged, decode, invalid_response},
     rules::read_rules,
 };
 
@@ -192,7 +192,7 @@ impl LogReader {
             .event_signature(Proposed::SIGNATURE_HASH);
         let mut times = BTreeMap::new();
         for log in self.logs(proposals).await? {
-            let event = Proposed::decode_log(&log.inner).map_err(nonsense)?.data;
+            let event = Proposed::decode_log(&log.inner).map_err(invalid_response)?.data;
             let place = self.place(&log, &mut times).await?;
             self.games_mut().propose(place.with(event));
         }
