@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 use vm::{
     STATE_LENGTH, StepWitness, accel_op,
-    generate::{Generator, Kind},
+    generate::{Generator, StepKind},
     verify,
 };
 
@@ -34,9 +34,9 @@ fn rust_and_solidity_agree_on_generated_steps() {
     let series = |i: usize| {
         let seed = seed.wrapping_add(i as u64);
         let mut l1 = OneStep::new().unwrap();
-        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<StepKind, usize> = BTreeMap::new();
         for (n, step) in Generator::new(seed).take(STEPS / SERIES).enumerate() {
-            let kind = Kind::of(&step);
+            let kind = StepKind::of(&step);
             let at = || format!("seed {seed}, step {n}, {kind:?}: {step:?}");
             let post_hash = step.post_hash();
             assert_eq!(verify(&step.state, &step.witness), Ok(post_hash), "{}", at());
@@ -51,7 +51,8 @@ fn rust_and_solidity_agree_on_generated_steps() {
         all
     });
     assert_eq!(counts.values().sum::<usize>(), STEPS);
-    let missing: BTreeSet<_> = Kind::all().into_iter().filter(|kind| !counts.contains_key(kind)).collect();
+    let missing: BTreeSet<_> =
+        StepKind::all().into_iter().filter(|kind| !counts.contains_key(kind)).collect();
     assert!(missing.is_empty(), "missing {missing:?}");
     println!("{counts:?}");
 }
@@ -62,18 +63,18 @@ fn samples(seed: u64) -> Vec<StepWitness> {
     let mut generator = Generator::new(seed);
     let mut steps: Vec<_> = accel_op::ALL.iter().map(|op| generator.accelerator_step(*op)).collect();
     let few =
-        generator.take(10_000).filter(|step| step.witness.len() < 4_000 && kinds.insert(Kind::of(step)));
+        generator.take(10_000).filter(|step| step.witness.len() < 4_000 && kinds.insert(StepKind::of(step)));
     steps.extend(few);
     steps
 }
 
 /// Whether every byte is tried, or some: all of one step for each sort of witness.
-fn thoroughly(kind: Kind) -> bool {
+fn thoroughly(kind: StepKind) -> bool {
     let op = |name| vm::Op::ALL.iter().position(|op| *op == name).unwrap();
     let (add, load, store) = (op(vm::Op::Add), op(vm::Op::Ld), op(vm::Op::Sd));
-    matches!(kind, Kind::Op(op, false) if [add, load, store].contains(&op))
-        || matches!(kind, Kind::Foreign | Kind::Halt(true) | Kind::Preimage | Kind::Blob)
-        || matches!(kind, Kind::Accel(accel_op::KECCAK256 | accel_op::MODEXP, true) | Kind::Dear(_))
+    matches!(kind, StepKind::Op(op, false) if [add, load, store].contains(&op))
+        || matches!(kind, StepKind::Foreign | StepKind::Halt(true) | StepKind::Preimage | StepKind::Blob)
+        || matches!(kind, StepKind::Accel(accel_op::KECCAK256 | accel_op::MODEXP, true) | StepKind::Dear(_))
 }
 
 /// A bit of a witness flipped is always refused: leaves, branches, pages and preimages by their hashes, openings by
@@ -87,7 +88,7 @@ fn flipped_bits_are_refused() {
     let flips = |(i, step): (usize, StepWitness)| {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(i as u64));
         let mut l1 = OneStep::new().unwrap();
-        let kind = Kind::of(&step);
+        let kind = StepKind::of(&step);
         let every = thoroughly(kind);
         let mut some = |length: usize| -> Vec<(usize, u8)> {
             let count = if every { length } else { length.min(12) };
@@ -131,7 +132,9 @@ fn too_little_gas_never_changes_a_result() {
     let mut generator = Generator::new(seed);
     let mut steps: Vec<_> =
         accel_op::ALL.iter().flat_map(|op| [*op; 4]).map(|op| generator.accelerator_step(op)).collect();
-    steps.extend(generator.filter(|step| matches!(Kind::of(step), Kind::Preimage | Kind::Blob)).take(8));
+    steps.extend(
+        generator.filter(|step| matches!(StepKind::of(step), StepKind::Preimage | StepKind::Blob)).take(8),
+    );
     let (refused, passed) = steps
         .into_par_iter()
         .enumerate()
@@ -144,7 +147,7 @@ fn too_little_gas_never_changes_a_result() {
             let mut at = |gas: u64| {
                 let verdict = l1.step_with_gas(&step.state, &step.witness, gas).unwrap();
                 if verdict.post_hash.is_some() {
-                    assert_eq!(verdict, honest, "{gas} gas for {:?}", Kind::of(&step));
+                    assert_eq!(verdict, honest, "{gas} gas for {:?}", StepKind::of(&step));
                     passed += 1;
                 } else {
                     refused += 1;
@@ -204,7 +207,7 @@ fn malformed_input_reverts() {
         }
         for (state, witness) in &wrong {
             assert!(verify(state, witness).is_err());
-            assert_eq!(l1.step(state, witness).unwrap().post_hash, None, "{:?}", Kind::of(&step));
+            assert_eq!(l1.step(state, witness).unwrap().post_hash, None, "{:?}", StepKind::of(&step));
         }
         // Calldata that is not what the ABI makes of two byte strings.
         let call = IRiscV::stepCall { state: step.state.to_vec().into(), witness: witness.to_vec().into() };

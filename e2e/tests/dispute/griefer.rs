@@ -8,7 +8,7 @@ use anyhow::Result;
 use e2e::dispute::Arena;
 use fraud_prover::{
     game::{Claim, Game, Level, Status},
-    l1::Call,
+    l1::MoveCall,
     truth::{Provers, commitments},
 };
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
@@ -63,12 +63,12 @@ impl Griefer {
     pub(crate) async fn attack(&mut self, arena: &Arena, state: &Game, claim: &Claim) -> Result<()> {
         let segments = claim.segment_interval(0).map_or(0, |segment| segment.segments());
         let values = (0..segments).map(|segment| B256::from(U256::from(segment + 1)));
-        let call = Call::attack(state, claim.id, 0, values.collect())?;
+        let call = MoveCall::attack(state, claim.id, 0, values.collect())?;
         arena.manager(&self.key).send(call.into()).await?;
         Ok(())
     }
 
-    fn choose(&self, arena: &Arena, state: &Game, rng: &mut StdRng) -> Option<(Call, Deed)> {
+    fn choose(&self, arena: &Arena, state: &Game, rng: &mut StdRng) -> Option<(MoveCall, Deed)> {
         let prover = arena.observer.honest.prover(&state.subject);
         let open: Vec<&Claim> = state.claims.iter().filter(|claim| claim.status == Status::Open).collect();
         let claim = open.choose(rng)?;
@@ -79,10 +79,10 @@ impl Griefer {
                 // A run that never was, of one step.
                 let state_bytes = Bytes::from(vec![0; 337]);
                 let hash = alloy::primitives::keccak256(&state_bytes);
-                let call = Call::attack_block(state, claim.id, segment, 1, vec![hash], state_bytes);
+                let call = MoveCall::attack_block(state, claim.id, segment, 1, vec![hash], state_bytes);
                 return Some((call.ok()?, Deed::Spam));
             }
-            let call = Call::step(state, claim.id, segment, Bytes::new(), Bytes::new());
+            let call = MoveCall::step(state, claim.id, segment, Bytes::new(), Bytes::new());
             return Some((call.ok()?, Deed::Spam));
         }
         let right = commitments(&*prover, claim.level, interval);
@@ -98,7 +98,7 @@ impl Griefer {
                 (vec![B256::from(U256::from(rng.random::<u64>())); segments], Deed::Spam)
             }
         };
-        Some((Call::attack(state, claim.id, segment, values).ok()?, deed))
+        Some((MoveCall::attack(state, claim.id, segment, values).ok()?, deed))
     }
 }
 

@@ -73,7 +73,7 @@ pub enum Command {
     /// Follow L1 and all disputes; with a key, make every honest move.
     Watch(Box<Watch>),
     /// List the disputes.
-    Games(Games),
+    Games(GamesArgs),
     /// Show a dispute: the tree of claims, clocks, who is winning, which moves can be made.
     Show(Show),
     /// Make one move by hand.
@@ -139,7 +139,7 @@ pub struct Watch {
 
 /// `challenger games`
 #[derive(Clone, Debug, Args)]
-pub struct Games {
+pub struct GamesArgs {
     /// Which rollup.
     #[command(flatten)]
     pub rollup: Rollup,

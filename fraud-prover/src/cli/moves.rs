@@ -12,7 +12,7 @@ use rollup::{
 use super::{HandMove, MoveArgs};
 use crate::{
     game::{ClaimId, Game},
-    l1::{Call, ether},
+    l1::{MoveCall, ether},
     watch::explain,
 };
 
@@ -24,17 +24,19 @@ pub(super) async fn run(args: MoveArgs) -> Result<()> {
     let manager = TxManager::new(open.client.clone(), key, options);
     let find = |text: &str| find(game, text);
     let call = match args.action {
-        HandMove::Attack { claim, segment, values } => Call::attack(game, find(&claim)?, segment, values)?,
+        HandMove::Attack { claim, segment, values } => {
+            MoveCall::attack(game, find(&claim)?, segment, values)?
+        }
         HandMove::AttackBlock { claim, segment, steps, values, last_state } => {
-            Call::attack_block(game, find(&claim)?, segment, steps, values, last_state)?
+            MoveCall::attack_block(game, find(&claim)?, segment, steps, values, last_state)?
         }
         HandMove::Step { claim, segment, state, witness } => {
-            Call::step(game, find(&claim)?, segment, state, witness)?
+            MoveCall::step(game, find(&claim)?, segment, state, witness)?
         }
-        HandMove::Resolve { claim } => Call::resolve_claim(game, find(&claim)?)?,
-        HandMove::Distribute { claim } => Call::distribute_bond(game, find(&claim)?),
+        HandMove::Resolve { claim } => MoveCall::resolve_claim(game, find(&claim)?)?,
+        HandMove::Distribute { claim } => MoveCall::distribute_bond(game, find(&claim)?),
         HandMove::ClaimCredit { account } => {
-            Call::claim_credit(game, account.unwrap_or_else(|| manager.address()))
+            MoveCall::claim_credit(game, account.unwrap_or_else(|| manager.address()))
         }
     };
     let bond = call.value;

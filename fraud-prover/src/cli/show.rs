@@ -12,7 +12,7 @@ use alloy::{
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{Games, Show};
+use super::{GamesArgs, Show};
 use crate::{
     game::{Claim, Game, Level, Run, Status},
     l1::ether,
@@ -73,7 +73,7 @@ impl Truth for Outputs {
     }
 }
 
-pub(super) async fn games(args: Games) -> Result<()> {
+pub(super) async fn games(args: GamesArgs) -> Result<()> {
     let open = args.rollup.open().await?;
     let entries: Vec<_> = open.reader.games().iter().collect();
     if entries.is_empty() {

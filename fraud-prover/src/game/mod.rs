@@ -4,7 +4,7 @@
 //! already checked every move; and by the moves of this module, which check what the contract checks, for simulations
 //! and for telling beforehand what the contract would refuse. Both end in the same functions.
 //!
-//! Errors: [`Refused`] names the rule that a move breaks.
+//! Errors: [`InvalidMove`] names the rule that a move breaks.
 
 mod claim;
 mod clock;
@@ -19,7 +19,7 @@ use rollup::interval::Interval;
 
 pub use claim::{Claim, ClaimId, Counter, Level, Status};
 pub(crate) use moves::NewClaim;
-pub use moves::{Opening, Refused, Run};
+pub use moves::{InvalidMove, Opening, Run};
 pub use rules::{Bonds, Rules};
 
 /// Position of a claim in [`Game::claims`]: claims are listed in the order in which they were made, the root first.

@@ -7,7 +7,7 @@ use super::{Claim, ClaimId, ClaimIndex, Counter, Game, Level, Status, claim::Con
 
 /// Why the contract would refuse a move: the rule that it breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum InvalidMove {
     /// There is no such claim.
     #[error("there is no claim {0}")]
     NoClaim(ClaimId),
@@ -107,13 +107,13 @@ impl Game {
         commitments: Vec<B256>,
         claimant: Address,
         now: u64,
-    ) -> Result<ClaimId, Refused> {
+    ) -> Result<ClaimId, InvalidMove> {
         let (index, parent, interval, agreed) = self.open_segment(claim, segment)?;
         if interval.length < 2 {
-            return Err(Refused::WrongKind { length: interval.length });
+            return Err(InvalidMove::WrongKind { length: interval.length });
         }
         if commitments.last().copied() == parent.value_after(segment) {
-            return Err(Refused::SameAssertion);
+            return Err(InvalidMove::SameAssertion);
         }
         let level = parent.level;
         let new = NewClaim { parent: index, segment, level, interval, agreed, commitments };
@@ -132,22 +132,22 @@ impl Game {
         opening: Opening,
         claimant: Address,
         now: u64,
-    ) -> Result<ClaimId, Refused> {
+    ) -> Result<ClaimId, InvalidMove> {
         let (index, parent, interval, _) = self.open_segment(claim, segment)?;
         if parent.is_step_level() || interval.length != 1 {
-            return Err(Refused::WrongKind { length: interval.length });
+            return Err(InvalidMove::WrongKind { length: interval.length });
         }
         let max = self.rules.max_steps;
         if run.steps == 0 || run.steps > max {
-            return Err(Refused::StepCount { max, found: run.steps });
+            return Err(InvalidMove::StepCount { max, found: run.steps });
         }
         // An exited VM counts no more steps: a run has one length, and the same run cannot be claimed twice.
         let ends = opening.step == run.steps && (opening.exited || run.steps == max);
         if !ends || commitments.last() != Some(&opening.state) {
-            return Err(Refused::Opening);
+            return Err(InvalidMove::Opening);
         }
         if parent.value_after(segment) == Some(opening.value) {
-            return Err(Refused::SameAssertion);
+            return Err(InvalidMove::SameAssertion);
         }
         let level = Level::Steps { block: interval.end(), boot_hash: run.boot_hash };
         let interval = Interval { start: 0, length: run.steps };
@@ -163,13 +163,13 @@ impl Game {
         successor: B256,
         by: Address,
         now: u64,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), InvalidMove> {
         let (index, parent, interval, _) = self.open_segment(claim, segment)?;
         if !parent.is_step_level() || interval.length != 1 {
-            return Err(Refused::WrongKind { length: interval.length });
+            return Err(InvalidMove::WrongKind { length: interval.length });
         }
         if parent.value_after(segment) == Some(successor) {
-            return Err(Refused::RightStep);
+            return Err(InvalidMove::RightStep);
         }
         self.record_step(index, segment, by, now);
         Ok(())
@@ -185,28 +185,28 @@ impl Game {
         &self,
         id: ClaimId,
         segment: u8,
-    ) -> Result<(ClaimIndex, &Claim, Interval, B256), Refused> {
-        let index = self.index(id).ok_or(Refused::NoClaim(id))?;
+    ) -> Result<(ClaimIndex, &Claim, Interval, B256), InvalidMove> {
+        let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
         if claim.status != Status::Open {
-            return Err(Refused::Closed(claim.status));
+            return Err(InvalidMove::Closed(claim.status));
         }
         match (claim.segment_interval(segment), claim.value_before(segment)) {
             (Some(interval), Some(agreed)) => Ok((index, claim, interval, agreed)),
-            _ => Err(Refused::NoSegment { segment, segments: claim.interval.segments() }),
+            _ => Err(InvalidMove::NoSegment { segment, segments: claim.interval.segments() }),
         }
     }
 
-    fn add_checked(&mut self, new: NewClaim, claimant: Address, now: u64) -> Result<ClaimId, Refused> {
+    fn add_checked(&mut self, new: NewClaim, claimant: Address, now: u64) -> Result<ClaimId, InvalidMove> {
         let expected = new.interval.segments();
         if new.commitments.len() as u64 != expected {
-            return Err(Refused::CommitmentCount { expected, found: new.commitments.len() });
+            return Err(InvalidMove::CommitmentCount { expected, found: new.commitments.len() });
         }
         let parent = &self.claims[new.parent];
         let elapsed = self.elapsed_of_attack(parent, new.level, new.interval.length, now);
-        let elapsed = elapsed.ok_or(Refused::OutOfTime)?;
+        let elapsed = elapsed.ok_or(InvalidMove::OutOfTime)?;
         if self.index(self.content(&new).id(&self.subject)).is_some() {
-            return Err(Refused::Duplicate);
+            return Err(InvalidMove::Duplicate);
         }
         let bond = self.rules.bonds.of(parent.depth + 1);
         Ok(self.record_claim(new, claimant, bond, (now, elapsed)))

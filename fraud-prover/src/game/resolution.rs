@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, U256};
 
-use super::{Bonds, Claim, ClaimId, ClaimIndex, Counter, Game, Refused, Status};
+use super::{Bonds, Claim, ClaimId, ClaimIndex, Counter, Game, InvalidMove, Status};
 
 impl Claim {
     /// Records a counter. Of several, the left-most remains: the one at the lowest segment, the earliest there, then the
@@ -50,13 +50,13 @@ impl Game {
     }
 
     /// Resolves a claim; any account may. True: the claim is upheld, and its bond is returned.
-    pub fn resolve_claim(&mut self, id: ClaimId, now: u64) -> Result<bool, Refused> {
-        let index = self.index(id).ok_or(Refused::NoClaim(id))?;
+    pub fn resolve_claim(&mut self, id: ClaimId, now: u64) -> Result<bool, InvalidMove> {
+        let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
         if claim.status.is_resolved() {
-            return Err(Refused::Closed(claim.status));
+            return Err(InvalidMove::Closed(claim.status));
         }
-        let upheld = self.resolvable(claim, now).ok_or(Refused::NotResolvable)?;
+        let upheld = self.resolvable(claim, now).ok_or(InvalidMove::NotResolvable)?;
         self.record_resolved(index, upheld);
         Ok(upheld)
     }
@@ -78,8 +78,8 @@ impl Game {
     }
 
     /// Distributes the bond of a refuted claim; any account may.
-    pub fn distribute_bond(&mut self, id: ClaimId) -> Result<(), Refused> {
-        let index = self.index(id).ok_or(Refused::NoClaim(id))?;
+    pub fn distribute_bond(&mut self, id: ClaimId) -> Result<(), InvalidMove> {
+        let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
         let (status, open) = (claim.status, self.open_children(claim));
         match claim.counter {
@@ -88,7 +88,7 @@ impl Game {
                 self.record_distributed(index, counter.by, reward, burned);
                 Ok(())
             }
-            _ => Err(Refused::NotDistributable { status, open }),
+            _ => Err(InvalidMove::NotDistributable { status, open }),
         }
     }
 
@@ -110,10 +110,10 @@ impl Game {
     }
 
     /// Pays out what the game owes to an account; any account may.
-    pub fn claim_credit(&mut self, account: Address) -> Result<U256, Refused> {
+    pub fn claim_credit(&mut self, account: Address) -> Result<U256, InvalidMove> {
         match self.credits.remove(&account) {
             Some(amount) if !amount.is_zero() => Ok(amount),
-            _ => Err(Refused::NoCredit),
+            _ => Err(InvalidMove::NoCredit),
         }
     }
 }

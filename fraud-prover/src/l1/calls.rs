@@ -33,7 +33,7 @@ pub struct MissingClaim(pub ClaimId);
 
 /// A call of a game's contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct MoveCall {
     /// The contract.
     pub to: Address,
     /// Calldata.
@@ -42,7 +42,7 @@ pub struct Call {
     pub value: U256,
 }
 
-impl Call {
+impl MoveCall {
     fn new(game: &Game, call: &impl SolCall, value: U256) -> Self {
         Self { to: game.subject.game, data: call.abi_encode().into(), value }
     }
@@ -136,8 +136,8 @@ impl Call {
     }
 }
 
-impl From<Call> for TxRequest {
-    fn from(call: Call) -> Self {
+impl From<MoveCall> for TxRequest {
+    fn from(call: MoveCall) -> Self {
         Self { to: call.to, data: call.data, value: call.value, gas_limit: None }
     }
 }

@@ -3,7 +3,7 @@
 //! - [`LogReader`] follows the factory's and the games' events up to L1's head. It keeps nothing on disk, and after an L1
 //!   reorg drops what came from blocks that are gone.
 //! - [`Games`] is what the events say: each game as [`Game`](crate::game::Game), in the order of proposals.
-//! - [`Call`] is a move as a transaction.
+//! - [`MoveCall`] is a move as a transaction.
 
 mod audit;
 mod calls;
@@ -13,7 +13,7 @@ mod logs;
 mod rules;
 mod units;
 
-pub use calls::{Call, MissingClaim, claim_of};
+pub use calls::{MissingClaim, MoveCall, claim_of};
 pub use events::{GameEvent, Logged};
 pub use games::{EventError, GameEntry, Games};
 pub use logs::LogReader;

@@ -7,7 +7,7 @@ use rollup::l1::TxRequest;
 
 use crate::{
     game::{Game, Status},
-    l1::{Call, EventError, Games},
+    l1::{EventError, Games, MoveCall},
     strategy::{Move, Plan, View, plan},
     truth::{Provers, Unknown},
 };
@@ -65,7 +65,7 @@ fn is_over(game: &Game, me: Option<Address>) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Next {
     pub(crate) request: TxRequest,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SendKind,
     pub(crate) game: Address,
     /// Tells it from others.
     pub(crate) key: MoveKey,
@@ -75,14 +75,14 @@ pub(crate) struct Next {
 
 /// What a transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SendKind {
     Attack,
     AttackBlock,
     Step,
     Closing,
 }
 
-impl Kind {
+impl SendKind {
     /// For the log.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -175,9 +175,9 @@ fn close<'a>(
     for (game, plan) in planned {
         for planned in &plan.moves {
             let call = match &planned.action {
-                Move::ResolveClaim { claim } => Call::resolve_claim(game, *claim).ok(),
-                Move::DistributeBond { claim } => Some(Call::distribute_bond(game, *claim)),
-                Move::ClaimCredit { account } => Some(Call::claim_credit(game, *account)),
+                Move::ResolveClaim { claim } => MoveCall::resolve_claim(game, *claim).ok(),
+                Move::DistributeBond { claim } => Some(MoveCall::distribute_bond(game, *claim)),
+                Move::ClaimCredit { account } => Some(MoveCall::claim_credit(game, *account)),
                 _ => None,
             };
             let key = MoveKey::of(game, &planned.action);
@@ -189,26 +189,30 @@ fn close<'a>(
     }
     let game = calls.first()?.to;
     let gas_limit = GAS_BASE + GAS_EACH * calls.len() as u64;
-    let request = TxRequest { gas_limit: Some(gas_limit), ..Call::together(calls, multicall.0) };
+    let request = TxRequest { gas_limit: Some(gas_limit), ..MoveCall::together(calls, multicall.0) };
     let key = MoveKey::of_all(&moves);
-    (!skip.contains(&key)).then_some(Next { request, kind: Kind::Closing, game, key, moves })
+    (!skip.contains(&key)).then_some(Next { request, kind: SendKind::Closing, game, key, moves })
 }
 
 fn answer(game: &Game, provers: &dyn Provers, action: &Move) -> Result<Next, Unknown> {
     let prover = || provers.prover(&game.subject);
     let missing = |error: crate::l1::MissingClaim| Unknown::Failed(error.to_string());
     let (kind, call) = match action {
-        Move::Attack { claim, segment, commitments } => {
-            (Kind::Attack, Call::attack(game, *claim, *segment, commitments.clone()).map_err(missing)?)
-        }
+        Move::Attack { claim, segment, commitments } => (
+            SendKind::Attack,
+            MoveCall::attack(game, *claim, *segment, commitments.clone()).map_err(missing)?,
+        ),
         Move::AttackBlock { claim, segment, block, run, commitments } => {
             let last = prover().last_state(*block)?;
-            let call = Call::attack_block(game, *claim, *segment, run.steps, commitments.clone(), last);
-            (Kind::AttackBlock, call.map_err(missing)?)
+            let call = MoveCall::attack_block(game, *claim, *segment, run.steps, commitments.clone(), last);
+            (SendKind::AttackBlock, call.map_err(missing)?)
         }
         Move::Step { claim, segment, block, step } => {
             let proof = prover().proof(*block, *step)?;
-            (Kind::Step, Call::step(game, *claim, *segment, proof.state, proof.witness).map_err(missing)?)
+            (
+                SendKind::Step,
+                MoveCall::step(game, *claim, *segment, proof.state, proof.witness).map_err(missing)?,
+            )
         }
         _ => return Err(Unknown::Failed("not an answer".into())),
     };

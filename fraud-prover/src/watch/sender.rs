@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     TARGET,
-    plans::{Kind, MoveKey, Multicall, Next},
+    plans::{MoveKey, Multicall, Next, SendKind},
 };
 
 /// A move that L1 refused is not tried again for so long; longer each time.
@@ -69,7 +69,7 @@ impl Sender {
 
     /// What closing moves are sent by, unless some are on their way: later ones may depend on them.
     pub(crate) fn closing(&self) -> Option<Multicall> {
-        (!self.flights.values().any(|next| next.kind == Kind::Closing)).then_some(self.multicall)
+        (!self.flights.values().any(|next| next.kind == SendKind::Closing)).then_some(self.multicall)
     }
 
     /// Moves that need not be sent now: they are on their way, or in a block after this one, the last that was read; or they

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, U256};
 use fraud_prover::{
-    game::{Bonds, ClaimId, Game, Refused, Status},
+    game::{Bonds, ClaimId, Game, InvalidMove, Status},
     strategy::{Move, PlannedMove, View, plan},
     truth::{Judgement, Truth, commitments, judge},
 };
@@ -69,7 +69,7 @@ impl Table {
         *self.events.entry(event).or_default() += 1;
     }
 
-    fn apply(&mut self, action: &Move, by: Address) -> Result<(), Refused> {
+    fn apply(&mut self, action: &Move, by: Address) -> Result<(), InvalidMove> {
         let before = self.game.claims.len();
         let result = self.world.apply(&mut self.game, action, by, self.now);
         if self.game.claims.len() > before {
@@ -91,9 +91,9 @@ impl Table {
             return;
         };
         match (honest, result) {
-            (_, Err(Refused::Duplicate)) => self.count("duplicate refused"),
-            (_, Err(Refused::OutOfTime)) => self.count("too late refused"),
-            (_, Err(Refused::RightStep)) => self.count("proof of a right step refused"),
+            (_, Err(InvalidMove::Duplicate)) => self.count("duplicate refused"),
+            (_, Err(InvalidMove::OutOfTime)) => self.count("too late refused"),
+            (_, Err(InvalidMove::RightStep)) => self.count("proof of a right step refused"),
             (_, Err(_)) => self.count("otherwise refused"),
             (true, Ok(())) => {
                 match action {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256};
 use fraud_prover::{
-    game::{Bonds, Game, Opening, Refused, Rules, Run, Subject},
+    game::{Bonds, Game, InvalidMove, Opening, Rules, Run, Subject},
     strategy::Move,
     truth::{Truth, Unknown},
 };
@@ -148,14 +148,20 @@ impl World {
     }
 
     /// Makes a move, as the contract does.
-    pub(crate) fn apply(&self, game: &mut Game, action: &Move, by: Address, now: u64) -> Result<(), Refused> {
+    pub(crate) fn apply(
+        &self,
+        game: &mut Game,
+        action: &Move,
+        by: Address,
+        now: u64,
+    ) -> Result<(), InvalidMove> {
         match action {
             Move::Attack { claim, segment, commitments } => {
                 game.attack(*claim, *segment, commitments.clone(), by, now).map(|_| ())
             }
             Move::AttackBlock { claim, segment, run, commitments, .. } => {
                 let (agreed, block) = {
-                    let claim = game.claim(*claim).ok_or(Refused::NoClaim(*claim))?;
+                    let claim = game.claim(*claim).ok_or(InvalidMove::NoClaim(*claim))?;
                     let value_after = claim.segment_interval(*segment).map_or(1, |segment| segment.end());
                     (claim.value_before(*segment).unwrap_or_default(), value_after)
                 };
@@ -180,7 +186,8 @@ impl World {
             Move::Step { claim, segment, .. } => {
                 let before = game.claim(*claim).and_then(|claim| claim.value_before(*segment));
                 // No witness for what nobody knows.
-                let successor = before.and_then(|before| self.successor(before)).ok_or(Refused::RightStep)?;
+                let successor =
+                    before.and_then(|before| self.successor(before)).ok_or(InvalidMove::RightStep)?;
                 game.step(*claim, *segment, successor, by, now)
             }
             Move::ResolveClaim { claim } => game.resolve_claim(*claim, now).map(|_| ()),

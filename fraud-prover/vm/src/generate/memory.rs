@@ -19,12 +19,12 @@ pub(super) enum Rest {
 
 /// Contents, without hashes.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
+pub(super) struct MemoryContent {
     leaves: BTreeMap<u32, B256>,
     rest: Rest,
 }
 
-impl Content {
+impl MemoryContent {
     pub(super) fn new(rest: Rest) -> Self {
         Self { leaves: BTreeMap::new(), rest }
     }
@@ -62,7 +62,7 @@ impl Content {
     }
 }
 
-impl Memory for Content {
+impl Memory for MemoryContent {
     fn load<const N: usize>(&self, address: u32) -> [u8; N] {
         std::array::from_fn(|i| {
             let at = address as usize + i;

@@ -1,7 +1,7 @@
 //! Hostile steps from a seed: states and memories that no honest run has, with the witness of the step that follows.
 //!
 //! For tests that compare implementations of the machine. Every instruction, call, accelerator and way to exit comes
-//! up, on operands at the edges of what they may be; [`Kind::all`] lists what a long enough series must hold.
+//! up, on operands at the edges of what they may be; [`StepKind::all`] lists what a long enough series must hold.
 
 mod blob;
 mod inputs;
@@ -18,13 +18,13 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes};
 use blob::Blob;
-use memory::{Content, Rest};
+use memory::{MemoryContent, Rest};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a step turned out to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum StepKind {
     /// The machine had exited.
     Exited,
     /// The pc was no instruction's address.
@@ -50,7 +50,7 @@ pub enum Kind {
     UnknownCall,
 }
 
-impl Kind {
+impl StepKind {
     /// Every kind that there is.
     #[must_use]
     pub fn all() -> BTreeSet<Self> {
@@ -125,7 +125,7 @@ impl Kind {
 /// A state and a memory before a step.
 struct Scene {
     cpu: Cpu,
-    content: Content,
+    content: MemoryContent,
     outside: Outside,
 }
 

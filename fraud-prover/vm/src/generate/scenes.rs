@@ -1,6 +1,6 @@
 //! Scenes: states in which a step of a certain sort follows.
 
-use super::{Content, Generator, Outside, Rest, Scene};
+use super::{Generator, MemoryContent, Outside, Rest, Scene};
 use crate::{
     asm,
     isa::{Form, Instruction, Op},
@@ -71,7 +71,7 @@ impl Generator {
         };
         cpu.x[1..].fill_with(|| operand(rng));
         let rest = if rng.random_bool(0.2) { Rest::Zero } else { Rest::Noise(rng.random()) };
-        let mut content = Content::new(rest);
+        let mut content = MemoryContent::new(rest);
         content.write(cpu.pc as u32, &word.to_le_bytes());
         Scene { cpu, content, outside: Outside::default() }
     }

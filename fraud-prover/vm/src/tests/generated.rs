@@ -2,7 +2,7 @@
 
 use crate::{
     STATE_LENGTH, State, WitnessError, accel_op,
-    generate::{Generator, Kind},
+    generate::{Generator, StepKind},
     verify,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -16,19 +16,20 @@ fn seed() -> u64 {
 
 #[test]
 fn verifier_agrees_with_the_reference_on_steps_of_every_kind() {
-    let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<StepKind, u32> = BTreeMap::new();
     for step in Generator::new(seed()).take(60_000) {
         assert_eq!(
             verify(&step.state, &step.witness),
             Ok(step.post_hash()),
             "{:?} {step:?}",
-            Kind::of(&step)
+            StepKind::of(&step)
         );
-        *counts.entry(Kind::of(&step)).or_default() += 1;
+        *counts.entry(StepKind::of(&step)).or_default() += 1;
     }
-    let missing: BTreeSet<_> = Kind::all().into_iter().filter(|kind| !counts.contains_key(kind)).collect();
+    let missing: BTreeSet<_> =
+        StepKind::all().into_iter().filter(|kind| !counts.contains_key(kind)).collect();
     assert!(missing.is_empty(), "missing {missing:?} of {counts:?}");
-    let unknown: Vec<_> = counts.keys().filter(|kind| !Kind::all().contains(kind)).collect();
+    let unknown: Vec<_> = counts.keys().filter(|kind| !StepKind::all().contains(kind)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
@@ -41,11 +42,11 @@ fn the_same_seed_gives_the_same_steps() {
 
 /// Steps of every kind but plain instructions, one or two of each, and a few of those.
 fn samples(seed: u64) -> Vec<crate::StepWitness> {
-    let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<StepKind, u32> = BTreeMap::new();
     let mut generator = Generator::new(seed);
     let mut steps: Vec<_> = accel_op::ALL.iter().map(|op| generator.accelerator_step(*op)).collect();
     steps.extend(generator.take(5000).filter(|step| {
-        let count = counts.entry(Kind::of(step)).or_default();
+        let count = counts.entry(StepKind::of(step)).or_default();
         *count += 1;
         *count == 1 && step.witness.len() < 5000
     }));
@@ -62,7 +63,7 @@ fn flipped_bits_are_refused() {
             let mut witness = step.witness.clone();
             let at = rng.random_range(0..witness.len());
             witness[at] ^= 1 << rng.random_range(0..8);
-            assert!(verify(&step.state, &witness).is_err(), "byte {at} of {:?}", Kind::of(&step));
+            assert!(verify(&step.state, &witness).is_err(), "byte {at} of {:?}", StepKind::of(&step));
             refused += 1;
         }
         // Of the state, the root can't be another.
