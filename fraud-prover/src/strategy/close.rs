@@ -6,7 +6,7 @@ use alloy::primitives::Address;
 
 use super::{Move, View};
 use crate::{
-    game::{ClaimIndex, Game, Status},
+    game::{ClaimId, ClaimIndex, Game, Status},
     truth::Judgement,
 };
 
@@ -15,7 +15,15 @@ use crate::{
 /// It closes a game whose root is invalid, and a game in which the account has a stake: what the root's resolution waits
 /// for, and what the account's bonds and rewards wait for. Other claims would cost gas and earn nothing; those who made
 /// them can close them.
-pub fn rule_5_close(view: View<'_>, judgements: &[Option<Judgement>]) -> Vec<Move> {
+///
+/// Two resolutions are never made, because they would help an invalid claim: that of a claim in `unanswered`, whose
+/// answer is still to be made or computed (a step counters until the resolution, whatever the clock says), and one by
+/// which an invalid root would be upheld.
+pub fn rule_5_close(
+    view: View<'_>,
+    judgements: &[Option<Judgement>],
+    unanswered: &BTreeSet<ClaimId>,
+) -> Vec<Move> {
     let mut moves = Vec::new();
     // A copy in which the moves are made, so that each sees what those before it make possible.
     let mut game = view.game.clone();
@@ -23,9 +31,15 @@ pub fn rule_5_close(view: View<'_>, judgements: &[Option<Judgement>]) -> Vec<Mov
     // Claims come after what they attack, so this order resolves a claim's attacks before the claim.
     for index in needed.iter().rev().copied() {
         let claim = game.claims[index].id;
-        if game.resolve_claim(claim, view.now).is_ok() {
-            moves.push(Move::ResolveClaim { claim });
+        let waits = game.claims[index].status == Status::Open && unanswered.contains(&claim);
+        if waits || game.resolve_claim(claim, view.now).is_err() {
+            continue;
         }
+        let is_invalid = matches!(judgements.get(index), Some(Some(Judgement::FirstInvalid(_))));
+        if index == 0 && is_invalid && game.claims[index].status == Status::Upheld {
+            break;
+        }
+        moves.push(Move::ResolveClaim { claim });
     }
     let Some(me) = view.me else {
         return moves;

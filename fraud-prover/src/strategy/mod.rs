@@ -100,9 +100,19 @@ pub enum Move {
 }
 
 impl Move {
-    /// Whether it counters a claim. Other moves close what is over.
+    /// The claim that it counters. Other moves close what is over.
+    pub const fn answered(&self) -> Option<ClaimId> {
+        match self {
+            Self::Attack { claim, .. } | Self::AttackBlock { claim, .. } | Self::Step { claim, .. } => {
+                Some(*claim)
+            }
+            Self::ResolveClaim { .. } | Self::DistributeBond { .. } | Self::ClaimCredit { .. } => None,
+        }
+    }
+
+    /// Whether it counters a claim.
     pub const fn is_answer(&self) -> bool {
-        matches!(self, Self::Attack { .. } | Self::AttackBlock { .. } | Self::Step { .. })
+        self.answered().is_some()
     }
 }
 
@@ -163,7 +173,9 @@ pub fn plan(view: View<'_>, truth: &(impl Truth + ?Sized)) -> Plan {
         }
     }
     plan.moves.sort_by_key(|planned| planned.deadline);
-    let closing = rule_5_close(view, &plan.judgements);
+    let answers = plan.moves.iter().filter_map(|planned| planned.action.answered());
+    let unanswered = answers.chain(plan.unknown.iter().map(|(claim, _)| *claim)).collect();
+    let closing = rule_5_close(view, &plan.judgements, &unanswered);
     plan.moves.extend(closing.into_iter().map(|action| PlannedMove { action, deadline: None }));
     plan
 }

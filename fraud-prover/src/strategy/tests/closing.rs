@@ -2,7 +2,7 @@
 
 use super::story::{
     ALLY,
-    Expected::{ClaimCredit, DistributeBond, ResolveClaim},
+    Expected::{ClaimCredit, DistributeBond, ResolveClaim, Step},
     MALLORY, MAX_CLOCK_DURATION, ME, Story, honest, wrong_from,
 };
 
@@ -30,6 +30,32 @@ fn a_game_is_closed_from_the_leaves_to_the_root_and_then_paid_out() {
 #[test]
 fn a_claim_is_not_resolved_while_its_clock_runs() {
     Story::propose(256, wrong_from(3)).by(ME).attack(3, honest()).wait(MAX_CLOCK_DURATION - 1).expect(&[]);
+}
+
+#[test]
+fn a_claim_is_not_resolved_while_the_step_that_counters_it_is_not_made() {
+    // Resolved, it would be upheld, although its clock alone has run out: steps are possible until then.
+    let end = || {
+        Story::propose(256, wrong_from(5))
+            .by(ME)
+            .attack(5, honest())
+            .by(MALLORY)
+            .attack(2, wrong_from(2))
+            .by(ME)
+            .attack_block(2, honest())
+            .by(MALLORY)
+            .attack(2, wrong_from(7))
+            .wait(10 * MAX_CLOCK_DURATION)
+    };
+    end().expect(&[Step(4, 7)]);
+    let block = 16 * 5 + 3;
+    end().run_pending(block).expect(&[]).expect_missed(&[]);
+}
+
+#[test]
+fn an_invalid_root_that_nobody_countered_is_left_to_whoever_proposed_it() {
+    Story::propose(256, wrong_from(3)).wait(10 * MAX_CLOCK_DURATION).expect(&[]).expect_missed(&[0]);
+    Story::propose_by(ME, 256, wrong_from(3)).wait(10 * MAX_CLOCK_DURATION).expect(&[]);
 }
 
 #[test]
