@@ -4,7 +4,7 @@
 #
 # The VM has no compressed, atomic or CSR instructions, so the standard library is built from source, too. The
 # file depends on the toolchain and the sources only, not on where they lie. The toolchain is pinned in Cargo.toml
-# (workspace.metadata.toolchain); where it can't be had, another one builds the program, and this says so.
+# (workspace.metadata.toolchain); where it is missing, another one builds the program, and this says so.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -69,7 +69,7 @@ if [ ! -d "$sysroot/lib/rustlib/$guest" ]; then
         say "note: no Rust target $guest and no rust-src: \`make guest\` and \`make lint\` will not work"
     fi
 fi
-# For the fault proof program: the standard library's source, of this toolchain or, where that can't be had, of another
+# For the fault proof program: the standard library's source, of this toolchain or, where that is missing, of another
 # that Debian packages (program.sh takes the first of them that has it).
 has_source() { [ -d "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library" ]; }
 if ! has_source rustc && ! has_source /usr/bin/rustc; then

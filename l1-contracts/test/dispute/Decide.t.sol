@@ -382,7 +382,7 @@ contract DecideTest is Disputes {
         }
         vm.assertLt(sums[0], 5 ether);
         vm.assertLt(sums[1], sums[0]);
-        // However deep: a leaf's bond, twice what the dearest answer costs at 57 gwei.
+        // However deep: a leaf's bond, twice what the most expensive answer costs at 57 gwei.
         vm.assertEq(game.bondAt(25), LEAF_BOND);
         vm.assertEq(game.bondAt(type(uint256).max), LEAF_BOND);
         vm.assertGe(LEAF_BOND, 2 * 1_750_000 * 57 gwei);

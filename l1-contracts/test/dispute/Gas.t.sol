@@ -73,7 +73,7 @@ contract DisputeGasTest is Disputes {
         vm.assertEq(last().claim.length, 16, _side);
     }
 
-    /// @notice Decides and settles everything and takes what is due, in one transaction.
+    /// @notice Decides and settles everything and claims all credit, in one transaction.
     function finish(address _honest, string memory _name) private {
         for (uint256 i = 0; i < LEVELS; ++i) {
             Node memory node = nodes[LEVELS - 1 - i];
@@ -125,7 +125,7 @@ contract DisputeGasTest is Disputes {
         vm.assertLe(gasUsed, 2_000_000);
     }
 
-    /// @notice The dearest attack: the first one, with the greatest vectors.
+    /// @notice The most expensive attack: the first one, with the greatest vectors.
     function test_gas_firstAttack() public {
         Node memory root = open(256, lie(new bytes32[](16), 0, 1));
         pass(12);

@@ -78,7 +78,7 @@ contract RiscVGasTest is Scenarios {
         measure(accelerator("blake2f", 9, input), "step, ACCEL, blake2f at the bound", BOUND);
     }
 
-    function test_gas_dearest() public {
+    function test_gas_mostExpensive() public {
         // 999,424 of 1,000,000 gas.
         bytes memory input = bytes.concat(abi.encode(512, 32, 0), new bytes(512), bytes32(uint256(1) << 122));
         measure(accelerator("modexp", 5, input), "step, ACCEL, modexp at the bound", BOUND);
