@@ -143,12 +143,12 @@ contract BridgeHandler is TwoLayers {
         uint256 game = _game % factory.gameCount();
         (,, address at) = factory.gameAtIndex(game);
         (address before,) = portal.provenWithdrawals(hashOf(index), alice);
-        bool lawful = index < known[at] && before != at && !portal.finalizedWithdrawals(hashOf(index));
-        lawful = lawful && !lost[at] && !excluded[at] && !isPaused();
+        bool valid = index < known[at] && before != at && !portal.finalizedWithdrawals(hashOf(index));
+        valid = valid && !lost[at] && !excluded[at] && !isPaused();
         bytes memory call_ = proveCall(withdrawals[index], game);
         vm.prank(alice, alice);
         (bool success,) = address(portal).call(call_);
-        vm.assertEq(success, lawful);
+        vm.assertEq(success, valid);
         ++calls[success ? "proven" : "proof refused"];
     }
 
@@ -183,14 +183,14 @@ contract BridgeHandler is TwoLayers {
             }
             pass(FINALITY_DELAY + PROOF_MATURITY + 1);
         }
-        bool lawful = game != address(0) && !lost[game] && !excluded[game] && !isPaused()
+        bool valid = game != address(0) && !lost[game] && !excluded[game] && !isPaused()
             && !portal.finalizedWithdrawals(hash) && block.timestamp > time + PROOF_MATURITY
             && DisputeGame(game).resolvedAt() != 0
             && block.timestamp > DisputeGame(game).resolvedAt() + FINALITY_DELAY;
         uint256 before = w.target.balance;
         vm.prank(alice, alice);
         (bool success,) = address(portal).call(abi.encodeCall(IPortal.finalizeWithdrawalTransaction, (w)));
-        vm.assertEq(success, lawful);
+        vm.assertEq(success, valid);
         if (!success) {
             ++calls["finalization refused"];
             return;

@@ -40,19 +40,19 @@ contract InboxHandler is System {
     function appendSome(uint256 _blocks, uint256 _end, bool _previous, uint256 _length) external {
         uint64 blocks = uint64(bound(_blocks, 0, 4100));
         uint64 end = uint64(bound(_end, modelEnd > 0 ? modelEnd - 1 : 0, messages.length + 1));
-        bool lawful = blocks >= 1 && blocks <= 4096 && end >= modelEnd && end <= messages.length;
+        bool valid = blocks >= 1 && blocks <= 4096 && end >= modelEnd && end <= messages.length;
         bytes memory young;
         if (end < messages.length) {
             uint256 shown = _previous && end > 0 ? end - 1 : end;
             young = messages[shown];
-            lawful = lawful && times[shown] + FORCE_DELAY >= block.timestamp;
+            valid = valid && times[shown] + FORCE_DELAY >= block.timestamp;
         }
-        if (!lawful) {
+        if (!valid) {
             uint64 first = inbox.lastBlock() + 1;
             vm.prank(batcher, batcher);
             (bool success,) =
                 address(inbox).call(abi.encodeCall(Inbox.appendBatch, ("", first, blocks, end, 0, young)));
-            vm.assertFalse(success, "unlawful batch accepted");
+            vm.assertFalse(success, "invalid batch accepted");
             ++calls["rejected"];
             return;
         }
@@ -72,7 +72,7 @@ contract InboxHandler is System {
         bytes memory shown = _show && modelEnd < messages.length ? messages[modelEnd] : bytes("");
         if (!silent && !(old && shown.length != 0)) {
             (bool success,) = address(inbox).call(abi.encodeCall(Inbox.forceBatch, (shown)));
-            vm.assertFalse(success, "unlawful forced batch accepted");
+            vm.assertFalse(success, "invalid forced batch accepted");
             return;
         }
         force(shown);

@@ -128,7 +128,7 @@ contract PortalTest is System {
         vm.expectRevert(IPortal.OptimismPortal_BadTarget.selector);
         send(alice, 0, 0, 100_000, true, "");
         send(address(0), 0, 0, 100_000, true, "");
-        // The zero address is a lawful target of a call.
+        // The zero address is a valid target of a call.
         send(address(0), 0, 0, 100_000, false, "");
     }
 
@@ -158,7 +158,7 @@ contract PortalTest is System {
         bool creation;
     }
 
-    /// @notice Deposits of every shape, on both sides of every bound: accepted exactly if they are lawful, and then they
+    /// @notice Deposits of every shape, on both sides of every bound: accepted exactly if they are valid, and then they
     ///         say what was asked for.
     function testFuzz_depositTransaction_everyShape(Shape memory _d, uint256 _length, bytes32 _seed) public {
         uint256 length = _seed[0] < 0x20 ? bound(_length, 119_999, 120_001) : bound(_length, 0, 300);
@@ -169,15 +169,15 @@ contract PortalTest is System {
         }
         if (_seed[2] < 0x80) _d.to = address(0);
         _d.mint = bound(_d.mint, 0, 1000 ether);
-        bool lawful =
+        bool valid =
             (!_d.creation || _d.to == address(0)) && length <= 120_000 && _d.gas >= least && _d.gas <= 20_000_000;
-        if (lawful) expectDeposit(alice, _d.to, packed(_d.to, _d.mint, _d.value, _d.gas, _d.creation, data));
+        if (valid) expectDeposit(alice, _d.to, packed(_d.to, _d.mint, _d.value, _d.gas, _d.creation, data));
         vm.prank(alice, alice);
         (bool success,) = address(portal).call{value: _d.mint}(
             abi.encodeCall(IPortal.depositTransaction, (_d.to, _d.value, _d.gas, _d.creation, data))
         );
-        vm.assertEq(success, lawful);
-        vm.assertEq(address(portal).balance, lawful ? _d.mint : 0);
+        vm.assertEq(success, valid);
+        vm.assertEq(address(portal).balance, valid ? _d.mint : 0);
         assertSynced();
     }
 

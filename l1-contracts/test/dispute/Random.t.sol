@@ -196,14 +196,14 @@ contract RandomDisputesTest is Model {
         attackWith(_player, _claim, runOf(node, _part, steps, vector), end, false);
     }
 
-    /// @notice Makes an attack, lawful or with a defect, and holds the outcome against the rules.
-    function attackWith(address _player, uint256 _claim, Node memory _child, bytes memory _end, bool _unlawful)
+    /// @notice Makes an attack, valid or with a defect, and holds the outcome against the rules.
+    function attackWith(address _player, uint256 _claim, Node memory _child, bytes memory _end, bool _invalid)
         private
     {
-        (bytes memory call_, uint256 bond, bool lawful) = attempt(_claim, _child, _end, _unlawful);
+        (bytes memory call_, uint256 bond, bool valid) = attempt(_claim, _child, _end, _invalid);
         vm.prank(_player);
         (bool success, bytes memory result) = address(game).call{value: bond}(call_);
-        vm.assertEq(success, lawful, "attack");
+        vm.assertEq(success, valid, "attack");
         if (!success) {
             ++count["refused attack"];
             return;
@@ -217,22 +217,22 @@ contract RandomDisputesTest is Model {
     }
 
     /// @notice The call of an attack, its value, and whether the rules allow it. Some calls get a defect.
-    function attempt(uint256 _claim, Node memory _child, bytes memory _end, bool _unlawful)
+    function attempt(uint256 _claim, Node memory _child, bytes memory _end, bool _invalid)
         private
-        returns (bytes memory call_, uint256 bond_, bool lawful_)
+        returns (bytes memory call_, uint256 bond_, bool valid_)
     {
         Node memory node = nodes()[_claim];
         bond_ = bondOf(entries()[_claim].depth + 1);
-        lawful_ = !_unlawful && attackable(_claim) && indexOf(_child.id) == NONE && isAnAttack(node, _child, _end);
+        valid_ = !_invalid && attackable(_claim) && indexOf(_child.id) == NONE && isAnAttack(node, _child, _end);
         uint256 defect = next(12);
-        if (defect < 3) lawful_ = false;
+        if (defect < 3) valid_ = false;
         if (defect == 0) bond_ = bond_ - 1 + 2 * next(2);
         if (defect == 1) _child.vector = new bytes32[](_child.vector.length + 1);
         if (defect == 2) node.vector = lie(node.vector, node.vector.length - 1, 5);
         if (_child.claim.level != node.claim.level) {
             call_ = runCall(node, _child, _end);
         } else {
-            uint8 part = _unlawful ? uint8(node.vector.length) : _child.claim.part;
+            uint8 part = _invalid ? uint8(node.vector.length) : _child.claim.part;
             call_ = abi.encodeCall(IDisputeGame.attack, (node.claim, node.vector, part, _child.vector));
         }
     }
@@ -264,14 +264,14 @@ contract RandomDisputesTest is Model {
         bytes32 before = valueAt(1, node.claim.bootHash, start);
         bytes32 after_ = valueAt(1, node.claim.bootHash, start + 1);
         bytes32 agreed = _part == 0 ? node.claim.agreed : node.vector[_part - 1];
-        bool lawful = steppable(_claim) && agreed == before && node.vector[_part] != after_;
+        bool valid = steppable(_claim) && agreed == before && node.vector[_part] != after_;
         Machine.State memory state = Machine.at(image, node.claim.bootHash, start);
         bytes memory call_ = abi.encodeCall(
             IDisputeGame.step, (node.claim, node.vector, _part, Machine.pack(state), Machine.witness(state))
         );
         vm.prank(_player);
         (bool success,) = address(game).call(call_);
-        vm.assertEq(success, lawful, "step");
+        vm.assertEq(success, valid, "step");
         if (success) noteStep(_claim, _part, _player);
         ++count[success ? "step" : "refused step"];
     }
@@ -293,13 +293,13 @@ contract RandomDisputesTest is Model {
     }
 
     function settleAnything(uint256 _claim) private {
-        bool lawful = settleable(_claim);
+        bool valid = settleable(_claim);
         try game.settle(nodes()[_claim].id) {
-            vm.assertTrue(lawful, "settled");
+            vm.assertTrue(valid, "settled");
             noteSettled(_claim);
             ++count["settled"];
         } catch {
-            vm.assertFalse(lawful, "not settled");
+            vm.assertFalse(valid, "not settled");
             ++count["refused settle"];
         }
     }
