@@ -5,7 +5,7 @@
 
 use super::story::{
     ALLY,
-    Expected::{Attack, AttackBlock, ResolveClaim, Step},
+    Expected::{Attack, AttackBlock, Step},
     MALLORY, MAX_CLOCK_DURATION, ME, Story, honest, wrong_at, wrong_from,
 };
 use crate::truth::Unknown;
