@@ -96,7 +96,7 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
 
     let output = testnet.output();
     for expected in
-        [l2, &summary.l1_rpc, replica, &from.to_string(), &key.to_string(), "cast", "depositTransaction"]
+        [l2, &summary.l1_rpc, replica, &from.to_string(), &key.to_string(), "cast", "challenger watch"]
     {
         ensure!(output.contains(expected), "the output lacks {expected}:\n{output}");
     }

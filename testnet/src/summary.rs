@@ -157,9 +157,7 @@ impl Summary {
         writeln!(f, "\n  # a balance on L2; 1 ETH sent there; 1 ETH deposited from L1")?;
         writeln!(f, "  cast balance --ether $YOU --rpc-url $L2")?;
         writeln!(f, "  cast send $YOU --value 1ether --private-key $KEY --rpc-url $L2")?;
-        let call = "'depositTransaction(address,uint256,uint64,bool,bytes)'";
-        let send = format!("cast send $PORTAL {call} $YOU 1ether 100000 false 0x");
-        writeln!(f, "  {send} --value 1ether --private-key $KEY --rpc-url $L1")?;
+        writeln!(f, "  cast send $PORTAL --value 1ether --private-key $KEY --rpc-url $L1")?;
         writeln!(f, "\n  # the bridge; a withdrawal says what comes next: prove, finalize")?;
         writeln!(f, "  recourse-node bridge deposit --amount 1")?;
         writeln!(f, "  recourse-node bridge withdraw --amount 1")?;

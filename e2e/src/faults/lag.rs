@@ -51,7 +51,9 @@ impl Lag {
         }
         let latest = number(&backend.ask("eth_blockNumber", json!([])).await?)?;
         let head = latest.saturating_sub(behind);
-        let (known, included) = (head.saturating_sub(unknown), head.saturating_sub(pending));
+        // A transaction of a later block is known all the same, as one that waits.
+        let known = if unknown == 0 { u64::MAX } else { head.saturating_sub(unknown) };
+        let included = head.saturating_sub(pending);
         let receipts = head.saturating_sub(late).min(known).min(included);
         Some(Some(Self { head, receipts, included, known, behind: behind > 0 }))
     }

@@ -138,6 +138,7 @@ pub(super) fn request_seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
         requests.iter().map(|(method, params)| format!("{method}\n{params}").into_bytes()).collect();
     // Every method once, with nothing.
-    seeds.extend(NODE.methods.method_names().map(|method| format!("{method}\n[]").into_bytes()));
+    let methods = NODE.methods.method_names().filter(|method| *method != WAITING);
+    seeds.extend(methods.map(|method| format!("{method}\n[]").into_bytes()));
     seeds
 }
