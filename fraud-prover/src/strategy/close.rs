@@ -31,15 +31,15 @@ pub fn rule_5_close(
     // Claims come after what they attack, so this order resolves a claim's attacks before the claim.
     for index in needed.iter().rev().copied() {
         let claim = game.claims[index].id;
-        let waits = game.claims[index].status == Status::Open && unanswered.contains(&claim);
-        if waits || game.resolve_claim(claim, view.now).is_err() {
+        // Resolved while it is open, a claim is upheld.
+        let is_open = game.claims[index].status == Status::Open;
+        let is_invalid = matches!(judgements.get(index), Some(Some(Judgement::FirstInvalid(_))));
+        if is_open && (unanswered.contains(&claim) || (index == 0 && is_invalid)) {
             continue;
         }
-        let is_invalid = matches!(judgements.get(index), Some(Some(Judgement::FirstInvalid(_))));
-        if index == 0 && is_invalid && game.claims[index].status == Status::Upheld {
-            break;
+        if game.resolve_claim(claim, view.now).is_ok() {
+            moves.push(Move::ResolveClaim { claim });
         }
-        moves.push(Move::ResolveClaim { claim });
     }
     let Some(me) = view.me else {
         return moves;

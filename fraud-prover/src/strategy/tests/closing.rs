@@ -36,18 +36,16 @@ fn a_claim_is_not_resolved_while_its_clock_runs() {
 fn a_claim_is_not_resolved_while_the_step_that_counters_it_is_not_made() {
     // Resolved, it would be upheld, although its clock alone has run out: steps are possible until then.
     let end = || {
-        Story::propose(256, wrong_from(5))
-            .by(ME)
-            .attack(5, honest())
+        Story::propose(256, honest())
             .by(MALLORY)
-            .attack(2, wrong_from(2))
+            .attack(5, wrong_from(2))
             .by(ME)
             .attack_block(2, honest())
             .by(MALLORY)
             .attack(2, wrong_from(7))
             .wait(10 * MAX_CLOCK_DURATION)
     };
-    end().expect(&[Step(4, 7)]);
+    end().expect(&[Step(3, 7)]);
     let block = 16 * 5 + 3;
     end().run_pending(block).expect(&[]).expect_missed(&[]);
 }
