@@ -11,7 +11,7 @@
 //!    invalid claim beside it at the same or a lower segment: otherwise a freeloader takes its reward.
 //! 3. [`rule_3_answer`] Only a byte-equal claim is an answer. Another account's attack on the same claim may be invalid.
 //! 4. [`rule_4_step`] Where the first invalid segment is one step, prove the step.
-//! 5. [`rule_5_close`] Resolve claims, distribute bonds and claim credit, as far as the account earns by it.
+//! 5. [`rule_5_close`] Resolve claims, distribute bonds and claim credit, where the account earns by it or the root is invalid, and where no answer is lost by it.
 //!
 //! A claim with an invalid prestate is never answered: an answer would have to agree with the wrong value that it starts
 //! from. Such a claim can only stand below an invalid claim, behind its first invalid segment. There it neither decides
