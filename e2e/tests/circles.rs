@@ -5,6 +5,8 @@
 //! it only says where an item stands. Nor is what a module names of the modules that it lies in: they are read together.
 //! Unit tests may look at everything.
 
+mod modules;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -12,6 +14,7 @@ use std::{
 };
 
 use e2e::sources::metadata;
+use modules::module_file;
 use syn::{
     Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},
@@ -73,17 +76,8 @@ impl Crate {
             self.items(path, items, file, &inner);
             return;
         }
-        let named = module.attrs.iter().find(|attribute| attribute.path().is_ident("path"));
-        if let Some(syn::Expr::Lit(literal)) =
-            named.and_then(|attribute| attribute.meta.require_name_value().ok()).map(|value| &value.value)
-            && let syn::Lit::Str(text) = &literal.lit
-        {
-            let other = folder.join(text.value());
-            return self.module(path, &other, &inner);
-        }
-        let candidates = [folder.join(format!("{name}.rs")), inner.join("mod.rs")];
-        let found = candidates.iter().find(|candidate| candidate.is_file());
-        self.module(path, found.unwrap_or_else(|| panic!("no file of module {path:?}", path = name)), &inner);
+        let found = module_file(module, folder).unwrap_or_else(|| panic!("no file of module {name}"));
+        self.module(path, &found, &inner);
     }
 
     fn import(&mut self, path: &ModulePath, import: &ItemUse) {

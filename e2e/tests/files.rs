@@ -1,5 +1,7 @@
 //! No file that nobody compiles, and none that is too long to be read in one go.
 
+mod modules;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -8,7 +10,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use e2e::sources::{files, metadata, relative};
-use syn::{Expr, Item, Lit};
+use modules::module_file;
+use syn::Item;
 
 /// Lines beyond which a file should be two.
 const MAX_LINES: usize = 520;
@@ -33,18 +36,7 @@ fn visit_items(items: &[Item], folder: &Path, seen: &mut BTreeSet<PathBuf>) -> R
             visit_items(items, &inner, seen)?;
             continue;
         }
-        let named = module.attrs.iter().find_map(|attribute| match &attribute.meta {
-            syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-                Expr::Lit(literal) => match &literal.lit {
-                    Lit::Str(text) => Some(folder.join(text.value())),
-                    _ => None,
-                },
-                _ => None,
-            },
-            _ => None,
-        });
-        let usual = [folder.join(format!("{name}.rs")), inner.join("mod.rs")];
-        let file = named.into_iter().chain(usual).find(|file| file.is_file());
+        let file = module_file(module, folder);
         visit(&file.with_context(|| format!("no file of module {name}"))?, &inner, seen)?;
     }
     Ok(())

@@ -225,27 +225,17 @@ fn the_most_urgent_answer_comes_first() {
 
 #[test]
 fn a_segment_of_one_step_is_countered_by_the_step() {
-    one_step().expect(&[Step(3, 7)]);
+    Story::one_step(ALLY).expect(&[Step(3, 7)]);
 }
 
 #[test]
 fn the_step_is_possible_after_the_clock_has_run_out() {
-    one_step().wait(10 * MAX_CLOCK_DURATION).expect(&[Step(3, 7)]).expect_missed(&[]);
+    Story::one_step(ALLY).wait(10 * MAX_CLOCK_DURATION).expect(&[Step(3, 7)]).expect_missed(&[]);
 }
 
 #[test]
 fn a_claim_that_a_step_has_countered_is_left_alone() {
-    one_step().by(ALLY).step(7).expect(&[]);
-}
-
-/// A dispute that ends in an invalid claim about single steps.
-fn one_step() -> Story {
-    Story::propose(256, honest())
-        .attack(5, wrong_from(2))
-        .by(ALLY)
-        .attack_block(2, honest())
-        .by(MALLORY)
-        .attack(2, wrong_from(7))
+    Story::one_step(ALLY).by(ALLY).step(7).expect(&[]);
 }
 
 // Unknown values.

@@ -35,19 +35,10 @@ fn a_claim_is_not_resolved_while_its_clock_runs() {
 #[test]
 fn a_claim_is_not_resolved_while_the_step_that_counters_it_is_not_made() {
     // Resolved, it would be upheld, although its clock alone has run out: steps are possible until then.
-    let end = || {
-        Story::propose(256, honest())
-            .by(MALLORY)
-            .attack(5, wrong_from(2))
-            .by(ME)
-            .attack_block(2, honest())
-            .by(MALLORY)
-            .attack(2, wrong_from(7))
-            .wait(10 * MAX_CLOCK_DURATION)
-    };
-    end().expect(&[Step(3, 7)]);
+    let end = Story::one_step(ME).wait(10 * MAX_CLOCK_DURATION);
+    let end = end.expect(&[Step(3, 7)]);
     let block = 16 * 5 + 3;
-    end().run_pending(block).expect(&[]).expect_missed(&[]);
+    end.run_pending(block).expect(&[]).expect_missed(&[]);
 }
 
 #[test]
@@ -63,15 +54,7 @@ fn a_proposer_gets_the_bond_of_a_right_root_back() {
 
 #[test]
 fn a_reward_for_a_step_is_collected_at_once() {
-    Story::propose(256, honest())
-        .attack(5, wrong_from(2))
-        .by(ALLY)
-        .attack_block(2, honest())
-        .by(MALLORY)
-        .attack(2, wrong_from(7))
-        .by(ME)
-        .step(7)
-        .expect(&[ResolveClaim(3), DistributeBond(3), ClaimCredit]);
+    Story::one_step(ALLY).by(ME).step(7).expect(&[ResolveClaim(3), DistributeBond(3), ClaimCredit]);
 }
 
 #[test]

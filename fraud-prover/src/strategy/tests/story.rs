@@ -138,6 +138,16 @@ impl Story {
         Self::propose_after(value(OUTPUT, 0, 0), proposer, block, values)
     }
 
+    /// A dispute that ends in an invalid claim about single steps, on a right root that this account defends.
+    pub(super) fn one_step(defender: Address) -> Self {
+        Self::propose(256, honest())
+            .attack(5, wrong_from(2))
+            .by(defender)
+            .attack_block(2, honest())
+            .by(MALLORY)
+            .attack(2, wrong_from(7))
+    }
+
     /// A proposal that starts from an anchor that is not an output root of this chain.
     pub(super) fn propose_after_wrong_anchor(block: u64) -> Self {
         Self::propose_after(value(WRONG, 0, 0), MALLORY, block, honest())
