@@ -50,7 +50,7 @@ demo: build ## A proposer lies, and is beaten: a dispute, live; writes target/de
 test: contracts program ## Run all tests
 	cd $(CONTRACTS) && $(FORGE) test
 	cargo build --release --workspace --bins
-	cargo test --release --workspace
+	cargo test --release --workspace --no-fail-fast
 
 bench: build ## Run the benchmarks; prints a table, writes target/bench.json
 	@exec $(TARGET)/release/bench
