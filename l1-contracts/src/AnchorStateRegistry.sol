@@ -42,7 +42,7 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
     mapping(address game => bool) public isGameBlacklisted;
 
     /// @param _factory The factory whose games count.
-    /// @param _guardian The account that may blacklist and pause.
+    /// @param _guardian The account that may blacklist games, retire all, and pause.
     /// @param _finalityDelay Seconds between a game's decision and its finality.
     /// @param _pauseDuration Length of a pause, and least time between two, in seconds.
     /// @param _genesisOutput Output root of the L2 genesis block, the first anchor.

@@ -245,7 +245,7 @@ contract Inbox is IInbox {
         if (_batch.blockCount > _allowance) revert BlockAllowanceExceeded(_allowance, _batch.blockCount);
     }
 
-    /// @notice Reverts unless the batch's message end is a lawful one.
+    /// @notice Reverts unless the batch's message end is a valid one.
     /// @return gasEnd_ Gas of all messages before the message end.
     function _checkMessageEnd(
         Cursor memory _c,

@@ -93,6 +93,6 @@ interface IAnchorStateRegistry {
     function disputeGameFinalityDelaySeconds() external view returns (uint256);
     /// @notice The factory whose games count.
     function disputeGameFactory() external view returns (address);
-    /// @notice The account that may blacklist and pause.
+    /// @notice The account that may blacklist games, retire all, and pause.
     function guardian() external view returns (address);
 }

@@ -164,7 +164,7 @@ interface IPortal {
     function disputeGameBlacklist(address game) external view returns (bool);
     /// @notice Whether games claim roots over several chains: no.
     function superRootsActive() external pure returns (bool);
-    /// @notice The account that may blacklist and pause.
+    /// @notice The account that may blacklist games, retire all, and pause.
     function guardian() external view returns (address);
     /// @notice Whether withdrawals are paused now.
     function paused() external view returns (bool);
