@@ -24,6 +24,7 @@ interface Vm {
     function store(address account, bytes32 slot, bytes32 value) external;
     function load(address account, bytes32 slot) external view returns (bytes32);
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
+    function mockFunction(address callee, address target, bytes calldata data) external;
     function clearMockedCalls() external;
     function label(address account, string calldata name) external;
     function getNonce(address account) external view returns (uint64);

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {Accelerator} from "../../src/lib/riscv/Accelerator.sol";
 import {Precompile} from "../../src/lib/riscv/Precompile.sol";
 import {Base} from "../Base.t.sol";
+import {Scenario, Scenarios} from "./Scenarios.sol";
 
 /// @notice A precompile on an L1 that charges more for it: burns so much, and answers as the precompile does.
 contract Repriced {
@@ -24,6 +25,72 @@ contract Repriced {
             }
         }
         return output;
+    }
+}
+
+/// @notice Stands in for a precompile on such an L1: uses its gas, with what it needs itself on top, and gives one answer.
+/// @dev Its code runs in the precompile's place, so it has no storage.
+contract Answering {
+    bytes32 private immutable first;
+    bytes32 private immutable second;
+    uint256 private immutable length;
+    uint256 private immutable cost;
+
+    constructor(bytes memory _answer, uint256 _cost) {
+        (first, length, cost) = (bytes32(_answer), _answer.length, _cost);
+        bytes32 next;
+        assembly {
+            next := mload(add(_answer, 64))
+        }
+        second = next;
+    }
+
+    fallback() external {
+        uint256 start = gasleft();
+        while (start - gasleft() < cost) {}
+        (bytes32 a, bytes32 b, uint256 n) = (first, second, length);
+        assembly {
+            mstore(0, a)
+            mstore(32, b)
+            return(0, n)
+        }
+    }
+}
+
+/// @title RepricedMachineTest
+/// @notice The same attack on the machine itself: its steps on an L1 that charges three times the table.
+contract RepricedMachineTest is Scenarios {
+    /// @notice All published inputs whose answers are not longer than what stands in for the precompile can give.
+    function test_repriced_sameSuccessor() public {
+        string memory vectors = vm.readFile("test/vectors/precompiles.json");
+        bytes[] memory inputs = vm.parseJsonBytesArray(vectors, ".inputs");
+        uint256[] memory operations = vm.parseJsonUintArray(vectors, ".operations");
+        uint256[] memory costs = vm.parseJsonUintArray(vectors, ".costs");
+        uint256 seen = 0;
+        for (uint256 i = 0; i < operations.length; ++i) {
+            if (costs[i] <= Accelerator.MAX_GAS && this.check(uint160(operations[i]), inputs[i], 3 * costs[i])) {
+                ++seen;
+            }
+        }
+        vm.assertGt(seen, 60);
+        this.check(8, new bytes(960), 3 * 215_000);
+        this.check(6, abi.encode(1, 2, 1, 2), 314);
+    }
+
+    /// @notice A step has the same successor before and after the repricing.
+    function check(uint160 _op, bytes memory _input, uint256 _cost) external returns (bool checked_) {
+        (, bytes memory answer) = address(_op).staticcall(_input);
+        if (answer.length > 64) return false;
+        Scenario memory s = accelerator("repriced", uint64(_op), _input);
+        vm.assertEq(riscv.step(s.state, s.witness), s.post, "before");
+        vm.mockFunction(address(_op), address(new Answering(answer, _cost)), _input);
+        uint256 used = gasleft();
+        (bool success,) = address(_op).staticcall(_input);
+        used -= gasleft();
+        vm.assertTrue(success && used >= _cost, "repriced");
+        vm.assertEq(riscv.step(s.state, s.witness), s.post, "after");
+        vm.clearMockedCalls();
+        return true;
     }
 }
 
