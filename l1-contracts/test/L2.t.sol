@@ -43,8 +43,17 @@ contract L2Test is Base {
     }
 
     function set(Attributes memory _a) internal {
+        set(_a, 0x098999be, "");
+    }
+
+    /// @notice The attributes of a block of Karst.
+    function setJovian(Attributes memory _a, uint16 _daFootprintGasScalar) internal {
+        set(_a, 0x3db6be2b, abi.encodePacked(_daFootprintGasScalar));
+    }
+
+    function set(Attributes memory _a, bytes4 _selector, bytes memory _more) internal {
         bytes memory data = bytes.concat(
-            bytes4(0x098999be),
+            _selector,
             bytes4(_a.baseFeeScalar),
             bytes4(_a.blobBaseFeeScalar),
             bytes8(_a.sequenceNumber),
@@ -62,7 +71,7 @@ contract L2Test is Base {
         );
         vm.assertEq(data.length, 176);
         vm.prank(0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001);
-        (bool success,) = address(l1Block).call(data);
+        (bool success,) = address(l1Block).call(bytes.concat(data, _more));
         vm.assertTrue(success);
     }
 
@@ -74,17 +83,51 @@ contract L2Test is Base {
 
     function test_setL1BlockValues_selector() public pure {
         vm.assertEq(bytes32(IL1Block.setL1BlockValuesIsthmus.selector), bytes32(bytes4(0x098999be)));
+        vm.assertEq(bytes32(IL1Block.setL1BlockValuesJovian.selector), bytes32(bytes4(0x3db6be2b)));
     }
 
     function test_setL1BlockValues_byStranger_reverts() public {
         vm.expectRevert(IL1Block.NotDepositor.selector);
         l1Block.setL1BlockValuesIsthmus();
+        bytes memory data = bytes.concat(bytes4(0x3db6be2b), new bytes(174));
+        (bool success, bytes memory answer) = address(l1Block).call(data);
+        vm.assertFalse(success);
+        vm.assertEq(answer, abi.encodeWithSelector(IL1Block.NotDepositor.selector));
     }
 
     function test_setL1BlockValues_short_reverts() public {
         vm.prank(l1Block.DEPOSITOR_ACCOUNT());
         (bool success,) = address(l1Block).call(bytes.concat(bytes4(0x098999be), new bytes(171)));
         vm.assertFalse(success);
+        vm.prank(l1Block.DEPOSITOR_ACCOUNT());
+        (success,) = address(l1Block).call(bytes.concat(bytes4(0x3db6be2b), new bytes(173)));
+        vm.assertFalse(success);
+    }
+
+    /// @notice Both calls set the same values; which one it is says which rules hold in this block.
+    function testFuzz_l1Block_callTellsRules(Attributes memory _a, Attributes memory _b, uint16 _da) public {
+        set(_a);
+        vm.assertFalse(l1Block.isJovian());
+        vm.assertFalse(oracle.isJovian());
+        setJovian(_b, _da);
+        vm.assertTrue(l1Block.isJovian());
+        vm.assertTrue(oracle.isJovian());
+        // Where the execution engine reads.
+        vm.assertEq(
+            slot(8) & ((1 << 112) - 1),
+            uint256(_b.operatorFeeConstant) | (uint256(_b.operatorFeeScalar) << 64) | (uint256(_da) << 96)
+        );
+        vm.assertEq(l1Block.daFootprintGasScalar(), _da);
+        uint256[9] memory words;
+        for (uint256 i = 0; i < 8; ++i) {
+            words[i] = slot(i);
+        }
+        set(_b);
+        for (uint256 i = 0; i < 8; ++i) {
+            vm.assertEq(slot(i), words[i]);
+        }
+        vm.assertFalse(l1Block.isJovian());
+        vm.assertEq(slot(8), uint256(_b.operatorFeeConstant) | (uint256(_b.operatorFeeScalar) << 64));
     }
 
     /// @notice The slots and offsets that the execution engine reads.
@@ -184,6 +227,22 @@ contract L2Test is Base {
         vm.assertEq(oracle.getOperatorFee(21_000), 10_507);
         vm.assertEq(oracle.getOperatorFee(1), 7);
         vm.assertEq(oracle.getOperatorFee(type(uint256).max), type(uint256).max / 1e6 + 7);
+    }
+
+    /// @notice The first block of Karst has a scalar of zero, until the owner sets it in the new unit.
+    function test_getOperatorFee_jovian() public {
+        Attributes memory a = fees();
+        set(a);
+        vm.assertEq(oracle.getOperatorFee(21_000), 10_507);
+        a.operatorFeeScalar = 0;
+        setJovian(a, 0);
+        vm.assertEq(oracle.getOperatorFee(21_000), 7);
+        a.operatorFeeScalar = 3;
+        setJovian(a, 0);
+        vm.assertEq(oracle.getOperatorFee(21_000), 21_000 * 300 + 7);
+        vm.assertEq(oracle.getOperatorFee(type(uint256).max / 301), type(uint256).max / 301 * 300 + 7);
+        vm.assertEq(oracle.getOperatorFee(type(uint256).max / 300 + 1), type(uint256).max);
+        vm.assertEq(oracle.getOperatorFee(type(uint256).max), type(uint256).max);
     }
 
     function test_gasPrice_isBaseFee() public {
