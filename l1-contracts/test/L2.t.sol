@@ -25,6 +25,8 @@ contract L2Test is Base {
         bytes32 batcherHash;
         uint32 operatorFeeScalar;
         uint64 operatorFeeConstant;
+        uint64 gasTarget;
+        uint64 minBaseFee;
     }
 
     L1Block private constant l1Block = L1Block(Predeploys.L1_BLOCK);
@@ -70,8 +72,9 @@ contract L2Test is Base {
             bytes8(_a.operatorFeeConstant)
         );
         vm.assertEq(data.length, 176);
+        data = bytes.concat(data, _more, bytes8(_a.gasTarget), bytes8(_a.minBaseFee));
         vm.prank(0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001);
-        (bool success,) = address(l1Block).call(bytes.concat(data, _more));
+        (bool success,) = address(l1Block).call(data);
         vm.assertTrue(success);
     }
 
@@ -89,7 +92,7 @@ contract L2Test is Base {
     function test_setL1BlockValues_byStranger_reverts() public {
         vm.expectRevert(IL1Block.NotDepositor.selector);
         l1Block.setL1BlockValuesIsthmus();
-        bytes memory data = bytes.concat(bytes4(0x3db6be2b), new bytes(174));
+        bytes memory data = bytes.concat(bytes4(0x3db6be2b), new bytes(190));
         (bool success, bytes memory answer) = address(l1Block).call(data);
         vm.assertFalse(success);
         vm.assertEq(answer, abi.encodeWithSelector(IL1Block.NotDepositor.selector));
@@ -97,10 +100,10 @@ contract L2Test is Base {
 
     function test_setL1BlockValues_short_reverts() public {
         vm.prank(l1Block.DEPOSITOR_ACCOUNT());
-        (bool success,) = address(l1Block).call(bytes.concat(bytes4(0x098999be), new bytes(171)));
+        (bool success,) = address(l1Block).call(bytes.concat(bytes4(0x098999be), new bytes(187)));
         vm.assertFalse(success);
         vm.prank(l1Block.DEPOSITOR_ACCOUNT());
-        (success,) = address(l1Block).call(bytes.concat(bytes4(0x3db6be2b), new bytes(173)));
+        (success,) = address(l1Block).call(bytes.concat(bytes4(0x3db6be2b), new bytes(189)));
         vm.assertFalse(success);
     }
 
@@ -122,10 +125,12 @@ contract L2Test is Base {
         for (uint256 i = 0; i < 8; ++i) {
             words[i] = slot(i);
         }
+        words[8] = slot(9);
         set(_b);
         for (uint256 i = 0; i < 8; ++i) {
             vm.assertEq(slot(i), words[i]);
         }
+        vm.assertEq(slot(9), words[8]);
         vm.assertFalse(l1Block.isJovian());
         vm.assertEq(slot(8), uint256(_b.operatorFeeConstant) | (uint256(_b.operatorFeeScalar) << 64));
     }
@@ -145,6 +150,7 @@ contract L2Test is Base {
         vm.assertEq(slot(6), 0);
         vm.assertEq(slot(7), _a.blobBaseFee);
         vm.assertEq(slot(8), uint256(_a.operatorFeeConstant) | (uint256(_a.operatorFeeScalar) << 64));
+        vm.assertEq(slot(9), uint256(_a.minBaseFee) | (uint256(_a.gasTarget) << 64));
     }
 
     function testFuzz_l1Block_getters(Attributes memory _a) public {
@@ -160,6 +166,8 @@ contract L2Test is Base {
         vm.assertEq(l1Block.blobBaseFee(), _a.blobBaseFee);
         vm.assertEq(l1Block.operatorFeeScalar(), _a.operatorFeeScalar);
         vm.assertEq(l1Block.operatorFeeConstant(), _a.operatorFeeConstant);
+        vm.assertEq(l1Block.gasTarget(), _a.gasTarget);
+        vm.assertEq(l1Block.minBaseFee(), _a.minBaseFee);
         vm.assertFalse(l1Block.isJovian());
         vm.assertFalse(l1Block.isCustomGasToken());
         vm.assertFalse(oracle.isJovian());

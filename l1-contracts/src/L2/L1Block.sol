@@ -18,6 +18,7 @@ import {IL1Block} from "../interfaces/IL1Block.sol";
 ///      | 7    | 256 blobBaseFee                                                     |
 ///      | 8    | 64 operatorFeeConstant, 32 operatorFeeScalar,                       |
 ///      |      | 16 daFootprintGasScalar, 8 isJovian                                 |
+///      | 9    | 64 minBaseFee, 64 gasTarget, which only this rollup has             |
 contract L1Block is IL1Block {
     /// @inheritdoc IL1Block
     address public constant DEPOSITOR_ACCOUNT = 0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001;
@@ -52,9 +53,13 @@ contract L1Block is IL1Block {
     uint16 public daFootprintGasScalar;
     /// @inheritdoc IL1Block
     bool public isJovian;
+    /// @inheritdoc IL1Block
+    uint64 public minBaseFee;
+    /// @inheritdoc IL1Block
+    uint64 public gasTarget;
 
     /// @inheritdoc IL1Block
-    /// @dev Calldata, 176 bytes:
+    /// @dev Calldata, 192 bytes:
     ///      | offset | bytes | field               |
     ///      | 0      | 4     | selector            |
     ///      | 4      | 4     | baseFeeScalar       |
@@ -68,16 +73,20 @@ contract L1Block is IL1Block {
     ///      | 132    | 32    | batcherHash         |
     ///      | 164    | 4     | operatorFeeScalar   |
     ///      | 168    | 8     | operatorFeeConstant |
+    ///      | 176    | 8     | gasTarget           |
+    ///      | 184    | 8     | minBaseFee          |
     function setL1BlockValuesIsthmus() external {
-        _set(false, 0);
+        _set(false, 0, msg.data[176:192]);
     }
 
     /// @inheritdoc IL1Block
-    /// @dev Calldata, 178 bytes: as for `setL1BlockValuesIsthmus`, and then
+    /// @dev Calldata, 194 bytes: as for `setL1BlockValuesIsthmus` up to offset 176, and then
     ///      | offset | bytes | field                |
     ///      | 176    | 2     | daFootprintGasScalar |
+    ///      | 178    | 8     | gasTarget            |
+    ///      | 186    | 8     | minBaseFee           |
     function setL1BlockValuesJovian() external {
-        _set(true, uint16(bytes2(msg.data[176:178])));
+        _set(true, uint16(bytes2(msg.data[176:178])), msg.data[178:194]);
     }
 
     /// @inheritdoc IL1Block
@@ -91,7 +100,8 @@ contract L1Block is IL1Block {
     }
 
     /// @notice Sets all values: those in the calldata, and which rules of fees hold in this block.
-    function _set(bool _isJovian, uint16 _daFootprintGasScalar) private {
+    /// @param _baseFeeParameters The last 16 bytes of the calldata.
+    function _set(bool _isJovian, uint16 _daFootprintGasScalar, bytes calldata _baseFeeParameters) private {
         // INVARIANT: only the protocol speaks for L1. The depositor account has no key and is no L1 contract's alias.
         if (msg.sender != DEPOSITOR_ACCOUNT) revert NotDepositor();
 
@@ -115,5 +125,7 @@ contract L1Block is IL1Block {
         uint64 newOperatorFeeConstant = uint64(bytes8(msg.data[168:176]));
         (operatorFeeConstant, operatorFeeScalar, daFootprintGasScalar, isJovian) =
         (newOperatorFeeConstant, newOperatorFeeScalar, _daFootprintGasScalar, _isJovian);
+
+        (minBaseFee, gasTarget) = (uint64(bytes8(_baseFeeParameters[8:])), uint64(bytes8(_baseFeeParameters[:8])));
     }
 }
