@@ -6,11 +6,17 @@ import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
 import {IDisputeGameFactory} from "./interfaces/IDisputeGameFactory.sol";
 
 /// @title AnchorStateRegistry
-/// @notice Holds the anchor and says which games count. The guardian can exclude a game or pause for a while; it can
-///         neither confirm an output nor move funds.
+/// @notice Holds the anchor and says which games count. The guardian can exclude some games, or now and then all so far,
+///         and pause for a while; it can neither confirm an output nor move funds, nor keep up any of this for ever.
 contract AnchorStateRegistry is IAnchorStateRegistry {
     /// @inheritdoc IAnchorStateRegistry
     uint32 public constant respectedGameType = 16;
+    /// @inheritdoc IAnchorStateRegistry
+    uint64 public constant BLACKLIST_PERIOD = 7 days;
+    /// @inheritdoc IAnchorStateRegistry
+    uint64 public constant MAX_BLACKLISTED = 5;
+    /// @inheritdoc IAnchorStateRegistry
+    uint64 public constant RETIREMENT_INTERVAL = 30 days;
 
     /// @inheritdoc IAnchorStateRegistry
     address public immutable disputeGameFactory;
@@ -28,10 +34,15 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
     /// @inheritdoc IAnchorStateRegistry
     uint64 public pausedUntil;
     /// @inheritdoc IAnchorStateRegistry
+    uint64 public retirementTimestamp;
+    /// @notice When the present period of blacklisting began, and how many games were excluded in it.
+    uint64 private _periodStart;
+    uint64 private _blacklistedInPeriod;
+    /// @inheritdoc IAnchorStateRegistry
     mapping(address game => bool) public isGameBlacklisted;
 
     /// @param _factory The factory whose games count.
-    /// @param _guardian The account that may blacklist and pause.
+    /// @param _guardian The account that may blacklist games, retire all, and pause.
     /// @param _finalityDelay Seconds between a game's decision and its finality.
     /// @param _pauseDuration Length of a pause, and least time between two, in seconds.
     /// @param _genesisOutput Output root of the L2 genesis block, the first anchor.
@@ -80,8 +91,25 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
 
     /// @inheritdoc IAnchorStateRegistry
     function blacklistDisputeGame(address _game) external onlyGuardian {
+        if (isGameBlacklisted[_game]) return;
+        // INVARIANT: the guardian cannot exclude every game for ever, and so stop withdrawals: anyone can propose more
+        // games than this. Where there are more wrong ones, `retire` excludes them all.
+        uint64 periodEnd = _periodStart + BLACKLIST_PERIOD;
+        if (block.timestamp >= periodEnd) (_periodStart, _blacklistedInPeriod) = (uint64(block.timestamp), 0);
+        if (_blacklistedInPeriod == MAX_BLACKLISTED) revert BlacklistCapReached(periodEnd);
+        ++_blacklistedInPeriod;
         isGameBlacklisted[_game] = true;
         emit GameBlacklisted(_game);
+    }
+
+    /// @inheritdoc IAnchorStateRegistry
+    function retire() external onlyGuardian {
+        // INVARIANT: between two times lies enough for a game that is disputed to the end, the air gap, a pause and the
+        // delay of a withdrawal's proof. (There was none yet if `retirementTimestamp` is zero.)
+        uint64 allowedAt = retirementTimestamp == 0 ? 0 : retirementTimestamp + RETIREMENT_INTERVAL;
+        if (block.timestamp < allowedAt) revert RetirementTooSoon(allowedAt);
+        retirementTimestamp = uint64(block.timestamp);
+        emit GamesRetired(retirementTimestamp);
     }
 
     /// @inheritdoc IAnchorStateRegistry
@@ -113,7 +141,12 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
 
     /// @inheritdoc IAnchorStateRegistry
     function isGameProper(address _game) public view returns (bool) {
-        return isGameRegistered(_game) && !isGameBlacklisted[_game];
+        return isGameRegistered(_game) && !isGameBlacklisted[_game] && !_isRetired(_game);
+    }
+
+    /// @inheritdoc IAnchorStateRegistry
+    function isGameRetired(address _game) public view returns (bool) {
+        return isGameRegistered(_game) && _isRetired(_game);
     }
 
     /// @inheritdoc IAnchorStateRegistry
@@ -140,6 +173,11 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
     /// @inheritdoc IAnchorStateRegistry
     function paused() public view returns (bool) {
         return block.timestamp < pausedUntil;
+    }
+
+    /// @notice Whether a registered game was created up to the last retirement.
+    function _isRetired(address _game) private view returns (bool) {
+        return IDisputeGame(_game).createdAt() <= retirementTimestamp;
     }
 
     /// @notice Whether a registered game was decided for the proposer.

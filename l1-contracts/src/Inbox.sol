@@ -4,8 +4,10 @@ pragma solidity 0.8.30;
 import {IInbox} from "./interfaces/IInbox.sol";
 import {ISystemConfig} from "./interfaces/ISystemConfig.sol";
 import {Accumulator} from "./lib/Accumulator.sol";
+import {BlockAllowance} from "./lib/BlockAllowance.sol";
 import {ChunkHash} from "./lib/ChunkHash.sol";
 import {BatchHeader, DaKinds, MessageHeader, MessageKinds} from "./lib/Headers.sol";
+import {MessageGas} from "./lib/MessageGas.sol";
 
 /// @title Inbox
 /// @notice Orders everything that enters L2. Not upgradeable; it has no owner and holds no funds.
@@ -22,11 +24,36 @@ contract Inbox is IInbox {
         uint40 lastForcedBatchAt;
     }
 
+    /// @notice What messages and blocks have used, packed into storage slot 1.
+    /// @dev 2^64 gas are more than 10^12 messages of the most gas.
+    struct Meters {
+        /// Gas of all messages.
+        uint64 queueGas;
+        /// Gas of the messages before `messageEnd`.
+        uint64 servedGas;
+        /// Blocks that the batcher might append right after the newest batch.
+        uint32 allowance;
+        uint64 lastSequencerBatchBlock;
+    }
+
     /// @inheritdoc IInbox
     uint64 public constant MAX_BLOCKS_PER_BATCH = 4096;
+    /// @inheritdoc IInbox
+    uint64 public constant MAX_FORCED_BLOCKS = 16;
+    /// @inheritdoc IInbox
+    uint64 public constant MIN_MESSAGE_GAS = MessageGas.MINIMUM;
+    /// @inheritdoc IInbox
+    uint64 public constant GUARANTEE = MessageGas.GUARANTEE;
+    /// @inheritdoc IInbox
+    uint64 public constant BLOCK_RATE = BlockAllowance.RATE;
+    /// @inheritdoc IInbox
+    uint64 public constant BLOCK_BURST = BlockAllowance.BURST;
 
     /// @notice Upper bound of `forcedBatchInterval`: five L1 blocks.
     uint64 private constant MAX_FORCED_BATCH_INTERVAL = 60;
+    /// @notice Seconds of an L1 block in limits that count blocks too: twice the usual, so that slots without a block
+    ///         do not matter, and only a standstill of L1 does.
+    uint64 private constant L1_BLOCK_TIME = 24;
 
     /// @inheritdoc IInbox
     address public immutable portal;
@@ -35,11 +62,16 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     uint64 public immutable forceDelay;
     /// @inheritdoc IInbox
+    uint64 public immutable forceDelayBlocks;
+    /// @inheritdoc IInbox
     uint64 public immutable sequencerTimeout;
+    /// @inheritdoc IInbox
+    uint64 public immutable sequencerTimeoutBlocks;
     /// @inheritdoc IInbox
     uint64 public immutable forcedBatchInterval;
 
     Cursor private _cursor;
+    Meters private _meters;
     /// @inheritdoc IInbox
     mapping(uint256 count => bytes32) public messageAcc;
     /// @inheritdoc IInbox
@@ -53,26 +85,36 @@ contract Inbox is IInbox {
         portal = _portal;
         systemConfig = _systemConfig;
         forceDelay = _forceDelay;
+        forceDelayBlocks = _inBlocks(_forceDelay);
         sequencerTimeout = _sequencerTimeout;
+        sequencerTimeoutBlocks = _inBlocks(_sequencerTimeout);
         forcedBatchInterval =
             _sequencerTimeout < MAX_FORCED_BATCH_INTERVAL ? _sequencerTimeout : MAX_FORCED_BATCH_INTERVAL;
         _cursor.lastSequencerBatchAt = uint40(block.timestamp);
+        _meters.lastSequencerBatchBlock = uint64(block.number);
+        _meters.allowance = uint32(BlockAllowance.BURST);
     }
 
     /// @inheritdoc IInbox
-    function enqueue(uint8 _kind, address _sender, bytes calldata _data)
+    function enqueue(uint8 _kind, address _sender, uint64 _gas, bytes calldata _data)
         external
-        returns (uint64 index_, bytes32 acc_)
+        returns (uint64 index_, bytes32 acc_, uint64 unservedGas_)
     {
         // INVARIANT: each kind has one source. Otherwise anyone could mint ETH on L2 or change its parameters.
         bool allowed = (_kind == MessageKinds.DEPOSIT && msg.sender == portal)
             || (_kind == MessageKinds.CONFIG_UPDATE && msg.sender == systemConfig);
         if (!allowed) revert NotMessageSource(msg.sender, _kind);
+        // INVARIANT: one block of a batch is enough for any message, so the queue can always move on; and no message
+        // is for nothing.
+        if (_gas < MessageGas.MINIMUM || _gas > MessageGas.GUARANTEE) revert MessageGasOutOfBounds(_gas);
 
+        uint64 gasStart = _meters.queueGas;
+        unservedGas_ = gasStart - _meters.servedGas;
+        _meters.queueGas = gasStart + _gas;
         index_ = _cursor.messageCount;
-        bytes memory header = MessageHeader.encode(_kind, _sender, ChunkHash.hash(_data));
-        acc_ = _appendMessage(index_, header);
         _cursor.messageCount = uint40(index_ + 1);
+        bytes memory header = MessageHeader.encode(_kind, _sender, _gas, gasStart + _gas, ChunkHash.hash(_data));
+        acc_ = _appendMessage(index_, header);
         emit MessageEnqueued(index_, acc_, header, _data);
     }
 
@@ -83,56 +125,60 @@ contract Inbox is IInbox {
         uint64 _blockCount,
         uint64 _messageEnd,
         bytes32 _expectedMessageAcc,
-        bytes calldata _youngMessageHeader
+        bytes calldata _endMessageHeader
     ) external {
         if (msg.sender != ISystemConfig(systemConfig).batcher()) revert NotBatcher(msg.sender);
         // INVARIANT: the payload is calldata of a transaction, so that every node reads it without tracing. The
         // code check stops an account with delegated code (EIP-7702), which is its own origin in an inner call.
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotTopLevelCall();
 
-        BatchHeader.Fields memory batch = BatchHeader.Fields({
-            daKind: DaKinds.CALLDATA,
-            dataHash: ChunkHash.hash(_payload),
-            payloadLength: uint64(_payload.length),
-            firstBlock: _firstBlock,
-            blockCount: _blockCount,
-            messageEnd: _messageEnd,
-            messageAcc: messageAcc[_messageEnd]
-        });
+        BatchHeader.Fields memory batch;
+        batch.daKind = DaKinds.CALLDATA;
+        batch.dataHash = ChunkHash.hash(_payload);
+        batch.payloadLength = uint64(_payload.length);
+        batch.firstBlock = _firstBlock;
+        batch.blockCount = _blockCount;
+        batch.messageEnd = _messageEnd;
+        batch.messageAcc = messageAcc[_messageEnd];
+
         Cursor memory cursor = _cursor;
-        _checkBlocks(cursor, batch);
-        _checkMessageEnd(cursor, batch, _youngMessageHeader);
+        Meters memory meters = _meters;
+        uint64 allowance = _allowanceNow(cursor, meters);
+        _checkBlocks(cursor, batch, allowance);
+        batch.messageGasEnd = _checkMessageEnd(cursor, meters, batch, allowance, _endMessageHeader);
         // INVARIANT: a batch derives as its builder meant, or not at all: on a reorged L1 the queue differs.
         if (_expectedMessageAcc != 0 && batch.messageAcc != _expectedMessageAcc) {
             revert MessageAccMismatch(_expectedMessageAcc, batch.messageAcc);
         }
 
+        meters.allowance = uint32(BlockAllowance.spend(allowance, _blockCount));
+        meters.lastSequencerBatchBlock = uint64(block.number);
         cursor.lastSequencerBatchAt = uint40(block.timestamp);
-        (uint64 infoIndex, bytes memory infoHeader) = _appendInfo(cursor);
-        _appendBatch(cursor, batch, infoIndex, infoHeader);
+        _appendBatch(cursor, meters, batch);
     }
 
     /// @inheritdoc IInbox
-    function forceBatch(bytes calldata _oldMessageHeader) external {
+    function forceBatch(bytes calldata _oldMessageHeader, uint64 _messageEnd, bytes calldata _endMessageHeader)
+        external
+    {
         Cursor memory cursor = _cursor;
-        _checkForceable(cursor, _oldMessageHeader);
+        Meters memory meters = _meters;
+        _checkForceable(cursor, meters, _oldMessageHeader);
 
+        BatchHeader.Fields memory batch;
+        batch.daKind = DaKinds.NONE;
+        batch.dataHash = ChunkHash.hash(msg.data[:0]);
+        batch.firstBlock = uint64(cursor.lastBlock) + 1;
+        batch.blockCount = _forcedBlocks(meters);
+        (batch.messageEnd, batch.messageGasEnd) =
+            _forcedEnd(cursor, meters, batch.blockCount, _messageEnd, _endMessageHeader);
+        batch.messageAcc = messageAcc[batch.messageEnd];
+
+        // Forced batches need no allowance, but use it up: what derives L2 has as much to do for them.
+        uint64 allowance = _allowanceNow(cursor, meters);
+        meters.allowance = uint32(BlockAllowance.spend(allowance, batch.blockCount));
         cursor.lastForcedBatchAt = uint40(block.timestamp);
-        (uint64 infoIndex, bytes memory infoHeader) = _appendInfo(cursor);
-        _appendBatch(
-            cursor,
-            BatchHeader.Fields({
-                daKind: DaKinds.NONE,
-                dataHash: ChunkHash.hash(msg.data[:0]),
-                payloadLength: 0,
-                firstBlock: uint64(cursor.lastBlock) + 1,
-                blockCount: 1,
-                messageEnd: cursor.messageCount,
-                messageAcc: messageAcc[cursor.messageCount]
-            }),
-            infoIndex,
-            infoHeader
-        );
+        _appendBatch(cursor, meters, batch);
     }
 
     /// @inheritdoc IInbox
@@ -161,12 +207,32 @@ contract Inbox is IInbox {
     }
 
     /// @inheritdoc IInbox
+    function lastSequencerBatchBlock() external view returns (uint64) {
+        return _meters.lastSequencerBatchBlock;
+    }
+
+    /// @inheritdoc IInbox
     function lastForcedBatchAt() external view returns (uint64) {
         return _cursor.lastForcedBatchAt;
     }
 
-    /// @notice Reverts unless the batch holds the next L2 blocks.
-    function _checkBlocks(Cursor memory _c, BatchHeader.Fields memory _batch) private pure {
+    /// @inheritdoc IInbox
+    function queueGas() external view returns (uint64) {
+        return _meters.queueGas;
+    }
+
+    /// @inheritdoc IInbox
+    function servedGas() external view returns (uint64) {
+        return _meters.servedGas;
+    }
+
+    /// @inheritdoc IInbox
+    function blockAllowance() external view returns (uint64) {
+        return _allowanceNow(_cursor, _meters);
+    }
+
+    /// @notice Reverts unless the batch holds the next L2 blocks, and not too many.
+    function _checkBlocks(Cursor memory _c, BatchHeader.Fields memory _batch, uint64 _allowance) private pure {
         // INVARIANT: every L2 block up to `lastBlock` belongs to exactly one batch.
         uint64 expected = uint64(_c.lastBlock) + 1;
         if (_batch.firstBlock != expected) revert UnexpectedFirstBlock(expected, _batch.firstBlock);
@@ -174,62 +240,121 @@ contract Inbox is IInbox {
         if (_batch.blockCount == 0 || _batch.blockCount > MAX_BLOCKS_PER_BATCH) {
             revert InvalidBlockCount(_batch.blockCount);
         }
+        // INVARIANT: blocks are bounded against time. Empty ones cost the batcher next to nothing, and would leave
+        // every replica and challenger behind.
+        if (_batch.blockCount > _allowance) revert BlockAllowanceExceeded(_allowance, _batch.blockCount);
     }
 
-    /// @notice Reverts unless the batch's message end is valid.
-    function _checkMessageEnd(Cursor memory _c, BatchHeader.Fields memory _batch, bytes calldata _youngHeader)
-        private
-        view
-    {
+    /// @notice Reverts unless the batch's message end is a valid one.
+    /// @return gasEnd_ Gas of all messages before the message end.
+    function _checkMessageEnd(
+        Cursor memory _c,
+        Meters memory _m,
+        BatchHeader.Fields memory _batch,
+        uint64 _allowance,
+        bytes calldata _header
+    ) private view returns (uint64 gasEnd_) {
         uint64 end = _batch.messageEnd;
-        // INVARIANT: what one batch may consume, the next may too.
+        // INVARIANT: what was consumed stays consumed.
         if (end < _c.messageEnd) revert MessageEndDecreased(_c.messageEnd, end);
         // INVARIANT: only messages that exist can be covered.
         if (end > _c.messageCount) revert MessageEndBeyondQueue(_c.messageCount, end);
-        if (end == _c.messageCount) return;
 
-        // INVARIANT: no message older than `forceDelay` stays behind, so that the sequencer cannot censor. Messages
-        // are in order of time: if message `end` is young, so is all after it, and if the one before it is young, so
-        // is `end` itself. The latter keeps a batcher that covers the whole queue out of the reach of a deposit
-        // that slips in just before its transaction.
-        bytes32 headerHash = keccak256(_youngHeader);
-        bool known = Accumulator.extend(_batch.messageAcc, headerHash) == messageAcc[uint256(end) + 1]
-            || (end != 0 && Accumulator.extend(messageAcc[end - 1], headerHash) == _batch.messageAcc);
-        if (!known) revert MessageHeaderMismatch(end);
-        uint64 l1Timestamp = MessageHeader.l1Timestamp(_youngHeader);
-        if (_isOld(l1Timestamp)) revert OldMessageNotCovered(l1Timestamp);
+        uint64 most = _m.servedGas + MessageGas.GUARANTEE * _batch.blockCount;
+        if (end == _c.messageCount) {
+            gasEnd_ = _m.queueGas;
+        } else {
+            // Message `end`, or the one before it: if that is young, so is `end` itself, since messages are in order
+            // of time. This keeps a batcher that consumes the whole queue out of the reach of a deposit that slips in
+            // just before its transaction.
+            bool isNext = _isMessage(end, _header);
+            if (!isNext && (end == 0 || !_isMessage(end - 1, _header))) revert MessageHeaderMismatch(end);
+            uint64 headerGasEnd = MessageHeader.gasEnd(_header);
+            gasEnd_ = isNext ? MessageHeader.gasStart(_header) : headerGasEnd;
+
+            // INVARIANT: no message older than `forceDelay` stays behind, so that the sequencer cannot censor, unless
+            // the batch has as many blocks as it may and there is no room in them for the next message.
+            bool isFull = isNext && headerGasEnd > most
+                && (_batch.blockCount == MAX_BLOCKS_PER_BATCH || _batch.blockCount == _allowance);
+            if (!isFull && _isOld(_header)) revert OldMessageNotCovered(MessageHeader.l1Timestamp(_header));
+        }
+        // INVARIANT: what a batch covers, its blocks execute. The state transition function makes the last blocks of
+        // a batch take what is left of its messages, which they can if this holds. Otherwise a batch of one block
+        // could cover a backlog that takes L2 weeks, and nobody could force what is covered.
+        if (gasEnd_ > most) revert MessageGasBeyondBlocks(most, gasEnd_);
     }
 
     /// @notice Reverts unless anyone may force a batch now.
-    function _checkForceable(Cursor memory _c, bytes calldata _oldHeader) private view {
+    function _checkForceable(Cursor memory _c, Meters memory _m, bytes calldata _oldHeader) private view {
         // INVARIANT: a silent sequencer cannot stop the chain. One batch per interval is enough for that, and
         // leaves the returning sequencer L1 blocks in which nobody can take the next L2 block number before it.
         uint256 forceableAfter = uint256(_c.lastSequencerBatchAt) + sequencerTimeout;
         uint256 intervalEnd = uint256(_c.lastForcedBatchAt) + forcedBatchInterval;
         if (intervalEnd > forceableAfter) forceableAfter = intervalEnd;
-        if (block.timestamp > forceableAfter) return;
-        if (_oldHeader.length == 0) revert SequencerNotSilent(uint64(forceableAfter));
+        // SAFETY: L1's blocks count too. While L1 stands still, no sequencer can append a batch.
+        uint256 forceableAfterBlock = uint256(_m.lastSequencerBatchBlock) + sequencerTimeoutBlocks;
+        if (block.timestamp > forceableAfter && block.number > forceableAfterBlock) return;
+        if (_oldHeader.length == 0) {
+            revert SequencerNotSilent(uint64(forceableAfter), uint64(forceableAfterBlock));
+        }
 
         // INVARIANT: a censoring sequencer cannot keep a message out for longer than `forceDelay`. The header must
-        // be that of the first uncovered message: all before it are served. (Where there is none, the next
-        // accumulator is zero, which no hash equals.)
-        bytes32 acc = Accumulator.extend(messageAcc[_c.messageEnd], keccak256(_oldHeader));
-        if (acc != messageAcc[uint256(_c.messageEnd) + 1]) revert MessageHeaderMismatch(_c.messageEnd);
-        uint64 l1Timestamp = MessageHeader.l1Timestamp(_oldHeader);
-        if (!_isOld(l1Timestamp)) revert MessageNotOld(l1Timestamp);
+        // be that of the first unconsumed message: all before it are served.
+        if (!_isMessage(_c.messageEnd, _oldHeader)) revert MessageHeaderMismatch(_c.messageEnd);
+        if (!_isOld(_oldHeader)) revert MessageNotOld(MessageHeader.l1Timestamp(_oldHeader));
     }
 
-    /// @notice Whether a message of this time must be covered.
-    function _isOld(uint64 _l1Timestamp) private view returns (bool old_) {
-        old_ = uint256(_l1Timestamp) + forceDelay < block.timestamp;
+    /// @notice Blocks of a forced batch: enough for all messages, if `MAX_FORCED_BLOCKS` are.
+    function _forcedBlocks(Meters memory _m) private pure returns (uint64 blocks_) {
+        uint64 unserved = _m.queueGas - _m.servedGas;
+        blocks_ = (unserved + MessageGas.GUARANTEE - 1) / MessageGas.GUARANTEE;
+        if (blocks_ == 0) blocks_ = 1;
+        if (blocks_ > MAX_FORCED_BLOCKS) blocks_ = MAX_FORCED_BLOCKS;
     }
 
-    /// @notice Appends the L1-info message of a batch; the caller stores the cursor.
-    function _appendInfo(Cursor memory _c) private returns (uint64 index_, bytes memory header_) {
-        index_ = _c.messageCount;
-        header_ = MessageHeader.encode(MessageKinds.L1_INFO, address(this), ChunkHash.hash(msg.data[:0]));
-        _appendMessage(index_, header_);
-        _c.messageCount = uint40(index_ + 1);
+    /// @notice Message end of a forced batch, and the gas of all messages before it.
+    function _forcedEnd(
+        Cursor memory _c,
+        Meters memory _m,
+        uint64 _blockCount,
+        uint64 _end,
+        bytes calldata _header
+    ) private view returns (uint64 end_, uint64 gasEnd_) {
+        uint64 most = _m.servedGas + MessageGas.GUARANTEE * _blockCount;
+        // SAFETY: what the caller names is not looked at where all messages fit. A deposit just before the call would
+        // make it wrong, and so keep anyone from forcing a batch.
+        if (_m.queueGas <= most) return (_c.messageCount, _m.queueGas);
+
+        // INVARIANT: who forces a batch cannot make it cover less than it may, to keep out what comes behind.
+        if (!_isMessage(_end, _header)) revert MessageHeaderMismatch(_end);
+        (end_, gasEnd_) = (_end, MessageHeader.gasStart(_header));
+        uint64 nextGasEnd = MessageHeader.gasEnd(_header);
+        if (gasEnd_ > most || nextGasEnd <= most) revert WrongForcedEnd(most, gasEnd_, nextGasEnd);
+    }
+
+    /// @notice Whether this is the header of message `_index`. False for messages that do not exist: their
+    ///         accumulator is zero, which no hash equals.
+    function _isMessage(uint64 _index, bytes calldata _header) private view returns (bool is_) {
+        is_ = Accumulator.extend(messageAcc[_index], keccak256(_header)) == messageAcc[uint256(_index) + 1];
+    }
+
+    /// @notice Whether the message with this header must be consumed. If one is not old, none after it is.
+    function _isOld(bytes calldata _header) private view returns (bool old_) {
+        // SAFETY: L1's blocks count too. While L1 stands still, no sequencer can append a batch.
+        old_ = uint256(MessageHeader.l1Timestamp(_header)) + forceDelay < block.timestamp
+            && uint256(MessageHeader.l1BlockNumber(_header)) + forceDelayBlocks < block.number;
+    }
+
+    /// @notice Blocks that the batcher may append now.
+    function _allowanceNow(Cursor memory _c, Meters memory _m) private view returns (uint64 allowance_) {
+        uint256 last =
+            _c.lastSequencerBatchAt > _c.lastForcedBatchAt ? _c.lastSequencerBatchAt : _c.lastForcedBatchAt;
+        allowance_ = BlockAllowance.refill(_m.allowance, uint64(block.timestamp - last));
+    }
+
+    /// @notice A number of seconds in L1 blocks, rounded up.
+    function _inBlocks(uint64 _seconds) private pure returns (uint64 blocks_) {
+        blocks_ = _seconds / L1_BLOCK_TIME + (_seconds % L1_BLOCK_TIME == 0 ? 0 : 1);
     }
 
     /// @notice Extends the queue's accumulator by message `_index`.
@@ -238,13 +363,16 @@ contract Inbox is IInbox {
         messageAcc[uint256(_index) + 1] = acc_;
     }
 
-    /// @notice Appends a batch and stores the cursor.
-    function _appendBatch(
-        Cursor memory _c,
-        BatchHeader.Fields memory _batch,
-        uint64 _infoIndex,
-        bytes memory _infoHeader
-    ) private {
+    /// @notice Appends a batch behind its L1-info message, and stores counters and meters.
+    function _appendBatch(Cursor memory _c, Meters memory _m, BatchHeader.Fields memory _batch) private {
+        uint64 infoIndex = _c.messageCount;
+        _c.messageCount = uint40(infoIndex + 1);
+        _m.queueGas += MessageGas.MINIMUM;
+        bytes memory infoHeader = MessageHeader.encode(
+            MessageKinds.L1_INFO, address(this), MessageGas.MINIMUM, _m.queueGas, ChunkHash.hash(msg.data[:0])
+        );
+        _appendMessage(infoIndex, infoHeader);
+
         uint64 index = _c.batchCount;
         bytes memory header = BatchHeader.encode(_batch);
         bytes32 acc = Accumulator.extend(batchAcc[index], keccak256(header));
@@ -253,7 +381,9 @@ contract Inbox is IInbox {
         _c.batchCount = uint40(index + 1);
         _c.lastBlock = uint56(_batch.firstBlock + _batch.blockCount - 1);
         _c.messageEnd = uint40(_batch.messageEnd);
+        _m.servedGas = _batch.messageGasEnd;
         _cursor = _c;
-        emit BatchAppended(index, acc, header, _infoIndex, _infoHeader);
+        _meters = _m;
+        emit BatchAppended(index, acc, header, infoIndex, infoHeader);
     }
 }

@@ -8,6 +8,7 @@ import {IInbox} from "./interfaces/IInbox.sol";
 import {IPortal} from "./interfaces/IPortal.sol";
 import {Accounts} from "./lib/Accounts.sol";
 import {AddressAlias} from "./lib/AddressAlias.sol";
+import {DepositPrice} from "./lib/DepositPrice.sol";
 import {GasBurn} from "./lib/GasBurn.sol";
 import {MessageKinds} from "./lib/Headers.sol";
 import {SafeCall} from "./lib/SafeCall.sol";
@@ -24,7 +25,7 @@ contract Portal is IPortal {
     }
 
     /// @inheritdoc IPortal
-    uint64 public constant MAX_DEPOSIT_GAS = 20_000_000;
+    uint64 public constant MAX_DEPOSIT_GAS = 10_000_000;
     /// @inheritdoc IPortal
     uint256 public constant MAX_DEPOSIT_DATA = 120_000;
     /// @inheritdoc IPortal
@@ -245,21 +246,23 @@ contract Portal is IPortal {
         if (_data.length > MAX_DEPOSIT_DATA) revert OptimismPortal_CalldataTooLarge();
         // INVARIANT: a deposit pays for its data on L2 (its floor cost by EIP-7623, all bytes counted as nonzero).
         if (_gasLimit < minimumGasLimit(uint64(_data.length))) revert OptimismPortal_GasLimitTooLow();
-        // INVARIANT: every deposit fits the deposit gas cap of one L2 block, so the queue can always move on.
+        // INVARIANT: one L2 block of a batch is enough for any deposit, so the queue can always move on.
         if (_gasLimit > MAX_DEPOSIT_GAS) revert OptimismPortal_GasLimitTooHigh();
 
         // SAFETY: a contract's address may belong to somebody else on L2, so it is aliased. An account that is the
         // origin, or that has only delegated its code (EIP-7702), has the same key on both layers.
         address from = Accounts.senderHasKey() ? msg.sender : AddressAlias.toL2(msg.sender);
 
-        // SAFETY: deposits do not pay for L2 gas, so their price is gas here: filling L2 with them costs L1 gas. An
-        // amount that depended on the block would make wallets' gas estimates wrong.
-        GasBurn.burn(_gasLimit / GAS_BURN_DIVISOR);
-
         uint8 isCreation = _isCreation ? 1 : 0;
         bytes memory opaqueData = abi.encodePacked(msg.value, _value, _gasLimit, isCreation, _data);
-        IInbox(inbox).enqueue(MessageKinds.DEPOSIT, from, abi.encodePacked(_to, opaqueData));
+        (,, uint64 unservedGas) =
+            IInbox(inbox).enqueue(MessageKinds.DEPOSIT, from, _gasLimit, abi.encodePacked(_to, opaqueData));
         emit TransactionDeposited(from, _to, DEPOSIT_VERSION, opaqueData);
+
+        // SAFETY: deposits do not pay for L2 gas, so their price is gas here: filling L2 with them costs L1 gas, and
+        // the more, the longer the queue is. An amount that depended on the block would make wallets' gas estimates
+        // wrong, so it does not depend on the queue either while that is as long as usual.
+        GasBurn.burn(_gasLimit / GAS_BURN_DIVISOR * DepositPrice.factor(unservedGas));
     }
 
     /// @notice Reverts while the guardian's pause lasts.

@@ -6,6 +6,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IInbox} from "./interfaces/IInbox.sol";
 import {ISystemConfig} from "./interfaces/ISystemConfig.sol";
 import {MessageKinds} from "./lib/Headers.sol";
+import {MessageGas} from "./lib/MessageGas.sol";
 
 /// @title ConfigUpdates
 /// @notice Types of configuration changes, the first byte of the message data.
@@ -16,6 +17,10 @@ library ConfigUpdates {
     uint8 internal constant FEE_SCALARS = 1;
     /// @notice Value: `operatorFeeScalar << 64 | operatorFeeConstant`.
     uint8 internal constant OPERATOR_FEE = 2;
+    /// @notice Value: the gas target, in gas per second.
+    uint8 internal constant GAS_TARGET = 3;
+    /// @notice Value: the least base fee, in wei.
+    uint8 internal constant MIN_BASE_FEE = 4;
 }
 
 /// @title SystemConfig
@@ -25,6 +30,14 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
     uint64 public constant MIN_GAS_LIMIT = 30_000_000;
     /// @inheritdoc ISystemConfig
     uint64 public constant MAX_GAS_LIMIT = 60_000_000;
+    /// @inheritdoc ISystemConfig
+    uint64 public constant MIN_GAS_TARGET = 1_000_000;
+    /// @inheritdoc ISystemConfig
+    uint64 public constant MAX_GAS_TARGET = 60_000_000;
+    /// @inheritdoc ISystemConfig
+    uint64 public constant MIN_MIN_BASE_FEE = 1;
+    /// @inheritdoc ISystemConfig
+    uint64 public constant MAX_MIN_BASE_FEE = 1 << 40;
 
     /// @inheritdoc ISystemConfig
     address public immutable inbox;
@@ -43,6 +56,10 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
     uint32 public operatorFeeScalar;
     /// @inheritdoc ISystemConfig
     uint64 public operatorFeeConstant;
+    /// @inheritdoc ISystemConfig
+    uint64 public gasTarget;
+    /// @inheritdoc ISystemConfig
+    uint64 public minBaseFee;
 
     /// @param _inbox The queue that parameter changes go to; it must know this contract as its system config.
     /// @param _owner The owner.
@@ -51,8 +68,10 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
     /// @param _gasLimit The L2 block gas limit. This and what follows must equal the L2 genesis.
     /// @param _baseFeeScalar Scalar of the L1 base fee, in millionths.
     /// @param _blobBaseFeeScalar Scalar of the L1 blob base fee, in millionths.
-    /// @param _operatorFeeScalar Operator fee per gas, in millionths of a wei.
+    /// @param _operatorFeeScalar Operator fee per gas, in hundreds of wei (Karst; in millionths of a wei before).
     /// @param _operatorFeeConstant Operator fee per transaction, in wei.
+    /// @param _gasTarget Gas per second at which the base fee stays.
+    /// @param _minBaseFee The least base fee, in wei.
     constructor(
         address _inbox,
         address _owner,
@@ -62,7 +81,9 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
         uint32 _baseFeeScalar,
         uint32 _blobBaseFeeScalar,
         uint32 _operatorFeeScalar,
-        uint64 _operatorFeeConstant
+        uint64 _operatorFeeConstant,
+        uint64 _gasTarget,
+        uint64 _minBaseFee
     ) Ownable(_owner) {
         inbox = _inbox;
         _setBatcher(_batcher);
@@ -73,6 +94,10 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
         blobBaseFeeScalar = _blobBaseFeeScalar;
         operatorFeeScalar = _operatorFeeScalar;
         operatorFeeConstant = _operatorFeeConstant;
+        _checkGasTarget(_gasTarget);
+        gasTarget = _gasTarget;
+        _checkMinBaseFee(_minBaseFee);
+        minBaseFee = _minBaseFee;
     }
 
     /// @inheritdoc ISystemConfig
@@ -105,6 +130,20 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
         operatorFeeScalar = _operatorFeeScalar;
         operatorFeeConstant = _operatorFeeConstant;
         _enqueue(ConfigUpdates.OPERATOR_FEE, (uint256(_operatorFeeScalar) << 64) | _operatorFeeConstant);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setGasTarget(uint64 _gasTarget) external onlyOwner {
+        _checkGasTarget(_gasTarget);
+        gasTarget = _gasTarget;
+        _enqueue(ConfigUpdates.GAS_TARGET, _gasTarget);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function setMinBaseFee(uint64 _minBaseFee) external onlyOwner {
+        _checkMinBaseFee(_minBaseFee);
+        minBaseFee = _minBaseFee;
+        _enqueue(ConfigUpdates.MIN_BASE_FEE, _minBaseFee);
     }
 
     /// @inheritdoc ISystemConfig
@@ -142,9 +181,32 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
         if (_gasLimit < MIN_GAS_LIMIT || _gasLimit > MAX_GAS_LIMIT) revert GasLimitOutOfBounds(_gasLimit);
     }
 
+    /// @notice Reverts unless the gas target is within its bounds.
+    function _checkGasTarget(uint64 _gasTarget) private pure {
+        // INVARIANT: below, a single deposit of the most gas (10,000,000), which pays no fee on L2, would raise the
+        // fee of all others by more than an eighth: twice the target for 60 seconds doubles it, and 2^(10 / 60) is
+        // 1.12. Above, those that execute the chain again would not keep up with it.
+        if (_gasTarget < MIN_GAS_TARGET || _gasTarget > MAX_GAS_TARGET) revert GasTargetOutOfBounds(_gasTarget);
+    }
+
+    /// @notice Reverts unless the least base fee is within its bounds.
+    function _checkMinBaseFee(uint64 _minBaseFee) private pure {
+        // INVARIANT: a fee of zero can never rise, since it rises by a factor. At 2^40 wei, some 1,100 gwei, it still
+        // has a factor of 2^24 left within its 64 bits.
+        if (_minBaseFee < MIN_MIN_BASE_FEE || _minBaseFee > MAX_MIN_BASE_FEE) {
+            revert MinBaseFeeOutOfBounds(_minBaseFee);
+        }
+    }
+
     /// @notice Tells L2 of a change.
     function _enqueue(uint8 _updateType, uint256 _value) private {
-        IInbox(inbox).enqueue(MessageKinds.CONFIG_UPDATE, address(this), abi.encodePacked(_updateType, _value));
+        IInbox(inbox)
+            .enqueue(
+                MessageKinds.CONFIG_UPDATE,
+                address(this),
+                MessageGas.MINIMUM,
+                abi.encodePacked(_updateType, _value)
+            );
         emit ConfigUpdated(_updateType, bytes32(_value));
     }
 }

@@ -162,6 +162,9 @@ contract AnchorStateRegistryTest is System {
         registry.blacklistDisputeGame(address(1));
         vm.expectRevert(err);
         vm.prank(alice);
+        registry.retire();
+        vm.expectRevert(err);
+        vm.prank(alice);
         registry.pause();
         vm.expectRevert(err);
         vm.prank(alice);

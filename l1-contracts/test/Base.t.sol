@@ -24,6 +24,7 @@ interface Vm {
     function store(address account, bytes32 slot, bytes32 value) external;
     function load(address account, bytes32 slot) external view returns (bytes32);
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
+    function mockFunction(address callee, address target, bytes calldata data) external;
     function clearMockedCalls() external;
     function label(address account, string calldata name) external;
     function getNonce(address account) external view returns (uint64);
@@ -34,6 +35,8 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectPartialRevert(bytes4 selector) external;
     function expectEmit(address emitter) external;
+    function snapshotState() external returns (uint256);
+    function revertToState(uint256 snapshot) external returns (bool);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);

@@ -49,7 +49,7 @@ contract GasTest is System {
     function test_gas_forceBatch() public {
         pass(SEQUENCER_TIMEOUT);
         vm.prank(alice, alice);
-        inbox.forceBatch("");
+        inbox.forceBatch("", 0, "");
         measured("forceBatch, silent sequencer");
     }
 
@@ -59,8 +59,17 @@ contract GasTest is System {
         append("payload", 1, 1, old);
         pass(2);
         vm.prank(alice, alice);
-        inbox.forceBatch(old);
+        inbox.forceBatch(old, 0, "");
         measured("forceBatch, old message");
+    }
+
+    function test_gas_forceBatchBacklog() public {
+        flood(10_000_000, 20);
+        pass(SEQUENCER_TIMEOUT);
+        (, uint64 end) = forcedRange();
+        vm.prank(alice, alice);
+        inbox.forceBatch("", end, messages[end]);
+        measured("forceBatch, 16 blocks, messages left");
     }
 
     function test_gas_depositEth() public {
@@ -73,6 +82,25 @@ contract GasTest is System {
         vm.prank(alice, alice);
         portal.depositTransaction(alice, 0, 1_000_000, false, noise(1000, 3));
         measured("depositTransaction, 1 KB, 1M L2 gas");
+    }
+
+    /// @notice The most expensive deposits, behind a backlog of any length: L1 takes 16,777,216 gas (EIP-7825).
+    function test_gas_depositMostExpensive() public {
+        flood(10_000_000, 100);
+        vm.prank(alice, alice);
+        portal.depositTransaction(alice, 0, 10_000_000, false, "");
+        vm.assertLe(
+            vm.snapshotGasLastCall("transactions", "depositTransaction, 10M L2 gas, flooded queue"), 1 << 24
+        );
+        vm.prank(alice, alice);
+        portal.depositTransaction(alice, 0, 10_000_000, false, noise(100_000, 3));
+        uint256 gas =
+            vm.snapshotGasLastCall("transactions", "depositTransaction, 100 KB, 10M L2 gas, flooded queue");
+        vm.assertLe(gas, 1 << 24);
+        vm.prank(alice, alice);
+        portal.depositTransaction(alice, 0, 9_000_000, false, noise(120_000, 3));
+        gas = vm.snapshotGasLastCall("transactions", "depositTransaction, 120 KB, 9M L2 gas, flooded queue");
+        vm.assertLe(gas, 1 << 24);
     }
 
     function test_gas_setGasLimit() public {

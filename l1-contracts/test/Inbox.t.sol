@@ -22,11 +22,11 @@ contract InboxTest is System {
         deploy();
     }
 
-    function appendRaw(uint64 _first, uint64 _blocks, uint64 _end, bytes32 _expected, bytes memory _young)
+    function appendRaw(uint64 _first, uint64 _blocks, uint64 _end, bytes32 _expected, bytes memory _header)
         internal
     {
         vm.prank(batcher, batcher);
-        inbox.appendBatch("payload", _first, _blocks, _end, _expected, _young);
+        inbox.appendBatch("payload", _first, _blocks, _end, _expected, _header);
     }
 
     function expect(bytes memory _error) internal {
@@ -41,13 +41,23 @@ contract InboxTest is System {
         vm.assertEq(inbox.forceDelay(), FORCE_DELAY);
         vm.assertEq(inbox.sequencerTimeout(), SEQUENCER_TIMEOUT);
         vm.assertEq(inbox.forcedBatchInterval(), FORCED_INTERVAL);
+        vm.assertEq(inbox.forceDelayBlocks(), 150);
+        vm.assertEq(inbox.sequencerTimeoutBlocks(), 75);
         vm.assertEq(inbox.lastSequencerBatchAt(), START);
+        vm.assertEq(inbox.lastSequencerBatchBlock(), 20_000_000);
+        vm.assertEq(inbox.blockAllowance(), 60_000);
         vm.assertEq(inbox.lastBlock(), 0);
         assertSynced();
     }
 
     function test_constructor_shortTimeout_shortensForcedInterval() public {
         vm.assertEq(new Inbox(alice, alice, 10, 5).forcedBatchInterval(), 5);
+    }
+
+    function test_constructor_limitsInBlocks_areRoundedUp() public {
+        Inbox other = new Inbox(alice, alice, 49, 24);
+        vm.assertEq(other.forceDelayBlocks(), 3);
+        vm.assertEq(other.sequencerTimeoutBlocks(), 1);
     }
 
     function test_storage_countersSharePackedSlot() public {
@@ -65,35 +75,73 @@ contract InboxTest is System {
         vm.assertEq(inbox.lastForcedBatchAt(), block.timestamp);
     }
 
+    function test_storage_metersSharePackedSlot() public {
+        deposit("");
+        append(7);
+        deposit("");
+        uint256 word = uint256(vm.load(address(inbox), bytes32(uint256(1))));
+        vm.assertEq(uint64(word), inbox.queueGas());
+        vm.assertEq(inbox.queueGas(), 2_021_000);
+        vm.assertEq(uint64(word >> 64), inbox.servedGas());
+        vm.assertEq(inbox.servedGas(), 1_000_000);
+        vm.assertEq(uint32(word >> 128), inbox.blockAllowance());
+        vm.assertEq(uint64(word >> 160), inbox.lastSequencerBatchBlock());
+        vm.assertEq(word >> 224, 0);
+    }
+
     function test_enqueue_byStranger_reverts() public {
         expect(abi.encodeWithSelector(IInbox.NotMessageSource.selector, address(this), uint8(1)));
-        inbox.enqueue(1, alice, "");
+        inbox.enqueue(1, alice, 21_000, "");
     }
 
     function test_enqueue_otherSourcesKind_reverts() public {
         expect(abi.encodeWithSelector(IInbox.NotMessageSource.selector, address(portal), uint8(2)));
         vm.prank(address(portal));
-        inbox.enqueue(2, alice, "");
+        inbox.enqueue(2, alice, 21_000, "");
         expect(abi.encodeWithSelector(IInbox.NotMessageSource.selector, address(config), uint8(1)));
         vm.prank(address(config));
-        inbox.enqueue(1, alice, "");
+        inbox.enqueue(1, alice, 21_000, "");
         expect(abi.encodeWithSelector(IInbox.NotMessageSource.selector, address(portal), uint8(0)));
         vm.prank(address(portal));
-        inbox.enqueue(0, alice, "");
+        inbox.enqueue(0, alice, 21_000, "");
     }
 
     function test_enqueue_emitsHeaderAndReturnsAccumulator() public {
         bytes memory data = noise(5000, 1);
-        messages.push(messageHeader(1, alice, data));
-        vm.assertEq(messages[0].length, 165);
+        messages.push(messageHeader(1, alice, 21_000, data));
+        vm.assertEq(messages[0].length, 182);
         bytes32 acc = messageAccumulator(1);
         vm.expectEmit(address(inbox));
         emit IInbox.MessageEnqueued(0, acc, messages[0], data);
         vm.prank(address(portal));
-        (uint64 index, bytes32 returned) = inbox.enqueue(1, alice, data);
+        (uint64 index, bytes32 returned, uint64 unservedGas) = inbox.enqueue(1, alice, 21_000, data);
         vm.assertEq(index, 0);
         vm.assertEq(returned, acc);
+        vm.assertEq(unservedGas, 0);
         assertSynced();
+    }
+
+    function test_enqueue_returnsUnservedGasBefore() public {
+        deposit(3_000_000, "");
+        vm.prank(address(portal));
+        (,, uint64 before) = inbox.enqueue(1, alice, 5_000_000, "");
+        vm.assertEq(before, 3_000_000);
+        vm.prank(batcher, batcher);
+        inbox.appendBatch("", 1, 1, 1, bytes32(0), messages[0]);
+        vm.prank(address(portal));
+        (,, before) = inbox.enqueue(1, alice, 21_000, "");
+        vm.assertEq(before, 5_021_000);
+    }
+
+    function test_enqueue_gasOutOfBounds_reverts() public {
+        uint64[3] memory amounts = [20_999, 10_000_001, type(uint64).max];
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            expect(abi.encodeWithSelector(IInbox.MessageGasOutOfBounds.selector, amounts[i]));
+            vm.prank(address(portal));
+            inbox.enqueue(1, alice, amounts[i], "");
+        }
+        vm.prank(address(portal));
+        inbox.enqueue(1, alice, 10_000_000, "");
     }
 
     function testFuzz_enqueue_matchesReference(
@@ -106,9 +154,9 @@ contract InboxTest is System {
             vm.fee(bound(_fee, 0, type(uint32).max) + i);
             vm.prevrandao(_randao);
             pass(i);
-            messages.push(messageHeader(1, _sender, _data[i]));
+            messages.push(messageHeader(1, _sender, 21_000, _data[i]));
             vm.prank(address(portal));
-            inbox.enqueue(1, _sender, _data[i]);
+            inbox.enqueue(1, _sender, 21_000, _data[i]);
         }
         assertSynced();
     }
@@ -121,7 +169,7 @@ contract InboxTest is System {
         bytes memory payload = noise(9000, 2);
         bytes memory info = infoHeader();
         bytes memory header = batchHeader(payload, false, 1, 10, 1);
-        vm.assertEq(header.length, 113);
+        vm.assertEq(header.length, 122);
         bytes32 acc = keccak256(bytes.concat(bytes32(0), keccak256(header)));
         vm.expectEmit(address(inbox));
         emit IInbox.BatchAppended(0, acc, header, 1, info);
@@ -177,6 +225,7 @@ contract InboxTest is System {
         expect(abi.encodeWithSelector(IInbox.InvalidBlockCount.selector, uint64(0)));
         appendRaw(1, 0, 0, bytes32(0), "");
         uint64 most = inbox.MAX_BLOCKS_PER_BATCH();
+        vm.assertEq(most, 4096);
         expect(abi.encodeWithSelector(IInbox.InvalidBlockCount.selector, most + 1));
         appendRaw(1, most + 1, 0, bytes32(0), "");
         append(most);
@@ -283,103 +332,5 @@ contract InboxTest is System {
         if (!allowed) vm.expectRevert();
         appendRaw(1, 1, _end, bytes32(0), young);
         if (allowed && _end < times.length) vm.assertGe(times[_end] + FORCE_DELAY, block.timestamp);
-    }
-
-    // Forced inclusion.
-
-    function test_forceBatch_silentSequencer_consumesAll() public {
-        deposit("a");
-        deposit("b");
-        pass(SEQUENCER_TIMEOUT + 1);
-        bytes memory info = infoHeader();
-        messages.push(info);
-        bytes memory header = batchHeader("", true, 1, 1, 3);
-        messages.pop();
-        vm.expectEmit(address(inbox));
-        emit IInbox.BatchAppended(0, keccak256(bytes.concat(bytes32(0), keccak256(header))), header, 2, info);
-        force("");
-        vm.assertEq(inbox.messageEnd(), 3);
-        vm.assertEq(inbox.lastBlock(), 1);
-        vm.assertEq(inbox.lastSequencerBatchAt(), START);
-        assertSynced();
-    }
-
-    function test_forceBatch_atTimeout_reverts() public {
-        pass(SEQUENCER_TIMEOUT);
-        expect(abi.encodeWithSelector(IInbox.SequencerNotSilent.selector, START + SEQUENCER_TIMEOUT));
-        inbox.forceBatch("");
-    }
-
-    function test_forceBatch_afterBatch_timeoutStartsAgain() public {
-        pass(SEQUENCER_TIMEOUT);
-        append(1);
-        pass(SEQUENCER_TIMEOUT);
-        expect(abi.encodeWithSelector(IInbox.SequencerNotSilent.selector, uint64(block.timestamp)));
-        inbox.forceBatch("");
-        pass(1);
-        force("");
-    }
-
-    function test_forceBatch_twiceInInterval_reverts() public {
-        pass(SEQUENCER_TIMEOUT + 1);
-        force("");
-        pass(FORCED_INTERVAL);
-        expect(abi.encodeWithSelector(IInbox.SequencerNotSilent.selector, uint64(block.timestamp)));
-        inbox.forceBatch("");
-        pass(1);
-        force("");
-        // Forced batches do not count as a sign of life; the sequencer's do.
-        pass(1);
-        append(3);
-        uint64 forceable = uint64(block.timestamp) + SEQUENCER_TIMEOUT;
-        pass(FORCED_INTERVAL + 1);
-        expect(abi.encodeWithSelector(IInbox.SequencerNotSilent.selector, forceable));
-        inbox.forceBatch("");
-        assertSynced();
-    }
-
-    function test_forceBatch_oldMessage_succeeds() public {
-        deposit("censored");
-        for (uint256 i = 0; i < 4; ++i) {
-            pass(FORCE_DELAY / 4);
-            append("", 1, 0, messages[0]);
-        }
-        expect(abi.encodeWithSelector(IInbox.MessageNotOld.selector, START));
-        inbox.forceBatch(messages[0]);
-        pass(1);
-        force(messages[0]);
-        vm.assertEq(inbox.messageEnd(), messages.length);
-        assertSynced();
-    }
-
-    function test_forceBatch_oldButConsumedMessage_reverts() public {
-        deposit("");
-        append(1);
-        pass(FORCE_DELAY - 10);
-        append("", 1, 1, messages[1]);
-        pass(11);
-        // Message 0 is old, but consumed; message 1 is what counts.
-        expect(abi.encodeWithSelector(IInbox.MessageHeaderMismatch.selector, uint64(1)));
-        inbox.forceBatch(messages[0]);
-        force(messages[1]);
-    }
-
-    function test_forceBatch_noPendingMessage_reverts() public {
-        deposit("");
-        pass(SEQUENCER_TIMEOUT + 1);
-        force("");
-        expect(abi.encodeWithSelector(IInbox.MessageHeaderMismatch.selector, uint64(2)));
-        inbox.forceBatch(messages[1]);
-    }
-
-    function test_appendBatch_afterForcedBatch_continues() public {
-        append(3);
-        pass(SEQUENCER_TIMEOUT + 1);
-        force("");
-        expect(abi.encodeWithSelector(IInbox.UnexpectedFirstBlock.selector, uint64(5), uint64(4)));
-        appendRaw(4, 1, 2, bytes32(0), "");
-        append(2);
-        vm.assertEq(inbox.lastBlock(), 6);
-        assertSynced();
     }
 }

@@ -25,6 +25,8 @@ contract L2Test is Base {
         bytes32 batcherHash;
         uint32 operatorFeeScalar;
         uint64 operatorFeeConstant;
+        uint64 gasTarget;
+        uint64 minBaseFee;
     }
 
     L1Block private constant l1Block = L1Block(Predeploys.L1_BLOCK);
@@ -43,8 +45,17 @@ contract L2Test is Base {
     }
 
     function set(Attributes memory _a) internal {
+        set(_a, 0x098999be, "");
+    }
+
+    /// @notice The attributes of a block of Karst.
+    function setJovian(Attributes memory _a, uint16 _daFootprintGasScalar) internal {
+        set(_a, 0x3db6be2b, abi.encodePacked(_daFootprintGasScalar));
+    }
+
+    function set(Attributes memory _a, bytes4 _selector, bytes memory _more) internal {
         bytes memory data = bytes.concat(
-            bytes4(0x098999be),
+            _selector,
             bytes4(_a.baseFeeScalar),
             bytes4(_a.blobBaseFeeScalar),
             bytes8(_a.sequenceNumber),
@@ -61,6 +72,7 @@ contract L2Test is Base {
             bytes8(_a.operatorFeeConstant)
         );
         vm.assertEq(data.length, 176);
+        data = bytes.concat(data, _more, bytes8(_a.gasTarget), bytes8(_a.minBaseFee));
         vm.prank(0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001);
         (bool success,) = address(l1Block).call(data);
         vm.assertTrue(success);
@@ -74,17 +86,53 @@ contract L2Test is Base {
 
     function test_setL1BlockValues_selector() public pure {
         vm.assertEq(bytes32(IL1Block.setL1BlockValuesIsthmus.selector), bytes32(bytes4(0x098999be)));
+        vm.assertEq(bytes32(IL1Block.setL1BlockValuesJovian.selector), bytes32(bytes4(0x3db6be2b)));
     }
 
     function test_setL1BlockValues_byStranger_reverts() public {
         vm.expectRevert(IL1Block.NotDepositor.selector);
         l1Block.setL1BlockValuesIsthmus();
+        bytes memory data = bytes.concat(bytes4(0x3db6be2b), new bytes(190));
+        (bool success, bytes memory answer) = address(l1Block).call(data);
+        vm.assertFalse(success);
+        vm.assertEq(answer, abi.encodeWithSelector(IL1Block.NotDepositor.selector));
     }
 
     function test_setL1BlockValues_short_reverts() public {
         vm.prank(l1Block.DEPOSITOR_ACCOUNT());
-        (bool success,) = address(l1Block).call(bytes.concat(bytes4(0x098999be), new bytes(171)));
+        (bool success,) = address(l1Block).call(bytes.concat(bytes4(0x098999be), new bytes(187)));
         vm.assertFalse(success);
+        vm.prank(l1Block.DEPOSITOR_ACCOUNT());
+        (success,) = address(l1Block).call(bytes.concat(bytes4(0x3db6be2b), new bytes(189)));
+        vm.assertFalse(success);
+    }
+
+    /// @notice Both calls set the same values; which one it is says which rules hold in this block.
+    function testFuzz_l1Block_callTellsRules(Attributes memory _a, Attributes memory _b, uint16 _da) public {
+        set(_a);
+        vm.assertFalse(l1Block.isJovian());
+        vm.assertFalse(oracle.isJovian());
+        setJovian(_b, _da);
+        vm.assertTrue(l1Block.isJovian());
+        vm.assertTrue(oracle.isJovian());
+        // Where the execution engine reads.
+        vm.assertEq(
+            slot(8) & ((1 << 112) - 1),
+            uint256(_b.operatorFeeConstant) | (uint256(_b.operatorFeeScalar) << 64) | (uint256(_da) << 96)
+        );
+        vm.assertEq(l1Block.daFootprintGasScalar(), _da);
+        uint256[9] memory words;
+        for (uint256 i = 0; i < 8; ++i) {
+            words[i] = slot(i);
+        }
+        words[8] = slot(9);
+        set(_b);
+        for (uint256 i = 0; i < 8; ++i) {
+            vm.assertEq(slot(i), words[i]);
+        }
+        vm.assertEq(slot(9), words[8]);
+        vm.assertFalse(l1Block.isJovian());
+        vm.assertEq(slot(8), uint256(_b.operatorFeeConstant) | (uint256(_b.operatorFeeScalar) << 64));
     }
 
     /// @notice The slots and offsets that the execution engine reads.
@@ -102,6 +150,7 @@ contract L2Test is Base {
         vm.assertEq(slot(6), 0);
         vm.assertEq(slot(7), _a.blobBaseFee);
         vm.assertEq(slot(8), uint256(_a.operatorFeeConstant) | (uint256(_a.operatorFeeScalar) << 64));
+        vm.assertEq(slot(9), uint256(_a.minBaseFee) | (uint256(_a.gasTarget) << 64));
     }
 
     function testFuzz_l1Block_getters(Attributes memory _a) public {
@@ -117,6 +166,8 @@ contract L2Test is Base {
         vm.assertEq(l1Block.blobBaseFee(), _a.blobBaseFee);
         vm.assertEq(l1Block.operatorFeeScalar(), _a.operatorFeeScalar);
         vm.assertEq(l1Block.operatorFeeConstant(), _a.operatorFeeConstant);
+        vm.assertEq(l1Block.gasTarget(), _a.gasTarget);
+        vm.assertEq(l1Block.minBaseFee(), _a.minBaseFee);
         vm.assertFalse(l1Block.isJovian());
         vm.assertFalse(l1Block.isCustomGasToken());
         vm.assertFalse(oracle.isJovian());
@@ -184,6 +235,22 @@ contract L2Test is Base {
         vm.assertEq(oracle.getOperatorFee(21_000), 10_507);
         vm.assertEq(oracle.getOperatorFee(1), 7);
         vm.assertEq(oracle.getOperatorFee(type(uint256).max), type(uint256).max / 1e6 + 7);
+    }
+
+    /// @notice The first block of Karst has a scalar of zero, until the owner sets it in the new unit.
+    function test_getOperatorFee_jovian() public {
+        Attributes memory a = fees();
+        set(a);
+        vm.assertEq(oracle.getOperatorFee(21_000), 10_507);
+        a.operatorFeeScalar = 0;
+        setJovian(a, 0);
+        vm.assertEq(oracle.getOperatorFee(21_000), 7);
+        a.operatorFeeScalar = 3;
+        setJovian(a, 0);
+        vm.assertEq(oracle.getOperatorFee(21_000), 21_000 * 300 + 7);
+        vm.assertEq(oracle.getOperatorFee(type(uint256).max / 301), type(uint256).max / 301 * 300 + 7);
+        vm.assertEq(oracle.getOperatorFee(type(uint256).max / 300 + 1), type(uint256).max);
+        vm.assertEq(oracle.getOperatorFee(type(uint256).max), type(uint256).max);
     }
 
     function test_gasPrice_isBaseFee() public {

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {IInbox} from "../src/interfaces/IInbox.sol";
 import {IPortal} from "../src/interfaces/IPortal.sol";
+import {DepositPrice} from "../src/lib/DepositPrice.sol";
 import {Vm} from "./Base.t.sol";
 import {System} from "./System.t.sol";
 
@@ -37,7 +38,7 @@ contract PortalTest is System {
 
     /// @notice Expects the two logs of a deposit, one directly after the other.
     function expectDeposit(address _from, address _to, bytes memory _message) internal {
-        messages.push(messageHeader(1, _from, _message));
+        messages.push(messageHeader(1, _from, uint64(bytes8(slice(_message, 84, 92))), _message));
         vm.expectEmit(address(inbox));
         emit IInbox.MessageEnqueued(
             uint64(messages.length - 1),
@@ -54,7 +55,9 @@ contract PortalTest is System {
         vm.assertEq(portal.inbox(), address(inbox));
         vm.assertEq(portal.minimumGasLimit(0), 21_000);
         vm.assertEq(portal.minimumGasLimit(100), 25_000);
-        vm.assertEq(portal.MAX_DEPOSIT_GAS(), 20_000_000);
+        vm.assertEq(portal.MAX_DEPOSIT_GAS(), 10_000_000);
+        vm.assertEq(portal.MAX_DEPOSIT_GAS(), inbox.GUARANTEE());
+        vm.assertEq(portal.minimumGasLimit(0), inbox.MIN_MESSAGE_GAS());
     }
 
     function test_depositTransaction_enqueuesAndEmits() public {
@@ -84,7 +87,7 @@ contract PortalTest is System {
         bytes memory _data
     ) public {
         if (_creation) _to = address(0);
-        _gas = uint64(bound(_gas, 21_000 + 40 * _data.length, 20_000_000));
+        _gas = uint64(bound(_gas, 21_000 + 40 * _data.length, 10_000_000));
         vm.deal(alice, _mint);
         expectDeposit(alice, _to, packed(_to, _mint, _value, _gas, _creation, _data));
         send(_to, _mint, _value, _gas, _creation, _data);
@@ -139,14 +142,14 @@ contract PortalTest is System {
         send(alice, 0, 0, 21_399, false, "0123456789");
         send(alice, 0, 0, 21_400, false, "0123456789");
         vm.expectRevert(IPortal.OptimismPortal_GasLimitTooHigh.selector);
-        send(alice, 0, 0, 20_000_001, false, "");
-        send(alice, 0, 0, 20_000_000, false, "");
+        send(alice, 0, 0, 10_000_001, false, "");
+        send(alice, 0, 0, 10_000_000, false, "");
     }
 
     function test_depositTransaction_dataTooLarge_reverts() public {
         vm.expectRevert(IPortal.OptimismPortal_CalldataTooLarge.selector);
-        send(alice, 0, 0, 20_000_000, false, new bytes(120_001));
-        send(alice, 0, 0, 20_000_000, false, new bytes(120_000));
+        send(alice, 0, 0, 10_000_000, false, new bytes(120_001));
+        send(alice, 0, 0, 10_000_000, false, new bytes(120_000));
         vm.assertEq(inbox.messageCount(), 1);
     }
 
@@ -165,12 +168,12 @@ contract PortalTest is System {
         bytes memory data = noise(length, 1);
         uint256 least = 21_000 + 40 * length;
         if (_seed[1] < 0xc0) {
-            _d.gas = uint64(_seed[1] < 0x60 ? bound(_d.gas, least - 1, least + 1) : bound(_d.gas, 0, 20_000_001));
+            _d.gas = uint64(_seed[1] < 0x60 ? bound(_d.gas, least - 1, least + 1) : bound(_d.gas, 0, 10_000_001));
         }
         if (_seed[2] < 0x80) _d.to = address(0);
         _d.mint = bound(_d.mint, 0, 1000 ether);
         bool valid =
-            (!_d.creation || _d.to == address(0)) && length <= 120_000 && _d.gas >= least && _d.gas <= 20_000_000;
+            (!_d.creation || _d.to == address(0)) && length <= 120_000 && _d.gas >= least && _d.gas <= 10_000_000;
         if (valid) expectDeposit(alice, _d.to, packed(_d.to, _d.mint, _d.value, _d.gas, _d.creation, data));
         vm.prank(alice, alice);
         (bool success,) = address(portal).call{value: _d.mint}(
@@ -184,8 +187,53 @@ contract PortalTest is System {
     function test_depositTransaction_burnsGas() public {
         send(alice, 0, 0, 21_000, false, "");
         uint256 cheap = gasOf(alice, 21_000);
-        vm.assertGe(gasOf(alice, 10_021_000), cheap + 200_000);
-        vm.assertLt(gasOf(alice, 10_021_000), cheap + 200_500);
+        vm.assertGe(gasOf(alice, 5_021_000), cheap + 100_000);
+        vm.assertLt(gasOf(alice, 5_021_000), cheap + 100_500);
+    }
+
+    /// @notice What the price is multiplied by: unserved gas, factor.
+    function test_depositPrice_table() public pure {
+        uint64[2][12] memory table = [
+            [uint64(0), 1],
+            [uint64(40_000_000), 1],
+            [uint64(139_999_999), 1],
+            [uint64(140_000_000), 2],
+            [uint64(239_999_999), 2],
+            [uint64(240_000_000), 4],
+            [uint64(340_000_000), 8],
+            [uint64(440_000_000), 16],
+            [uint64(540_000_000), 32],
+            [uint64(639_999_999), 32],
+            [uint64(640_000_000), 64],
+            [type(uint64).max, 64]
+        ];
+        for (uint256 i = 0; i < table.length; ++i) {
+            vm.assertEq(DepositPrice.factor(table[i][0]), table[i][1]);
+        }
+    }
+
+    /// @notice Attack: a flood of prepaid deposits. It pays for what stands before it, itself not counted; when it is
+    ///         served, the price is the usual one again.
+    function test_depositTransaction_floodedQueue_burnsMore() public {
+        send(alice, 0, 0, 21_000, false, "");
+        uint256 usual = gasOf(alice, 1_000_000);
+        flood(10_000_000, 13);
+        flood(139_999_999 - inbox.queueGas(), 1);
+        uint256 snapshot = vm.snapshotState();
+        vm.assertEq(gasOf(alice, 1_000_000), usual);
+        vm.revertToState(snapshot);
+        flood(21_000, 1);
+        uint256 twice = gasOf(alice, 1_000_000);
+        vm.assertGe(twice, usual + 19_800);
+        vm.assertLe(twice, usual + 20_200);
+        flood(10_000_000, 60);
+        uint256 mostExpensive = gasOf(alice, 1_000_000);
+        vm.assertGe(mostExpensive, usual + 63 * 20_000 - 200);
+        vm.assertLe(mostExpensive, usual + 63 * 20_000 + 200);
+        uint64 count = inbox.messageCount();
+        vm.prank(batcher, batcher);
+        inbox.appendBatch("", 1, 100, count, 0, "");
+        vm.assertEq(gasOf(alice, 1_000_000), usual);
     }
 
     /// @notice Wallets add no buffer to the estimate: an estimate must hold in any later block.
@@ -199,7 +247,12 @@ contract PortalTest is System {
         vm.assertEq(gasOf(alice, 1_000_000), gas);
     }
 
+    /// @notice Gas of a deposit, whatever memory the test has in use.
     function gasOf(address _to, uint64 _gasLimit) internal returns (uint256 gas_) {
+        return this.measure(_to, _gasLimit);
+    }
+
+    function measure(address _to, uint64 _gasLimit) external returns (uint256 gas_) {
         vm.prank(alice, alice);
         gas_ = gasleft();
         portal.depositTransaction(_to, 0, _gasLimit, false, "");

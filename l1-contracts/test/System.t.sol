@@ -68,7 +68,9 @@ abstract contract System is Base {
         address futureFactory = vm.computeCreateAddress(address(this), nonce + 6);
         inbox = new Inbox(futurePortal, futureConfig, FORCE_DELAY, SEQUENCER_TIMEOUT);
         portal = new Portal(address(inbox), futureRegistry, PROOF_MATURITY);
-        config = new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4);
+        config = new SystemConfig(
+            address(inbox), owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4, 10_000_000, 100
+        );
         riscV = new RiscV();
         implementation = new DisputeGame(gameParameters());
         registry = new AnchorStateRegistry(futureFactory, guardian, FINALITY_DELAY, PAUSE, GENESIS_OUTPUT, 0);
@@ -97,17 +99,32 @@ abstract contract System is Base {
 
     // Reference encodings.
 
-    /// @notice A message header in the current block.
-    function messageHeader(uint8 _kind, address _sender, bytes memory _data) internal view returns (bytes memory) {
+    /// @notice The header of the next message, in the current block.
+    function messageHeader(uint8 _kind, address _sender, uint64 _gas, bytes memory _data)
+        internal
+        view
+        returns (bytes memory)
+    {
         bytes memory place = abi.encodePacked(uint64(block.number), uint64(block.timestamp));
+        bytes memory gas = abi.encodePacked(_gas, gasBefore(messages.length) + _gas);
         bytes memory fees = abi.encodePacked(uint256(block.basefee), uint256(block.blobbasefee));
-        return
-            bytes.concat(bytes1(_kind), bytes20(_sender), place, fees, bytes32(block.prevrandao), chunkHash(_data));
+        bytes memory start = bytes.concat(hex"01", bytes1(_kind), bytes20(_sender), place, gas);
+        return bytes.concat(start, fees, bytes32(block.prevrandao), chunkHash(_data));
     }
 
     /// @notice The L1-info header in the current block.
     function infoHeader() internal view returns (bytes memory) {
-        return messageHeader(0, address(inbox), "");
+        return messageHeader(0, address(inbox), 21_000, "");
+    }
+
+    /// @notice Gas of the first `_count` known messages.
+    function gasBefore(uint256 _count) internal view returns (uint64 gas_) {
+        if (_count != 0) gas_ = uint64(bytes8(bytes32(slice(messages[_count - 1], 46, 54))));
+    }
+
+    /// @notice Gas of all known messages that no batch has covered.
+    function unserved() internal view returns (uint64) {
+        return gasBefore(messages.length) - gasBefore(inbox.messageEnd());
     }
 
     /// @notice A batch header in the current block, over the messages known so far.
@@ -116,11 +133,10 @@ abstract contract System is Base {
         view
         returns (bytes memory)
     {
-        bytes memory range = abi.encodePacked(_first, _blocks, _end, messageAccumulator(_end));
+        bytes memory range = abi.encodePacked(_first, _blocks, _end, messageAccumulator(_end), gasBefore(_end));
         bytes memory place = abi.encodePacked(uint64(block.number), uint64(block.timestamp));
-        return bytes.concat(
-            bytes1(uint8(_forced ? 0 : 1)), chunkHash(_payload), bytes8(uint64(_payload.length)), range, place
-        );
+        bytes memory data = bytes.concat(chunkHash(_payload), bytes8(uint64(_payload.length)));
+        return bytes.concat(hex"01", bytes1(uint8(_forced ? 0 : 1)), data, range, place);
     }
 
     /// @notice Hash by chunks.
@@ -159,10 +175,24 @@ abstract contract System is Base {
 
     /// @notice Alice deposits a call with `_data`.
     function deposit(bytes memory _data) internal {
-        bytes memory packed = abi.encodePacked(alice, uint256(0), uint256(0), uint64(10_000_000), uint8(0), _data);
-        messages.push(messageHeader(1, alice, packed));
+        deposit(1_000_000, _data);
+    }
+
+    /// @notice Alice deposits a call with this gas limit.
+    function deposit(uint64 _gas, bytes memory _data) internal {
+        bytes memory packed = abi.encodePacked(alice, uint256(0), uint256(0), _gas, uint8(0), _data);
+        messages.push(messageHeader(1, alice, _gas, packed));
         vm.prank(alice, alice);
-        portal.depositTransaction(alice, 0, 10_000_000, false, _data);
+        portal.depositTransaction(alice, 0, _gas, false, _data);
+    }
+
+    /// @notice Many deposits of one gas limit, without what the Portal burns for them.
+    function flood(uint64 _gas, uint256 _count) internal {
+        for (uint256 i = 0; i < _count; ++i) {
+            messages.push(messageHeader(1, attacker, _gas, ""));
+            vm.prank(address(portal));
+            inbox.enqueue(1, attacker, _gas, "");
+        }
     }
 
     /// @notice The batcher appends `_blocks` blocks that may consume all messages.
@@ -171,10 +201,10 @@ abstract contract System is Base {
     }
 
     /// @notice The batcher appends a batch after the last one.
-    function append(bytes memory _payload, uint64 _blocks, uint64 _end, bytes memory _young) internal {
+    function append(bytes memory _payload, uint64 _blocks, uint64 _end, bytes memory _header) internal {
         uint64 first = inbox.lastBlock() + 1;
         vm.prank(batcher, batcher);
-        inbox.appendBatch(_payload, first, _blocks, _end, bytes32(0), _young);
+        inbox.appendBatch(_payload, first, _blocks, _end, bytes32(0), _header);
         messages.push(infoHeader());
         batches.push(batchHeader(_payload, false, first, _blocks, _end));
     }
@@ -182,10 +212,21 @@ abstract contract System is Base {
     /// @notice Alice forces a batch.
     function force(bytes memory _old) internal {
         uint64 first = inbox.lastBlock() + 1;
+        (uint64 blocks, uint64 end) = forcedRange();
+        bytes memory header = end < messages.length ? messages[end] : bytes("");
         vm.prank(alice);
-        inbox.forceBatch(_old);
+        inbox.forceBatch(_old, end, header);
         messages.push(infoHeader());
-        batches.push(batchHeader("", true, first, 1, uint64(messages.length)));
+        batches.push(batchHeader("", true, first, blocks, end));
+    }
+
+    /// @notice Blocks and message end of a forced batch, counted out.
+    function forcedRange() internal view returns (uint64 blocks_, uint64 end_) {
+        blocks_ = 1;
+        while (blocks_ < 16 && blocks_ * 10_000_000 < unserved()) ++blocks_;
+        end_ = inbox.messageEnd();
+        uint64 served = gasBefore(end_);
+        while (end_ < messages.length && gasBefore(end_ + 1) - served <= blocks_ * 10_000_000) ++end_;
     }
 
     /// @notice Reverts unless the Inbox's counters and newest accumulators are what a node would compute.

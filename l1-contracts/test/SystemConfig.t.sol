@@ -15,7 +15,7 @@ contract SystemConfigTest is System {
     function expectUpdate(uint8 _type, uint256 _value) internal {
         bytes memory data = bytes.concat(bytes1(_type), bytes32(_value));
         vm.assertEq(data.length, 33);
-        messages.push(messageHeader(2, address(config), data));
+        messages.push(messageHeader(2, address(config), 21_000, data));
         vm.expectEmit(address(inbox));
         emit IInbox.MessageEnqueued(
             uint64(messages.length - 1), messageAccumulator(messages.length), messages[messages.length - 1], data
@@ -34,16 +34,25 @@ contract SystemConfigTest is System {
         vm.assertEq(config.blobBaseFeeScalar(), 2000);
         vm.assertEq(config.operatorFeeScalar(), 3);
         vm.assertEq(config.operatorFeeConstant(), 4);
+        vm.assertEq(config.gasTarget(), 10_000_000);
+        vm.assertEq(config.minBaseFee(), 100);
         vm.assertEq(inbox.messageCount(), 0);
     }
 
     function test_constructor_badValues_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasLimitOutOfBounds.selector, uint64(29_999_999)));
-        new SystemConfig(address(inbox), owner, batcher, signer, 29_999_999, 0, 0, 0, 0);
+        new SystemConfig(address(inbox), owner, batcher, signer, 29_999_999, 0, 0, 0, 0, 1_000_000, 1);
         vm.expectRevert(ISystemConfig.ZeroBatcher.selector);
-        new SystemConfig(address(inbox), owner, address(0), signer, 30_000_000, 0, 0, 0, 0);
+        new SystemConfig(address(inbox), owner, address(0), signer, 30_000_000, 0, 0, 0, 0, 1_000_000, 1);
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
-        new SystemConfig(address(inbox), address(0), batcher, signer, 30_000_000, 0, 0, 0, 0);
+        new SystemConfig(address(inbox), address(0), batcher, signer, 30_000_000, 0, 0, 0, 0, 1_000_000, 1);
+    }
+
+    function test_constructor_badFeeParameters_reverts() public {
+        vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasTargetOutOfBounds.selector, uint64(999_999)));
+        new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 0, 0, 0, 0, 999_999, 1);
+        vm.expectRevert(abi.encodeWithSelector(ISystemConfig.MinBaseFeeOutOfBounds.selector, uint64(0)));
+        new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 0, 0, 0, 0, 1_000_000, 0);
     }
 
     function test_setGasLimit_enqueues() public {
@@ -86,6 +95,54 @@ contract SystemConfigTest is System {
         assertSynced();
     }
 
+    function testFuzz_setGasTarget_enqueuesInBounds(uint64 _target) public {
+        if (_target % 2 == 0) _target = uint64(bound(_target, 999_990, 60_000_010));
+        if (_target < 1_000_000 || _target > 60_000_000) {
+            vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasTargetOutOfBounds.selector, _target));
+            vm.prank(owner);
+            config.setGasTarget(_target);
+            vm.assertEq(config.gasTarget(), 10_000_000);
+            return;
+        }
+        expectUpdate(3, _target);
+        config.setGasTarget(_target);
+        vm.assertEq(config.gasTarget(), _target);
+        assertSynced();
+    }
+
+    function test_setGasTarget_atBounds_succeeds() public {
+        uint64 least = config.MIN_GAS_TARGET();
+        uint64 most = config.MAX_GAS_TARGET();
+        expectUpdate(3, 1_000_000);
+        config.setGasTarget(least);
+        expectUpdate(3, 60_000_000);
+        config.setGasTarget(most);
+    }
+
+    function testFuzz_setMinBaseFee_enqueuesInBounds(uint64 _fee) public {
+        if (_fee % 2 == 0) _fee >>= 24;
+        if (_fee < 1 || _fee > 1 << 40) {
+            vm.expectRevert(abi.encodeWithSelector(ISystemConfig.MinBaseFeeOutOfBounds.selector, _fee));
+            vm.prank(owner);
+            config.setMinBaseFee(_fee);
+            vm.assertEq(config.minBaseFee(), 100);
+            return;
+        }
+        expectUpdate(4, _fee);
+        config.setMinBaseFee(_fee);
+        vm.assertEq(config.minBaseFee(), _fee);
+        assertSynced();
+    }
+
+    function test_setMinBaseFee_atBounds_succeeds() public {
+        uint64 least = config.MIN_MIN_BASE_FEE();
+        uint64 most = config.MAX_MIN_BASE_FEE();
+        expectUpdate(4, 1);
+        config.setMinBaseFee(least);
+        expectUpdate(4, 1 << 40);
+        config.setMinBaseFee(most);
+    }
+
     function test_setBatcher_doesNotEnqueue() public {
         vm.expectEmit(address(config));
         emit ISystemConfig.BatcherUpdated(alice);
@@ -111,13 +168,15 @@ contract SystemConfigTest is System {
     }
 
     function test_setters_byStranger_revert() public {
-        bytes[] memory calls = new bytes[](6);
+        bytes[] memory calls = new bytes[](8);
         calls[0] = abi.encodeCall(config.setBatcher, (alice));
         calls[1] = abi.encodeCall(config.setUnsafeBlockSigner, (alice));
         calls[2] = abi.encodeCall(config.setGasLimit, (30_000_000));
         calls[3] = abi.encodeCall(config.setFeeScalars, (1, 1));
         calls[4] = abi.encodeCall(config.setOperatorFee, (1, 1));
         calls[5] = abi.encodeCall(config.transferOwnership, (alice));
+        calls[6] = abi.encodeCall(config.setGasTarget, (1_000_000));
+        calls[7] = abi.encodeCall(config.setMinBaseFee, (1));
         for (uint256 i = 0; i < calls.length; ++i) {
             vm.prank(alice);
             (bool success, bytes memory answer) = address(config).call(calls[i]);

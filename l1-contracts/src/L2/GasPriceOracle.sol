@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IGasPriceOracle} from "../interfaces/IGasPriceOracle.sol";
 import {IL1Block} from "../interfaces/IL1Block.sol";
 import {FastLz} from "../lib/FastLz.sol";
@@ -8,7 +9,8 @@ import {TxEnvelope} from "../lib/TxEnvelope.sol";
 import {Predeploys} from "./Predeploys.sol";
 
 /// @title GasPriceOracle
-/// @notice The L1 data fee (OP Stack, Fjord) and the operator fee (Isthmus), as the execution engine charges them.
+/// @notice The L1 data fee (OP Stack, Fjord) and the operator fee (Isthmus; Jovian since Karst), as the execution engine
+///         charges them.
 /// @dev L1 data fee = size × (16 × l1BaseFee × baseFeeScalar + blobBaseFee × blobBaseFeeScalar) / 1e12, where
 ///      size, in millionths of a byte, is max(100, −42.5856 + 0.8365 × FastLZ length).
 contract GasPriceOracle is IGasPriceOracle {
@@ -25,6 +27,8 @@ contract GasPriceOracle is IGasPriceOracle {
     uint256 private constant GAS_PER_BYTE = 16;
     /// @notice Bytes that a signature adds to an unsigned transaction.
     uint256 private constant SIGNATURE_LENGTH = 68;
+    /// @notice Unit of the operator fee's scalar, in wei, under the rules of Jovian.
+    uint256 private constant JOVIAN_OPERATOR_UNIT = 100;
     /// @notice First byte of a deposit transaction.
     bytes1 private constant DEPOSIT_TYPE = 0x7e;
 
@@ -49,14 +53,11 @@ contract GasPriceOracle is IGasPriceOracle {
 
     /// @inheritdoc IGasPriceOracle
     function getOperatorFee(uint256 _gasUsed) external view returns (uint256) {
-        uint256 scalar = _l1Block().operatorFeeScalar();
         uint256 constant_ = _l1Block().operatorFeeConstant();
         // The execution engine's arithmetic saturates.
-        unchecked {
-            uint256 product = _gasUsed * scalar;
-            if (scalar != 0 && product / scalar != _gasUsed) product = type(uint256).max;
-            return product / MILLION + constant_;
-        }
+        uint256 product = Math.saturatingMul(_gasUsed, _l1Block().operatorFeeScalar());
+        if (!_l1Block().isJovian()) return product / MILLION + constant_;
+        return Math.saturatingAdd(Math.saturatingMul(product, JOVIAN_OPERATOR_UNIT), constant_);
     }
 
     /// @inheritdoc IGasPriceOracle
@@ -105,13 +106,13 @@ contract GasPriceOracle is IGasPriceOracle {
     }
 
     /// @inheritdoc IGasPriceOracle
-    function isJovian() external pure returns (bool) {
-        return false;
+    function isJovian() external view returns (bool) {
+        return _l1Block().isJovian();
     }
 
     /// @inheritdoc IGasPriceOracle
     function version() external pure returns (string memory) {
-        return "1.4.0";
+        return "1.5.0";
     }
 
     /// @notice Compressed length of the transaction as it will be posted, with its signature.

@@ -5,7 +5,8 @@ import {IL1Block} from "../interfaces/IL1Block.sol";
 
 /// @title L1Block
 /// @notice What L2 knows of L1, and the fee parameters.
-/// @dev The execution engine reads these slots itself, so the layout must not change:
+/// @dev The execution engine reads these slots itself, so the layout must not change. It is the OP Stack's, but for the
+///      flag, which stands where the engine reads nothing:
 ///      | slot | bits from low to high                                               |
 ///      | 0    | 64 number, 64 timestamp                                             |
 ///      | 1    | 256 basefee                                                         |
@@ -15,7 +16,9 @@ import {IL1Block} from "../interfaces/IL1Block.sol";
 ///      | 5    | 256 l1FeeOverhead, always 0                                         |
 ///      | 6    | 256 l1FeeScalar, always 0                                           |
 ///      | 7    | 256 blobBaseFee                                                     |
-///      | 8    | 64 operatorFeeConstant, 32 operatorFeeScalar                        |
+///      | 8    | 64 operatorFeeConstant, 32 operatorFeeScalar,                       |
+///      |      | 16 daFootprintGasScalar, 8 isJovian                                 |
+///      | 9    | 64 minBaseFee, 64 gasTarget, which only this rollup has             |
 contract L1Block is IL1Block {
     /// @inheritdoc IL1Block
     address public constant DEPOSITOR_ACCOUNT = 0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001;
@@ -46,9 +49,17 @@ contract L1Block is IL1Block {
     uint64 public operatorFeeConstant;
     /// @inheritdoc IL1Block
     uint32 public operatorFeeScalar;
+    /// @inheritdoc IL1Block
+    uint16 public daFootprintGasScalar;
+    /// @inheritdoc IL1Block
+    bool public isJovian;
+    /// @inheritdoc IL1Block
+    uint64 public minBaseFee;
+    /// @inheritdoc IL1Block
+    uint64 public gasTarget;
 
     /// @inheritdoc IL1Block
-    /// @dev Calldata, 176 bytes:
+    /// @dev Calldata, 192 bytes:
     ///      | offset | bytes | field               |
     ///      | 0      | 4     | selector            |
     ///      | 4      | 4     | baseFeeScalar       |
@@ -62,7 +73,35 @@ contract L1Block is IL1Block {
     ///      | 132    | 32    | batcherHash         |
     ///      | 164    | 4     | operatorFeeScalar   |
     ///      | 168    | 8     | operatorFeeConstant |
+    ///      | 176    | 8     | gasTarget           |
+    ///      | 184    | 8     | minBaseFee          |
     function setL1BlockValuesIsthmus() external {
+        _set(false, 0, msg.data[176:192]);
+    }
+
+    /// @inheritdoc IL1Block
+    /// @dev Calldata, 194 bytes: as for `setL1BlockValuesIsthmus` up to offset 176, and then
+    ///      | offset | bytes | field                |
+    ///      | 176    | 2     | daFootprintGasScalar |
+    ///      | 178    | 8     | gasTarget            |
+    ///      | 186    | 8     | minBaseFee           |
+    function setL1BlockValuesJovian() external {
+        _set(true, uint16(bytes2(msg.data[176:178])), msg.data[178:194]);
+    }
+
+    /// @inheritdoc IL1Block
+    function isCustomGasToken() external pure returns (bool) {
+        return false;
+    }
+
+    /// @inheritdoc IL1Block
+    function version() external pure returns (string memory) {
+        return "1.7.0";
+    }
+
+    /// @notice Sets all values: those in the calldata, and which rules of fees hold in this block.
+    /// @param _baseFeeParameters The last 16 bytes of the calldata.
+    function _set(bool _isJovian, uint16 _daFootprintGasScalar, bytes calldata _baseFeeParameters) private {
         // INVARIANT: only the protocol speaks for L1. The depositor account has no key and is no L1 contract's alias.
         if (msg.sender != DEPOSITOR_ACCOUNT) revert NotDepositor();
 
@@ -84,21 +123,9 @@ contract L1Block is IL1Block {
 
         uint32 newOperatorFeeScalar = uint32(bytes4(msg.data[164:168]));
         uint64 newOperatorFeeConstant = uint64(bytes8(msg.data[168:176]));
-        (operatorFeeConstant, operatorFeeScalar) = (newOperatorFeeConstant, newOperatorFeeScalar);
-    }
+        (operatorFeeConstant, operatorFeeScalar, daFootprintGasScalar, isJovian) =
+        (newOperatorFeeConstant, newOperatorFeeScalar, _daFootprintGasScalar, _isJovian);
 
-    /// @inheritdoc IL1Block
-    function isCustomGasToken() external pure returns (bool) {
-        return false;
-    }
-
-    /// @inheritdoc IL1Block
-    function isJovian() external pure returns (bool) {
-        return false;
-    }
-
-    /// @inheritdoc IL1Block
-    function version() external pure returns (string memory) {
-        return "1.6.0";
+        (minBaseFee, gasTarget) = (uint64(bytes8(_baseFeeParameters[8:])), uint64(bytes8(_baseFeeParameters[:8])));
     }
 }

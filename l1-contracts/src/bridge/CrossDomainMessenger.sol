@@ -14,7 +14,12 @@ abstract contract CrossDomainMessenger is ICrossDomainMessenger {
     /// @inheritdoc ICrossDomainMessenger
     uint64 public constant RELAY_CONSTANT_OVERHEAD = 200_000;
     /// @inheritdoc ICrossDomainMessenger
-    uint64 public constant RELAY_RESERVED_GAS = 40_000;
+    /// @dev SAFETY: a message is lost with its value if relaying it runs out of gas behind its call, because the deposit
+    ///      or withdrawal that brought it is used up. Messages are on their way for weeks, and a fork may reprice state
+    ///      meanwhile. So this is what it takes when state costs five times today's: a new slot (5 × 22,100); the
+    ///      account and the value of the call, if it has to be created too (5 × 36,600, less 40,000 that
+    ///      `SafeCall.hasMinGas` sees to); the event and the rest (some 5,000).
+    uint64 public constant RELAY_RESERVED_GAS = 260_000;
     /// @inheritdoc ICrossDomainMessenger
     uint64 public constant MIN_GAS_CALLDATA_OVERHEAD = 20;
     /// @inheritdoc ICrossDomainMessenger

@@ -11,6 +11,8 @@ interface IAnchorStateRegistry {
     event AnchorUpdated(address indexed game, bytes32 root, uint64 l2Block);
     /// @notice The guardian excluded a game.
     event GameBlacklisted(address indexed game);
+    /// @notice The guardian excluded all games created up to `timestamp`.
+    event GamesRetired(uint64 timestamp);
     /// @notice The guardian paused withdrawals and the anchor until `expiresAt`.
     event Paused(uint64 expiresAt);
     /// @notice The guardian ended a pause early.
@@ -24,7 +26,11 @@ interface IAnchorStateRegistry {
     error NotPaused();
     /// @notice A new pause needs an unpaused time of `pauseDuration` after the last one.
     error PauseTooSoon(uint64 allowedAt);
-    /// @notice The game was not created by the factory, or is blacklisted.
+    /// @notice The guardian has excluded as many games as it may until `allowedAt`.
+    error BlacklistCapReached(uint64 allowedAt);
+    /// @notice The guardian may exclude all games again at `allowedAt`.
+    error RetirementTooSoon(uint64 allowedAt);
+    /// @notice The game was not created by the factory, or is blacklisted, or retired.
     error GameNotProper(address game);
     /// @notice The game is not of the respected type.
     error GameNotRespected(address game);
@@ -37,8 +43,12 @@ interface IAnchorStateRegistry {
 
     /// @notice Makes a final game's claim the anchor. Anyone may call.
     function setAnchorState(address game) external;
-    /// @notice Excludes a game for ever. Only the guardian.
+    /// @notice Excludes a game for ever. Only the guardian; at most `MAX_BLACKLISTED` games in a period of
+    ///         `BLACKLIST_PERIOD`, which begins with the first of them. Does nothing if the game is excluded already.
     function blacklistDisputeGame(address game) external;
+    /// @notice Excludes all games created up to now for ever: an attacker can make more wrong ones than can be excluded one
+    ///         by one. Only the guardian; once in `RETIREMENT_INTERVAL`.
+    function retire() external;
     /// @notice Pauses withdrawals and the anchor for `pauseDuration`. Only the guardian; not during a pause and not
     ///         before the same time without one has passed.
     function pause() external;
@@ -49,7 +59,7 @@ interface IAnchorStateRegistry {
     function anchors() external view returns (bytes32 root, uint256 l2SequenceNumber);
     /// @notice The game that the anchor comes from, zero for genesis.
     function anchorGame() external view returns (address);
-    /// @notice Whether the factory created the game and nobody blacklisted it.
+    /// @notice Whether the factory created the game and the guardian did not exclude it, by itself or with all others.
     function isGameProper(address game) external view returns (bool);
     /// @notice Whether the game is of the type that counts.
     function isGameRespected(address game) external view returns (bool);
@@ -57,7 +67,9 @@ interface IAnchorStateRegistry {
     function isGameFinalized(address game) external view returns (bool);
     /// @notice Whether the factory created the game.
     function isGameRegistered(address game) external view returns (bool);
-    /// @notice Whether the guardian excluded the game.
+    /// @notice Whether the game was created up to the last time that the guardian excluded all.
+    function isGameRetired(address game) external view returns (bool);
+    /// @notice Whether the guardian excluded the game by itself.
     function isGameBlacklisted(address game) external view returns (bool);
     /// @notice Whether the game's claim can be relied on: proper, respected, final and decided for the proposer.
     function isGameClaimValid(address game) external view returns (bool);
@@ -67,12 +79,20 @@ interface IAnchorStateRegistry {
     function pausedUntil() external view returns (uint64);
     /// @notice Length of a pause, and least time between two, in seconds.
     function pauseDuration() external view returns (uint64);
+    /// @notice When the guardian last excluded all games, 0 if never.
+    function retirementTimestamp() external view returns (uint64);
+    /// @notice Seconds in which the guardian may exclude `MAX_BLACKLISTED` games.
+    function BLACKLIST_PERIOD() external view returns (uint64);
+    /// @notice Most games that the guardian may exclude in a period.
+    function MAX_BLACKLISTED() external view returns (uint64);
+    /// @notice Least seconds between two times that the guardian excludes all games.
+    function RETIREMENT_INTERVAL() external view returns (uint64);
     /// @notice The type of games that count, 16.
     function respectedGameType() external view returns (uint32);
     /// @notice Seconds between a game's decision and its finality.
     function disputeGameFinalityDelaySeconds() external view returns (uint256);
     /// @notice The factory whose games count.
     function disputeGameFactory() external view returns (address);
-    /// @notice The account that may blacklist and pause.
+    /// @notice The account that may blacklist games, retire all, and pause.
     function guardian() external view returns (address);
 }

@@ -74,7 +74,7 @@ interface ICrossDomainMessenger {
     function MESSAGE_VERSION() external view returns (uint16);
     /// @notice Gas of relaying besides the call: cold storage, hashing, the event.
     function RELAY_CONSTANT_OVERHEAD() external view returns (uint64);
-    /// @notice Gas kept from the call to record its outcome.
+    /// @notice Gas kept from the call to record its outcome, also where state costs five times what it did in 2026.
     function RELAY_RESERVED_GAS() external view returns (uint64);
     /// @notice Gas per byte of a message: as calldata, and for copies of it in memory.
     function MIN_GAS_CALLDATA_OVERHEAD() external view returns (uint64);

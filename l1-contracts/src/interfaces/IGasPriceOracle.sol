@@ -11,7 +11,8 @@ interface IGasPriceOracle {
     function getL1FeeUpperBound(uint256 unsignedTxSize) external view returns (uint256);
     /// @notice L1 gas that the compressed transaction takes, at 16 gas per byte.
     function getL1GasUsed(bytes calldata rawTx) external view returns (uint256);
-    /// @notice Operator fee of a transaction with `gasUsed` gas, in wei.
+    /// @notice Operator fee of a transaction with `gasUsed` gas, in wei, by the rules of the newest block: gas × scalar
+    ///         × 100 + constant if `isJovian`, else gas × scalar / 1,000,000 + constant.
     function getOperatorFee(uint256 gasUsed) external view returns (uint256);
     /// @notice The L2 base fee.
     function gasPrice() external view returns (uint256);
@@ -33,8 +34,8 @@ interface IGasPriceOracle {
     function isFjord() external pure returns (bool);
     /// @notice True.
     function isIsthmus() external pure returns (bool);
-    /// @notice False.
-    function isJovian() external pure returns (bool);
+    /// @notice Whether the newest block has Jovian's operator fee, which is a part of Karst.
+    function isJovian() external view returns (bool);
     /// @notice Semantic version.
     function version() external pure returns (string memory);
 }

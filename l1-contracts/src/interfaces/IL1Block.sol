@@ -9,8 +9,13 @@ interface IL1Block {
     error NotDepositor();
 
     /// @notice Sets all values from packed calldata, without ABI encoding; selector `0x098999be`. Only the depositor
-    ///         account, by the first transaction of every L2 block.
+    ///         account, by the first transaction of every L2 block. Says that the rules before Karst hold in this
+    ///         block. Behind the OP Stack's fields stand this rollup's parameters of the base fee.
     function setL1BlockValuesIsthmus() external;
+    /// @notice The same with two bytes more, selector `0x3db6be2b`, as the OP Stack has it since Jovian. Says that the
+    ///         rules of Karst hold in this block, which has Jovian's operator fee. The first block of Karst calls it
+    ///         already.
+    function setL1BlockValuesJovian() external;
 
     /// @notice The account that sends the L1-attributes transaction.
     function DEPOSITOR_ACCOUNT() external pure returns (address);
@@ -38,12 +43,18 @@ interface IL1Block {
     function blobBaseFee() external view returns (uint256);
     /// @notice Operator fee per transaction, in wei.
     function operatorFeeConstant() external view returns (uint64);
-    /// @notice Operator fee per gas, in millionths of a wei.
+    /// @notice Operator fee per gas: in hundreds of wei if `isJovian`, else in millionths of a wei.
     function operatorFeeScalar() external view returns (uint32);
+    /// @notice Of Jovian's limit to data, which this rollup does not have: 0.
+    function daFootprintGasScalar() external view returns (uint16);
+    /// @notice Gas per second at which L2's base fee stays.
+    function gasTarget() external view returns (uint64);
+    /// @notice The least base fee of L2, in wei.
+    function minBaseFee() external view returns (uint64);
     /// @notice False: ETH pays for gas.
     function isCustomGasToken() external pure returns (bool);
-    /// @notice False: the Jovian rules are not active.
-    function isJovian() external pure returns (bool);
+    /// @notice Whether the newest block has Jovian's operator fee, which is a part of Karst.
+    function isJovian() external view returns (bool);
     /// @notice Semantic version.
     function version() external pure returns (string memory);
 }

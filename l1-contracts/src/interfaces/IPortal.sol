@@ -92,7 +92,8 @@ interface IPortal {
 
     /// @notice Deposits ETH and a call from L1 to L2. `msg.value` is minted on L2 to the sender's (aliased) address
     ///         even if the call fails there. Burns `gasLimit / 50` gas on L1, because the L2 gas is not paid
-    ///         otherwise; the cost does not depend on the L1 block.
+    ///         otherwise; the cost does not depend on the L1 block. Where the Inbox has more than 40,000,000 gas of
+    ///         unserved messages, it burns twice as much with each 100,000,000 beyond, up to 64 times as much.
     /// @param to Target on L2; must be zero for a creation.
     /// @param value Wei to send with the L2 call; may exceed what is minted.
     /// @param gasLimit Gas limit of the L2 transaction: `minimumGasLimit(data.length)` to `MAX_DEPOSIT_GAS`.
@@ -163,7 +164,7 @@ interface IPortal {
     function disputeGameBlacklist(address game) external view returns (bool);
     /// @notice Whether games claim roots over several chains: no.
     function superRootsActive() external pure returns (bool);
-    /// @notice The account that may blacklist and pause.
+    /// @notice The account that may blacklist games, retire all, and pause.
     function guardian() external view returns (address);
     /// @notice Whether withdrawals are paused now.
     function paused() external view returns (bool);
@@ -178,6 +179,6 @@ interface IPortal {
     function MAX_DEPOSIT_GAS() external view returns (uint64);
     /// @notice Largest data length of a deposit, in bytes.
     function MAX_DEPOSIT_DATA() external view returns (uint256);
-    /// @notice Unit of L2 gas limit for which one unit of L1 gas is burnt.
+    /// @notice Unit of L2 gas limit for which one unit of L1 gas is burnt while the queue is as long as usual.
     function GAS_BURN_DIVISOR() external view returns (uint64);
 }

@@ -22,7 +22,8 @@ interface IRiscV {
     error WrongPreimage(bytes32 expectedHash, bytes32 actualHash);
     /// @notice The witness does not open the blob with this versioned hash at this field element.
     error WrongBlobOpening(bytes32 versionedHash, uint256 index);
-    /// @notice The call came with too little gas: a precompile could have failed for lack of it.
+    /// @notice The call came with too little gas: a precompile could have failed for lack of it. A step that calls one
+    ///         must come with four times its cost by the VM's table, and 200,000, most of which is not used.
     /// @param required Gas that must be available to the precompile and around it.
     /// @param available Gas that was.
     error NotEnoughGas(uint256 required, uint256 available);

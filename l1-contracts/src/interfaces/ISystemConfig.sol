@@ -7,10 +7,10 @@ pragma solidity ^0.8.25;
 ///         Ownership's events and errors are those of OpenZeppelin's Ownable2Step.
 /// @dev Constructor of the implementation: `constructor(address inbox, address owner, address batcher,
 ///      address unsafeBlockSigner, uint64 gasLimit, uint32 baseFeeScalar, uint32 blobBaseFeeScalar,
-///      uint32 operatorFeeScalar, uint64 operatorFeeConstant)`.
+///      uint32 operatorFeeScalar, uint64 operatorFeeConstant, uint64 gasTarget, uint64 minBaseFee)`.
 interface ISystemConfig {
     /// @notice An L2 parameter changed; the Inbox carries the same content in a message of kind 2.
-    /// @param updateType 0 gas limit, 1 fee scalars, 2 operator fee.
+    /// @param updateType 0 gas limit, 1 fee scalars, 2 operator fee, 3 gas target, 4 least base fee.
     /// @param value The new value, packed as in the message data.
     event ConfigUpdated(uint8 indexed updateType, bytes32 value);
     /// @notice The batcher changed.
@@ -20,6 +20,10 @@ interface ISystemConfig {
 
     /// @notice The gas limit is outside `MIN_GAS_LIMIT` to `MAX_GAS_LIMIT`.
     error GasLimitOutOfBounds(uint64 gasLimit);
+    /// @notice The gas target is outside `MIN_GAS_TARGET` to `MAX_GAS_TARGET`.
+    error GasTargetOutOfBounds(uint64 gasTarget);
+    /// @notice The least base fee is outside `MIN_MIN_BASE_FEE` to `MAX_MIN_BASE_FEE`.
+    error MinBaseFeeOutOfBounds(uint64 minBaseFee);
     /// @notice The batcher cannot be the zero address.
     error ZeroBatcher();
 
@@ -31,8 +35,14 @@ interface ISystemConfig {
     function setGasLimit(uint64 gasLimit) external;
     /// @notice Sets the scalars of the L1 data fee, in millionths. Only the owner.
     function setFeeScalars(uint32 baseFeeScalar, uint32 blobBaseFeeScalar) external;
-    /// @notice Sets the operator fee: scalar in millionths of a wei per gas, constant in wei. Only the owner.
+    /// @notice Sets the operator fee: scalar in hundreds of wei per gas (under the rules of Karst; before, in millionths
+    ///         of a wei), constant in wei. The first block of Karst sets the scalar on L2 to zero, until it is set here
+    ///         again. Only the owner.
     function setOperatorFee(uint32 operatorFeeScalar, uint64 operatorFeeConstant) external;
+    /// @notice Sets the gas per second at which L2's base fee stays, within its bounds. Only the owner.
+    function setGasTarget(uint64 gasTarget) external;
+    /// @notice Sets L2's least base fee, in wei, within its bounds. Only the owner.
+    function setMinBaseFee(uint64 minBaseFee) external;
     /// @notice Offers the ownership to `newOwner`, who must accept it. Only the owner.
     function transferOwnership(address newOwner) external;
     /// @notice Accepts an offered ownership. Only the pending owner.
@@ -54,12 +64,24 @@ interface ISystemConfig {
     function baseFeeScalar() external view returns (uint32);
     /// @notice Scalar of the L1 blob base fee in the L1 data fee, in millionths.
     function blobBaseFeeScalar() external view returns (uint32);
-    /// @notice Operator fee per gas, in millionths of a wei.
+    /// @notice Operator fee per gas, in hundreds of wei (before Karst, in millionths of a wei).
     function operatorFeeScalar() external view returns (uint32);
     /// @notice Operator fee per transaction, in wei.
     function operatorFeeConstant() external view returns (uint64);
+    /// @notice Gas per second at which L2's base fee stays.
+    function gasTarget() external view returns (uint64);
+    /// @notice L2's least base fee, in wei.
+    function minBaseFee() external view returns (uint64);
     /// @notice Least L2 block gas limit.
     function MIN_GAS_LIMIT() external view returns (uint64);
     /// @notice Largest L2 block gas limit.
     function MAX_GAS_LIMIT() external view returns (uint64);
+    /// @notice Least gas target, in gas per second.
+    function MIN_GAS_TARGET() external view returns (uint64);
+    /// @notice Largest gas target, in gas per second.
+    function MAX_GAS_TARGET() external view returns (uint64);
+    /// @notice Smallest value of the least base fee, in wei.
+    function MIN_MIN_BASE_FEE() external view returns (uint64);
+    /// @notice Largest value of the least base fee, in wei.
+    function MAX_MIN_BASE_FEE() external view returns (uint64);
 }

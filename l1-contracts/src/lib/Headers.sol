@@ -24,24 +24,38 @@ library DaKinds {
 }
 
 /// @title MessageHeader
-/// @notice Header of a message, 165 bytes:
-///         | offset | bytes | field                |
-///         | 0      | 1     | kind                 |
-///         | 1      | 20    | sender               |
-///         | 21     | 8     | L1 block number      |
-///         | 29     | 8     | L1 timestamp         |
-///         | 37     | 32    | L1 base fee          |
-///         | 69     | 32    | L1 blob base fee     |
-///         | 101    | 32    | L1 prevrandao        |
-///         | 133    | 32    | data hash            |
+/// @notice Header of a message, 182 bytes:
+///         | offset | bytes | field                                          |
+///         | 0      | 1     | version of the format, 1                       |
+///         | 1      | 1     | kind                                           |
+///         | 2      | 20    | sender                                         |
+///         | 22     | 8     | L1 block number                                |
+///         | 30     | 8     | L1 timestamp                                   |
+///         | 38     | 8     | gas                                            |
+///         | 46     | 8     | gas of all messages up to and with this one    |
+///         | 54     | 32    | L1 base fee                                    |
+///         | 86     | 32    | L1 blob base fee                               |
+///         | 118    | 32    | L1 prevrandao                                  |
+///         | 150    | 32    | data hash                                      |
+/// @dev SAFETY: read only headers whose hash was checked; any other may be short, which reverts, or say anything.
 library MessageHeader {
+    /// @notice Version of the format.
+    uint8 internal constant VERSION = 1;
+
     /// @notice The header of a message in the current L1 block.
-    function encode(uint8 _kind, address _sender, bytes32 _dataHash) internal view returns (bytes memory header_) {
+    function encode(uint8 _kind, address _sender, uint64 _gas, uint64 _gasEnd, bytes32 _dataHash)
+        internal
+        view
+        returns (bytes memory header_)
+    {
         header_ = abi.encodePacked(
+            VERSION,
             _kind,
             _sender,
             uint64(block.number),
             uint64(block.timestamp),
+            _gas,
+            _gasEnd,
             block.basefee,
             block.blobbasefee,
             block.prevrandao,
@@ -49,26 +63,45 @@ library MessageHeader {
         );
     }
 
+    /// @notice The L1 block number in a header.
+    function l1BlockNumber(bytes calldata _header) internal pure returns (uint64 l1BlockNumber_) {
+        l1BlockNumber_ = uint64(bytes8(_header[22:30]));
+    }
+
     /// @notice The L1 timestamp in a header.
-    /// @dev SAFETY: only for headers whose hash was checked; any other may be short, which reverts.
     function l1Timestamp(bytes calldata _header) internal pure returns (uint64 l1Timestamp_) {
-        l1Timestamp_ = uint64(bytes8(_header[29:37]));
+        l1Timestamp_ = uint64(bytes8(_header[30:38]));
+    }
+
+    /// @notice Gas of all messages before that of a header.
+    function gasStart(bytes calldata _header) internal pure returns (uint64 gasStart_) {
+        gasStart_ = gasEnd(_header) - uint64(bytes8(_header[38:46]));
+    }
+
+    /// @notice Gas of all messages up to and with that of a header.
+    function gasEnd(bytes calldata _header) internal pure returns (uint64 gasEnd_) {
+        gasEnd_ = uint64(bytes8(_header[46:54]));
     }
 }
 
 /// @title BatchHeader
-/// @notice Header of a batch, 113 bytes:
-///         | offset | bytes | field                |
-///         | 0      | 1     | DA kind              |
-///         | 1      | 32    | data hash            |
-///         | 33     | 8     | payload length       |
-///         | 41     | 8     | first L2 block       |
-///         | 49     | 8     | block count          |
-///         | 57     | 8     | message end          |
-///         | 65     | 32    | messageAcc[message end] |
-///         | 97     | 8     | L1 block number      |
-///         | 105    | 8     | L1 timestamp         |
+/// @notice Header of a batch, 122 bytes:
+///         | offset | bytes | field                                          |
+///         | 0      | 1     | version of the format, 1                       |
+///         | 1      | 1     | DA kind                                        |
+///         | 2      | 32    | data hash                                      |
+///         | 34     | 8     | payload length                                 |
+///         | 42     | 8     | first L2 block                                 |
+///         | 50     | 8     | block count                                    |
+///         | 58     | 8     | message end                                    |
+///         | 66     | 32    | messageAcc[message end]                        |
+///         | 98     | 8     | gas of all messages before message end         |
+///         | 106    | 8     | L1 block number                                |
+///         | 114    | 8     | L1 timestamp                                   |
 library BatchHeader {
+    /// @notice Version of the format.
+    uint8 internal constant VERSION = 1;
+
     /// @notice What a batch says, apart from the L1 block that it stands in.
     struct Fields {
         uint8 daKind;
@@ -78,11 +111,13 @@ library BatchHeader {
         uint64 blockCount;
         uint64 messageEnd;
         bytes32 messageAcc;
+        uint64 messageGasEnd;
     }
 
     /// @notice The header of a batch in the current L1 block.
     function encode(Fields memory _fields) internal view returns (bytes memory header_) {
         header_ = abi.encodePacked(
+            VERSION,
             _fields.daKind,
             _fields.dataHash,
             _fields.payloadLength,
@@ -90,15 +125,16 @@ library BatchHeader {
             _fields.blockCount,
             _fields.messageEnd,
             _fields.messageAcc,
+            _fields.messageGasEnd,
             uint64(block.number),
             uint64(block.timestamp)
         );
     }
 
     /// @notice The last L2 block of the batch with this header.
-    /// @dev SAFETY: only for headers whose hash was checked. Then the Inbox wrote them: the block count is at least
-    ///      1 and the sum does not overflow.
+    /// @dev SAFETY: only for headers whose hash was checked. Then the Inbox wrote them, in this version: the block
+    ///      count is at least 1 and the sum does not overflow.
     function lastBlock(bytes calldata _header) internal pure returns (uint64 lastBlock_) {
-        lastBlock_ = uint64(bytes8(_header[41:49])) + uint64(bytes8(_header[49:57])) - 1;
+        lastBlock_ = uint64(bytes8(_header[42:50])) + uint64(bytes8(_header[50:58])) - 1;
     }
 }

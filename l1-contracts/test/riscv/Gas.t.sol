@@ -23,9 +23,15 @@ contract RiscVGasTest is Scenarios {
     /// @notice Most gas of every other usual step: an accelerator, an element of a blob, a preimage of up to 4 KiB.
     uint256 internal constant CALL_BOUND = 350_000;
 
-    /// @notice Most gas of any step: the longest preimage, and accelerators whose input names their price (modexp,
-    ///         blake2f).
+    /// @notice Most gas of any step that calls no precompile in vain: the longest preimage, and accelerators whose input
+    ///         names their price (modexp, blake2f).
     uint256 internal constant BOUND = 1_600_000;
+
+    /// @notice Most gas of any step: a call that fails burns all that it was given.
+    uint256 internal constant FAILURE_BOUND = 4_500_000;
+
+    /// @notice Most gas of a transaction on L1 (EIP-7825).
+    uint256 internal constant TRANSACTION_CAP = 16_777_216;
 
     function test_gas_computation() public {
         measure(computation(), "step, ALU", COMPUTATION_BOUND);
@@ -82,6 +88,26 @@ contract RiscVGasTest is Scenarios {
         // 999,424 of 1,000,000 gas.
         bytes memory input = bytes.concat(abi.encode(512, 32, 0), new bytes(512), bytes32(uint256(1) << 122));
         measure(accelerator("modexp", 5, input), "step, ACCEL, modexp at the bound", BOUND);
+    }
+
+    function test_gas_failure() public {
+        // The most expensive call that fails: its last byte is neither 0 nor 1.
+        bytes memory input = bytes.concat(bytes4(uint32(1_000_000)), noise(208, 1), hex"02");
+        measure(accelerator("blake2f", 9, input), "step, ACCEL, failing blake2f at the bound", FAILURE_BOUND);
+    }
+
+    /// @notice The gas that the most expensive steps must come with, above what they use, fits an L1 transaction with a game's
+    ///         around it.
+    function test_gasLimit_fitsTransaction() public {
+        bytes memory input = bytes.concat(bytes4(uint32(1_000_000)), noise(208, 1), hex"01");
+        Scenario memory s = accelerator("blake2f", 9, input);
+        bytes memory call = abi.encodeCall(IRiscV.step, (s.state, s.witness));
+        (bool success,) = address(riscv).call{gas: 4_200_000}(call);
+        vm.assertFalse(success);
+        // Less 64ths on the way from transaction to game, and from game to machine; a game's own, and the floor.
+        uint256 left = TRANSACTION_CAP / 2;
+        (success,) = address(riscv).call{gas: left}(call);
+        vm.assertTrue(success);
     }
 
     /// @notice Measures a step, which may not cost more than `_bound`.

@@ -19,12 +19,11 @@ use revm::{
 use trie::{NodeSink, NodeSource, TrieError};
 
 use crate::{
-    InvalidTransaction, StateChanges, StateTrie, Transaction,
+    ExtraData, FeeParameters, InvalidTransaction, StateChanges, StateTrie, Transaction, UnknownRules,
     config::{ChainConfig, MAX_BLOCK_GAS_LIMIT, MIN_BLOCK_GAS_LIMIT},
-    derive::valid_deposit,
     evm::{self, BlockEvm, block_env, evm_config, store_parent_hash},
     inbox::{Message, MessageKind},
-    message::ConfigUpdate,
+    message::{ConfigUpdate, deposit_transaction},
     overlay::{Overlay, Touched},
     predeploys::SEQUENCER_FEE_VAULT,
 };
@@ -38,9 +37,16 @@ const DEPOSIT_RECEIPT_VERSION: u64 = 1;
 /// sha256 of nothing: the hash of an empty list of execution requests (EIP-7685).
 const EMPTY_REQUESTS_HASH: B256 = b256!("0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
-/// Why a block has no result. Never caused by what stands in the block, only by the state it runs on.
+/// Why a block has no result. Never caused by what stands in the block, only by the state it runs on, or by a schedule of
+/// forks that this code is too old for.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError<E> {
+    /// The block's rules are unknown: a later version must execute it.
+    #[error(transparent)]
+    UnknownRules(#[from] UnknownRules),
+    /// The parent's `extraData` is not what blocks of this chain have.
+    #[error("extraData of parent block {0} is not of this chain")]
+    ParentExtraData(u64),
     /// The state could not be read.
     #[error("state: {0}")]
     Database(E),
@@ -65,23 +71,25 @@ pub struct BlockBuilder<DB: Database> {
 }
 
 impl<DB: Database> BlockBuilder<DB> {
-    /// Starts the block after `parent` (whose hash is `parent_hash`) on the state that `parent` left. `cursor` is the
-    /// queue index after `parent`; `messages` are those that the block consumes from there on.
+    /// Starts the block after `parent` (whose hash is `parent_hash`) on the state that `parent` left. `messages` are those
+    /// that the block consumes, from the parent's cursor on.
     pub fn begin(
         config: &ChainConfig,
         parent: &Header,
         parent_hash: B256,
         timestamp: u64,
-        cursor: u64,
         messages: &[Message],
         state: DB,
     ) -> Result<Self, BlockError<DB::Error>> {
+        let rules = config.rules_at(timestamp)?;
+        let before = config.rules_at(parent.timestamp)?;
+        let mut extra = ExtraData::of(parent).ok_or(BlockError::ParentExtraData(parent.number))?;
         let mut overlay = Overlay::new(state);
         let mut attributes = L1Attributes::read(&mut overlay).map_err(BlockError::Database)?;
         attributes.sequence_number = attributes.sequence_number.saturating_add(1);
-        let mut header = next_header(config, parent, parent_hash, timestamp);
-        let end = cursor.saturating_add(messages.len() as u64);
-        header.extra_data = Bytes::copy_from_slice(&end.to_be_bytes());
+        attributes.activate(rules, before);
+        let parent_fees = attributes.base_fee_parameters;
+        let mut header = next_header(parent, parent_hash, timestamp);
         for message in messages {
             match message.header.kind {
                 MessageKind::L1Info => {
@@ -99,13 +107,27 @@ impl<DB: Database> BlockBuilder<DB> {
                 MessageKind::Deposit => {}
             }
         }
-        let evm = evm::evm(evm_config(config.chain_id), block_env(&header), overlay, ());
+        if let Some(last) = messages.last() {
+            extra.message_cursor = extra.message_cursor.saturating_add(messages.len() as u64);
+            extra.consumed_gas = last.header.gas_end;
+        }
+        // The time up to this block counts by the target that was in force.
+        let elapsed = timestamp.saturating_sub(parent.timestamp);
+        let excess = parent_fees.next_excess(extra.excess_gas, parent.gas_used, elapsed);
+        let fees = attributes.base_fee_parameters;
+        extra.excess_gas = parent_fees.rescale(excess, fees);
+        header.base_fee_per_gas = Some(fees.base_fee(extra.excess_gas));
+        header.extra_data = extra.into();
+        let evm = evm::evm(evm_config(rules, config.chain_id), block_env(&header), overlay, ());
         let number = header.number;
         let mut builder = Self { evm, header, transactions: Vec::new(), receipts: Vec::new() };
         store_parent_hash(&mut builder.evm, parent_hash).map_err(fatal)?;
-        builder.deposit(&Transaction::deposit(attributes.to_deposit(number)))?;
+        builder.deposit(&Transaction::deposit(attributes.to_deposit(number, rules)))?;
         for message in messages {
-            if let Some(Ok(deposit)) = valid_deposit(message) {
+            // A deposit that the portal would not have sent does nothing.
+            if message.header.kind == MessageKind::Deposit
+                && let Ok(deposit) = deposit_transaction(message)
+            {
                 builder.deposit(&Transaction::deposit(deposit))?;
             }
         }
@@ -229,11 +251,9 @@ fn receipt(
     )
 }
 
-/// The header of the block after `parent`, before its transactions. The gas limit and the randomness are the
-/// parent's until a message changes them.
-fn next_header(config: &ChainConfig, parent: &Header, parent_hash: B256, timestamp: u64) -> Header {
-    let base_fee =
-        config.next_base_fee(parent.base_fee_per_gas.unwrap_or_default(), parent.gas_used, parent.gas_limit);
+/// The header of the block after `parent`, before its messages and transactions. The gas limit and the randomness are
+/// the parent's until a message changes them.
+fn next_header(parent: &Header, parent_hash: B256, timestamp: u64) -> Header {
     Header {
         parent_hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -242,7 +262,6 @@ fn next_header(config: &ChainConfig, parent: &Header, parent_hash: B256, timesta
         gas_limit: parent.gas_limit,
         timestamp,
         mix_hash: parent.mix_hash,
-        base_fee_per_gas: Some(base_fee),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),
         // There is no beacon chain under L2, and no beacon-roots contract.
@@ -315,13 +334,14 @@ pub struct ExecutedBlock {
     pub changes: StateChanges,
 }
 
-/// The header of L2 block 0, whose state is given by its roots. Its queue index is 0.
+/// The header of L2 block 0, whose state is given by its roots. Its queue index and its excess gas are 0, so its base
+/// fee is the least, as the parameters in its state say.
 pub fn genesis_header(
     state_root: B256,
     message_passer_root: B256,
     timestamp: u64,
     gas_limit: u64,
-    base_fee: u64,
+    fees: FeeParameters,
 ) -> Header {
     Header {
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -331,8 +351,8 @@ pub fn genesis_header(
         receipts_root: trie::EMPTY_ROOT,
         gas_limit,
         timestamp,
-        extra_data: Bytes::copy_from_slice(&0u64.to_be_bytes()),
-        base_fee_per_gas: Some(base_fee),
+        extra_data: ExtraData::default().into(),
+        base_fee_per_gas: Some(fees.base_fee(0)),
         withdrawals_root: Some(message_passer_root),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),

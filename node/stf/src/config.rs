@@ -1,13 +1,30 @@
 //! The constants of one rollup that its state transition depends on.
 
+use alloc::vec::Vec;
 use alloy_primitives::{B256, keccak256};
 
-/// Gas that the deposits of one block may have as their limits together. Deposits are not paid for on L2, so this
-/// is what keeps a flood of them from crowding out or slowing down the chain. The portal allows no single deposit
-/// more than this.
+use crate::{
+    inbox::be_u64,
+    rules::{Rules, UnknownRules},
+};
+
+mod schedule;
+
+pub use schedule::{Activation, ForkSchedule, ScheduleError};
+
+/// Gas up to which a block takes messages. Deposits are not paid for on L2, so this is what keeps a flood of them from
+/// crowding out or slowing down the chain.
 pub const DEPOSIT_GAS_CAP: u64 = 20_000_000;
 
-/// Least that any consumed message counts against [`DEPOSIT_GAS_CAP`], so that a block consumes at most 952.
+/// Gas of messages that each block of a batch stands for, and the most that one message counts, so also the largest
+/// deposit. A block that takes all it may, up to [`DEPOSIT_GAS_CAP`], takes more than this, or all there is. Whoever
+/// builds blocks takes no more than this, so that their batches may be cut anywhere. `Inbox.GUARANTEE` on L1.
+pub const GUARANTEE: u64 = 10_000_000;
+
+// One message more always fits where a block has taken no more than the guarantee.
+const _: () = assert!(2 * GUARANTEE == DEPOSIT_GAS_CAP);
+
+/// Least that any message counts, so that a block consumes at most 952.
 pub const MIN_MESSAGE_GAS: u64 = 21_000;
 
 /// Gas limit of the L1-attributes deposit: twenty times what it uses.
@@ -16,8 +33,18 @@ pub const L1_ATTRIBUTES_GAS: u64 = 1_000_000;
 /// Least block gas limit: the deposits and the L1-attributes deposit always fit.
 pub const MIN_BLOCK_GAS_LIMIT: u64 = 30_000_000;
 
+// The room for user transactions is what is left.
+const _: () = assert!(DEPOSIT_GAS_CAP + L1_ATTRIBUTES_GAS < MIN_BLOCK_GAS_LIMIT);
+
 /// Greatest block gas limit: what keeps the worst block within the fault proof VM's step limit.
 pub const MAX_BLOCK_GAS_LIMIT: u64 = 60_000_000;
+
+/// Version of the packed chain config that this code reads and writes.
+const VERSION: u8 = 1;
+
+/// Bytes of a packed chain config before its activations, and of each of these.
+const FIXED_SIZE: usize = 26;
+const ACTIVATION_SIZE: usize = 9;
 
 /// Chain-specific constants. They enter every dispute by [`ChainConfig::hash`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,35 +55,57 @@ pub struct ChainConfig {
     pub chain_id: u64,
     /// How far a block's timestamp may run ahead of the L1 block that holds its batch, in seconds.
     pub max_drift: u64,
-    /// EIP-1559: the block gas target is the gas limit divided by this; at least 1.
-    pub base_fee_elasticity: u32,
-    /// EIP-1559: the base fee moves by at most one part in this; at least 1.
-    pub base_fee_denominator: u32,
+    /// How far it may lie behind that L1 block, in seconds: the inbox's force delay.
+    pub force_delay: u64,
+    /// Which rules are in force from when on.
+    pub forks: ForkSchedule,
 }
 
 impl ChainConfig {
-    /// Length of the packed config.
-    pub const SIZE: usize = 24;
-
-    /// chainId(8) ‖ maxDrift(8) ‖ baseFeeElasticity(4) ‖ baseFeeDenominator(4), big-endian.
-    pub fn encode(&self) -> [u8; Self::SIZE] {
-        let mut out = [0; Self::SIZE];
-        out[..8].copy_from_slice(&self.chain_id.to_be_bytes());
-        out[8..16].copy_from_slice(&self.max_drift.to_be_bytes());
-        out[16..20].copy_from_slice(&self.base_fee_elasticity.to_be_bytes());
-        out[20..].copy_from_slice(&self.base_fee_denominator.to_be_bytes());
+    /// The packed config, big-endian:
+    ///
+    /// | offset | bytes | field |
+    /// |---|---|---|
+    /// | 0 | 1 | version of the format, 1 |
+    /// | 1 | 8 | chainId |
+    /// | 9 | 8 | maxDrift |
+    /// | 17 | 8 | forceDelay |
+    /// | 25 | 1 | number of activations |
+    /// | 26 + 9i | 1 | id of the rules |
+    /// | 27 + 9i | 8 | timestamp of their activation |
+    pub fn encode(&self) -> Vec<u8> {
+        let activations = self.forks.activations();
+        let mut out = Vec::with_capacity(FIXED_SIZE + ACTIVATION_SIZE * activations.len());
+        out.push(VERSION);
+        out.extend_from_slice(&self.chain_id.to_be_bytes());
+        out.extend_from_slice(&self.max_drift.to_be_bytes());
+        out.extend_from_slice(&self.force_delay.to_be_bytes());
+        // At most ForkSchedule::MAX.
+        out.push(activations.len() as u8);
+        for activation in activations {
+            out.push(activation.rules);
+            out.extend_from_slice(&activation.timestamp.to_be_bytes());
+        }
         out
     }
 
-    /// Reads what [`encode`](Self::encode) wrote. `None` on another length.
+    /// Reads what [`encode`](Self::encode) wrote. `None` on anything else; rules that this code does not know are not
+    /// among that.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; Self::SIZE] = bytes.try_into().ok()?;
-        let (head, tail) = bytes.split_at(16);
+        let (fixed, rest) = bytes.split_at_checked(FIXED_SIZE)?;
+        let (list, []) = rest.as_chunks::<ACTIVATION_SIZE>() else { return None };
+        if fixed[0] != VERSION || list.len() != usize::from(fixed[25]) || list.len() > ForkSchedule::MAX {
+            return None;
+        }
+        let mut activations = [Activation::default(); ForkSchedule::MAX];
+        for (activation, bytes) in activations.iter_mut().zip(list) {
+            *activation = Activation { rules: bytes[0], timestamp: be_u64(bytes, 1) };
+        }
         Some(Self {
-            chain_id: u64::from_be_bytes(head[..8].try_into().ok()?),
-            max_drift: u64::from_be_bytes(head[8..].try_into().ok()?),
-            base_fee_elasticity: u32::from_be_bytes(tail[..4].try_into().ok()?),
-            base_fee_denominator: u32::from_be_bytes(tail[4..].try_into().ok()?),
+            chain_id: be_u64(fixed, 1),
+            max_drift: be_u64(fixed, 9),
+            force_delay: be_u64(fixed, 17),
+            forks: ForkSchedule::new(&activations[..list.len()]).ok()?,
         })
     }
 
@@ -65,45 +114,90 @@ impl ChainConfig {
         keccak256(self.encode())
     }
 
-    /// The base fee of the block after one with these values, in wei (EIP-1559, with this chain's parameters).
-    /// Saturates; a zero divisor counts as one.
-    pub fn next_base_fee(&self, base_fee: u64, gas_used: u64, gas_limit: u64) -> u64 {
-        let target = u128::from(gas_limit / u64::from(self.base_fee_elasticity.max(1))).max(1);
-        let denominator = u128::from(self.base_fee_denominator.max(1));
-        let (base, used) = (u128::from(base_fee), u128::from(gas_used));
-        let next = if used > target {
-            base + (base * (used - target) / target / denominator).max(1)
-        } else {
-            base - (base * (target - used) / target / denominator)
-        };
-        u64::try_from(next).unwrap_or(u64::MAX)
+    /// The rules of a block with this timestamp. Where they are unknown, there is no such block for this code: the fault
+    /// proof program has no output, and a node stops before it.
+    pub fn rules_at(&self, timestamp: u64) -> Result<Rules, UnknownRules> {
+        self.forks.rules_at(timestamp)
+    }
+
+    /// What a batch in an L1 block of time `l1_timestamp` makes of the timestamp that a spec asks for: not further behind
+    /// it than the force delay, not further ahead of it than the drift.
+    pub fn clamp_timestamp(&self, spec: u64, l1_timestamp: u64) -> u64 {
+        let earliest = l1_timestamp.saturating_sub(self.force_delay);
+        let latest = l1_timestamp.saturating_add(self.max_drift);
+        spec.clamp(earliest, latest)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    const CONFIG: ChainConfig =
-        ChainConfig { chain_id: 42_069, max_drift: 600, base_fee_elasticity: 6, base_fee_denominator: 250 };
-
-    #[test]
-    fn config_survives_packing() {
-        assert_eq!(ChainConfig::decode(&CONFIG.encode()), Some(CONFIG));
-        assert_eq!(ChainConfig::decode(&[0; 23]), None);
+    fn config() -> ChainConfig {
+        let forks = [(1, 0), (2, 1_700_000_000), (9, u64::MAX)];
+        let forks = forks.map(|(rules, timestamp)| Activation { rules, timestamp });
+        let forks = ForkSchedule::new(&forks).unwrap();
+        ChainConfig { chain_id: 42_069, max_drift: 600, force_delay: 43_200, forks }
     }
 
     #[test]
-    fn base_fee_moves_towards_the_target_and_stays_total() {
-        let limit = 30_000_000;
-        let target = limit / 6;
-        assert_eq!(CONFIG.next_base_fee(1_000_000, target, limit), 1_000_000);
-        assert_eq!(CONFIG.next_base_fee(1_000_000, limit, limit), 1_000_000 + 1_000_000 * 5 / 250);
-        assert_eq!(CONFIG.next_base_fee(1_000_000, 0, limit), 1_000_000 - 4_000);
-        assert_eq!(CONFIG.next_base_fee(1, limit, limit), 2);
-        assert_eq!(CONFIG.next_base_fee(0, 0, limit), 0);
-        assert_eq!(CONFIG.next_base_fee(u64::MAX, limit, limit), u64::MAX);
-        let zero = ChainConfig { base_fee_elasticity: 0, base_fee_denominator: 0, ..CONFIG };
-        assert_eq!(zero.next_base_fee(7, u64::MAX, 0), u64::MAX);
+    fn config_survives_packing() {
+        let packed = config().encode();
+        assert_eq!(packed.len(), 26 + 3 * 9);
+        assert_eq!(ChainConfig::decode(&packed), Some(config()));
+        assert_eq!(packed[..10], [1, 0, 0, 0, 0, 0, 0, 0xa4, 0x55, 0]);
+        assert_eq!(packed[24..36], [0xc0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+        let most: Vec<_> = (0..16).map(|n| Activation { rules: n, timestamp: n.into() }).collect();
+        let full = ChainConfig { forks: ForkSchedule::new(&most).unwrap(), ..config() };
+        assert_eq!(ChainConfig::decode(&full.encode()), Some(full));
+    }
+
+    #[test]
+    fn what_no_config_packs_to_is_refused() {
+        let packed = config().encode();
+        for length in 0..packed.len() {
+            assert_eq!(ChainConfig::decode(&packed[..length]), None, "{length}");
+        }
+        assert_eq!(ChainConfig::decode(&[&packed[..], &[0; 9]].concat()), None);
+        for (at, byte, what) in [
+            (0, 0, "version"),
+            (0, 2, "version"),
+            (25, 2, "fewer activations than follow"),
+            (25, 4, "more activations than follow"),
+            (34, 1, "first activation after the beginning"),
+            (35, 1, "ids that do not ascend"),
+        ] {
+            let mut wrong = packed.clone();
+            wrong[at] = byte;
+            assert_eq!(ChainConfig::decode(&wrong), None, "{what}");
+        }
+        for count in [0, 17] {
+            let mut other = packed[..26].to_vec();
+            other[25] = count;
+            for n in 0..count {
+                other.extend_from_slice(&[n, 0, 0, 0, 0, 0, 0, 0, n]);
+            }
+            assert_eq!(ChainConfig::decode(&other), None, "{count} activations");
+        }
+    }
+
+    #[test]
+    fn timestamps_stay_between_force_delay_and_drift() {
+        let config = config();
+        let (l1, earliest, latest) = (1_000_000, 956_800, 1_000_600);
+        for (spec, expected) in [
+            (0, earliest),
+            (earliest - 1, earliest),
+            (earliest, earliest),
+            (l1, l1),
+            (latest, latest),
+            (latest + 1, latest),
+            (u64::MAX, latest),
+        ] {
+            assert_eq!(config.clamp_timestamp(spec, l1), expected);
+        }
+        assert_eq!(config.clamp_timestamp(0, 5), 0);
+        assert_eq!(config.clamp_timestamp(u64::MAX, u64::MAX), u64::MAX);
     }
 }

@@ -5,10 +5,10 @@ use alloy_consensus::Header;
 use alloy_primitives::Bytes;
 
 use crate::{
+    ExtraData,
     codec::{self, BlockSpec},
-    config::{ChainConfig, DEPOSIT_GAS_CAP, MIN_MESSAGE_GAS},
-    inbox::{BatchHeader, InboxError, MAX_PAYLOAD_SIZE, Message, MessageKind, be_u64},
-    message::deposit_transaction,
+    config::{ChainConfig, DEPOSIT_GAS_CAP, GUARANTEE, MIN_MESSAGE_GAS},
+    inbox::{BatchHeader, MAX_PAYLOAD_SIZE, Message},
 };
 
 /// Access to the message queue by index.
@@ -31,10 +31,10 @@ pub struct BlockInputs {
     pub transactions: Vec<Bytes>,
 }
 
-/// The queue index after a block, from its header's `extraData` (8 bytes, big-endian).
-/// A header of this chain always has it; `None` on any other.
+/// The queue index after a block, from its header's [`ExtraData`]. A header of this chain always has it; `None` on any
+/// other.
 pub fn message_cursor(header: &Header) -> Option<u64> {
-    (header.extra_data.len() == 8).then(|| be_u64(&header.extra_data, 0))
+    ExtraData::of(header).map(|extra| extra.message_cursor)
 }
 
 /// The block specs of a batch, one per block: `None` is a default block.
@@ -63,70 +63,82 @@ pub fn block_specs(
 
 /// The inputs of the block after `parent`.
 ///
-/// `parent` and `cursor` are the block's parent and the queue index after it, `batch` the batch that holds the block,
-/// `spec` its spec (`None`: a default block, which has no transactions and consumes greedily).
+/// `extra` is the parent's `extraData`, `batch` the batch that holds the block, `spec` its spec (`None`: a default block,
+/// which has no transactions, and takes all messages that it may).
 pub fn block_inputs<M: MessageSource>(
     config: &ChainConfig,
     parent: &Header,
-    cursor: u64,
+    extra: &ExtraData,
     batch: &BatchHeader,
     spec: Option<BlockSpec>,
     queue: &mut M,
 ) -> Result<BlockInputs, M::Error> {
-    let is_last = parent.number.checked_add(1) == Some(batch.last_block());
-    let available = batch.message_end.saturating_sub(cursor);
-    let (timestamp, wanted, transactions) = match spec {
-        Some(spec) => {
-            let latest = batch.l1_timestamp.saturating_add(config.max_drift);
-            (spec.timestamp.min(latest), spec.messages, spec.transactions)
-        }
-        None => (batch.l1_timestamp, u64::MAX, Vec::new()),
-    };
-    let limit = if is_last { available } else { wanted.min(available) };
-    Ok(BlockInputs {
-        timestamp: timestamp.max(parent.timestamp),
-        messages: consume(cursor, limit, queue)?,
-        transactions,
-    })
+    let available = batch.message_end.saturating_sub(extra.message_cursor);
+    let spec = spec.unwrap_or_else(|| BlockSpec {
+        timestamp: batch.l1_timestamp,
+        messages: u64::MAX,
+        transactions: Vec::new(),
+    });
+    let greedy = is_greedy(batch, parent.number.saturating_add(1), extra.consumed_gas);
+    let limit = if greedy { available } else { spec.messages.min(available) };
+    let messages = consume(extra.message_cursor, limit, DEPOSIT_GAS_CAP, queue)?;
+    let wanted = config.clamp_timestamp(spec.timestamp, batch.l1_timestamp);
+    let timestamp = block_timestamp(parent, &messages, wanted);
+    Ok(BlockInputs { timestamp, messages, transactions: spec.transactions })
 }
 
-/// Up to `limit` messages from the queue index `cursor` on, as far as the deposit gas cap of a block allows.
-pub fn consume<M: MessageSource>(cursor: u64, limit: u64, queue: &mut M) -> Result<Vec<Message>, M::Error> {
+/// Whether a block of a batch takes all messages that it may, whatever its spec says: the last one, and any before which
+/// more is left than the blocks behind it and one more are sure to take. `consumed_gas` is the gas of the messages
+/// consumed before the block.
+///
+/// A greedy block takes more than [`GUARANTEE`], or all there is. The contract lets no batch cover more than that for
+/// each of its blocks. So before a block with `R` behind it there is never more left than `R + 2` times that, before the
+/// last no more than its cap: after a batch the cursor is the batch's message end. And what takes no more than that in
+/// each of its blocks, as an honest sequencer does, meets the rule nowhere but in the last block, where nothing else is
+/// left.
+pub fn is_greedy(batch: &BatchHeader, block: u64, consumed_gas: u64) -> bool {
+    let behind = batch.last_block().saturating_sub(block);
+    let left = batch.message_gas_end.saturating_sub(consumed_gas);
+    behind == 0 || left > GUARANTEE.saturating_mul(behind.saturating_add(1))
+}
+
+/// The timestamp of the block after `parent` that consumes these messages: not before either, and `wanted` otherwise.
+/// Messages consumed earlier are in the parent's already.
+///
+/// Derivation wants what the batch makes of the spec ([`ChainConfig::clamp_timestamp`]); whoever builds a block wants the
+/// time on the clock, and puts what this returns into the spec.
+pub fn block_timestamp(parent: &Header, messages: &[Message], wanted: u64) -> u64 {
+    let newest = messages.last().map_or(0, |message| message.header.l1_timestamp);
+    parent.timestamp.max(newest).max(wanted)
+}
+
+/// Up to `limit` messages from the queue index `cursor` on, as far as they count no more than `gas` together. Derivation
+/// allows [`DEPOSIT_GAS_CAP`]; whoever builds blocks takes no more than [`GUARANTEE`] (see [`is_greedy`]).
+pub fn consume<M: MessageSource>(
+    cursor: u64,
+    limit: u64,
+    gas: u64,
+    queue: &mut M,
+) -> Result<Vec<Message>, M::Error> {
     let mut messages = Vec::new();
-    let mut gas = 0u64;
+    let mut left = gas;
     for index in cursor..cursor.saturating_add(limit) {
         // Checked before the message is read, so that a full block does not cost another read.
-        if gas + MIN_MESSAGE_GAS > DEPOSIT_GAS_CAP {
+        if left < MIN_MESSAGE_GAS {
             break;
         }
         let message = queue.message(index)?;
-        gas += message_gas(&message);
-        if gas > DEPOSIT_GAS_CAP {
-            break;
+        match left.checked_sub(counted_gas(&message)) {
+            Some(rest) => left = rest,
+            None => break,
         }
         messages.push(message);
     }
     Ok(messages)
 }
 
-/// What a message counts against the deposit gas cap, at most that cap: so no message can block the queue.
-fn message_gas(message: &Message) -> u64 {
-    match valid_deposit(message) {
-        Some(Ok(deposit)) => deposit.gas_limit.max(MIN_MESSAGE_GAS),
-        Some(Err(_)) | None => MIN_MESSAGE_GAS,
-    }
-}
-
-/// The deposit transaction of a deposit message; `None` for other kinds. A deposit with a gas limit over the cap, which
-/// the portal refuses, is as malformed as one that does not decode.
-pub(crate) fn valid_deposit(message: &Message) -> Option<Result<op_alloy_consensus::TxDeposit, InboxError>> {
-    if message.header.kind != MessageKind::Deposit {
-        return None;
-    }
-    Some(deposit_transaction(message).and_then(|deposit| {
-        if deposit.gas_limit > DEPOSIT_GAS_CAP {
-            return Err(InboxError::Unknown { what: "deposit gas limit", found: u8::MAX });
-        }
-        Ok(deposit)
-    }))
+/// What a message counts. The contract keeps a header's gas within these bounds; here they hold whatever it says, so that
+/// no message can block the queue.
+fn counted_gas(message: &Message) -> u64 {
+    message.header.gas.clamp(MIN_MESSAGE_GAS, GUARANTEE)
 }

@@ -1,7 +1,7 @@
 //! The one way to an EVM of this rollup: for blocks, calls, traces and replays.
 //!
 //! What may differ between them is named by the arguments of [`evm`]: a call relaxes the configuration, a trace brings an
-//! inspector. The rules ([`SPEC`]) and the block's environment are the same everywhere.
+//! inspector. The [`Rules`] and the block's environment are the same everywhere.
 
 use alloy_consensus::Header;
 use alloy_eips::{eip2935::HISTORY_STORAGE_ADDRESS, eip4788::SYSTEM_ADDRESS};
@@ -15,8 +15,7 @@ use revm::{
     context_interface::block::BlobExcessGasAndPrice,
 };
 
-/// The rules of execution: the OP Stack's Isthmus, that is Ethereum's Prague.
-pub const SPEC: OpSpecId = OpSpecId::ISTHMUS;
+use crate::rules::Rules;
 
 /// The EVM type of a block over a state.
 pub type BlockEvm<DB, INSP = ()> = DefaultOpEvm<OpContext<DB>, INSP>;
@@ -37,9 +36,12 @@ pub fn block_env(header: &Header) -> BlockEnv {
     }
 }
 
-/// The EVM's configuration for a chain.
-pub fn evm_config(chain_id: u64) -> CfgEnv<OpSpecId> {
-    CfgEnv::new_with_spec(SPEC).with_chain_id(chain_id)
+/// The EVM's configuration for a chain under the rules of a block ([`ChainConfig::rules_at`](crate::ChainConfig::rules_at)
+/// its timestamp).
+pub fn evm_config(rules: Rules, chain_id: u64) -> CfgEnv<OpSpecId> {
+    let mut config = CfgEnv::new_with_spec(rules.spec()).with_chain_id(chain_id);
+    config.tx_gas_limit_cap = Some(rules.transaction_gas_cap().unwrap_or(u64::MAX));
+    config
 }
 
 /// An EVM that executes in `block` on `state`. `inspector` sees each step; `()` sees nothing and costs nothing.

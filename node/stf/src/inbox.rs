@@ -32,7 +32,7 @@ pub enum InboxError {
         /// The length found.
         found: usize,
     },
-    /// An enum byte that the contract never writes.
+    /// A byte (a version, a kind) that this code does not know.
     #[error("{what}: unknown value {found}")]
     Unknown {
         /// Which field was decoded.
@@ -40,6 +40,21 @@ pub enum InboxError {
         /// The byte found.
         found: u8,
     },
+    /// A deposit asks for more gas than it counts, or than any may.
+    #[error("deposit asks for {limit} gas, at most {most} are possible")]
+    DepositGas {
+        /// Its gas limit.
+        limit: u64,
+        /// The most that it may ask for.
+        most: u64,
+    },
+}
+
+/// The version of the packed headers that this code reads and writes.
+const VERSION: u8 = 1;
+
+fn check_version(what: &'static str, found: u8) -> Result<(), InboxError> {
+    if found == VERSION { Ok(()) } else { Err(InboxError::Unknown { what, found }) }
 }
 
 /// What a message of the queue means.
@@ -71,14 +86,17 @@ impl TryFrom<u8> for MessageKind {
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
-/// | 0 | 1 | kind |
-/// | 1 | 20 | sender |
-/// | 21 | 8 | l1BlockNumber |
-/// | 29 | 8 | l1Timestamp |
-/// | 37 | 32 | baseFee |
-/// | 69 | 32 | blobBaseFee |
-/// | 101 | 32 | prevRandao |
-/// | 133 | 32 | dataHash |
+/// | 0 | 1 | version of the format, 1 |
+/// | 1 | 1 | kind |
+/// | 2 | 20 | sender |
+/// | 22 | 8 | l1BlockNumber |
+/// | 30 | 8 | l1Timestamp |
+/// | 38 | 8 | gas |
+/// | 46 | 8 | gasEnd |
+/// | 54 | 32 | baseFee |
+/// | 86 | 32 | blobBaseFee |
+/// | 118 | 32 | prevRandao |
+/// | 150 | 32 | dataHash |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageHeader {
     /// What the message means.
@@ -89,6 +107,11 @@ pub struct MessageHeader {
     pub l1_block_number: u64,
     /// Timestamp of that block, in seconds.
     pub l1_timestamp: u64,
+    /// What the message counts against the gas that blocks have for messages: the gas limit of a deposit, at least
+    /// 21,000; 21,000 of all else.
+    pub gas: u64,
+    /// What all messages up to and including this one count.
+    pub gas_end: u64,
     /// Base fee of that block, in wei.
     pub base_fee: U256,
     /// Blob base fee of that block, in wei.
@@ -101,19 +124,21 @@ pub struct MessageHeader {
 
 impl MessageHeader {
     /// Length of the packed header.
-    pub const SIZE: usize = 165;
+    pub const SIZE: usize = 182;
 
     /// The packed header.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut out = [0; Self::SIZE];
-        out[0] = self.kind as u8;
-        out[1..21].copy_from_slice(self.sender.as_slice());
-        out[21..29].copy_from_slice(&self.l1_block_number.to_be_bytes());
-        out[29..37].copy_from_slice(&self.l1_timestamp.to_be_bytes());
-        out[37..69].copy_from_slice(&self.base_fee.to_be_bytes::<32>());
-        out[69..101].copy_from_slice(&self.blob_base_fee.to_be_bytes::<32>());
-        out[101..133].copy_from_slice(self.prev_randao.as_slice());
-        out[133..165].copy_from_slice(self.data_hash.as_slice());
+        (out[0], out[1]) = (VERSION, self.kind as u8);
+        out[2..22].copy_from_slice(self.sender.as_slice());
+        out[22..30].copy_from_slice(&self.l1_block_number.to_be_bytes());
+        out[30..38].copy_from_slice(&self.l1_timestamp.to_be_bytes());
+        out[38..46].copy_from_slice(&self.gas.to_be_bytes());
+        out[46..54].copy_from_slice(&self.gas_end.to_be_bytes());
+        out[54..86].copy_from_slice(&self.base_fee.to_be_bytes::<32>());
+        out[86..118].copy_from_slice(&self.blob_base_fee.to_be_bytes::<32>());
+        out[118..150].copy_from_slice(self.prev_randao.as_slice());
+        out[150..182].copy_from_slice(self.data_hash.as_slice());
         out
     }
 
@@ -124,15 +149,18 @@ impl MessageHeader {
             expected: Self::SIZE,
             found: bytes.len(),
         })?;
+        check_version("version of a message header", bytes[0])?;
         Ok(Self {
-            kind: bytes[0].try_into()?,
-            sender: Address::from_slice(&bytes[1..21]),
-            l1_block_number: be_u64(bytes, 21),
-            l1_timestamp: be_u64(bytes, 29),
-            base_fee: U256::from_be_slice(&bytes[37..69]),
-            blob_base_fee: U256::from_be_slice(&bytes[69..101]),
-            prev_randao: B256::from_slice(&bytes[101..133]),
-            data_hash: B256::from_slice(&bytes[133..165]),
+            kind: bytes[1].try_into()?,
+            sender: Address::from_slice(&bytes[2..22]),
+            l1_block_number: be_u64(bytes, 22),
+            l1_timestamp: be_u64(bytes, 30),
+            gas: be_u64(bytes, 38),
+            gas_end: be_u64(bytes, 46),
+            base_fee: U256::from_be_slice(&bytes[54..86]),
+            blob_base_fee: U256::from_be_slice(&bytes[86..118]),
+            prev_randao: B256::from_slice(&bytes[118..150]),
+            data_hash: B256::from_slice(&bytes[150..182]),
         })
     }
 }
@@ -177,15 +205,17 @@ impl TryFrom<u8> for DaKind {
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
-/// | 0 | 1 | daKind |
-/// | 1 | 32 | dataHash |
-/// | 33 | 8 | payloadLength |
-/// | 41 | 8 | firstBlock |
-/// | 49 | 8 | blockCount |
-/// | 57 | 8 | messageEnd |
-/// | 65 | 32 | messageAcc[messageEnd] |
-/// | 97 | 8 | l1BlockNumber |
-/// | 105 | 8 | l1Timestamp |
+/// | 0 | 1 | version of the format, 1 |
+/// | 1 | 1 | daKind |
+/// | 2 | 32 | dataHash |
+/// | 34 | 8 | payloadLength |
+/// | 42 | 8 | firstBlock |
+/// | 50 | 8 | blockCount |
+/// | 58 | 8 | messageEnd |
+/// | 66 | 32 | messageAcc[messageEnd] |
+/// | 98 | 8 | messageGasEnd |
+/// | 106 | 8 | l1BlockNumber |
+/// | 114 | 8 | l1Timestamp |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
     /// Where the payload stands.
@@ -198,10 +228,12 @@ pub struct BatchHeader {
     pub first_block: u64,
     /// Number of L2 blocks in it, 1 to [`MAX_BLOCKS_PER_BATCH`].
     pub block_count: u64,
-    /// Queue index up to which its blocks may consume messages.
+    /// Queue index up to which its blocks consume messages: the message cursor after the last of them.
     pub message_end: u64,
     /// The message accumulator at `message_end`.
     pub message_acc: B256,
+    /// What all messages before `message_end` count: the `gas_end` of the last of them, 0 for none.
+    pub message_gas_end: u64,
     /// Number of the L1 block that holds the batch.
     pub l1_block_number: u64,
     /// Timestamp of that block, in seconds.
@@ -210,20 +242,21 @@ pub struct BatchHeader {
 
 impl BatchHeader {
     /// Length of the packed header.
-    pub const SIZE: usize = 113;
+    pub const SIZE: usize = 122;
 
     /// The packed header.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut out = [0; Self::SIZE];
-        out[0] = self.da_kind as u8;
-        out[1..33].copy_from_slice(self.data_hash.as_slice());
-        out[33..41].copy_from_slice(&self.payload_length.to_be_bytes());
-        out[41..49].copy_from_slice(&self.first_block.to_be_bytes());
-        out[49..57].copy_from_slice(&self.block_count.to_be_bytes());
-        out[57..65].copy_from_slice(&self.message_end.to_be_bytes());
-        out[65..97].copy_from_slice(self.message_acc.as_slice());
-        out[97..105].copy_from_slice(&self.l1_block_number.to_be_bytes());
-        out[105..113].copy_from_slice(&self.l1_timestamp.to_be_bytes());
+        (out[0], out[1]) = (VERSION, self.da_kind as u8);
+        out[2..34].copy_from_slice(self.data_hash.as_slice());
+        out[34..42].copy_from_slice(&self.payload_length.to_be_bytes());
+        out[42..50].copy_from_slice(&self.first_block.to_be_bytes());
+        out[50..58].copy_from_slice(&self.block_count.to_be_bytes());
+        out[58..66].copy_from_slice(&self.message_end.to_be_bytes());
+        out[66..98].copy_from_slice(self.message_acc.as_slice());
+        out[98..106].copy_from_slice(&self.message_gas_end.to_be_bytes());
+        out[106..114].copy_from_slice(&self.l1_block_number.to_be_bytes());
+        out[114..122].copy_from_slice(&self.l1_timestamp.to_be_bytes());
         out
     }
 
@@ -234,16 +267,18 @@ impl BatchHeader {
             expected: Self::SIZE,
             found: bytes.len(),
         })?;
+        check_version("version of a batch header", bytes[0])?;
         Ok(Self {
-            da_kind: bytes[0].try_into()?,
-            data_hash: B256::from_slice(&bytes[1..33]),
-            payload_length: be_u64(bytes, 33),
-            first_block: be_u64(bytes, 41),
-            block_count: be_u64(bytes, 49),
-            message_end: be_u64(bytes, 57),
-            message_acc: B256::from_slice(&bytes[65..97]),
-            l1_block_number: be_u64(bytes, 97),
-            l1_timestamp: be_u64(bytes, 105),
+            da_kind: bytes[1].try_into()?,
+            data_hash: B256::from_slice(&bytes[2..34]),
+            payload_length: be_u64(bytes, 34),
+            first_block: be_u64(bytes, 42),
+            block_count: be_u64(bytes, 50),
+            message_end: be_u64(bytes, 58),
+            message_acc: B256::from_slice(&bytes[66..98]),
+            message_gas_end: be_u64(bytes, 98),
+            l1_block_number: be_u64(bytes, 106),
+            l1_timestamp: be_u64(bytes, 114),
         })
     }
 
@@ -294,6 +329,8 @@ mod tests {
             sender: Address::repeat_byte(0x11),
             l1_block_number: 7,
             l1_timestamp: 1_700_000_000,
+            gas: 100_000,
+            gas_end: 0x0123_4567_89ab_cdef,
             base_fee: U256::from(9),
             blob_base_fee: U256::from(1),
             prev_randao: B256::repeat_byte(0x22),
@@ -304,7 +341,10 @@ mod tests {
     #[test]
     fn headers_survive_packing() {
         let header = message();
-        assert_eq!(MessageHeader::decode(&header.encode()).unwrap(), header);
+        let packed = header.encode();
+        assert_eq!(MessageHeader::decode(&packed).unwrap(), header);
+        assert_eq!(packed[..3], [1, 1, 0x11]);
+        assert_eq!(packed[43..55], [0x01, 0x86, 0xa0, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0]);
         let batch = BatchHeader {
             da_kind: DaKind::Calldata,
             data_hash: B256::repeat_byte(1),
@@ -313,23 +353,37 @@ mod tests {
             block_count: 4,
             message_end: 5,
             message_acc: B256::repeat_byte(6),
-            l1_block_number: 7,
-            l1_timestamp: 8,
+            message_gas_end: 7,
+            l1_block_number: 8,
+            l1_timestamp: 9,
         };
-        assert_eq!(BatchHeader::decode(&batch.encode()).unwrap(), batch);
+        let packed = batch.encode();
+        assert_eq!(BatchHeader::decode(&packed).unwrap(), batch);
+        assert_eq!(packed[..3], [1, 1, 1]);
+        assert_eq!(packed[97..107], [6, 0, 0, 0, 0, 0, 0, 0, 7, 0]);
+        assert_eq!(packed[121], 9);
         assert!(batch.contains(3) && batch.contains(6) && !batch.contains(7) && !batch.contains(2));
     }
 
     #[test]
-    fn wrong_length_and_unknown_kind_are_refused() {
-        assert!(MessageHeader::decode(&[0; 164]).is_err());
-        assert!(BatchHeader::decode(&[0; 114]).is_err());
+    fn wrong_length_version_and_kind_are_refused() {
+        for length in [0, 165, 181, 183] {
+            assert!(MessageHeader::decode(&vec![1; length]).is_err());
+        }
+        for length in [0, 113, 121, 123] {
+            assert!(BatchHeader::decode(&vec![1; length]).is_err());
+        }
         let mut bytes = message().encode();
-        bytes[0] = 3;
-        assert_eq!(
-            MessageHeader::decode(&bytes),
-            Err(InboxError::Unknown { what: "message kind", found: 3 })
-        );
+        bytes[1] = 3;
+        let unknown = |what, found| InboxError::Unknown { what, found };
+        assert_eq!(MessageHeader::decode(&bytes), Err(unknown("message kind", 3)));
+        bytes = message().encode();
+        for version in [0, 2, 255] {
+            bytes[0] = version;
+            assert_eq!(MessageHeader::decode(&bytes), Err(unknown("version of a message header", version)));
+            let batch = [[version; 1].as_slice(), &[1; 121]].concat();
+            assert_eq!(BatchHeader::decode(&batch), Err(unknown("version of a batch header", version)));
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! The node, the challenger and the fault proof program run this one `no_std` crate, so what is proven is the code
 //! that ran. It touches no database, clock, socket or thread, and it is total: for every valid previous block and
 //! every content of the inbox there is exactly one next block. Malformed input has a defined meaning (a default
-//! block, an invalid transaction that is left out), never a crash.
+//! block, an invalid transaction that is left out), never a crash. The one exception is a block under rules that this
+//! code does not know ([`UnknownRules`]): what it is, a later version says.
 //!
 //! Data flows through it in one direction:
 //!
@@ -29,11 +30,14 @@ pub mod codec;
 pub mod config;
 pub mod derive;
 pub mod evm;
+mod extra_data;
+pub mod fees;
 pub mod inbox;
 pub mod message;
 pub mod output;
 mod overlay;
 pub mod predeploys;
+pub mod rules;
 pub mod run;
 pub mod state;
 pub mod transaction;
@@ -41,11 +45,14 @@ pub mod transaction;
 pub use block::{BlockBuilder, BlockError, ExecutedBlock};
 pub use changes::{StateChanges, StorageChanges};
 pub use codec::BlockSpec;
-pub use config::ChainConfig;
+pub use config::{ChainConfig, ForkSchedule};
 pub use derive::{BlockInputs, MessageSource};
+pub use extra_data::ExtraData;
+pub use fees::FeeParameters;
 pub use inbox::{BatchHeader, Message, MessageHeader};
 pub use output::output_root;
 pub use overlay::{Overlay, Touched};
+pub use rules::{Rules, UnknownRules};
 pub use run::{BootInfo, PreimageOracle, run};
 pub use state::{StateTrie, TrieState};
 pub use transaction::{InvalidTransaction, Transaction};

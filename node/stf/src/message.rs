@@ -3,7 +3,10 @@
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use op_alloy_consensus::TxDeposit;
 
-use crate::inbox::{InboxError, Message, be_u64};
+use crate::{
+    config::GUARANTEE,
+    inbox::{InboxError, Message, be_u64},
+};
 
 /// Length of a deposit message's fixed part: to(20) ‖ mint(32) ‖ value(32) ‖ gasLimit(8) ‖ isCreation(1).
 const DEPOSIT_FIXED_SIZE: usize = 93;
@@ -31,8 +34,9 @@ pub fn l1_attributes_source_hash(l2_block: u64) -> B256 {
 
 /// The deposit transaction that a deposit message stands for.
 ///
-/// Data that the portal would not have sent gives an error, and the block does nothing for the message. A mint over 2^128-1
-/// (more ether than exists) is taken as 2^128-1, the most that a deposit transaction can carry.
+/// A deposit that asks for more gas than its header counts, or than any may ([`GUARANTEE`]), and data that the portal
+/// would not have sent give an error, and the block does nothing for the message. A mint over 2^128-1 (more ether than
+/// exists) is taken as 2^128-1, the most that a deposit transaction can carry.
 pub fn deposit_transaction(message: &Message) -> Result<TxDeposit, InboxError> {
     let data = &message.data;
     if data.len() < DEPOSIT_FIXED_SIZE {
@@ -47,6 +51,11 @@ pub fn deposit_transaction(message: &Message) -> Result<TxDeposit, InboxError> {
         1 => TxKind::Create,
         found => return Err(InboxError::Unknown { what: "deposit isCreation", found }),
     };
+    // What consumption counted is the header's gas: no deposit may have more.
+    let (limit, most) = (be_u64(data, 84), message.header.gas.min(GUARANTEE));
+    if limit > most {
+        return Err(InboxError::DepositGas { limit, most });
+    }
     let mint = U256::from_be_slice(&data[20..52]);
     Ok(TxDeposit {
         source_hash: source_hash(USER_DEPOSIT_DOMAIN, message.acc),
@@ -54,7 +63,7 @@ pub fn deposit_transaction(message: &Message) -> Result<TxDeposit, InboxError> {
         to,
         mint: mint.saturating_to(),
         value: U256::from_be_slice(&data[52..84]),
-        gas_limit: be_u64(data, 84),
+        gas_limit: limit,
         is_system_transaction: false,
         input: Bytes::copy_from_slice(&data[DEPOSIT_FIXED_SIZE..]),
     })
@@ -72,20 +81,25 @@ pub enum ConfigUpdate {
         /// Weight of the L1 blob base fee.
         blob_base_fee: u32,
     },
-    /// The operator fee (OP Stack Isthmus).
+    /// The operator fee (OP Stack Isthmus and Jovian).
     OperatorFee {
-        /// Millionths of a wei per gas.
+        /// Hundreds of wei per gas; millionths of a wei before Karst.
         scalar: u32,
         /// Wei per transaction.
         constant: u64,
     },
+    /// Gas per second at which the base fee stays.
+    GasTarget(u64),
+    /// The least base fee, in wei.
+    MinBaseFee(u64),
 }
 
 impl ConfigUpdate {
     /// Length of a config message's data: updateType(1) ‖ value(32).
     pub const SIZE: usize = 33;
 
-    /// Reads a config message's data. Numbers are the low bits of the value; the contract bounds them.
+    /// Reads a config message's data. Numbers are the low bits of the value. The contract bounds them, and who applies
+    /// them takes the nearest within the bounds.
     pub fn decode(data: &[u8]) -> Result<Self, InboxError> {
         if data.len() != Self::SIZE {
             return Err(InboxError::Length {
@@ -100,6 +114,8 @@ impl ConfigUpdate {
             0 => Ok(Self::GasLimit(low)),
             1 => Ok(Self::FeeScalars { base_fee: (low >> 32) as u32, blob_base_fee: low as u32 }),
             2 => Ok(Self::OperatorFee { scalar: next as u32, constant: low }),
+            3 => Ok(Self::GasTarget(low)),
+            4 => Ok(Self::MinBaseFee(low)),
             found => Err(InboxError::Unknown { what: "config update type", found }),
         }
     }
@@ -125,7 +141,9 @@ mod tests {
             encode(2, (U256::from(5) << 64) | U256::from(77)),
             Ok(ConfigUpdate::OperatorFee { scalar: 5, constant: 77 })
         );
-        assert!(encode(3, U256::ZERO).is_err());
+        assert_eq!(encode(3, U256::from(15_000_000)), Ok(ConfigUpdate::GasTarget(15_000_000)));
+        assert_eq!(encode(4, U256::from(1_000_000)), Ok(ConfigUpdate::MinBaseFee(1_000_000)));
+        assert!(encode(5, U256::ZERO).is_err());
         assert!(ConfigUpdate::decode(&[]).is_err());
     }
 }

@@ -16,8 +16,8 @@
 //! so that each can be shown to a contract in one transaction.
 //!
 //! An error means that the run has no output, ⊥: the fault proof program exits with a code that is not 0, and the
-//! value of the run is zero. On a chain's real inputs that happens in two cases only: the agreed output is ⊥ itself, or the pinned
-//! batches do not reach the block.
+//! value of the run is zero. On a chain's real inputs that happens in three cases only: the agreed output is ⊥ itself, the
+//! pinned batches do not reach the block, or the block has rules or formats that are newer than this code.
 
 use alloy_consensus::Header;
 use alloy_primitives::B256;
@@ -25,8 +25,8 @@ use alloy_rlp::Decodable;
 use trie::TrieError;
 
 use crate::{
-    BlockBuilder, BlockError, ChainConfig, Transaction, TrieState,
-    derive::{block_inputs, block_specs, message_cursor},
+    BlockBuilder, BlockError, ChainConfig, ExtraData, Transaction, TrieState,
+    derive::{block_inputs, block_specs},
     inbox::InboxError,
     output_root,
     state::StateError,
@@ -79,7 +79,7 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, Bloc
     if parent.number.checked_add(1) != Some(boot.block) || parent.state_root != agreed.state_root {
         return Err(BlockRunError::Malformed("parent header"));
     }
-    let cursor = message_cursor(&parent).ok_or(BlockRunError::Malformed("parent header"))?;
+    let extra = ExtraData::of(&parent).ok_or(BlockRunError::Malformed("parent header"))?;
     let config = ChainConfig::decode(&read(oracle, &boot.config_hash)?)
         .ok_or(BlockRunError::Malformed("chain config"))?;
 
@@ -90,20 +90,13 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, Bloc
     let spec = block_specs(&config, &batch, &payload, index..index + 1).into_iter().nth(index).flatten();
     // Freed before execution, which may need the memory.
     drop(payload);
-    let mut queue = OracleQueue::new(oracle, cursor, &batch);
-    let inputs = block_inputs(&config, &parent, cursor, &batch, spec, &mut queue)?;
+    let mut queue = OracleQueue::new(oracle, extra.message_cursor, &batch);
+    let inputs = block_inputs(&config, &parent, &extra, &batch, spec, &mut queue)?;
 
     let source = OracleState::new(oracle, parent.number, agreed.block_hash);
     let state = TrieState::new(parent.state_root, source);
-    let mut builder = BlockBuilder::begin(
-        &config,
-        &parent,
-        agreed.block_hash,
-        inputs.timestamp,
-        cursor,
-        &inputs.messages,
-        state,
-    )?;
+    let mut builder =
+        BlockBuilder::begin(&config, &parent, agreed.block_hash, inputs.timestamp, &inputs.messages, state)?;
     for raw in inputs.transactions {
         if let Ok(transaction) = Transaction::recover(raw) {
             // An invalid one leaves no trace.

@@ -8,12 +8,12 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use common::{
-    BASE_FEE, CONFIG, COUNTER_CODE, Chain, Deposit, ETHER, GAS_LIMIT, Queue, REVERTING_CODE, address_of,
-    encode, sign, transfer,
+    BASE_FEE, COUNTER_CODE, Chain, Deposit, ETHER, GAS_LIMIT, Queue, REVERTING_CODE, address_of, encode,
+    sign, transfer,
 };
 use op_alloy_consensus::TxDeposit;
 use stf::{
-    BlockError, InvalidTransaction, Transaction,
+    BlockError, ExtraData, InvalidTransaction, Transaction,
     inbox::MessageKind,
     message::l1_attributes_source_hash,
     output_root,
@@ -66,11 +66,12 @@ fn header_fields_follow_the_rules() {
         (header.number, header.parent_hash, header.timestamp),
         (1, genesis.hash_slow(), genesis.timestamp + 1)
     );
-    assert_eq!(header.extra_data.as_ref(), 2u64.to_be_bytes(), "the queue index after the block");
+    let extra = ExtraData { message_cursor: 2, consumed_gas: queue.gas_end(), excess_gas: 0 };
+    assert_eq!(ExtraData::of(header), Some(extra), "the queue index after the block, and what it counts");
     assert_eq!(header.mix_hash, queue.messages[0].header.prev_randao);
     assert_eq!(header.beneficiary, SEQUENCER_FEE_VAULT);
     assert_eq!(header.withdrawals_root, genesis.withdrawals_root);
-    assert_eq!(header.base_fee_per_gas, Some(CONFIG.next_base_fee(BASE_FEE, 0, GAS_LIMIT)));
+    assert_eq!(header.base_fee_per_gas, Some(BASE_FEE), "the least");
     assert_eq!(header.parent_beacon_block_root, Some(B256::ZERO));
     let used = block.receipts.last().map(|receipt| receipt.cumulative_gas_used());
     assert_eq!(Some(header.gas_used), used);
@@ -197,7 +198,7 @@ fn fees_go_to_the_vaults_and_changed_parameters_count_at_once() {
     let mut chain = chain();
     let mut queue = Queue::default();
     queue.config(1, (U256::from(5_000_000) << 32) | U256::from(1_000_000));
-    queue.config(2, (U256::from(3_000_000) << 64) | U256::from(12_345));
+    queue.config(2, (U256::from(3) << 64) | U256::from(12_345));
     queue.info();
     let sender = address_of(1);
     let before = chain.balance(sender);
@@ -208,8 +209,8 @@ fn fees_go_to_the_vaults_and_changed_parameters_count_at_once() {
     let tip = chain.balance(SEQUENCER_FEE_VAULT);
     assert_eq!(tip, gas * U256::from(1_000));
     assert_eq!(chain.balance(BASE_FEE_VAULT), gas * base_fee);
-    // Isthmus: gas × scalar ÷ 10^6 + constant.
-    let operator = gas * U256::from(3) + U256::from(12_345);
+    // Jovian: gas × scalar × 100 + constant.
+    let operator = gas * U256::from(300) + U256::from(12_345);
     assert_eq!(chain.balance(OPERATOR_FEE_VAULT), operator);
     // Fjord: the smallest transaction counts 100 bytes; scalars in millionths, sizes too.
     let report = &queue.messages[2].header;
@@ -228,19 +229,22 @@ fn the_gas_of_the_block_is_what_user_transactions_get() {
     let burner = Address::repeat_byte(0xbe);
     let chain_with = Chain::new(&[(burner, &[0xfe]), (COUNTER, COUNTER_CODE), (REVERTING, REVERTING_CODE)]);
     let used = chain.build(&[], &[]).block.header.gas_used;
-    let burn =
-        |gas_limit: u64| TxEip1559 { to: TxKind::Call(burner), value: U256::ZERO, gas_limit, ..transfer(0) };
-    let fits = chain_with.build(&[], &[sign(1, burn(GAS_LIMIT - used)), sign(2, transfer(0))]);
-    assert_eq!(fits.outcomes[0], Ok(()));
+    let burn = |nonce: u64, gas_limit: u64| {
+        let call = TxEip1559 { to: TxKind::Call(burner), value: U256::ZERO, gas_limit, ..transfer(nonce) };
+        sign(1, call)
+    };
+    let rest = GAS_LIMIT - used - 15_000_000;
+    let fits = chain_with.build(&[], &[burn(0, 15_000_000), burn(1, rest), sign(2, transfer(0))]);
+    assert_eq!(fits.outcomes[..2], [Ok(()), Ok(())]);
     assert!(
-        matches!(fits.outcomes[1], Err(InvalidTransaction::BlockGas { limit: 21_000, left: 0 })),
+        matches!(fits.outcomes[2], Err(InvalidTransaction::BlockGas { limit: 21_000, left: 0 })),
         "{:?}",
         fits.outcomes
     );
     assert_eq!(fits.block.header.gas_used, GAS_LIMIT);
-    let over = chain_with.build(&[], &[sign(1, burn(GAS_LIMIT - used + 1)), sign(2, transfer(0))]);
-    assert!(over.outcomes[0].is_err());
-    assert_eq!(over.outcomes[1], Ok(()));
+    let over = chain_with.build(&[], &[burn(0, 15_000_000), burn(1, rest + 1), sign(2, transfer(0))]);
+    assert!(over.outcomes[1].is_err());
+    assert_eq!(over.outcomes[2], Ok(()));
 }
 
 /// Some blocks with something of everything.

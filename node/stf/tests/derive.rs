@@ -7,13 +7,17 @@ use std::convert::Infallible;
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use common::{CONFIG, Deposit, Queue};
+use common::{CONFIG, Deposit, Queue, generator};
+use rand::Rng;
 use stf::{
-    BatchHeader, BlockInputs, BlockSpec, Message, MessageSource, codec,
-    config::{DEPOSIT_GAS_CAP, MIN_MESSAGE_GAS},
-    derive::{block_inputs, block_specs, consume, message_cursor},
+    BatchHeader, BlockInputs, BlockSpec, ExtraData, Message, MessageSource, codec,
+    config::{DEPOSIT_GAS_CAP, GUARANTEE, MIN_MESSAGE_GAS},
+    derive::{block_inputs, block_specs, block_timestamp, consume, is_greedy, message_cursor},
     inbox::{DaKind, MAX_PAYLOAD_SIZE, MessageKind},
 };
+
+/// Time of the L1 block that holds the batch.
+const L1_TIME: u64 = 1_800_000_000;
 
 /// Hands out messages, and notes the furthest that was asked for.
 struct Source<'a> {
@@ -30,17 +34,19 @@ impl MessageSource for Source<'_> {
     }
 }
 
-fn batch(first_block: u64, block_count: u64, message_end: u64) -> BatchHeader {
+/// A batch over the whole of a queue.
+fn batch(first_block: u64, block_count: u64, queue: &Queue) -> BatchHeader {
     BatchHeader {
         da_kind: DaKind::Calldata,
         data_hash: B256::ZERO,
         payload_length: 0,
         first_block,
         block_count,
-        message_end,
+        message_end: queue.messages.len() as u64,
         message_acc: B256::ZERO,
+        message_gas_end: queue.gas_end(),
         l1_block_number: 1,
-        l1_timestamp: 10_000,
+        l1_timestamp: L1_TIME,
     }
 }
 
@@ -48,58 +54,139 @@ fn parent(number: u64, timestamp: u64) -> Header {
     Header { number, timestamp, ..Header::default() }
 }
 
+/// The parent's `extraData` at this place of a queue.
+fn at(queue: &Queue, cursor: u64) -> ExtraData {
+    let before = cursor.checked_sub(1).map(|last| &queue.messages[last as usize]);
+    let consumed_gas = before.map_or(0, |message| message.header.gas_end);
+    ExtraData { message_cursor: cursor, consumed_gas, excess_gas: 0 }
+}
+
 fn inputs(
     parent: &Header,
-    cursor: u64,
+    extra: &ExtraData,
     batch: &BatchHeader,
     spec: Option<BlockSpec>,
     queue: &Queue,
 ) -> BlockInputs {
     let mut source = Source { messages: &queue.messages, furthest: 0 };
-    let inputs = block_inputs(&CONFIG, parent, cursor, batch, spec, &mut source).unwrap();
+    let inputs = block_inputs(&CONFIG, parent, extra, batch, spec, &mut source).unwrap();
     assert!(source.furthest < batch.message_end.max(1), "asked for a message that the batch may not consume");
     inputs
 }
 
+/// Messages of times long past.
 fn deposits(gas_limits: &[u64]) -> Queue {
     let mut queue = Queue::default();
     for &gas_limit in gas_limits {
         queue.deposit(Address::repeat_byte(1), Deposit { gas_limit, ..Deposit::default() });
     }
+    queue.messages.iter_mut().for_each(|message| message.header.l1_timestamp = 0);
     queue
 }
 
 #[test]
 fn timestamps_follow_the_rule() {
-    // max(parent, min(spec, L1 + drift)); without a spec max(parent, L1). L1 is at 10,000, the drift 600.
-    for (parent_time, spec, expected) in [
-        (9_000, Some(9_500), 9_500),
-        (9_000, Some(9_000), 9_000),
-        (9_000, Some(8_000), 9_000),
-        (9_000, Some(0), 9_000),
-        (9_000, Some(10_600), 10_600),
-        (9_000, Some(10_601), 10_600),
-        (9_000, Some(u64::MAX), 10_600),
-        (11_000, Some(10_700), 11_000),
-        (11_000, Some(u64::MAX), 11_000),
-        (9_000, None, 10_000),
-        (10_500, None, 10_500),
+    // max(parent, newest message, clamp(spec, L1 − force delay, L1 + drift)); without a spec, L1's time is it.
+    const EARLIEST: u64 = L1_TIME - 43_200;
+    const LATEST: u64 = L1_TIME + 600;
+    for (parent_time, message, spec, expected) in [
+        (0, 0, Some(EARLIEST), EARLIEST),
+        (0, 0, Some(EARLIEST - 1), EARLIEST),
+        (0, 0, Some(0), EARLIEST),
+        (0, 0, Some(L1_TIME), L1_TIME),
+        (0, 0, Some(LATEST), LATEST),
+        (0, 0, Some(LATEST + 1), LATEST),
+        (0, 0, Some(u64::MAX), LATEST),
+        (EARLIEST + 5, 0, Some(0), EARLIEST + 5),
+        (LATEST + 5, 0, Some(LATEST), LATEST + 5),
+        (LATEST + 5, 0, Some(u64::MAX), LATEST + 5),
+        (0, EARLIEST + 7, Some(0), EARLIEST + 7),
+        (EARLIEST + 5, EARLIEST + 7, Some(EARLIEST + 6), EARLIEST + 7),
+        (EARLIEST + 8, EARLIEST + 7, Some(EARLIEST + 6), EARLIEST + 8),
+        (EARLIEST + 5, EARLIEST + 7, Some(EARLIEST + 9), EARLIEST + 9),
+        (0, L1_TIME, Some(0), L1_TIME),
+        (0, 0, None, L1_TIME),
+        (0, EARLIEST, None, L1_TIME),
+        (L1_TIME + 5, 0, None, L1_TIME + 5),
     ] {
-        let spec = spec.map(|timestamp| BlockSpec { timestamp, ..BlockSpec::default() });
-        let found = inputs(&parent(4, parent_time), 0, &batch(5, 2, 0), spec.clone(), &Queue::default());
-        assert_eq!(found.timestamp, expected, "parent {parent_time}, {spec:?}");
+        let spec = spec.map(|timestamp| BlockSpec { timestamp, messages: 9, ..BlockSpec::default() });
+        let mut queue = deposits(&[30_000; 2]);
+        queue.messages[1].header.l1_timestamp = message;
+        let found =
+            inputs(&parent(4, parent_time), &at(&queue, 0), &batch(5, 2, &queue), spec.clone(), &queue);
+        assert_eq!(found.messages.len(), 2);
+        assert_eq!(found.timestamp, expected, "parent {parent_time}, message {message}, {spec:?}");
     }
-    let late = BatchHeader { l1_timestamp: u64::MAX, ..batch(5, 1, 0) };
+    let late = BatchHeader { l1_timestamp: u64::MAX, ..batch(5, 1, &Queue::default()) };
     let spec = BlockSpec { timestamp: u64::MAX, ..BlockSpec::default() };
-    assert_eq!(inputs(&parent(4, 1), 0, &late, Some(spec), &Queue::default()).timestamp, u64::MAX);
+    let found = inputs(&parent(4, 1), &ExtraData::default(), &late, Some(spec), &Queue::default());
+    assert_eq!(found.timestamp, u64::MAX);
+}
+
+#[test]
+fn time_never_goes_back_and_keeps_up_with_l1() {
+    let mut rng = generator();
+    for _ in 0..2_000 {
+        let mut queue = Queue::default();
+        let (mut l1, mut parent_header, mut extra) = (L1_TIME, parent(0, 0), ExtraData::default());
+        for _ in 0..6 {
+            l1 += [0, 12, 5_000, 100_000][rng.random_range(0..4)];
+            for _ in 0..rng.random_range(0..3) {
+                queue.info().l1_timestamp = l1;
+            }
+            let count = rng.random_range(1..4);
+            let batch = BatchHeader { l1_timestamp: l1, ..batch(parent_header.number + 1, count, &queue) };
+            for _ in 0..count {
+                let timestamp = [0, l1 - 50_000, l1, l1 + 700, rng.random()][rng.random_range(0..5)];
+                let spec = BlockSpec { timestamp, messages: rng.random_range(0..3), ..BlockSpec::default() };
+                let spec = rng.random_ratio(4, 5).then_some(spec);
+                let found = inputs(&parent_header, &extra, &batch, spec, &queue);
+                assert!(found.timestamp >= parent_header.timestamp);
+                assert!(found.timestamp >= l1 - CONFIG.force_delay);
+                assert!(found.timestamp <= (l1 + CONFIG.max_drift).max(parent_header.timestamp));
+                extra = at(&queue, extra.message_cursor + found.messages.len() as u64);
+                let consumed = &queue.messages[..extra.message_cursor as usize];
+                assert!(consumed.iter().all(|message| message.header.l1_timestamp <= found.timestamp));
+                parent_header = parent(parent_header.number + 1, found.timestamp);
+            }
+        }
+    }
+}
+
+/// The builder's timestamp is what derivation makes of it, whichever L1 block the batch comes to stand in, as long as
+/// that is within drift and force delay.
+#[test]
+fn what_the_builder_computes_is_what_is_derived() {
+    let mut rng = generator();
+    for _ in 0..2_000 {
+        let clock = L1_TIME + rng.random_range(0..1_000);
+        let mut queue = deposits(&[30_000; 3]);
+        queue.messages[2].header.l1_timestamp = clock - rng.random_range(0..100);
+        let parent = parent(4, clock - rng.random_range(0..100));
+        let messages = &queue.messages[..rng.random_range(0..=3)];
+        let built = block_timestamp(&parent, messages, clock);
+        let spec = BlockSpec { timestamp: built, messages: messages.len() as u64, ..BlockSpec::default() };
+        let l1_timestamp =
+            built - CONFIG.max_drift + rng.random_range(0..CONFIG.max_drift + CONFIG.force_delay);
+        let end = BatchHeader {
+            l1_timestamp,
+            message_end: messages.len() as u64,
+            message_gas_end: messages.last().map_or(0, |message| message.header.gas_end),
+            ..batch(5, 2, &queue)
+        };
+        let found = inputs(&parent, &ExtraData::default(), &end, Some(spec), &queue);
+        assert_eq!((found.timestamp, &found.messages[..]), (built, messages));
+    }
 }
 
 #[test]
 fn a_block_consumes_what_its_spec_says_and_the_last_one_the_rest() {
-    let queue = deposits(&[30_000; 10]);
+    let queue = deposits(&[30_000; 8]);
+    let longer = deposits(&[30_000; 10]);
     let count = |block: u64, cursor: u64, messages: u64| {
         let spec = BlockSpec { messages, ..BlockSpec::default() };
-        inputs(&parent(block - 1, 0), cursor, &batch(5, 3, 8), Some(spec), &queue).messages.len()
+        let (parent, batch) = (parent(block - 1, 0), batch(5, 3, &queue));
+        inputs(&parent, &at(&queue, cursor), &batch, Some(spec), &longer).messages.len()
     };
     assert_eq!(count(5, 0, 0), 0);
     assert_eq!(count(5, 0, 3), 3);
@@ -109,63 +196,81 @@ fn a_block_consumes_what_its_spec_says_and_the_last_one_the_rest() {
     assert_eq!(count(5, 8, 5), 0);
     assert_eq!(count(7, 3, 0), 5, "the last block takes all that is left");
     assert_eq!(count(7, 8, 3), 0);
-    let messages = inputs(&parent(6, 0), 3, &batch(5, 3, 8), None, &queue).messages;
-    assert_eq!(messages, queue.messages[3..8]);
-    let first = inputs(&parent(4, 0), 0, &batch(5, 3, 8), None, &queue).messages;
-    assert_eq!(first, queue.messages[..8], "default blocks are greedy, wherever they are");
+    let default = |block: u64, cursor: u64| {
+        inputs(&parent(block - 1, 0), &at(&queue, cursor), &batch(5, 3, &queue), None, &longer).messages
+    };
+    assert_eq!(default(7, 3), queue.messages[3..8]);
+    assert_eq!(default(5, 0), queue.messages[..8], "default blocks are greedy, wherever they are");
 }
 
 #[test]
 fn the_cap_ends_a_block_and_the_next_goes_on() {
     let third = DEPOSIT_GAS_CAP / 3;
-    let queue = deposits(&[third, third, third, third, DEPOSIT_GAS_CAP, 21_000]);
-    let mut cursor = 0;
-    let mut blocks = Vec::new();
-    while cursor < 6 {
-        let mut source = Source { messages: &queue.messages, furthest: 0 };
-        let messages = consume(cursor, 6 - cursor, &mut source).unwrap();
-        cursor += messages.len() as u64;
-        blocks.push(messages.len());
-    }
-    assert_eq!(blocks, [3, 1, 1, 1]);
+    let queue = deposits(&[third, third, third, third, GUARANTEE, GUARANTEE, GUARANTEE, 21_000]);
+    let blocks = |gas: u64| {
+        let (mut cursor, mut blocks) = (0, Vec::new());
+        while cursor < 8 {
+            let mut source = Source { messages: &queue.messages, furthest: 0 };
+            let messages = consume(cursor, 8 - cursor, gas, &mut source).unwrap();
+            cursor += messages.len() as u64;
+            blocks.push(messages.len());
+        }
+        blocks
+    };
+    assert_eq!(blocks(DEPOSIT_GAS_CAP), [3, 2, 2, 1]);
+    assert_eq!(blocks(GUARANTEE), [1; 8], "any message fits");
 
     let mut many = Queue::default();
-    (0..1_000).for_each(|_| many.info());
+    for _ in 0..1_000 {
+        many.info();
+    }
     let mut source = Source { messages: &many.messages, furthest: 0 };
     let most = (DEPOSIT_GAS_CAP / MIN_MESSAGE_GAS) as usize;
-    assert_eq!(consume(0, 1_000, &mut source).unwrap().len(), most);
+    assert_eq!(consume(0, 1_000, DEPOSIT_GAS_CAP, &mut source).unwrap().len(), most);
     assert_eq!(source.furthest, most as u64 - 1, "a full block costs no further read");
 }
 
 #[test]
 fn no_message_blocks_the_queue() {
-    let mut queue = deposits(&[DEPOSIT_GAS_CAP, DEPOSIT_GAS_CAP + 1, u64::MAX, 0]);
+    let mut queue = deposits(&[GUARANTEE, GUARANTEE, GUARANTEE]);
+    // Gas that no contract writes counts as the most and the least of what it does write.
+    for gas in [GUARANTEE + 1, u64::MAX, 0] {
+        queue.deposit_counted(Address::ZERO, gas, Deposit { gas_limit: gas, ..Deposit::default() });
+    }
     queue.push(MessageKind::Deposit, Address::ZERO, vec![]);
-    queue.push(MessageKind::Deposit, Address::ZERO, vec![0xff; 92]);
     queue.push(MessageKind::Deposit, Address::ZERO, vec![0xff; 93]);
     queue.push(MessageKind::Config, Address::ZERO, vec![0xff; 500]);
     queue.config(77, U256::MAX);
     let end = queue.messages.len() as u64;
     let mut source = Source { messages: &queue.messages, furthest: 0 };
-    assert_eq!(consume(0, end, &mut source).unwrap().len(), 1, "the greatest deposit fills a block");
-    let rest = consume(1, end - 1, &mut source).unwrap();
-    assert_eq!(rest.len() as u64, end - 1, "malformed ones count the least");
+    let mut count = |cursor: u64| consume(cursor, end - cursor, DEPOSIT_GAS_CAP, &mut source).unwrap().len();
+    assert_eq!(
+        [count(0), count(2), count(3), count(4)],
+        [2, 2, 2, 6],
+        "malformed ones too count what headers say"
+    );
 }
 
 #[test]
 fn hostile_cursors_and_ends_do_not_overflow() {
     let mut source = Source { messages: &[], furthest: 0 };
-    assert!(consume(u64::MAX, 5, &mut source).unwrap().is_empty());
-    let far = batch(u64::MAX, u64::MAX, 3);
+    assert!(consume(u64::MAX, 5, u64::MAX, &mut source).unwrap().is_empty());
+    let far = BatchHeader {
+        message_end: 3,
+        message_gas_end: u64::MAX,
+        ..batch(u64::MAX, u64::MAX, &Queue::default())
+    };
     assert_eq!(far.last_block(), u64::MAX);
     let spec = Some(BlockSpec { messages: 5, ..BlockSpec::default() });
-    let found = inputs(&parent(u64::MAX, 0), 7, &far, spec, &Queue::default());
-    assert!(found.messages.is_empty(), "a cursor beyond the end leaves nothing");
-    assert_eq!(message_cursor(&Header { extra_data: Bytes::from(vec![0; 7]), ..Header::default() }), None);
-    assert_eq!(
-        message_cursor(&Header { extra_data: 5u64.to_be_bytes().into(), ..Header::default() }),
-        Some(5)
-    );
+    let beyond = ExtraData { message_cursor: 7, consumed_gas: u64::MAX, excess_gas: 0 };
+    for number in [0, 7, u64::MAX] {
+        let found = inputs(&parent(number, 0), &beyond, &far, spec.clone(), &Queue::default());
+        assert!(found.messages.is_empty(), "a cursor beyond the end leaves nothing");
+    }
+    assert!(!is_greedy(&far, 0, 0), "the most blocks behind it");
+    assert_eq!(message_cursor(&Header { extra_data: Bytes::from(vec![0; 8]), ..Header::default() }), None);
+    let extra = ExtraData { message_cursor: 5, ..ExtraData::default() };
+    assert_eq!(message_cursor(&Header { extra_data: extra.into(), ..Header::default() }), Some(5));
 }
 
 #[test]
@@ -179,7 +284,9 @@ fn specs_are_taken_ignored_or_replaced_by_default_blocks() {
         .collect();
     let payload = codec::encode(&specs, CONFIG.chain_id, 9).unwrap();
     let all = 0..usize::MAX;
-    let read = |count: u64, payload: &[u8]| block_specs(&CONFIG, &batch(1, count, 0), payload, all.clone());
+    let read = |count: u64, payload: &[u8]| {
+        block_specs(&CONFIG, &batch(1, count, &Queue::default()), payload, all.clone())
+    };
     let some = |count: usize| specs[..count].iter().cloned().map(Some).collect::<Vec<_>>();
 
     assert_eq!(read(4, &payload), some(4));
@@ -192,7 +299,7 @@ fn specs_are_taken_ignored_or_replaced_by_default_blocks() {
     let none = codec::encode(&[], CONFIG.chain_id, 9).unwrap();
     assert_eq!(read(1, &none), vec![None]);
 
-    let wanted = block_specs(&CONFIG, &batch(1, 4, 0), &payload, 2..3);
+    let wanted = block_specs(&CONFIG, &batch(1, 4, &Queue::default()), &payload, 2..3);
     let without = |spec: &BlockSpec| BlockSpec { transactions: vec![], ..spec.clone() };
     assert_eq!(wanted[2], Some(specs[2].clone()));
     assert_eq!(wanted[3], Some(without(&specs[3])));

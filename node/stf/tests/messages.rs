@@ -6,7 +6,8 @@ mod common;
 use alloy_primitives::{Address, Bloom, U256};
 use common::{COUNTER_CODE, Chain, Deposit, ETHER, Queue, REVERTING_CODE, sign, transfer};
 use stf::{
-    config::{MAX_BLOCK_GAS_LIMIT, MIN_BLOCK_GAS_LIMIT},
+    config::{GUARANTEE, MAX_BLOCK_GAS_LIMIT, MIN_BLOCK_GAS_LIMIT},
+    derive::message_cursor,
     inbox::MessageKind,
 };
 
@@ -82,16 +83,18 @@ fn hostile_messages_mean_nothing_and_fail_nothing() {
     for data in [vec![], vec![0; 92], vec![0xff; 93], vec![2; 200]] {
         queue.push(MessageKind::Deposit, ALICE, data);
     }
-    queue.deposit(ALICE, Deposit { gas_limit: 20_000_001, ..good.clone() });
+    queue.deposit(ALICE, Deposit { gas_limit: GUARANTEE + 1, ..good.clone() });
     queue.deposit(ALICE, Deposit { gas_limit: u64::MAX, ..good.clone() });
-    for data in [vec![], vec![0; 32], vec![0; 34], vec![3; 33], vec![0xff; 33], vec![0; 5_000]] {
+    queue.deposit_counted(ALICE, 99_999, good.clone());
+    queue.deposit_counted(ALICE, 0, good.clone());
+    for data in [vec![], vec![0; 32], vec![0; 34], vec![5; 33], vec![0xff; 33], vec![0; 5_000]] {
         queue.push(MessageKind::Config, ALICE, data);
     }
     let built = chain.build(&queue.messages, &[]);
     assert_eq!(built.block.transactions.len(), 1, "none of them is a transaction");
     assert_eq!(built.block.header.state_root, plain.header.state_root);
     assert_eq!(built.block.header.gas_limit, plain.header.gas_limit);
-    assert_eq!(built.block.header.extra_data.as_ref(), (queue.messages.len() as u64).to_be_bytes());
+    assert_eq!(message_cursor(&built.block.header), Some(queue.messages.len() as u64));
 
     // Data behind a report's header, and a good deposit after all that.
     queue.push(MessageKind::L1Info, ALICE, vec![0xff; 100]);

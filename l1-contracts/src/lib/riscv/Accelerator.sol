@@ -8,7 +8,7 @@ import {Precompile} from "./Precompile.sol";
 /// @notice The operations of ACCEL: keccak256 (0) and the L1 precompiles, each under its address. Input and output
 ///         stand at the start of a page in memory.
 library Accelerator {
-    /// @notice Most gas that an operation may cost; the VM exits where one would cost more.
+    /// @notice Most gas that an operation may cost by the table; the VM exits where one would cost more.
     uint256 internal constant MAX_GAS = 1_000_000;
 
     uint256 internal constant KECCAK256 = 0;
@@ -45,25 +45,30 @@ library Accelerator {
         known_ = _op <= BLS_MAP_G2 || _op == P256VERIFY;
     }
 
-    /// @notice Gas that a known operation costs on the L1 fork where it costs most; more than `MAX_GAS` if it cannot
-    ///         be run.
+    /// @notice The VM's table: gas that a known operation costs on L1 since Osaka, where none costs more than before;
+    ///         more than `MAX_GAS` if it cannot be run. Discounts of multi-scalar multiplications are not counted.
     /// @param _page Where the input stands in memory.
     /// @param _length Its length in bytes.
     function cost(uint256 _op, uint256 _page, uint256 _length) internal pure returns (uint256 cost_) {
         unchecked {
             uint256 words = (_length + 31) / 32;
             if (_op == KECCAK256) return 0;
+            // The Yellow Paper.
             if (_op == ECRECOVER) return 3000;
             if (_op == SHA256) return 60 + 12 * words;
             if (_op == RIPEMD160) return 600 + 120 * words;
             if (_op == IDENTITY) return 15 + 3 * words;
+            // EIP-7883, EIP-7823.
             if (_op == MODEXP) return _modexpCost(_page, _length);
+            // EIP-1108.
             if (_op == BN254_ADD) return 150;
             if (_op == BN254_MUL) return 6000;
             if (_op == BN254_PAIRING) return 45_000 + 34_000 * (_length / 192);
-            // One gas for each round, whose number is the first four bytes.
+            // EIP-152: one gas for each round, whose number is the first four bytes.
             if (_op == BLAKE2F) return _length == BLAKE2F_LENGTH ? _inputWord(_page, _length, 0) >> 224 : 0;
+            // EIP-4844.
             if (_op == POINT_EVALUATION) return 50_000;
+            // EIP-2537.
             if (_op == BLS_G1_ADD) return 375;
             if (_op == BLS_G1_MSM) return 12_000 * (_length / 160);
             if (_op == BLS_G2_ADD) return 600;
@@ -71,12 +76,13 @@ library Accelerator {
             if (_op == BLS_PAIRING) return 37_700 + 32_600 * (_length / 384);
             if (_op == BLS_MAP_G1) return 5500;
             if (_op == BLS_MAP_G2) return 23_800;
+            // EIP-7951.
             return 6900; // P256VERIFY
         }
     }
 
     /// @notice Runs a known operation. Its output overwrites the start of the page; if it fails, the page stays.
-    /// @param _cost Its cost, at most `MAX_GAS`.
+    /// @param _cost Its cost by the table, at most `MAX_GAS`.
     /// @return success_ Whether it succeeded.
     /// @return outputLength_ Length of its output; 0 if it failed.
     function run(uint256 _op, uint256 _page, uint256 _length, uint256 _cost)

@@ -9,7 +9,8 @@ import {Accelerator} from "./Accelerator.sol";
 ///         Inputs and answers are those of go-ethereum's precompile tests (core/vm/testdata/precompiles), and of the
 ///         standards for SHA-256, RIPEMD-160 and identity.
 library KnownAnswers {
-    /// @notice Reverts if the chain lacks a precompile, if one answers wrongly, or if one has become dearer.
+    /// @notice Reverts if the chain lacks a precompile, if one answers wrongly, or if one costs more than the
+    ///         VM gives it.
     function check() internal view {
         _checkHashes();
         _checkNumbers();

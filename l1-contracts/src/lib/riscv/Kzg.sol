@@ -21,6 +21,7 @@ library Kzg {
     uint256 private constant INDEX_BITS = 12;
 
     uint256 private constant POINT_EVALUATION = 10;
+    /// @notice What it costs by the VM's table (EIP-4844).
     uint256 private constant POINT_EVALUATION_GAS = 50_000;
     /// @notice Bytes of the precompile's input: versioned hash, point, opening.
     uint256 private constant INPUT_LENGTH = 192;

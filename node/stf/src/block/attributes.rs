@@ -7,15 +7,19 @@ use revm::Database;
 
 use crate::{
     config::L1_ATTRIBUTES_GAS,
+    fees::FeeParameters,
     inbox::MessageHeader,
     message::{ConfigUpdate, l1_attributes_source_hash},
     predeploys::{L1_ATTRIBUTES_DEPOSITOR, L1_BLOCK},
+    rules::Rules,
 };
 
 /// `setL1BlockValuesIsthmus()` (OP Stack, L1 attributes specification).
-const SELECTOR: [u8; 4] = [0x09, 0x89, 0x99, 0xbe];
+const SET_ISTHMUS: [u8; 4] = [0x09, 0x89, 0x99, 0xbe];
+/// `setL1BlockValuesJovian()` (OP Stack, L1 attributes specification).
+const SET_JOVIAN: [u8; 4] = [0x3d, 0xb6, 0xbe, 0x2b];
 
-/// Slots of the predeploy, as the OP Stack lays them out.
+/// Slots of the predeploy, as the OP Stack lays them out; the last one is ours.
 mod slot {
     use alloy_primitives::{U256, uint};
 
@@ -25,9 +29,14 @@ mod slot {
     /// baseFeeScalar(4) ‖ blobBaseFeeScalar(4) ‖ sequenceNumber(8), in the low bytes.
     pub(super) const SCALARS: U256 = uint!(3_U256);
     pub(super) const BLOB_BASE_FEE: U256 = uint!(7_U256);
-    /// operatorFeeScalar(4) ‖ operatorFeeConstant(8), in the low bytes.
+    /// isJovian(1) ‖ daFootprintGasScalar(2) ‖ operatorFeeScalar(4) ‖ operatorFeeConstant(8), in the low bytes.
     pub(super) const OPERATOR_FEE: U256 = uint!(8_U256);
+    /// gasTarget(8) ‖ minBaseFee(8), in the low bytes.
+    pub(super) const BASE_FEE_PARAMETERS: U256 = uint!(9_U256);
 }
+
+/// Where `isJovian` stands in the second limb of its slot: behind the scalars of operator fee and footprint.
+const JOVIAN_BIT: u32 = 48;
 
 /// The newest report of L1 and the fee parameters.
 ///
@@ -49,10 +58,12 @@ pub struct L1Attributes {
     pub base_fee_scalar: u32,
     /// Weight of the blob base fee in the L1 data fee, in millionths.
     pub blob_base_fee_scalar: u32,
-    /// Operator fee per gas, in millionths of a wei.
+    /// Operator fee per gas, in hundreds of wei; in millionths of a wei before Karst.
     pub operator_fee_scalar: u32,
     /// Operator fee per transaction, in wei.
     pub operator_fee_constant: u64,
+    /// Parameters of the base fee.
+    pub base_fee_parameters: FeeParameters,
 }
 
 impl L1Attributes {
@@ -64,6 +75,7 @@ impl L1Attributes {
         let [number, timestamp, ..] = limbs(slot::NUMBER_TIMESTAMP)?;
         let [sequence_number, scalars, ..] = limbs(slot::SCALARS)?;
         let [operator_fee_constant, operator_fee_scalar, ..] = limbs(slot::OPERATOR_FEE)?;
+        let [min_base_fee, gas_target, ..] = limbs(slot::BASE_FEE_PARAMETERS)?;
         Ok(Self {
             number,
             timestamp,
@@ -74,19 +86,24 @@ impl L1Attributes {
             blob_base_fee_scalar: scalars as u32,
             operator_fee_scalar: operator_fee_scalar as u32,
             operator_fee_constant,
+            base_fee_parameters: FeeParameters::new(gas_target, min_base_fee),
         })
     }
 
-    /// The predeploy's storage that holds these attributes, for the genesis state: (slot, value).
-    pub fn storage(&self) -> Vec<(U256, U256)> {
+    /// The predeploy's storage that holds these attributes, for a genesis state under `rules`: (slot, value).
+    pub fn storage(&self, rules: Rules) -> Vec<(U256, U256)> {
         let scalars = u64::from(self.base_fee_scalar) << 32 | u64::from(self.blob_base_fee_scalar);
-        let operator = [self.operator_fee_constant, self.operator_fee_scalar.into(), 0, 0];
+        let jovian = u64::from(rules.is_jovian()) << JOVIAN_BIT;
+        let operator = [self.operator_fee_constant, jovian | u64::from(self.operator_fee_scalar), 0, 0];
+        let base_fee = self.base_fee_parameters;
+        let base_fee_parameters = [base_fee.min_base_fee(), base_fee.gas_target(), 0, 0];
         [
             (slot::NUMBER_TIMESTAMP, U256::from_limbs([self.number, self.timestamp, 0, 0])),
             (slot::BASE_FEE, self.base_fee),
             (slot::SCALARS, U256::from_limbs([self.sequence_number, scalars, 0, 0])),
             (slot::BLOB_BASE_FEE, self.blob_base_fee),
             (slot::OPERATOR_FEE, U256::from_limbs(operator)),
+            (slot::BASE_FEE_PARAMETERS, U256::from_limbs(base_fee_parameters)),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_zero())
@@ -102,6 +119,13 @@ impl L1Attributes {
         self.sequence_number = 0;
     }
 
+    /// What the rules of a block change before its messages do, given those of the block before.
+    pub(super) const fn activate(&mut self, rules: Rules, before: Rules) {
+        if rules.changes_operator_fee_unit(before) {
+            self.operator_fee_scalar = 0;
+        }
+    }
+
     /// Takes over changed fee parameters.
     pub(super) fn configure(&mut self, update: ConfigUpdate) {
         match update {
@@ -113,14 +137,21 @@ impl L1Attributes {
                 self.operator_fee_scalar = scalar;
                 self.operator_fee_constant = constant;
             }
+            ConfigUpdate::GasTarget(target) => {
+                self.base_fee_parameters = self.base_fee_parameters.with_gas_target(target);
+            }
+            ConfigUpdate::MinBaseFee(least) => {
+                self.base_fee_parameters = self.base_fee_parameters.with_min_base_fee(least);
+            }
             ConfigUpdate::GasLimit(_) => {}
         }
     }
 
-    /// The deposit that brings the attributes into an L2 block.
-    pub(super) fn to_deposit(self, l2_block: u64) -> TxDeposit {
-        let mut input = Vec::with_capacity(176);
-        input.extend_from_slice(&SELECTOR);
+    /// The deposit that brings the attributes into an L2 block. The call is the OP Stack's under the same rules, and behind
+    /// it gasTarget(8) ‖ minBaseFee(8).
+    pub(super) fn to_deposit(self, l2_block: u64, rules: Rules) -> TxDeposit {
+        let mut input = Vec::with_capacity(194);
+        input.extend_from_slice(if rules.is_jovian() { &SET_JOVIAN } else { &SET_ISTHMUS });
         input.extend_from_slice(&self.base_fee_scalar.to_be_bytes());
         input.extend_from_slice(&self.blob_base_fee_scalar.to_be_bytes());
         input.extend_from_slice(&self.sequence_number.to_be_bytes());
@@ -131,6 +162,12 @@ impl L1Attributes {
         input.extend_from_slice(&[0; 64]);
         input.extend_from_slice(&self.operator_fee_scalar.to_be_bytes());
         input.extend_from_slice(&self.operator_fee_constant.to_be_bytes());
+        if rules.is_jovian() {
+            // daFootprintGasScalar: there is no such limit here.
+            input.extend_from_slice(&[0; 2]);
+        }
+        input.extend_from_slice(&self.base_fee_parameters.gas_target().to_be_bytes());
+        input.extend_from_slice(&self.base_fee_parameters.min_base_fee().to_be_bytes());
         TxDeposit {
             source_hash: l1_attributes_source_hash(l2_block),
             from: L1_ATTRIBUTES_DEPOSITOR,

@@ -1,7 +1,7 @@
 //! A chain in memory: blocks executed over nothing but trie nodes and codes.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, env};
 
 use alloy_consensus::{Header, SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
 use alloy_eips::{
@@ -9,36 +9,56 @@ use alloy_eips::{
     eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
 };
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxKind, U256, hex, keccak256, map::B256Map};
+use rand::{SeedableRng, rngs::StdRng};
 use revm::Database;
 use stf::{
-    BlockBuilder, BlockError, ChainConfig, ExecutedBlock, InvalidTransaction, Message, MessageHeader,
-    Overlay, StateChanges, StateTrie, StorageChanges, Transaction, TrieState,
+    BlockBuilder, BlockError, ChainConfig, ExecutedBlock, ExtraData, FeeParameters, ForkSchedule,
+    InvalidTransaction, Message, MessageHeader, Overlay, PreimageOracle, Rules, StateChanges, StateTrie,
+    StorageChanges, Transaction, TrieState,
     block::{L1Attributes, genesis_header},
-    inbox::{MessageKind, accumulate, chunk_hash},
+    config::MIN_MESSAGE_GAS,
+    inbox::{CHUNK_SIZE, MessageKind, accumulate, chunk_hash},
     predeploys::{L1_BLOCK, L2_TO_L1_MESSAGE_PASSER},
+    run::OracleError,
     state::{CodeSource, StateError},
 };
 use trie::{Account, Nibbles, NodeError, NodeSink, NodeSource, Recorder, TrieError, Witness};
 
-pub const CONFIG: ChainConfig =
-    ChainConfig { chain_id: 42_069, max_drift: 600, base_fee_elasticity: 6, base_fee_denominator: 250 };
+pub const CONFIG: ChainConfig = ChainConfig {
+    chain_id: 42_069,
+    max_drift: 600,
+    force_delay: 43_200,
+    forks: ForkSchedule::always(Rules::Karst),
+};
 pub const GAS_LIMIT: u64 = 30_000_000;
 pub const BASE_FEE: u64 = 1_000_000;
+pub const FEES: FeeParameters = FeeParameters::new(5_000_000, BASE_FEE);
+pub const GENESIS_TIME: u64 = 1_600_000_000;
 pub const ETHER: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
 
-/// Stands in for the L1Block predeploy: `setL1BlockValuesIsthmus` without a look at the caller.
+/// Stands in for the L1Block predeploy: sets its values without a look at selector and caller.
 ///
 /// ```text
 /// word = calldata[4..36]    slot 3 = word >> 128, slot 0 = its low half
 /// slot 1 = calldata[36..68], slot 7 = calldata[68..100], slot 8 = calldata[164..196] >> 160
+/// slot 9 = the last 16 bytes
 /// ```
-const L1_BLOCK_CODE: &[u8] =
-    &hex!("600435 80 60801c 600355 60801b 60801c 600055 602435 600155 604435 600755 60a435 60a01c 600855 00");
+const L1_BLOCK_CODE: &[u8] = &hex!(
+    "600435 80 60801c 600355 60801b 60801c 600055 602435 600155 604435 600755 60a435 60a01c 600855"
+    "6010 36 03 35 60801c 600955 00"
+);
 
 /// Counts calls: slot 0 goes up by one; with calldata, emits it as a log.
 pub const COUNTER_CODE: &[u8] = &hex!("600054 600101 600055 36 600e 57 00 5b 36 6000 6000 37 36 6000 a0 00");
 /// Reverts.
 pub const REVERTING_CODE: &[u8] = &hex!("6000 6000 fd");
+
+/// A generator that says its seed, which `STF_SEED` sets.
+pub fn generator() -> StdRng {
+    let seed = env::var("STF_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    eprintln!("STF_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
 
 /// The signers' keys are their numbers.
 pub fn address_of(key: u64) -> Address {
@@ -89,22 +109,42 @@ impl Queue {
             sender,
             l1_block_number: 1_000 + index,
             l1_timestamp: 1_700_000_000 + 12 * index,
+            gas: MIN_MESSAGE_GAS,
+            gas_end: self.gas_end().saturating_add(MIN_MESSAGE_GAS),
             base_fee: U256::from(30_000_000_000u64 + index),
             blob_base_fee: U256::from(7 + index),
             prev_randao: keccak256(index.to_be_bytes()),
             data_hash: chunk_hash(&data),
         };
+        self.append(header, data)
+    }
+
+    fn append(&mut self, header: MessageHeader, data: Vec<u8>) -> &mut MessageHeader {
         let acc = self.messages.last().map_or(B256::ZERO, |message| message.acc);
         self.messages.push(Message { acc: accumulate(acc, &header.encode()), header, data });
         &mut self.messages.last_mut().unwrap().header
     }
 
-    pub fn info(&mut self) {
-        self.push(MessageKind::L1Info, Address::repeat_byte(0x1b), Vec::new());
+    /// What all messages count.
+    pub fn gas_end(&self) -> u64 {
+        self.messages.last().map_or(0, |message| message.header.gas_end)
     }
 
+    pub fn info(&mut self) -> &mut MessageHeader {
+        self.push(MessageKind::L1Info, Address::repeat_byte(0x1b), Vec::new())
+    }
+
+    /// As the contract counts it.
     pub fn deposit(&mut self, from: Address, deposit: Deposit) {
+        self.deposit_counted(from, deposit.gas_limit.max(MIN_MESSAGE_GAS), deposit);
+    }
+
+    /// As no contract would count it, perhaps.
+    pub fn deposit_counted(&mut self, from: Address, gas: u64, deposit: Deposit) {
         self.push(MessageKind::Deposit, from, deposit.encode());
+        let Message { mut header, data, .. } = self.messages.pop().unwrap();
+        (header.gas, header.gas_end) = (gas, self.gas_end().saturating_add(gas));
+        self.append(header, data);
     }
 
     pub fn config(&mut self, update: u8, value: U256) {
@@ -169,6 +209,43 @@ impl World {
     }
 }
 
+/// Preimages by their hashes.
+#[derive(Clone, Default)]
+pub struct Oracle(pub B256Map<Bytes>);
+
+impl Oracle {
+    /// Adds a preimage, returns its hash.
+    pub fn add(&mut self, bytes: &[u8]) -> B256 {
+        let hash = keccak256(bytes);
+        self.0.insert(hash, Bytes::copy_from_slice(bytes));
+        hash
+    }
+
+    /// Adds a link of a hash chain, returns the accumulator after it.
+    pub fn add_link(&mut self, before: B256, header: &[u8]) -> B256 {
+        let hash = self.add(header);
+        self.add(&[before, hash].concat())
+    }
+
+    /// Adds data by chunks, returns its hash.
+    pub fn add_chunks(&mut self, data: &[u8]) -> B256 {
+        let hashes: Vec<B256> = data.chunks(CHUNK_SIZE).map(|chunk| self.add(chunk)).collect();
+        self.add(&hashes.concat())
+    }
+
+    /// Adds all nodes and codes of a world.
+    pub fn add_world(&mut self, world: &World) {
+        self.0.extend(world.nodes.clone().into_sorted());
+        self.0.extend(world.codes.clone());
+    }
+}
+
+impl PreimageOracle for Oracle {
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
+        self.0.get(hash).cloned().ok_or(OracleError::Missing(*hash))
+    }
+}
+
 impl NodeSink for World {
     fn put(&mut self, _: Option<&B256>, _: &Nibbles, _: &B256, rlp: &[u8]) {
         self.nodes.insert(Bytes::copy_from_slice(rlp));
@@ -225,6 +302,9 @@ pub struct Built {
 
 /// A chain of blocks. Key 1 and key 2 have a thousand ether each.
 pub struct Chain {
+    pub config: ChainConfig,
+    /// Seconds from a block to the next.
+    pub interval: u64,
     /// The genesis state, as changes to the empty one.
     pub genesis: StateChanges,
     pub world: World,
@@ -235,6 +315,11 @@ pub struct Chain {
 impl Chain {
     /// A chain with these contracts besides the predeploys.
     pub fn new(contracts: &[(Address, &[u8])]) -> Self {
+        Self::with_config(CONFIG, contracts)
+    }
+
+    /// As [`new`](Self::new), of another config.
+    pub fn with_config(config: ChainConfig, contracts: &[(Address, &[u8])]) -> Self {
         let funded = Account { balance: ETHER * U256::from(1_000), ..Account::EMPTY };
         let mut world = World::default();
         let mut changes = StateChanges::default();
@@ -255,9 +340,14 @@ impl Chain {
         for key in [1, 2] {
             changes.accounts.push((keccak256(address_of(key)), Some(funded)));
         }
-        let attributes =
-            L1Attributes { base_fee: U256::from(1), base_fee_scalar: 1, ..L1Attributes::default() };
-        let slots = attributes.storage().into_iter();
+        let attributes = L1Attributes {
+            base_fee: U256::from(1),
+            base_fee_scalar: 1,
+            base_fee_parameters: FEES,
+            ..L1Attributes::default()
+        };
+        let rules = config.rules_at(GENESIS_TIME).unwrap();
+        let slots = attributes.storage(rules).into_iter();
         let mut slots: Vec<_> =
             slots.map(|(key, value)| (keccak256(key.to_be_bytes::<32>()), value)).collect();
         slots.sort_unstable();
@@ -266,13 +356,13 @@ impl Chain {
         let mut trie = StateTrie::new(trie::EMPTY_ROOT);
         let root = trie.update(&mut changes, &(), &mut world).unwrap();
         let passer = trie.message_passer_root(&()).unwrap();
-        let header = genesis_header(root, passer, 1_600_000_000, GAS_LIMIT, BASE_FEE);
+        let header = genesis_header(root, passer, GENESIS_TIME, GAS_LIMIT, FEES);
         let hash = header.hash_slow();
         world.hashes.insert(0, hash);
-        Self { genesis: changes, world, header, hash }
+        Self { config, interval: 1, genesis: changes, world, header, hash }
     }
 
-    /// The block that these messages and transactions make, one second on. The chain stays where it is.
+    /// The block that these messages and transactions make, an interval on. The chain stays where it is.
     pub fn build(&self, messages: &[Message], transactions: &[Transaction]) -> Built {
         self.build_on(&self.world, messages, transactions).unwrap()
     }
@@ -301,14 +391,14 @@ impl Chain {
         Ok(Built { block, outcomes, read, new_nodes })
     }
 
-    /// Begins the block that these messages make, one second on, over any state.
+    /// Begins the block that these messages make, an interval on, over any state.
     pub fn begin<DB: Database>(
         &self,
         messages: &[Message],
         state: DB,
     ) -> Result<BlockBuilder<DB>, BlockError<DB::Error>> {
-        let timestamp = self.header.timestamp + 1;
-        BlockBuilder::begin(&CONFIG, &self.header, self.hash, timestamp, self.cursor(), messages, state)
+        let timestamp = self.header.timestamp + self.interval;
+        BlockBuilder::begin(&self.config, &self.header, self.hash, timestamp, messages, state)
     }
 
     /// Builds a block and moves on to it.
@@ -322,8 +412,12 @@ impl Chain {
         built
     }
 
+    pub fn extra(&self) -> ExtraData {
+        ExtraData::of(&self.header).unwrap()
+    }
+
     pub fn cursor(&self) -> u64 {
-        stf::derive::message_cursor(&self.header).unwrap()
+        self.extra().message_cursor
     }
 
     fn state(&self) -> Overlay<TrieState<View<'_>>> {
