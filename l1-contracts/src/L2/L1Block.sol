@@ -53,6 +53,8 @@ contract L1Block is IL1Block {
     uint16 public daFootprintGasScalar;
     /// @inheritdoc IL1Block
     bool public isJovian;
+    /// @dev The rest of slot 8, so that what only this rollup has does not share a slot that the engine reads.
+    uint136 private gap;
     /// @inheritdoc IL1Block
     uint64 public minBaseFee;
     /// @inheritdoc IL1Block
@@ -76,7 +78,7 @@ contract L1Block is IL1Block {
     ///      | 176    | 8     | gasTarget           |
     ///      | 184    | 8     | minBaseFee          |
     function setL1BlockValuesIsthmus() external {
-        _set(false, 0, msg.data[176:192]);
+        _set(false, 0, 176);
     }
 
     /// @inheritdoc IL1Block
@@ -86,7 +88,7 @@ contract L1Block is IL1Block {
     ///      | 178    | 8     | gasTarget            |
     ///      | 186    | 8     | minBaseFee           |
     function setL1BlockValuesJovian() external {
-        _set(true, uint16(bytes2(msg.data[176:178])), msg.data[178:194]);
+        _set(true, uint16(bytes2(msg.data[176:178])), 178);
     }
 
     /// @inheritdoc IL1Block
@@ -100,8 +102,8 @@ contract L1Block is IL1Block {
     }
 
     /// @notice Sets all values: those in the calldata, and which rules of fees hold in this block.
-    /// @param _baseFeeParameters The last 16 bytes of the calldata.
-    function _set(bool _isJovian, uint16 _daFootprintGasScalar, bytes calldata _baseFeeParameters) private {
+    /// @param _offset Where the parameters of the base fee stand in the calldata.
+    function _set(bool _isJovian, uint16 _daFootprintGasScalar, uint256 _offset) private {
         // INVARIANT: only the protocol speaks for L1. The depositor account has no key and is no L1 contract's alias.
         if (msg.sender != DEPOSITOR_ACCOUNT) revert NotDepositor();
 
@@ -126,6 +128,8 @@ contract L1Block is IL1Block {
         (operatorFeeConstant, operatorFeeScalar, daFootprintGasScalar, isJovian) =
         (newOperatorFeeConstant, newOperatorFeeScalar, _daFootprintGasScalar, _isJovian);
 
-        (minBaseFee, gasTarget) = (uint64(bytes8(_baseFeeParameters[8:])), uint64(bytes8(_baseFeeParameters[:8])));
+        uint64 newGasTarget = uint64(bytes8(msg.data[_offset:_offset + 8]));
+        uint64 newMinBaseFee = uint64(bytes8(msg.data[_offset + 8:_offset + 16]));
+        (minBaseFee, gasTarget) = (newMinBaseFee, newGasTarget);
     }
 }
