@@ -70,8 +70,8 @@
 //! | TxLookup | transaction hash | number ‖ index u32 |
 //! | DepositAlias | hash that clients compute | transaction hash |
 //! | L1Blocks | L1 number | hash ‖ parent hash ‖ timestamp |
-//! | Messages | index | L1 number ‖ acc after ‖ header(165) ‖ has alias(1) ‖ \[client hash ‖ transaction hash\] ‖ data |
-//! | Batches | index | acc after ‖ header(113) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ payload |
+//! | Messages | index | L1 number ‖ acc after ‖ header(182) ‖ has alias(1) ‖ \[client hash ‖ transaction hash\] ‖ data |
+//! | Batches | index | acc after ‖ header(122) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ payload |
 //! | BatchByBlock | last block | index ‖ first block |
 //!
 //! The unsafe head is the last header. Genesis writes no history: it replaces nothing and never goes.

@@ -90,9 +90,9 @@ pub struct L1Cursor {
 }
 
 /// Length of a packed message header.
-pub const MESSAGE_HEADER: usize = 165;
+pub const MESSAGE_HEADER: usize = 182;
 /// Length of a packed batch header.
-pub const BATCH_HEADER: usize = 113;
+pub const BATCH_HEADER: usize = 122;
 
 /// A message of the L1 queue.
 #[derive(Clone, Debug, PartialEq, Eq)]

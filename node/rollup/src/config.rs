@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
-use stf::{ChainConfig, StateChanges, StateTrie, StorageChanges, block::genesis_header, output_root};
+use stf::{
+    ChainConfig, FeeParameters, StateChanges, StateTrie, StorageChanges,
+    block::{L1Attributes, genesis_header},
+    output_root,
+    predeploys::L1_BLOCK,
+};
 use trie::{Account, EMPTY_ROOT, NodeSink, Witness};
 
 use crate::files;
@@ -62,9 +67,7 @@ pub struct Genesis {
     pub timestamp: u64,
     /// Block gas limit.
     pub gas_limit: u64,
-    /// Base fee in wei.
-    pub base_fee: u64,
-    /// Accounts.
+    /// Accounts. The `L1Block` predeploy's storage among them has the parameters of the base fee.
     pub alloc: BTreeMap<Address, GenesisAccount>,
 }
 
@@ -166,7 +169,7 @@ impl Genesis {
         let mut trie = StateTrie::new(EMPTY_ROOT);
         let nothing = Witness::default();
         let mut header =
-            genesis_header(EMPTY_ROOT, EMPTY_ROOT, self.timestamp, self.gas_limit, self.base_fee);
+            genesis_header(EMPTY_ROOT, EMPTY_ROOT, self.timestamp, self.gas_limit, self.fee_parameters());
         // Growing a trie from nothing reads no nodes, so this can't fail; a wrong hash would be noticed by the caller.
         if let Ok(root) = trie.update(&mut changes, &nothing, sink) {
             header.state_root = root;
@@ -176,6 +179,14 @@ impl Genesis {
         }
         let hash = header.hash_slow();
         GenesisBlock { output_root: output_root(&header, hash), header, hash, changes }
+    }
+
+    /// The parameters of the base fee, as the state says.
+    pub fn fee_parameters(&self) -> FeeParameters {
+        let slot = B256::from(L1Attributes::BASE_FEE_PARAMETERS_SLOT);
+        let storage = self.alloc.get(&L1_BLOCK).map(|account| &account.storage);
+        let word = storage.and_then(|storage| storage.get(&slot)).copied().unwrap_or_default();
+        FeeParameters::unpack(word)
     }
 
     fn changes(&self) -> StateChanges {

@@ -13,7 +13,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, TxKind, U256},
     signers::{SignerSync, local::PrivateKeySigner},
 };
-use stf::ChainConfig;
+use stf::{ChainConfig, FeeParameters, ForkSchedule, Rules, block::L1Attributes, predeploys::L1_BLOCK};
 
 use crate::{
     chain::{Chain, ChainOptions, FeedBlock},
@@ -35,9 +35,20 @@ pub fn genesis(users: u8, timestamp: u64) -> Genesis {
     Genesis {
         timestamp,
         gas_limit: 30_000_000,
-        base_fee: 1_000_000,
-        alloc: (0..users).map(|index| (key(index).address(), account.clone())).collect(),
+        alloc: (0..users)
+            .map(|index| (key(index).address(), account.clone()))
+            .chain([(L1_BLOCK, l1_block())])
+            .collect(),
     }
+}
+
+/// The predeploy without its code: the base fee is a million wei, and rises only where a chain is full for minutes.
+fn l1_block() -> GenesisAccount {
+    let attributes =
+        L1Attributes { base_fee_parameters: FeeParameters::new(60_000_000, 1_000_000), ..L1Attributes::default() };
+    let storage = attributes.storage(Rules::Karst);
+    let storage = storage.into_iter().map(|(slot, value)| (slot.into(), value)).collect();
+    GenesisAccount { nonce: 1, storage, ..GenesisAccount::default() }
 }
 
 /// A rollup of `users` rich keys that began `age` seconds ago.
@@ -48,7 +59,12 @@ pub fn config(users: u8, age: u64) -> Arc<RollupConfig> {
 
 /// The constants of these rollups.
 pub const fn chain_config() -> ChainConfig {
-    ChainConfig { chain_id: CHAIN_ID, max_drift: 600, base_fee_elasticity: 6, base_fee_denominator: 250 }
+    ChainConfig {
+        chain_id: CHAIN_ID,
+        max_drift: 600,
+        force_delay: 43_200,
+        forks: ForkSchedule::always(Rules::Karst),
+    }
 }
 
 /// The rollup without an L1 that begins with this.

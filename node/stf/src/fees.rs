@@ -61,6 +61,17 @@ impl FeeParameters {
         }
     }
 
+    /// As one word: gasTarget(8) ‖ minBaseFee(8), in the low bytes.
+    pub const fn pack(self) -> U256 {
+        U256::from_limbs([self.min_base_fee, self.gas_target, 0, 0])
+    }
+
+    /// What [`pack`](Self::pack) made, or the nearest that is within the bounds.
+    pub const fn unpack(word: U256) -> Self {
+        let [min_base_fee, gas_target, ..] = word.into_limbs();
+        Self::new(gas_target, min_base_fee)
+    }
+
     /// Gas per second at which the fee stays.
     pub const fn gas_target(self) -> u64 {
         self.gas_target

@@ -1,11 +1,11 @@
 //! Following L1: storing the inbox, deriving batches, undoing reorgs.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use alloy::primitives::Bytes;
+use alloy::primitives::{B256, Bytes};
 use db::{BatchRecord, DepositAlias, L1Cursor, MessageRecord, Writer};
 use stf::{
-    BatchHeader, BlockInputs, BlockSpec, Message, Transaction,
+    BatchHeader, BlockInputs, BlockSpec, ExtraData, Message, Transaction,
     derive::{block_inputs, block_specs, message_cursor},
     message::deposit_transaction,
 };
@@ -20,129 +20,200 @@ use crate::l1::{InboxEvent, L1Block, L1Update};
 /// can still be matched.
 const KEPT_L1_BLOCKS: u64 = 256;
 
-/// L2 blocks after which to commit. What a transaction writes is in memory until it commits; fewer commits
-/// write upper tree pages less often.
-const DERIVED_PER_COMMIT: u64 = 500;
+/// L2 blocks after which to commit. What a transaction writes is in memory until it commits, and an L1 block may bring
+/// 60,000 blocks at once (the inbox's allowance); fewer commits write upper tree pages less often.
+const DERIVED_PER_COMMIT: usize = 500;
 
-/// How many L2 blocks the batches in an L1 block hold.
-fn derived_blocks(block: &L1Block) -> u64 {
-    let count = |event: &InboxEvent| match event {
-        InboxEvent::Batch { header, .. } => header.block_count,
-        InboxEvent::Message { .. } => 0,
-    };
-    block.events.iter().map(count).sum()
+/// What is to be done for an L1 block, in order.
+enum Step {
+    Begin { number: u64, row: db::L1BlockRecord },
+    Message { l1_block: u64, index: u64, message: Box<Message>, client_hash: Option<B256> },
+    Batch { index: u64, header: BatchHeader, record: Box<BatchRecord>, info_index: u64, info: Box<Message> },
+    Derive(Derivation),
+    End(L1Cursor),
+}
+
+/// The blocks of a batch that are still to be derived.
+struct Derivation {
+    batch: BatchHeader,
+    next: u64,
+    blocks: std::vec::IntoIter<(Option<BlockSpec>, Vec<Option<Transaction>>)>,
+}
+
+/// The steps of an L1 block.
+fn steps(block: L1Block) -> impl Iterator<Item = Step> {
+    let (number, hash) = (block.number, block.hash);
+    let row = db::L1BlockRecord { hash, parent: block.parent_hash, timestamp: block.timestamp };
+    let events = block.events.into_iter().map(move |event| match event {
+        InboxEvent::Message { index, message, client_hash } => {
+            Step::Message { l1_block: number, index, message: Box::new(message), client_hash }
+        }
+        InboxEvent::Batch { index, header, acc, info_index, info, payload, tx_hash } => {
+            let record = BatchRecord {
+                acc,
+                header: header.encode(),
+                l1_block: number,
+                l1_hash: hash,
+                tx_hash,
+                first_block: header.first_block,
+                last_block: header.last_block(),
+                payload: payload.into(),
+            };
+            Step::Batch { index, header, record: Box::new(record), info_index, info: Box::new(info) }
+        }
+    });
+    std::iter::once(Step::Begin { number, row })
+        .chain(events)
+        .chain(std::iter::once(Step::End(L1Cursor { number, hash })))
 }
 
 impl Chain {
-    /// Applies what the follower has read from L1: of each L1 block everything, or nothing. If it fails, the cursor
-    /// is at the last L1 block that was applied.
+    /// Applies what the follower has read from L1. A long L1 block takes several database transactions. If it fails, or
+    /// the process ends, the cursor is at the last L1 block that was applied whole; what is there of the next one is taken
+    /// back before another is applied, and its L2 blocks stay as unsafe ones.
     pub fn apply_l1(&self, update: L1Update) -> Result<(), ChainError> {
-        let L1Update::Blocks(blocks) = update else {
-            return self.write(|head, events| {
-                let mut writer = self.database().write()?;
-                match update {
-                    L1Update::Rewind { to } => self.rewind(head, &mut writer, to, events)?,
-                    L1Update::Finalized(l1_number) => finalize(&mut writer, l1_number)?,
-                    L1Update::Blocks(_) => {}
-                }
-                Ok(writer.commit()?)
-            });
+        let blocks = match update {
+            L1Update::Blocks(blocks) => blocks,
+            L1Update::Rewind { to } => {
+                return self.write(|head, events| {
+                    let mut writer = self.database().write()?;
+                    self.rewind(head, &mut writer, to, events)?;
+                    Ok(writer.commit()?)
+                });
+            }
+            L1Update::Finalized(l1_number) => {
+                return self.write(|_, _| {
+                    let mut writer = self.database().write()?;
+                    finalize(&mut writer, l1_number)?;
+                    Ok(writer.commit()?)
+                });
+            }
         };
-        let mut blocks = blocks.into_iter().peekable();
-        while blocks.peek().is_some() {
-            self.write(|head, events| {
+        self.write(|head, events| self.take_back_unfinished(head, events))?;
+        let mut work: VecDeque<Step> = VecDeque::new();
+        let mut blocks = blocks.into_iter();
+        loop {
+            let done = self.write(|head, events| {
                 let mut writer = self.database().write()?;
-                let mut derived = 0;
-                while derived < DERIVED_PER_COMMIT
-                    && let Some(block) = blocks.next()
-                {
-                    derived += derived_blocks(&block);
-                    self.apply_block(head, &mut writer, block, events)?;
-                }
-                Ok(writer.commit()?)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn apply_block(
-        &self,
-        head: &mut Head,
-        writer: &mut Writer,
-        block: L1Block,
-        events: &mut Vec<ChainEvent>,
-    ) -> Result<(), ChainError> {
-        let (number, hash) = (block.number, block.hash);
-        let row = db::L1BlockRecord { hash, parent: block.parent_hash, timestamp: block.timestamp };
-        writer.put_l1_block(number, &row)?;
-        for event in block.events {
-            match event {
-                InboxEvent::Message { index, message, client_hash } => {
-                    put_message(writer, number, index, &message, client_hash)?;
-                }
-                InboxEvent::Batch { index, header, acc, info_index, info, payload, tx_hash } => {
-                    put_message(writer, number, info_index, &info, None)?;
-                    let expected = writer.batch_count()?;
-                    if index != expected {
-                        return Err(ChainError::NotNext { what: "batch", expected, found: index });
+                let mut budget = DERIVED_PER_COMMIT;
+                while budget > 0 {
+                    let Some(step) = work.pop_front() else {
+                        let Some(block) = blocks.next() else { break };
+                        work.extend(steps(block));
+                        continue;
+                    };
+                    if let Some(rest) = self.take_step(head, &mut writer, step, &mut budget, events)? {
+                        work.push_front(rest);
                     }
-                    let payload = Bytes::from(payload);
-                    writer.put_batch(
-                        index,
-                        &BatchRecord {
-                            acc,
-                            header: header.encode(),
-                            l1_block: number,
-                            l1_hash: hash,
-                            tx_hash,
-                            first_block: header.first_block,
-                            last_block: header.last_block(),
-                            payload: payload.clone(),
-                        },
-                    )?;
-                    self.derive(head, writer, &header, &payload, events)?;
                 }
+                writer.commit()?;
+                Ok(budget > 0)
+            });
+            if self.end_at_unknown_rules(done)? {
+                return Ok(());
             }
         }
-        Ok(writer.set_l1_cursor(L1Cursor { number, hash })?)
     }
 
-    /// Derives the blocks of a batch, and makes them safe.
-    fn derive(
+    /// Takes back what a process that ended left of an L1 block that it had not applied whole.
+    fn take_back_unfinished(&self, head: &mut Head, events: &mut Vec<ChainEvent>) -> Result<(), ChainError> {
+        let reader = self.database().read()?;
+        let applied = reader.l1_cursor()?.map_or(0, |cursor| cursor.number);
+        let Some(unfinished) = reader.l1_blocks(applied + 1..=u64::MAX)?.next().transpose()? else {
+            return Ok(());
+        };
+        tracing::info!(target: "node::chain", l1_block = unfinished.0, "an L1 block is applied anew");
+        let mut writer = self.database().write()?;
+        self.rewind(head, &mut writer, applied, events)?;
+        Ok(writer.commit()?)
+    }
+
+    /// Takes one step, as far as `budget` blocks go; returns what is left of it.
+    fn take_step(
         &self,
         head: &mut Head,
         writer: &mut Writer,
-        batch: &BatchHeader,
-        payload: &[u8],
+        step: Step,
+        budget: &mut usize,
         events: &mut Vec<ChainEvent>,
-    ) -> Result<(), ChainError> {
+    ) -> Result<Option<Step>, ChainError> {
+        match step {
+            Step::Begin { number, row } => writer.put_l1_block(number, &row)?,
+            Step::Message { l1_block, index, message, client_hash } => {
+                put_message(writer, l1_block, index, &message, client_hash)?;
+            }
+            Step::Batch { index, header, record, info_index, info } => {
+                put_message(writer, record.l1_block, info_index, &info, None)?;
+                let expected = writer.batch_count()?;
+                if index != expected {
+                    return Err(ChainError::NotNext { what: "batch", expected, found: index });
+                }
+                writer.put_batch(index, &record)?;
+                let derivation = self.begin_batch(head, writer, header, &record.payload)?;
+                return Ok(derivation.map(Step::Derive));
+            }
+            Step::Derive(mut derivation) => {
+                self.derive(head, writer, &mut derivation, budget, events)?;
+                if derivation.blocks.len() > 0 {
+                    return Ok(Some(Step::Derive(derivation)));
+                }
+            }
+            Step::End(cursor) => writer.set_l1_cursor(cursor)?,
+        }
+        Ok(None)
+    }
+
+    /// Makes those blocks of a batch safe that are here already, and says which are to be derived.
+    fn begin_batch(
+        &self,
+        head: &Head,
+        writer: &mut Writer,
+        batch: BatchHeader,
+        payload: &[u8],
+    ) -> Result<Option<Derivation>, ChainError> {
         let safe = writer.safe()?.unwrap_or(0);
         if batch.first_block != safe + 1 {
             let (expected, found) = (safe + 1, batch.first_block);
             return Err(ChainError::NotNext { what: "first block of a batch", expected, found });
         }
+        let mut specs = block_specs(&self.0.config.chain, &batch, payload, 0..usize::MAX);
+        let known = self.consolidate(head, writer, &batch, &mut specs)?;
+        writer.set_safe(safe + known)?;
+        // At most MAX_BLOCKS_PER_BATCH.
+        let specs = specs.split_off(known as usize);
+        if specs.is_empty() {
+            return Ok(None);
+        }
+        let transactions = recover_all(&specs);
+        let blocks: Vec<_> = specs.into_iter().zip(transactions).collect();
+        Ok(Some(Derivation { next: batch.first_block + known, batch, blocks: blocks.into_iter() }))
+    }
+
+    /// Derives blocks of a batch, and makes them safe: `budget` of them, or all that are left.
+    fn derive(
+        &self,
+        head: &mut Head,
+        writer: &mut Writer,
+        derivation: &mut Derivation,
+        budget: &mut usize,
+        events: &mut Vec<ChainEvent>,
+    ) -> Result<(), ChainError> {
         let config = &self.0.config.chain;
-        let mut specs = block_specs(config, batch, payload, 0..usize::MAX);
-        let known = self.consolidate(head, writer, batch, &mut specs)?;
-        let next = batch.first_block + known;
-        if next <= batch.last_block() {
-            if next <= head.header.number {
-                self.truncate(head, writer, next - 1, events)?;
-            }
-            let mut specs = specs.split_off(known as usize);
-            let transactions = recover_all(&specs);
-            for (spec, transactions) in specs.iter_mut().zip(transactions) {
-                let cursor = head.cursor();
-                let spec = spec.take();
-                let inputs =
-                    block_inputs(config, &head.header, cursor, batch, spec, &mut StoredQueue(writer))?;
-                let block = head.append_inputs(config, writer, &inputs, &transactions)?;
-                if self.0.events.receiver_count() > 0 {
-                    events.push(ChainEvent::Block(Arc::new(block)));
-                }
+        // Unsafe blocks may have come between two parts of a batch.
+        if derivation.next <= head.header.number {
+            self.truncate(head, writer, derivation.next - 1, events)?;
+        }
+        for (spec, transactions) in derivation.blocks.by_ref().take(*budget) {
+            *budget -= 1;
+            let (extra, batch) = (head.extra_data(), &derivation.batch);
+            let inputs = block_inputs(config, &head.header, &extra, batch, spec, &mut StoredQueue(writer))?;
+            let block = head.append_inputs(config, writer, &inputs, &transactions)?;
+            derivation.next += 1;
+            if self.0.events.receiver_count() > 0 {
+                events.push(ChainEvent::Block(Arc::new(block)));
             }
         }
-        Ok(writer.set_safe(batch.last_block())?)
+        Ok(writer.set_safe(derivation.next - 1)?)
     }
 
     /// How many blocks of a batch, from its first on, are here already just as the batch says.
@@ -158,16 +229,11 @@ impl Chain {
             let missing = |number| ChainError::Missing { what: "header", number };
             let parent = writer.header(number - 1)?.ok_or(missing(number - 1))?;
             let here = writer.header(number)?.ok_or(missing(number))?;
-            let cursor = message_cursor(&parent).unwrap_or(0);
-            let inputs = block_inputs(
-                &self.0.config.chain,
-                &parent,
-                cursor,
-                batch,
-                spec.clone(),
-                &mut StoredQueue(writer),
-            )?;
-            let end = cursor + inputs.messages.len() as u64;
+            let extra = ExtraData::of(&parent).unwrap_or_default();
+            let config = &self.0.config.chain;
+            let queue = &mut StoredQueue(writer);
+            let inputs = block_inputs(config, &parent, &extra, batch, spec.clone(), queue)?;
+            let end = extra.message_cursor + inputs.messages.len() as u64;
             let same = here.timestamp == inputs.timestamp
                 && message_cursor(&here) == Some(end)
                 && same_transactions(writer, number, &inputs)?;
@@ -237,7 +303,7 @@ fn put_message(
     l1_block: u64,
     index: u64,
     message: &Message,
-    client_hash: Option<alloy::primitives::B256>,
+    client_hash: Option<B256>,
 ) -> Result<(), ChainError> {
     let expected = writer.message_count()?;
     if index != expected {

@@ -6,8 +6,9 @@ use alloy::primitives::Bytes;
 use db::{Database, Tx, TxMode, Writer};
 use rayon::prelude::*;
 use stf::{
-    BlockError, BlockInputs, InvalidTransaction, Message, MessageHeader, MessageSource, Transaction,
-    derive::{consume, message_cursor},
+    BlockError, BlockInputs, ExtraData, InvalidTransaction, Message, MessageHeader, MessageSource, Transaction,
+    config::{GUARANTEE, MIN_MESSAGE_GAS},
+    derive::consume,
 };
 
 use super::{
@@ -46,9 +47,14 @@ pub(super) fn recover(transactions: &[Bytes]) -> Vec<Option<Transaction>> {
 }
 
 impl Head {
+    /// What the head's header carries for derivation. Every block of this chain has it.
+    pub(super) fn extra_data(&self) -> ExtraData {
+        ExtraData::of(&self.header).unwrap_or_default()
+    }
+
     /// The queue index after the head.
     pub(super) fn cursor(&self) -> u64 {
-        message_cursor(&self.header).unwrap_or(0)
+        self.extra_data().message_cursor
     }
 
     /// Makes ready to execute on a database that has everything up to the head.
@@ -96,16 +102,19 @@ impl Head {
 impl Chain {
     /// Builds the next unsafe block: deposits and messages as planned, then whatever `fill` executes. When this
     /// returns, the block is in the database and announced.
+    ///
+    /// It takes no more gas of messages than every block of a batch stands for, so that derivation makes the same block
+    /// of it, however the blocks are put into batches ([`stf::derive::is_greedy`]).
     pub fn build<R>(
         &self,
         plan: BuildPlan,
         fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
     ) -> Result<(Arc<ChainBlock>, R), ChainError> {
-        self.write(|head, events| {
+        let built = self.write(|head, events| {
             let mut writer = self.0.db.write()?;
             let cursor = head.cursor();
             let limit = messages_up_to(&writer, cursor, plan)?;
-            let messages = consume(cursor, limit, &mut StoredQueue(&writer))?;
+            let messages = consume(cursor, limit, GUARANTEE, &mut StoredQueue(&writer))?;
             let config = &self.0.config.chain;
             let inputs = (plan.timestamp, &messages[..]);
             let (block, filled) = head.append(config, &mut writer, inputs, |builder| Ok(fill(builder)))?;
@@ -113,7 +122,8 @@ impl Chain {
             let block = Arc::new(block);
             events.push(ChainEvent::Block(block.clone()));
             Ok((block, filled))
-        })
+        });
+        self.end_at_unknown_rules(built)
     }
 
     /// Takes away all blocks above `number`.
@@ -157,7 +167,7 @@ impl Chain {
 /// How many messages from `cursor` on a plan allows.
 fn messages_up_to(writer: &Writer, cursor: u64, plan: BuildPlan) -> Result<u64, ChainError> {
     // A block takes no more than this many, whatever the plan.
-    let most = stf::config::DEPOSIT_GAS_CAP / stf::config::MIN_MESSAGE_GAS;
+    let most = GUARANTEE / MIN_MESSAGE_GAS;
     let mut count = 0;
     while count < plan.max_messages.min(most) {
         match writer.message(cursor + count)? {

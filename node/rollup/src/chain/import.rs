@@ -19,6 +19,7 @@ use db::{NodeBuffer, Tx, TxMode, Writer};
 use stf::{
     BlockInputs, Message, Transaction,
     block::PendingBlock,
+    config::DEPOSIT_GAS_CAP,
     derive::{consume, message_cursor},
 };
 
@@ -236,5 +237,5 @@ fn messages_of<K: TxMode>(
     if need > have {
         return Ok(Err(ImportOutcome::NeedsMessages { have, need }));
     }
-    Ok(Ok(consume(cursor, feed.spec.messages, &mut StoredQueue(tx))?))
+    Ok(Ok(consume(cursor, feed.spec.messages, DEPOSIT_GAS_CAP, &mut StoredQueue(tx))?))
 }

@@ -1,6 +1,6 @@
 //! The L2 chain: the one place that executes blocks and writes them.
 //!
-//! Three parts of the node move it, one at a time, each change in one database transaction:
+//! Three parts of the node move it, one at a time, each block in one database transaction:
 //!
 //! - the L1 follower, by [`Chain::apply_l1`]: inbox records are stored, and every batch is derived. A block that is here
 //!   already, as the batch says, becomes safe; any other replaces what was in its place;
@@ -225,6 +225,14 @@ impl Chain {
         let done = writer.prune(below, budget)?;
         writer.commit()?;
         Ok(done)
+    }
+
+    /// Notes that nothing can follow if a block has rules that this version does not know.
+    fn end_at_unknown_rules<T>(&self, result: Result<T, ChainError>) -> Result<T, ChainError> {
+        if let Err(ChainError::Execution { number, error: BlockError::UnknownRules(rules) }) = &result {
+            self.0.failed.send_replace(Some(format!("cannot compute block {number}: {rules}").into()));
+        }
+        result
     }
 
     /// Runs a change under the write lock. If it fails, nothing of it remains, in memory neither.

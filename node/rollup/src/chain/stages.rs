@@ -17,7 +17,7 @@ use alloy::{
 use db::{BlockRecord, NodeBuffer, StateAt, TxMode, Writer};
 use stf::{
     BlockBuilder, BlockError, ExecutedBlock, Message, StateTrie, Transaction, block::PendingBlock,
-    derive::message_cursor,
+    derive::block_timestamp,
 };
 
 use super::{ChainError, StoredStateError, stored_state::HeadState};
@@ -31,8 +31,8 @@ pub(super) struct SealedBlock {
     pub(super) nodes: NodeBuffer,
 }
 
-/// Executes the block after `parent`, whose transactions `fill` chooses. `inputs` are its timestamp and the messages that
-/// it consumes. The hot cache under `state` has everything that it changed afterwards.
+/// Executes the block after `parent`, whose transactions `fill` chooses. `inputs` are the timestamp that it is to have and
+/// the messages that it consumes. The hot cache under `state` has everything that it changed afterwards.
 pub(super) fn execute<K: TxMode, R>(
     config: &stf::ChainConfig,
     parent: (&Header, B256),
@@ -43,11 +43,10 @@ pub(super) fn execute<K: TxMode, R>(
     let (header, hash) = parent;
     let number = header.number + 1;
     let failed = |error| ChainError::Execution { number, error };
-    let cursor = message_cursor(header).unwrap_or(0);
-    let (timestamp, messages) = inputs;
-    let timestamp = timestamp.max(header.timestamp);
+    let (wanted, messages) = inputs;
+    let timestamp = block_timestamp(header, messages, wanted);
     let mut builder =
-        BlockBuilder::begin(config, header, hash, timestamp, cursor, messages, state).map_err(failed)?;
+        BlockBuilder::begin(config, header, hash, timestamp, messages, state).map_err(failed)?;
     let filled = fill(&mut builder).map_err(failed)?;
     let (pending, mut state) = builder.finish_with(|state, touched| state.hot().update(touched));
     state.hot().deployed(pending.codes());

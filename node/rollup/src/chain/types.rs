@@ -144,7 +144,7 @@ pub enum ImportOutcome {
 /// What the sequencer decides about the next block besides its transactions.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildPlan {
-    /// Wanted timestamp in seconds; the block's is at least its parent's.
+    /// Wanted timestamp in seconds; the block's is not before its parent's, nor before that of a message in it.
     pub timestamp: u64,
     /// Most messages to consume.
     pub max_messages: u64,

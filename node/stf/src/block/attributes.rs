@@ -1,7 +1,7 @@
 //! The L1 attributes: what L2 knows of L1, kept by the `L1Block` predeploy.
 
 use alloc::vec::Vec;
-use alloy_primitives::{TxKind, U256};
+use alloy_primitives::{TxKind, U256, uint};
 use op_alloy_consensus::TxDeposit;
 use revm::Database;
 
@@ -19,7 +19,7 @@ const SET_ISTHMUS: [u8; 4] = [0x09, 0x89, 0x99, 0xbe];
 /// `setL1BlockValuesJovian()` (OP Stack, L1 attributes specification).
 const SET_JOVIAN: [u8; 4] = [0x3d, 0xb6, 0xbe, 0x2b];
 
-/// Slots of the predeploy, as the OP Stack lays them out; the last one is ours.
+/// Slots of the predeploy, as the OP Stack lays them out.
 mod slot {
     use alloy_primitives::{U256, uint};
 
@@ -31,8 +31,6 @@ mod slot {
     pub(super) const BLOB_BASE_FEE: U256 = uint!(7_U256);
     /// isJovian(1) ‖ daFootprintGasScalar(2) ‖ operatorFeeScalar(4) ‖ operatorFeeConstant(8), in the low bytes.
     pub(super) const OPERATOR_FEE: U256 = uint!(8_U256);
-    /// gasTarget(8) ‖ minBaseFee(8), in the low bytes.
-    pub(super) const BASE_FEE_PARAMETERS: U256 = uint!(9_U256);
 }
 
 /// Where `isJovian` stands in the second limb of its slot: behind the scalars of operator fee and footprint.
@@ -67,6 +65,9 @@ pub struct L1Attributes {
 }
 
 impl L1Attributes {
+    /// The slot of the predeploy that only this rollup has: [`FeeParameters::pack`].
+    pub const BASE_FEE_PARAMETERS_SLOT: U256 = uint!(9_U256);
+
     /// Reads the attributes from a state.
     pub fn read<DB: Database>(state: &mut DB) -> Result<Self, DB::Error> {
         // The account must be in the EVM's view before its storage is.
@@ -75,7 +76,7 @@ impl L1Attributes {
         let [number, timestamp, ..] = limbs(slot::NUMBER_TIMESTAMP)?;
         let [sequence_number, scalars, ..] = limbs(slot::SCALARS)?;
         let [operator_fee_constant, operator_fee_scalar, ..] = limbs(slot::OPERATOR_FEE)?;
-        let [min_base_fee, gas_target, ..] = limbs(slot::BASE_FEE_PARAMETERS)?;
+        let base_fee_parameters = FeeParameters::unpack(U256::from_limbs(limbs(Self::BASE_FEE_PARAMETERS_SLOT)?));
         Ok(Self {
             number,
             timestamp,
@@ -86,7 +87,7 @@ impl L1Attributes {
             blob_base_fee_scalar: scalars as u32,
             operator_fee_scalar: operator_fee_scalar as u32,
             operator_fee_constant,
-            base_fee_parameters: FeeParameters::new(gas_target, min_base_fee),
+            base_fee_parameters,
         })
     }
 
@@ -95,15 +96,13 @@ impl L1Attributes {
         let scalars = u64::from(self.base_fee_scalar) << 32 | u64::from(self.blob_base_fee_scalar);
         let jovian = u64::from(rules.is_jovian()) << JOVIAN_BIT;
         let operator = [self.operator_fee_constant, jovian | u64::from(self.operator_fee_scalar), 0, 0];
-        let base_fee = self.base_fee_parameters;
-        let base_fee_parameters = [base_fee.min_base_fee(), base_fee.gas_target(), 0, 0];
         [
             (slot::NUMBER_TIMESTAMP, U256::from_limbs([self.number, self.timestamp, 0, 0])),
             (slot::BASE_FEE, self.base_fee),
             (slot::SCALARS, U256::from_limbs([self.sequence_number, scalars, 0, 0])),
             (slot::BLOB_BASE_FEE, self.blob_base_fee),
             (slot::OPERATOR_FEE, U256::from_limbs(operator)),
-            (slot::BASE_FEE_PARAMETERS, U256::from_limbs(base_fee_parameters)),
+            (Self::BASE_FEE_PARAMETERS_SLOT, self.base_fee_parameters.pack()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_zero())
