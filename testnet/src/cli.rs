@@ -142,8 +142,16 @@ async fn watch(devnet: &mut Devnet) -> anyhow::Error {
 }
 
 fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
-    let DevnetArguments { dir, ports, l1_port, l2_port, replica_port, l1_block_time, no_replica, karst_after } =
-        arguments;
+    let DevnetArguments {
+        dir,
+        ports,
+        l1_port,
+        l2_port,
+        replica_port,
+        l1_block_time,
+        no_replica,
+        karst_after,
+    } = arguments;
     if l1_port == l2_port || l1_port == replica_port || l2_port == replica_port {
         bail!("the ports of L1, L2 and the replica must differ");
     }

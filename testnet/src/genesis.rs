@@ -95,11 +95,7 @@ pub fn l2_genesis(config: &DeployConfig, contracts: &Contracts, origin: L1Origin
     for address in &config.funded {
         alloc.entry(*address).or_default().balance = accounts::BALANCE;
     }
-    Ok(Genesis {
-        timestamp: origin.timestamp,
-        gas_limit: config.gas_limit,
-        alloc,
-    })
+    Ok(Genesis { timestamp: origin.timestamp, gas_limit: config.gas_limit, alloc })
 }
 
 fn contract(code: Bytes, storage: BTreeMap<B256, U256>) -> GenesisAccount {

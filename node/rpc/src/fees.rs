@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy::{
-    consensus::Transaction as _,
-    eips::BlockNumberOrTag,
-    primitives::U256,
-    rpc::types::FeeHistory,
-};
+use alloy::{consensus::Transaction as _, eips::BlockNumberOrTag, primitives::U256, rpc::types::FeeHistory};
 use stf::{ExtraData, FeeParameters};
 
 use super::{RpcError, block::Block, context::Rpc};

@@ -14,11 +14,11 @@ use alloy::{
     },
 };
 use op_revm::OpHaltReason;
-use stf::{ExtraData, FeeParameters};
 use revm::{
     DatabaseCommit, ExecuteEvm,
     context::{ContextTr, result::ExecutionResult},
 };
+use stf::{ExtraData, FeeParameters};
 
 use super::{
     RpcError,

@@ -76,7 +76,8 @@ impl L1Attributes {
         let [number, timestamp, ..] = limbs(slot::NUMBER_TIMESTAMP)?;
         let [sequence_number, scalars, ..] = limbs(slot::SCALARS)?;
         let [operator_fee_constant, operator_fee_scalar, ..] = limbs(slot::OPERATOR_FEE)?;
-        let base_fee_parameters = FeeParameters::unpack(U256::from_limbs(limbs(Self::BASE_FEE_PARAMETERS_SLOT)?));
+        let base_fee_parameters =
+            FeeParameters::unpack(U256::from_limbs(limbs(Self::BASE_FEE_PARAMETERS_SLOT)?));
         Ok(Self {
             number,
             timestamp,
