@@ -199,7 +199,9 @@ impl World {
     }
 
     fn header(&self, index: u64) -> Bytes {
-        self.queue.get(index as usize).map_or_else(Bytes::new, |message| message.header.encode().to_vec().into())
+        self.queue
+            .get(index as usize)
+            .map_or_else(Bytes::new, |message| message.header.encode().to_vec().into())
     }
 
     fn is_old(&self, index: u64) -> bool {
@@ -292,7 +294,12 @@ fn random_batch(rng: &mut StdRng, world: &mut World) -> bool {
     let payload = random_payload(rng, world, blocks.min(50));
     let valid = (1..=MAX_BLOCKS_PER_BATCH).contains(&blocks)
         && blocks <= allowance
-        && world.queue.get(message_end.wrapping_sub(1) as usize).map_or(0, |last| last.header.gas_end).max(world.extra().consumed_gas) <= most;
+        && world
+            .queue
+            .get(message_end.wrapping_sub(1) as usize)
+            .map_or(0, |last| last.header.gas_end)
+            .max(world.extra().consumed_gas)
+            <= most;
     let leaves_old = message_end < count && world.is_old(message_end);
     let is_full = blocks == MAX_BLOCKS_PER_BATCH.min(allowance) && message_end == brim;
     let taken = world.append(&payload, blocks, message_end, shown);
@@ -323,7 +330,8 @@ fn play(seed: u64, acts: u32) -> (u32, u32, u32) {
         match rng.random_range(0..12) {
             0..4 => {
                 // Now and then somebody buys a backlog.
-                let (deposits, most) = if rng.random_ratio(1, 10) { (120, GUARANTEE) } else { (3, 1_000_000) };
+                let (deposits, most) =
+                    if rng.random_ratio(1, 10) { (120, GUARANTEE) } else { (3, 1_000_000) };
                 for _ in 0..rng.random_range(1..=deposits) {
                     world.deposit(rng.random_range(MIN_MESSAGE_GAS..=most));
                 }

@@ -4,8 +4,8 @@ use alloy::primitives::{B256, Bytes, TxHash, U256};
 use anyhow::{Context, Result, ensure};
 use bindings::{IInbox, IPortal};
 use rand::{SeedableRng, rngs::StdRng};
-use stf::{BlockSpec, codec};
 use rollup::RollupConfig;
+use stf::{BlockSpec, codec};
 use testnet::{Anvil, AnvilOptions, DeployConfig, accounts, deploy};
 
 use super::{

@@ -36,8 +36,8 @@ async fn call_clz(l2: &impl Provider, block: u64) -> Result<Bytes> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rules_change_under_load_and_disputes_on_both_sides_and_about_the_first_block_end_rightly() -> Result<()>
-{
+async fn the_rules_change_under_load_and_disputes_on_both_sides_and_about_the_first_block_end_rightly()
+-> Result<()> {
     let mut options = Arena::options("fork", Setting { clock: 6_000, blocks: 2 })?;
     options.deploy.karst_after = Some(ISTHMUS);
     let mut arena = Arena::with(options).await?;

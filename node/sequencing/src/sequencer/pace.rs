@@ -92,7 +92,8 @@ impl PaceLimits {
         let is_away = clock.saturating_sub(view.l1_time) > L1_AWAY;
         if is_away {
             // What is left must do until nothing is confirmed any more.
-            Pace::Every(Duration::from_secs(self.confirm - silent) / u32::try_from(left).unwrap_or(u32::MAX))
+            let time = Duration::from_secs((self.confirm - silent).max(1));
+            Pace::Every(time / u32::try_from(left).unwrap_or(u32::MAX))
         } else if left < RESERVE {
             Pace::Every(Duration::from_secs(1) / BLOCK_RATE as u32)
         } else {
@@ -181,7 +182,8 @@ mod tests {
 
     /// A batch came a minute ago; L1 is there, and has all blocks.
     fn view() -> PaceView {
-        let history = BatchHistory { allowance: BlockAllowance::full(NOW), last_sequencer_batch_at: NOW - 60 };
+        let history =
+            BatchHistory { allowance: BlockAllowance::full(NOW), last_sequencer_batch_at: NOW - 60 };
         PaceView { history, l1_time: NOW, unposted_blocks: 0, unposted_bytes: 0 }
     }
 
