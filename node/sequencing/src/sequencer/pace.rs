@@ -217,7 +217,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(clock, NOW - 60 + limits().confirm + 1, "L2 goes on to the end");
+        assert_eq!(clock, NOW - 60 + limits().confirm, "L2 goes on to the end");
         assert!(built <= BLOCK_BURST, "and the inbox takes all of it: {built}");
     }
 
