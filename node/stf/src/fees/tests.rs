@@ -229,3 +229,24 @@ fn the_fraction_is_the_target_for_a_minute_over_the_logarithm_of_two() {
         assert!(fraction <= exact && exact - fraction <= 1, "{fraction}, exactly {exact}");
     }
 }
+
+/// The table in `node/README.md`: ten blocks a second for a minute, from the least base fee on.
+#[test]
+fn filling_blocks_for_a_minute_costs_what_is_documented() {
+    let fees = FeeParameters::new(10_000_000, 1_000_000);
+    // Times the target, the fee after the minute and the cost of it in microether.
+    for (times, fee_after, microether) in
+        [(2u64, 2_000_000u128, 1_731u128), (5, 16_000_000, 16_230), (10, 512_000_000, 491_478), (20, 524_288_000_000, 477_717_634)]
+    {
+        let gas = times * fees.gas_target() / 10;
+        let (mut excess, mut cost) = (0, 0u128);
+        for block in 0..600 {
+            cost += u128::from(fees.base_fee(excess)) * u128::from(gas);
+            excess = fees.next_excess(excess, gas, u64::from(block % 10 == 9));
+        }
+        let near = |value: u128, expected: u128| value.abs_diff(expected) * 100 <= expected * 7;
+        let fee = u128::from(fees.base_fee(excess));
+        assert!(near(fee, fee_after), "{times}: {fee}");
+        assert!(near(cost / 1_000_000_000_000, microether), "{times}: {cost}");
+    }
+}
