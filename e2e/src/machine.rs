@@ -5,13 +5,16 @@ use alloy_primitives::{Address, B256, Bytes};
 use anyhow::{Context as _, Result, ensure};
 use bindings::{IRiscV, artifacts, artifacts::Contract};
 use revm::{
-    Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
+    Context, ExecuteEvm, MainBuilder, MainContext,
     context::{
-        TxEnv,
+        Cfg, ContextTr, Evm, TxEnv,
         result::{ExecutionResult, Output},
     },
     database::InMemoryDB,
-    handler::MainnetContext,
+    handler::{EthFrame, EthPrecompiles, MainnetContext, PrecompileProvider, instructions::EthInstructions},
+    interpreter::{
+        CallInputs, InstructionResult, InterpreterResult, interpreter::EthInterpreter,
+    },
     primitives::{TxKind, hardfork::SpecId},
     state::{AccountInfo, Bytecode},
 };
@@ -22,9 +25,52 @@ pub const GAS: u64 = 1 << 24;
 /// Where the contract is.
 const CONTRACT: Address = Address::repeat_byte(0x57);
 
+/// Precompiles that cost so many times what Osaka charges.
+#[derive(Debug)]
+struct Repriced {
+    inner: EthPrecompiles,
+    times: u64,
+}
+
+impl<CTX: ContextTr> PrecompileProvider<CTX> for Repriced {
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, spec: <CTX::Cfg as Cfg>::Spec) -> bool {
+        PrecompileProvider::<CTX>::set_spec(&mut self.inner, spec)
+    }
+
+    fn run(&mut self, context: &mut CTX, inputs: &CallInputs) -> Result<Option<InterpreterResult>, String> {
+        let Some(mut result) = self.inner.run(context, inputs)? else { return Ok(None) };
+        let cost = inputs.gas_limit.saturating_sub(result.gas.remaining());
+        if result.is_ok() && !result.gas.record_regular_cost(cost.saturating_mul(self.times - 1)) {
+            result.gas.spend_all();
+            result.result = InstructionResult::PrecompileOOG;
+            result.output = Bytes::new();
+        }
+        Ok(Some(result))
+    }
+
+    fn warm_addresses(&self) -> Box<impl Iterator<Item = Address>> {
+        self.inner.warm_addresses()
+    }
+
+    fn contains(&self, address: &Address) -> bool {
+        self.inner.contains(address)
+    }
+}
+
+type L1Context = MainnetContext<InMemoryDB>;
+type L1Evm = Evm<
+    L1Context,
+    (),
+    EthInstructions<EthInterpreter, L1Context>,
+    Repriced,
+    EthFrame<EthInterpreter>,
+>;
+
 /// L1's machine: a contract that executes one step.
 pub struct OneStep {
-    evm: MainnetEvm<MainnetContext<InMemoryDB>>,
+    evm: L1Evm,
 }
 
 /// What a call came to.
@@ -39,6 +85,11 @@ pub struct Verdict {
 impl OneStep {
     /// Deploys the contract, with its constructor's check of the precompiles, on a chain of Ethereum's latest rules.
     pub fn new() -> Result<Self> {
+        Self::repriced(1)
+    }
+
+    /// The same, on a chain that then charges so many times as much for precompiles.
+    pub fn repriced(times: u64) -> Result<Self> {
         let mut db = InMemoryDB::default();
         let creation = TxEnv {
             kind: TxKind::Create,
@@ -54,7 +105,9 @@ impl OneStep {
             anyhow::bail!("the contract is not deployed: {result:?}");
         };
         db.insert_account_info(CONTRACT, AccountInfo::from_bytecode(Bytecode::new_raw(code)));
-        Ok(Self { evm: Context::mainnet().with_db(db).modify_cfg_chained(spec).build_mainnet() })
+        let evm = Context::mainnet().with_db(db).modify_cfg_chained(spec).build_mainnet();
+        let precompiles = Repriced { inner: EthPrecompiles::new(SpecId::OSAKA), times: times.max(1) };
+        Ok(Self { evm: evm.with_precompiles(precompiles) })
     }
 
     /// Asks the contract for the hash of the state that follows.

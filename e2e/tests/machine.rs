@@ -173,6 +173,28 @@ fn too_little_gas_never_changes_a_result() {
     assert!(refused > 3_000 && passed > 3_000);
 }
 
+/// An L1 fork may charge more for precompiles: up to four times the table, no step has another result. Far beyond it, some
+/// would.
+#[test]
+fn an_l1_that_charges_more_for_precompiles_changes_no_step() {
+    let seed = seed();
+    let mut generator = Generator::new(seed);
+    let mut steps = samples(seed);
+    steps.extend(accel_op::ALL.iter().flat_map(|op| [*op; 12]).map(|op| generator.accelerator_step(op)));
+    let differing = |times: u64| -> usize {
+        let differs = |step: &StepWitness| {
+            let mut l1 = OneStep::repriced(times).unwrap();
+            let verdict = l1.step(&step.state, &step.witness).unwrap();
+            usize::from(verdict.post_hash != Some(step.post_hash()))
+        };
+        steps.par_iter().map(differs).sum()
+    };
+    for times in [2, 3, 4] {
+        assert_eq!(differing(times), 0, "at {times} times the price");
+    }
+    assert!(differing(1_000) > 0, "the price is the precompiles' own");
+}
+
 #[test]
 fn malformed_input_reverts() {
     let seed = seed();
