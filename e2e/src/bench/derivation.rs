@@ -1,7 +1,10 @@
 //! Rebuilding a long chain of small blocks from L1 alone, by real node processes over a real L1; and the most blocks that
 //! the inbox takes at once.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use alloy::primitives::{B256, Bytes};
 use anyhow::{Context, Result, ensure};
@@ -10,7 +13,11 @@ use rand::{SeedableRng, rngs::StdRng};
 use rollup::inbox_rules::{BLOCK_BURST, BLOCK_RATE};
 use serde_json::Value;
 use stf::{BlockSpec, codec, inbox::MAX_BLOCKS_PER_BATCH};
-use testnet::{DeployConfig, Devnet, DevnetOptions, Mining, Node, Role};
+use testnet::{
+    DeployConfig, Devnet, DevnetOptions, Key, Mining, Node, Process, Role, accounts, ports, tools,
+};
+
+use crate::dispute::metric;
 
 use super::{
     Goal, Row,
@@ -58,6 +65,8 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let most = flood(&devnet).await?;
     let flooded = devnet.node_options("flooded", Role::Replica { feed: None, sequencer_rpc: None })?;
     let flooded = derive(flooded, most).await?;
+    progress("derivation: a challenger");
+    let watching = watch(&devnet, most).await?;
     devnet.stop().await?;
     let limit = 300.0;
     Ok(vec![
@@ -86,6 +95,15 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             BLOCK_RATE as f64,
             Goal::RatioAtLeast(10.0),
         ),
+        Row::new(
+            "… by a challenger, on both",
+            watching.rate,
+            "blocks/s",
+            "as many as the inbox takes in the long run",
+            BLOCK_RATE as f64,
+            Goal::RatioAtLeast(10.0),
+        ),
+        Row::new("memory of a challenger there, peak", watching.memory, "MB", "limit", limit, Goal::AtMostPeer),
         Row::new("memory of a replica there, peak", flooded.memory, "MB", "limit", limit, Goal::AtMostPeer),
     ])
 }
@@ -187,6 +205,39 @@ async fn derive(options: testnet::NodeOptions, target: u64) -> Result<Figures> {
         ensure!(now < deadline, "at block {safe} of {target} after {LIMIT:?}");
         node.check_alive()?;
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The same with a challenger, which says by its metrics how far it is.
+async fn watch(devnet: &Devnet, target: u64) -> Result<Figures> {
+    let address = format!("127.0.0.1:{}", ports::free()?);
+    let key = accounts::users()?.into_iter().next().context("no account")?;
+    let key = Key::write(&devnet.dir.join("keys").join("watching.key"), &key)?;
+    let mut command = Command::new(tools::challenger()?);
+    command.arg("watch").arg("--rollup").arg(devnet.rollup_path()).arg("--key").arg(key.path());
+    command.args(["--l1-rpc", devnet.anvil.url(), "--metrics", &address]);
+    command.arg("--data-dir").arg(devnet.dir.join("watching"));
+    let mut process =
+        Process::spawn("challenger", &mut command, &devnet.dir.join("logs").join("watching.log"))?;
+    let mut begun: Option<(Instant, f64)> = None;
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        // The server may not be there yet.
+        let safe = metric(&address, "recourse_safe_head").await.unwrap_or_default();
+        let now = Instant::now();
+        if safe >= target as f64 {
+            let (start, before) = begun.unwrap_or((now, safe));
+            let memory = peak_memory(process.id())?;
+            process.stop(LIMIT).await?;
+            let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
+            return Ok(Figures { rate: (safe - before) / seconds, memory });
+        }
+        if safe > 0.0 {
+            begun.get_or_insert((now, safe));
+        }
+        ensure!(now < deadline, "at block {safe} of {target} after {LIMIT:?}");
+        process.check_alive()?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

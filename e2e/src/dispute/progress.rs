@@ -31,8 +31,13 @@ pub fn is_over(state: &Game, honest: &[Address]) -> bool {
 
 /// Seconds that a challenger's VM has run, by its own count: it serves metrics at this address.
 pub async fn machine_seconds(address: &str) -> Result<f64> {
-    let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
-    let line = text.lines().find(|line| line.starts_with("recourse_challenger_machine_seconds"));
     // Absent until the VM has run.
+    metric(address, "recourse_challenger_machine_seconds").await
+}
+
+/// What a process that serves metrics at this address says of one of them; 0 if nothing.
+pub async fn metric(address: &str, name: &str) -> Result<f64> {
+    let text = reqwest::get(format!("http://{address}/metrics")).await?.text().await?;
+    let line = text.lines().find(|line| line.starts_with(name));
     line.and_then(|line| line.rsplit(' ').next()).map_or(Ok(0.0), |value| Ok(value.parse()?))
 }
