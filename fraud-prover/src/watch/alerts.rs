@@ -111,7 +111,7 @@ impl Alerts {
             let left = deadline.saturating_sub(now);
             least = Some(least.map_or(left, |least: u64| least.min(left)));
         }
-        let short = SHORT_CLOCK.min(game.rules.max_clock_duration / 4);
+        let short = SHORT_CLOCK.min(game.parameters.max_clock_duration / 4);
         if let Some(left) = least.filter(|left| *left < short)
             && self.first(entry.address, "clock", game.root().id)
         {
@@ -156,5 +156,5 @@ impl Alerts {
 fn most_bonds(game: &Game) -> U256 {
     /// Levels of claims: nine over 2^36 blocks, ten over the 2^40 steps that a run may have.
     const DEEPEST: usize = 19;
-    (1..DEEPEST).step_by(2).map(|depth| game.rules.bonds.of(depth)).sum()
+    (1..DEEPEST).step_by(2).map(|depth| game.parameters.bonds.of(depth)).sum()
 }

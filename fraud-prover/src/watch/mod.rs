@@ -140,16 +140,17 @@ async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdow
             Ok(_) => {}
             Err(error) => warn!(target: TARGET, %error, "reading the games failed; trying again"),
         }
-        if let Some(rules) = reader.games().rules() {
-            if rules.program_root != image.root() || rules.program_entry != u64::from(image.entry()) {
+        if let Some(parameters) = reader.games().parameters() {
+            if parameters.program_root != image.root() || parameters.program_entry != u64::from(image.entry())
+            {
                 bail!(
                     "the fault proof program here has the root {}, but the games are about {}: \
                      it was built from other sources, so no step of it could be proven",
                     image.root(),
-                    rules.program_root
+                    parameters.program_root
                 );
             }
-            return Ok(Some(rules.max_steps));
+            return Ok(Some(parameters.max_steps));
         }
         tokio::select! {
             () = shutdown.wait() => return Ok(None),

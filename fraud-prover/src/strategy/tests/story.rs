@@ -16,7 +16,7 @@ use alloy::primitives::{Address, B256, U256};
 use rollup::interval::Interval;
 
 use crate::{
-    game::{Bonds, ClaimId, ClaimIndex, Game, Level, Opening, Rules, Run, Subject},
+    game::{Bonds, ClaimId, ClaimIndex, Game, GameParameters, Level, Opening, Run, Subject},
     strategy::{Move, Plan, View, plan},
     truth::{Truth, Unknown, commitments},
 };
@@ -162,7 +162,7 @@ impl Story {
             batch_count: 1,
             batch_acc: B256::repeat_byte(9),
         };
-        let rules = Rules {
+        let parameters = GameParameters {
             max_clock_duration: MAX_CLOCK_DURATION,
             extension: MAX_CLOCK_DURATION / 20,
             boundary_extension: MAX_CLOCK_DURATION / 10,
@@ -174,7 +174,7 @@ impl Story {
         };
         let truth = Toy { last_derived: u64::MAX, pending_runs: BTreeSet::new() };
         let root = with_lies(&truth, Level::Blocks, blocks, values, 0);
-        let game = Game::new(subject, rules, root, proposer, GENESIS);
+        let game = Game::new(subject, parameters, root, proposer, GENESIS);
         Self { game, truth, now: GENESIS, mover: MALLORY, claim: 0, lies: 0, reader: Some(ME) }
     }
 
