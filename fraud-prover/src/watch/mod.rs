@@ -15,11 +15,12 @@ use anyhow::{Context, Result, bail};
 use rollup::{
     RollupConfig,
     chain::Chain,
+    failures::Failures,
     l1::{L1Client, TxManager, TxOptions},
     shutdown::Shutdown,
 };
 use tokio::{sync::watch as channel, time::sleep};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use vm::{Image, MAX_ELF};
 
 use crate::{
@@ -37,6 +38,9 @@ pub(crate) use sender::explain;
 pub(crate) const TARGET: &str = "challenger::watch";
 /// Longest time between two looks at an endpoint that fails.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// Looks that fail in a row before the operator is told: endpoints fail now and then.
+const PATIENCE: u32 = 3;
 
 /// How to watch.
 #[derive(Clone, Debug)]
@@ -176,7 +180,9 @@ impl Challenger {
         mut computed: channel::Receiver<u64>,
         mut shutdown: Shutdown,
     ) {
-        let mut failures = 0u32;
+        let mut failures = Failures::new("watching the games", PATIENCE, |_| {
+            metrics::counter!("recourse_challenger_failures_total").increment(1);
+        });
         let mut quiet = 0;
         while !shutdown.is_set() {
             // What changes while this looks is looked at next.
@@ -188,10 +194,7 @@ impl Challenger {
             };
             let pause = match looked {
                 Ok(busy) => {
-                    if failures > 2 {
-                        info!(target: TARGET, "L1 answers again");
-                    }
-                    failures = 0;
+                    failures.worked();
                     quiet = if busy { 0 } else { quiet + 1 };
                     if self.once && quiet > 2 {
                         break;
@@ -199,13 +202,8 @@ impl Challenger {
                     self.poll
                 }
                 Err(error) => {
-                    failures = failures.saturating_add(1);
-                    metrics::counter!("recourse_challenger_failures_total").increment(1);
-                    match failures {
-                        3 => warn!(target: TARGET, %error, "cannot watch; will keep trying"),
-                        _ => debug!(target: TARGET, %error, failures, "looking failed"),
-                    }
-                    self.poll.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE)
+                    failures.failed(&error, false);
+                    self.poll.saturating_mul(1 << failures.in_a_row().min(8)).min(MAX_PAUSE)
                 }
             };
             tokio::select! {
