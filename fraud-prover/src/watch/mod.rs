@@ -10,22 +10,23 @@ mod sender;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::signers::local::PrivateKeySigner;
+use alloy::{providers::Provider, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, bail};
 use rollup::{
     RollupConfig,
     chain::Chain,
     failures::Failures,
-    l1::{L1Client, TxManager, TxOptions},
+    l1::{L1Client, L1Header, TxManager, TxOptions},
     shutdown::Shutdown,
 };
 use tokio::{sync::watch as channel, time::sleep};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use vm::{Image, MAX_ELF};
 
 use crate::{
     l1::LogReader,
     replica::{Replica, ReplicaOptions},
+    strategy::Funds,
     traces::{ReplicaProvers, VmRunner},
     truth::Provers,
 };
@@ -41,6 +42,11 @@ const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// Looks that fail in a row before the operator is told: endpoints fail now and then.
 const PATIENCE: u32 = 3;
+
+/// Time that an endpoint has to tell the balance. Without it the answers that decide a root are made all the same.
+const BALANCE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Tip in the price of gas that the reserve is computed with, in wei.
+const TIP: u128 = 2_000_000_000;
 
 /// How to watch.
 #[derive(Clone, Debug)]
@@ -249,17 +255,37 @@ impl Challenger {
         let now = head.timestamp();
         let plans = tokio::task::spawn_blocking(move || plan_all(&games, &*provers, now, me)).await?;
         let plans = Arc::new(plans);
+        let funds = self.funds(&head).await;
         // Moves first: an endpoint that hangs on what the alerts ask for must not delay an answer.
-        let busy = self.play(&plans, head.number()).await?;
-        self.alerts.report(&plans, now, me, &self.client).await;
+        let busy = self.play(&plans, head.number(), funds).await?;
+        self.alerts.report(&plans, now, funds);
         Ok(busy)
     }
 
+    /// What the account can spend, in the block up to which the games are read; none without an account or an answer.
+    async fn funds(&self, head: &L1Header) -> Option<Funds> {
+        let account = self.sender.as_ref()?.account();
+        let asked = self.client.provider().get_balance(account).hash(head.hash);
+        match tokio::time::timeout(BALANCE_TIMEOUT, async { asked.await }).await {
+            Ok(Ok(balance)) => {
+                let gas_price = head.base_fee().saturating_mul(2).saturating_add(TIP);
+                Some(Funds { balance, gas_price })
+            }
+            Ok(Err(error)) => {
+                debug!(target: TARGET, %error, "the balance is not known: only answers that decide a root are made");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     /// Sends the moves that can be made now. Returns whether something is under way.
-    async fn play(&mut self, plans: &Arc<Vec<GamePlan>>, head: u64) -> Result<bool> {
-        let busy = plans.iter().any(GamePlan::is_busy);
+    async fn play(&mut self, plans: &Arc<Vec<GamePlan>>, head: u64, funds: Option<Funds>) -> Result<bool> {
+        let planned = plans::planned(plans);
+        let waits = planned.iter().any(|(_, plan)| !plan.unknown.is_empty());
+        let moves: usize = planned.iter().map(|(_, plan)| plan.moves.len()).sum();
         let Some(sender) = &mut self.sender else {
-            return Ok(busy);
+            return Ok(waits || moves > 0);
         };
         let places = sender.places();
         if places == 0 {
@@ -267,10 +293,12 @@ impl Challenger {
         }
         let (provers, plans) = (self.provers.clone(), plans.clone());
         let (skip, closing) = (sender.skip(head), sender.closing());
-        let next = move || plans::next_calls(&plans, &*provers, &skip, places, closing);
-        for next in tokio::task::spawn_blocking(next).await? {
+        let round = move || plans::next_calls(&plans, &*provers, &skip, places, closing, funds);
+        let round = tokio::task::spawn_blocking(round).await?;
+        self.alerts.withheld(round.withheld);
+        for next in round.next {
             sender.send(next);
         }
-        Ok(busy || !sender.is_idle())
+        Ok(waits || moves > round.withheld || !sender.is_idle())
     }
 }

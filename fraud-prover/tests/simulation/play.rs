@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Which of the strategy's moves a player makes: the honest strategy, or one that lacks something.
-pub(crate) type Filter = fn(&Game, Address, &Move) -> bool;
+pub(crate) type Filter = fn(&Game, Address, &PlannedMove) -> bool;
 
-pub(crate) fn everything(_: &Game, _: Address, _: &Move) -> bool {
+pub(crate) fn everything(_: &Game, _: Address, _: &PlannedMove) -> bool {
     true
 }
 
@@ -208,7 +208,7 @@ fn see(table: &Table, player: &Player, setting: Setting) -> Vec<PlannedMove> {
     let view = View { game: &table.game, now: table.now, me: Some(player.account) };
     let plan = plan(view, &table.world.believer(TRUE));
     let moves = plan.moves.into_iter();
-    moves.filter(|due| (setting.filter)(&table.game, player.account, &due.action)).collect()
+    moves.filter(|due| (setting.filter)(&table.game, player.account, due)).collect()
 }
 
 fn disturb(rng: &mut StdRng, table: &mut Table, adversaries: &mut [Adversary]) {
