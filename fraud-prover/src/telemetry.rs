@@ -57,6 +57,11 @@ pub const METRICS: &[Metric] = &[
         "Runs of the fault proof VM that failed or disagree with the node.",
     ),
     Metric::gauge(
+        "recourse_challenger_disagreements",
+        "",
+        "Blocks about which the fault proof VM and the node disagree, and that nobody has looked at yet.",
+    ),
+    Metric::gauge(
         "recourse_challenger_l1_time",
         "",
         "Timestamp of L1's head when the games were last looked at.",

@@ -2,7 +2,13 @@
 //! by running the fault proof program over a block's witness.
 
 mod contract;
+mod disagreement;
+mod record;
 mod runner;
+mod slots;
+mod store;
+#[cfg(test)]
+pub(crate) mod tests;
 mod trace;
 
 use std::sync::Arc;
@@ -14,10 +20,12 @@ use stf::{BootInfo, output_root};
 
 use crate::{
     game::{Run, Subject},
-    truth::{Proof, Prover, Provers, Truth, Unknown},
+    truth::{Proof, Prover, Provers, Truth, Unknown, Urgency},
 };
 
 pub use contract::{ContractError, step_in_process};
+pub use disagreement::{Disagreement, DisagreementFile, DisagreementFileError, OpenDisagreement};
+pub use record::TraceRecord;
 pub use runner::{Spent, VmRunner};
 pub use trace::{TraceError, TraceId, Tracer};
 
@@ -105,6 +113,13 @@ impl Truth for ReplicaProver {
 
     fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
         self.provers.runner.states(self.trace(block)?, steps)
+    }
+
+    fn hurry(&self, block: u64, urgency: Urgency) {
+        // Nothing was asked of a run that has no name yet.
+        if let Ok(trace) = self.trace(block) {
+            self.provers.runner.hurry(&trace, urgency);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What operators must know, in the log and as metrics.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use alloy::primitives::Address;
 use tracing::{error, info, warn};
@@ -10,11 +13,14 @@ use crate::{
     game::{ClaimId, Game, Status},
     l1::ether,
     strategy::{Cost, Funds, Plan, whole_dispute},
+    traces::OpenDisagreement,
     truth::{Judgement, Unknown},
 };
 
 /// A clock with less time left than this is worth an alert, in seconds; at most a quarter of the max clock duration.
 const SHORT_CLOCK: u64 = 3_600;
+/// How often a disagreement of VM and node is told.
+const TELL_DISAGREEMENT: Duration = Duration::from_secs(10);
 
 /// Says each thing once.
 #[derive(Debug, Default)]
@@ -22,6 +28,8 @@ pub(crate) struct Alerts {
     told: BTreeSet<(Address, &'static str, ClaimId)>,
     poor: bool,
     withheld: usize,
+    /// When disagreements were told last.
+    disagreed: Option<Instant>,
 }
 
 impl Alerts {
@@ -145,6 +153,28 @@ impl Alerts {
         }
         metrics::gauge!("recourse_challenger_balance_low").set(f64::from(u8::from(poor)));
         self.poor = poor;
+    }
+
+    /// The VM and the node disagree: told again and again until a person has looked at it. Nothing ends: other games may
+    /// have to be answered.
+    pub(crate) fn disagreements(&mut self, open: &[OpenDisagreement]) {
+        metrics::gauge!("recourse_challenger_disagreements").set(open.len() as f64);
+        let is_known = self.disagreed.is_some_and(|told| told.elapsed() < TELL_DISAGREEMENT);
+        if open.is_empty() || is_known {
+            return;
+        }
+        self.disagreed = Some(Instant::now());
+        for OpenDisagreement { text, file } in open {
+            match file {
+                Ok(file) => {
+                    let file = file.display();
+                    error!(target: TARGET, %file, "the fault proof VM and the node DISAGREE: {text}; run the file by `challenger vm replay`");
+                }
+                Err(reason) => {
+                    error!(target: TARGET, %reason, "the fault proof VM and the node DISAGREE: {text}; its witness is not kept");
+                }
+            }
+        }
     }
 
     /// Answers that are not made, because their money is kept for those that decide a root.

@@ -24,6 +24,7 @@ use tracing::{debug, info, warn};
 use vm::{Image, MAX_ELF};
 
 use crate::{
+    game::Subject,
     l1::LogReader,
     replica::{Replica, ReplicaOptions},
     strategy::Funds,
@@ -97,9 +98,9 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     let Some(max_steps) = constants(&mut reader, &image, &mut shutdown).await? else {
         return Ok(());
     };
-    let runner = VmRunner::new(replica.chain.clone(), image, max_steps)?;
+    let runner = VmRunner::new(replica.chain.clone(), image, max_steps, &options.data_dir)?;
     let computed = runner.changed();
-    let honest = ReplicaProvers::new(replica.chain.clone(), runner);
+    let honest = ReplicaProvers::new(replica.chain.clone(), runner.clone());
     let provers = match patch {
         Some(patch) => patch(replica.chain.clone(), honest)?,
         None => Arc::new(honest),
@@ -115,6 +116,8 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         client,
         reader,
         provers,
+        runner,
+        kept: Vec::new(),
         sender: manager.map(|manager| Sender::new(manager, contracts.multicall3)),
         alerts: Alerts::default(),
         once: options.once,
@@ -174,6 +177,9 @@ struct Challenger {
     poll: Duration,
     reader: LogReader,
     provers: Arc<dyn Provers>,
+    runner: Arc<VmRunner>,
+    /// The games whose runs are kept.
+    kept: Vec<Subject>,
     sender: Option<Sender>,
     alerts: Alerts,
     once: bool,
@@ -259,7 +265,21 @@ impl Challenger {
         // Moves first: an endpoint that hangs on what the alerts ask for must not delay an answer.
         let busy = self.play(&plans, head.number(), funds).await?;
         self.alerts.report(&plans, now, funds);
+        self.alerts.disagreements(&self.runner.disagreements());
+        self.forget_runs(&plans).await?;
         Ok(busy)
+    }
+
+    /// Deletes the runs of games that are over.
+    async fn forget_runs(&mut self, plans: &[GamePlan]) -> Result<()> {
+        let open: Option<Vec<Subject>> = plans.iter().map(GamePlan::subject).collect();
+        // Games whose events do not fit together may ask for any run once they are read again.
+        let Some(open) = open.filter(|open| *open != self.kept) else {
+            return Ok(());
+        };
+        self.kept.clone_from(&open);
+        let runner = self.runner.clone();
+        Ok(tokio::task::spawn_blocking(move || runner.keep_only(&open)).await?)
     }
 
     /// What the account can spend, in the block up to which the games are read; none without an account or an answer.

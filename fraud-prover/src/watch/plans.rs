@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256, Keccak256};
 use rollup::l1::TxRequest;
 
 use crate::{
-    game::{Game, Status},
+    game::{Game, Status, Subject},
     l1::{EventError, Games, MoveCall},
     strategy::{Funds, Move, Plan, PlannedMove, View, answers, plan},
     truth::{Provers, Unknown},
@@ -49,6 +49,13 @@ pub(crate) struct Skip {
 impl Skip {
     fn has(&self, key: &MoveKey) -> bool {
         self.sent.contains(key) || self.refused.contains(key)
+    }
+}
+
+impl GamePlan {
+    /// What the game is about; none if its events do not fit together.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        self.state.as_ref().ok().map(|(game, _)| game.subject.clone())
     }
 }
 
