@@ -35,6 +35,9 @@ pub(super) fn replay(path: &Path, image: &Image) -> Result<()> {
         Ok(output) => println!("  node           {output}"),
         Err(error) => println!("  node           {error}"),
     }
+    if in_vm.is_err() && native.is_err() {
+        bail!("the file lacks something that block {block} reads");
+    }
     // A run without output has the value zero.
     let native = native.unwrap_or(B256::ZERO);
     match in_vm {

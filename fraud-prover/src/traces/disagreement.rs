@@ -104,7 +104,15 @@ impl Disagreements {
             files if files.len() >= MOST_FILES && !files.contains(&path) => {
                 Err(format!("{} has {MOST_FILES} of them already", self.folder.display()))
             }
-            _ => write(&path, found, limits, witness).map_err(|error| format!("{}: {error}", path.display())),
+            _ => {
+                let file = DisagreementFile {
+                    witness: BlockWitness { output: found.node, ..witness.clone() },
+                    program_root: limits.program_root,
+                    max_steps: limits.max_steps,
+                    machine: found.machine.as_ref().map_or_else(Clone::clone, B256::to_string),
+                };
+                file.write(&path).map_err(|error| format!("{}: {error}", path.display()))
+            }
         };
         let one = OpenDisagreement { text: found.to_string(), file: written.map(|()| path) };
         self.open.lock().insert(found.boot_hash, one);
@@ -124,28 +132,6 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths.filter(|path| path.extension().is_some_and(|suffix| suffix == "json")).collect()
-}
-
-fn write(path: &Path, found: &Disagreement, limits: &RunLimits, witness: &BlockWitness) -> io::Result<()> {
-    let BootInfo { agreed_output, block, batch_acc, config_hash } = witness.boot;
-    let preimages: Vec<String> = witness.preimages.values().map(hex::encode_prefixed).collect();
-    let content = json!({
-        "block": block,
-        "bootHash": witness.boot.hash(),
-        "boot": { "agreedOutput": agreed_output, "batchAcc": batch_acc, "configHash": config_hash },
-        "programRoot": limits.program_root,
-        "maxSteps": limits.max_steps,
-        "machine": found.machine.as_ref().map_or_else(Clone::clone, B256::to_string),
-        "node": found.node,
-        "again": found.again,
-        "preimages": preimages,
-    });
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let unfinished = path.with_extension("new");
-    fs::write(&unfinished, serde_json::to_vec(&content)?)?;
-    fs::rename(unfinished, path)
 }
 
 /// What a file of a disagreement holds, to run it again.
@@ -173,6 +159,29 @@ pub enum DisagreementFileError {
 }
 
 impl DisagreementFile {
+    /// Writes a file, and its folder if there is none.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let Self { witness, program_root, max_steps, machine } = self;
+        let BootInfo { agreed_output, block, batch_acc, config_hash } = witness.boot;
+        let preimages: Vec<String> = witness.preimages.values().map(hex::encode_prefixed).collect();
+        let content = json!({
+            "block": block,
+            "bootHash": witness.boot.hash(),
+            "boot": { "agreedOutput": agreed_output, "batchAcc": batch_acc, "configHash": config_hash },
+            "programRoot": program_root,
+            "maxSteps": max_steps,
+            "machine": machine,
+            "node": witness.output,
+            "preimages": preimages,
+        });
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let unfinished = path.with_extension("new");
+        fs::write(&unfinished, serde_json::to_vec(&content)?)?;
+        fs::rename(unfinished, path)
+    }
+
     /// Reads a file. Preimages are hashed again, so nothing in it has to be believed.
     pub fn read(path: &Path) -> Result<Self, DisagreementFileError> {
         use DisagreementFileError::Malformed;

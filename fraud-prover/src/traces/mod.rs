@@ -3,6 +3,7 @@
 
 mod contract;
 mod disagreement;
+mod id;
 mod record;
 mod runner;
 mod slots;
@@ -25,9 +26,10 @@ use crate::{
 
 pub use contract::{ContractError, step_in_process};
 pub use disagreement::{Disagreement, DisagreementFile, DisagreementFileError, OpenDisagreement};
+pub use id::TraceId;
 pub use record::TraceRecord;
 pub use runner::{Spent, VmRunner};
-pub use trace::{TraceError, TraceId, Tracer};
+pub use trace::{TraceError, Tracer};
 
 /// The truth of any game, by an embedded replica.
 #[derive(Clone)]

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use alloy::primitives::{B256, Bytes, keccak256};
 use vm::{Image, STATE_LENGTH, State};
 
-use super::trace::TraceId;
+use super::id::TraceId;
 use crate::{game::Run, truth::Proof};
 
 const MAGIC: [u8; 8] = *b"RCTRACE1";

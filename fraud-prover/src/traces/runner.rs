@@ -24,10 +24,11 @@ use vm::{Image, RunError};
 
 use super::{
     disagreement::{Disagreement, Disagreements, OpenDisagreement},
+    id::TraceId,
     record::{RunLimits, TraceRecord},
     slots::{Job, Slots, Wanted},
     store::{self, TraceStore},
-    trace::{TraceError, TraceId, Tracer},
+    trace::{TraceError, Tracer},
 };
 use crate::{
     game::{Run, Subject},
@@ -266,8 +267,16 @@ impl<B: Blocks> Worker<B> {
             }
             (Some(tracer), _) => tracer,
             (None, Some(record)) => Tracer::resume(&self.image, self.witness(&job.trace)?, record),
-            (None, None) => self.run(&job.trace)?,
+            (None, None) => {
+                let tracer = self.run(&job.trace)?;
+                // Kept before anything else is done with it.
+                self.store.save(&job.trace, tracer.record());
+                tracer
+            }
         };
+        if job.wanted.is_in(tracer.record()) {
+            return Ok(Computed { record: tracer.record().clone(), tracer: Some(tracer), is_new });
+        }
         match &job.wanted {
             Wanted::Run => {}
             Wanted::States(steps) => drop(tracer.find(steps)?),

@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    record::TraceRecord,
-    trace::{TraceId, Tracer},
-};
+use super::{id::TraceId, record::TraceRecord, trace::Tracer};
 use crate::truth::{Unknown, Urgency};
 
 /// Memory of VMs that wait, with what they have read and snapshots of what they have written, in bytes. Beside it there is

@@ -15,8 +15,8 @@ use tracing::warn;
 use vm::Image;
 
 use super::{
+    id::TraceId,
     record::{RunLimits, TraceRecord},
-    trace::TraceId,
 };
 use crate::game::Subject;
 

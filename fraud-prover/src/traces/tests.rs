@@ -18,9 +18,10 @@ use vm::{Image, Segment};
 
 use super::{
     disagreement::DisagreementFile,
+    id::TraceId,
     record::RunLimits,
     runner::{Blocks, VmRunner},
-    trace::{TraceError, TraceId, Tracer},
+    trace::{TraceError, Tracer},
 };
 use crate::truth::Unknown;
 

@@ -13,10 +13,7 @@ use rollup::{
 use vm::{Image, Machine, Preimages, RunError, Snapshot};
 
 use super::{disagreement::Disagreement, record::TraceRecord};
-use crate::{
-    game::{Run, Subject},
-    truth::Proof,
-};
+use crate::{game::Run, truth::Proof};
 
 /// Stride at which the first run begins to remember states: 16^5 steps, some milliseconds.
 const FIRST_STRIDE: u64 = 1 << 20;
@@ -24,28 +21,6 @@ const FIRST_STRIDE: u64 = 1 << 20;
 const SNAPSHOTS: usize = 96;
 /// What a page of 4 KiB of a snapshot takes: itself and the hashes above its 128 leaves.
 const PAGE_MEMORY: usize = 2 * 4096;
-
-/// What identifies a run of the VM: everything that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TraceId {
-    /// Hash of its BootInfo.
-    pub boot_hash: B256,
-    /// The block.
-    pub block: u64,
-    /// Number of pinned batches.
-    pub batch_count: u64,
-}
-
-impl TraceId {
-    /// Whether one of these games may ask for it.
-    pub(super) fn is_of_any(&self, games: &[Subject]) -> bool {
-        let is_of = |game: &Subject| {
-            let blocks = game.blocks;
-            game.batch_count == self.batch_count && blocks.start < self.block && self.block <= blocks.end()
-        };
-        games.iter().any(is_of)
-    }
-}
 
 /// Why the states of a run are not known.
 #[derive(Debug, thiserror::Error)]
