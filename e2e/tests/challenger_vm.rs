@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::Arc,
 };
 
 use alloy::{
@@ -19,11 +20,12 @@ use e2e::{
     machine::OneStep,
     net::{Net, NodeStatus, UserDeposit, user},
 };
-use rollup::program::program_path;
+use fraud_prover::traces::DisagreementFile;
+use rollup::{program::program_path, witness::witness_of};
 use serde_json::{Value, json};
 use testnet::tools;
 use vm::{
-    Op,
+    Image, Op,
     asm::{ECALL, i, li, s, u},
 };
 
@@ -209,12 +211,39 @@ async fn blocks_of_a_devnet_run_and_their_steps_are_proven() -> Result<()> {
         assert!(number(&here, "gas")? > 21_000);
     }
 
+    replayed(&net, &watched, block, &outputs[block as usize - 1]).await?;
     wrong_arguments(&of_block, steps, block)?;
     let nowhere = net.dir().join("nowhere").display().to_string();
     let message = fails(of("block", block, &nowhere, &[]))?;
     assert!(message.contains("no database in") && !Path::new(&nowhere).exists(), "{message}");
     drop(miner);
     net.finish().await
+}
+
+/// The file that `watch` leaves of a disagreement holds all that it takes to run the block again, in VM and node.
+async fn replayed(net: &Net, data_dir: &str, block: u64, output: &str) -> Result<()> {
+    let config = Arc::new(net.devnet.rollup.clone());
+    let chain = fraud_prover::replica::open(Path::new(data_dir), config).await?;
+    let witness = {
+        let reader = chain.db().read()?;
+        let batches = reader.batch_of_block(block)?.context("not in a batch")? + 1;
+        witness_of(&reader, &chain.config().chain, block, batches)?
+    };
+    drop(chain);
+    let path = net.dir().join("disagreements/file.json");
+    let name = path.display().to_string();
+    let program_root = Image::load(&fs::read(program_path()?)?)?.root();
+    let mut file = DisagreementFile { witness, program_root, max_steps: u64::MAX, machine: "nothing".into() };
+    file.write(&path)?;
+    let text = succeeds(["vm", "replay", &name])?;
+    assert_eq!((text.matches(output).count(), text.lines().last()), (3, Some("they agree")), "{text}");
+    file.witness.output = B256::repeat_byte(1);
+    file.write(&path)?;
+    assert!(fails(["vm", "replay", &name])?.contains("the node's database had"));
+    file.witness.preimages.retain(|hash, _| *hash == file.witness.boot.hash());
+    file.write(&path)?;
+    assert!(fails(["vm", "replay", &name])?.contains("lacks something"));
+    Ok(())
 }
 
 /// Each wrong argument gets one line that says what is wrong.

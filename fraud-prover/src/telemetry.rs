@@ -35,12 +35,31 @@ pub const METRICS: &[Metric] = &[
     ),
     Metric::counter("recourse_challenger_gas_total", "", "L1 gas of moves."),
     Metric::gauge("recourse_challenger_balance_eth", "", "The account's balance in ETH."),
-    Metric::gauge("recourse_challenger_balance_low", "", "1 while the account may not pay all bonds."),
+    Metric::gauge(
+        "recourse_challenger_reserve_eth",
+        "",
+        "What answers that decide a root can still cost, over all games, in ETH.",
+    ),
+    Metric::gauge(
+        "recourse_challenger_balance_low",
+        "",
+        "1 while the balance is below the reserve, or below one whole dispute.",
+    ),
+    Metric::gauge(
+        "recourse_challenger_withheld_answers",
+        "",
+        "Answers to freeloaders that wait, so that the reserve is not touched.",
+    ),
     Metric::gauge("recourse_challenger_machine_seconds", "", "Time that the fault proof VM has run."),
     Metric::counter(
         "recourse_challenger_machine_failures_total",
         "",
         "Runs of the fault proof VM that failed or disagree with the node.",
+    ),
+    Metric::gauge(
+        "recourse_challenger_disagreements",
+        "",
+        "Blocks about which the fault proof VM and the node disagree, and that nobody has looked at yet.",
     ),
     Metric::gauge(
         "recourse_challenger_l1_time",

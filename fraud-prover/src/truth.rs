@@ -23,6 +23,24 @@ pub trait Truth {
     /// State hashes in that run after the given numbers of steps, which ascend. A VM that has exited keeps its state, so
     /// every number of steps has one.
     fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown>;
+
+    /// Says how urgent an answer is that waits for the run over a block. Of what is asked for, the most urgent is computed
+    /// first; what nobody hurries, last.
+    fn hurry(&self, _block: u64, _urgency: Urgency) {}
+}
+
+/// How urgent an answer is; the least is the most urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Urgency {
+    /// Whether only bonds and rewards hang on it, and not the outcome of a game.
+    pub is_minor: bool,
+    /// The first second at which it is too late.
+    pub deadline: u64,
+}
+
+impl Urgency {
+    /// Of what nobody waits for.
+    pub const NONE: Self = Self { is_minor: true, deadline: u64::MAX };
 }
 
 /// Why a value is not known.

@@ -327,7 +327,7 @@ impl Story {
                     return;
                 };
                 self.moved(attack.claimant, gas);
-                let left = game.rules.max_clock_duration.saturating_sub(claim.elapsed);
+                let left = game.parameters.max_clock_duration.saturating_sub(claim.elapsed);
                 let crosses =
                     claim.is_step_level() && game.parent(claim).is_some_and(|parent| !parent.is_step_level());
                 let says = if crosses {

@@ -469,7 +469,7 @@ impl Observer {
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;
         let image = Image::load(&std::fs::read(program_path()?)?)?;
-        let runner = VmRunner::new(replica.chain.clone(), image.clone(), MAX_STEPS)?;
+        let runner = VmRunner::new(replica.chain.clone(), image.clone(), MAX_STEPS, &options.data_dir)?;
         let honest = ReplicaProvers::new(replica.chain.clone(), runner);
         Ok(Self { chain: replica.chain, honest, image, tasks: replica.tasks, stop })
     }

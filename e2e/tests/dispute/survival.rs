@@ -126,7 +126,7 @@ async fn honest_challengers_do_each_other_no_harm() -> Result<()> {
     for (account, before) in honest.iter().zip(before) {
         // Whoever was not the first paid gas for nothing, but no bond.
         let lost = before.saturating_sub(arena.balance(*account).await?);
-        ensure!(lost < end.rules.bonds.leaf, "{account} has lost {lost}");
+        ensure!(lost < end.parameters.bonds.leaf, "{account} has lost {lost}");
     }
     leave(arena, challengers, [rival]).await
 }

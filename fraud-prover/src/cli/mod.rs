@@ -1,6 +1,7 @@
 //! The command line: what can be said to the challenger.
 
 mod moves;
+mod replay;
 mod show;
 mod vm;
 
@@ -106,7 +107,8 @@ pub struct Watch {
     #[command(flatten)]
     pub rollup: Rollup,
 
-    /// Folder of the embedded replica's database. It is made if it does not exist; deleted, it is rebuilt from L1.
+    /// Folder of the embedded replica's database, and of what the fault proof VM has found (`traces`, at most 256 MiB, and
+    /// `disagreements`). It is made if it does not exist; deleted, it is rebuilt from L1.
     #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
     pub data_dir: PathBuf,
 
@@ -301,6 +303,15 @@ pub enum VmCommand {
         /// Steps before the one to prove.
         #[arg(long)]
         step: u64,
+    },
+    /// Run a block again about which VM and node disagreed: a file that `watch` wrote below its folder, in `disagreements`.
+    /// It holds all that the block reads, so no database is needed.
+    Replay {
+        /// The file.
+        file: PathBuf,
+        /// The fault proof program. Default: recourse-program.elf beside this binary.
+        #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM")]
+        program: Option<PathBuf>,
     },
     /// Make the proof of one step, and ask the contract what it makes of it.
     Verify {

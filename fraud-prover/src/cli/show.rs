@@ -123,9 +123,9 @@ pub(super) async fn show(args: Show) -> Result<()> {
     );
     println!(
         "  each side has {} s; bonds from {} ETH down to {} ETH",
-        game.rules.max_clock_duration,
-        ether(game.rules.bonds.root),
-        ether(game.rules.bonds.leaf)
+        game.parameters.max_clock_duration,
+        ether(game.parameters.bonds.root),
+        ether(game.parameters.bonds.leaf)
     );
     println!("  rollup chain {}, L1 time {}", open.config.chain.chain_id, open.now);
     println!("\n{}", outcome(game));

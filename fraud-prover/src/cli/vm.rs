@@ -16,7 +16,7 @@ use rollup::{
 };
 use vm::{Image, Machine, Preimages};
 
-use super::{BlockArgs, VmCommand, program};
+use super::{BlockArgs, VmCommand, program, replay::replay};
 use crate::{
     replica,
     traces::{Tracer, step_in_process},
@@ -32,6 +32,10 @@ pub(super) async fn run(command: VmCommand) -> Result<()> {
     match command {
         VmCommand::Run { elf, max_steps } => {
             tokio::task::spawn_blocking(move || run_elf(&elf, max_steps)).await?
+        }
+        VmCommand::Replay { file, program: named } => {
+            let image = load(&program(named)?)?;
+            tokio::task::spawn_blocking(move || replay(&file, &image)).await?
         }
         VmCommand::Block { block } => {
             let block = Block::open(block).await?;

@@ -6,7 +6,7 @@ use alloy::{
 };
 use rollup::interval::Interval;
 
-use super::{ClaimIndex, Rules, Subject};
+use super::{ClaimIndex, GameParameters, Subject};
 
 /// Id of a claim: a hash of the game and of everything that the claim says, so that the same claim cannot be made
 /// twice in one place.
@@ -160,7 +160,7 @@ impl Content<'_> {
 impl Claim {
     pub(super) fn root(
         subject: &Subject,
-        rules: &Rules,
+        parameters: &GameParameters,
         commitments: Vec<B256>,
         proposer: Address,
         now: u64,
@@ -183,7 +183,7 @@ impl Claim {
             agreed: subject.anchor_output,
             commitments,
             claimant: proposer,
-            bond: rules.bonds.of(0),
+            bond: parameters.bonds.of(0),
             created: now,
             elapsed: 0,
             children: Vec::new(),

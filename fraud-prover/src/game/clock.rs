@@ -21,13 +21,13 @@ impl Game {
 
     /// Time left, in seconds, to attack a claim.
     pub fn time_left(&self, claim: &Claim, now: u64) -> u64 {
-        self.rules.max_clock_duration.saturating_sub(self.attackers_elapsed(claim, now))
+        self.parameters.max_clock_duration.saturating_sub(self.attackers_elapsed(claim, now))
     }
 
     /// The first second at which a claim cannot be attacked any more.
     pub fn deadline(&self, claim: &Claim) -> u64 {
         let before = self.parent(claim).map_or(0, |parent| parent.elapsed);
-        claim.created.saturating_add(self.rules.max_clock_duration.saturating_sub(before))
+        claim.created.saturating_add(self.parameters.max_clock_duration.saturating_sub(before))
     }
 
     /// Elapsed time of the side that attacks `parent` now; `None` if its clock has run out.
@@ -39,10 +39,10 @@ impl Game {
         now: u64,
     ) -> Option<u64> {
         let elapsed = self.attackers_elapsed(parent, now);
-        if elapsed >= self.rules.max_clock_duration {
+        if elapsed >= self.parameters.max_clock_duration {
             return None;
         }
-        let most = self.rules.max_clock_duration.saturating_sub(self.extension(parent, level, length));
+        let most = self.parameters.max_clock_duration.saturating_sub(self.extension(parent, level, length));
         Some(elapsed.min(most))
     }
 
@@ -53,6 +53,6 @@ impl Game {
             Level::Blocks => length <= NEAR_BOUNDARY,
             Level::Steps { .. } => parent.level == Level::Blocks,
         };
-        if near { self.rules.boundary_extension } else { self.rules.extension }
+        if near { self.parameters.boundary_extension } else { self.parameters.extension }
     }
 }

@@ -9,8 +9,8 @@
 mod claim;
 mod clock;
 mod moves;
+mod parameters;
 mod resolution;
-mod rules;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use rollup::interval::Interval;
 pub use claim::{Claim, ClaimId, Counter, Level, Status};
 pub(crate) use moves::NewClaim;
 pub use moves::{InvalidMove, Opening, Run};
-pub use rules::{Bonds, Rules};
+pub use parameters::{Bonds, GameParameters};
 
 /// Position of a claim in [`Game::claims`]: claims are listed in the order in which they were made, the root first.
 pub type ClaimIndex = usize;
@@ -46,7 +46,7 @@ pub struct Game {
     /// What it is about.
     pub subject: Subject,
     /// The deployment's constants.
-    pub rules: Rules,
+    pub parameters: GameParameters,
     /// The claims, in the order in which they were made.
     pub claims: Vec<Claim>,
     /// What the game owes to accounts, in wei.
@@ -59,11 +59,17 @@ pub struct Game {
 impl Game {
     /// A game that begins with its root claim: `commitments` over the subject's blocks, made by `proposer` at `now`
     /// (seconds, as L1 counts them).
-    pub fn new(subject: Subject, rules: Rules, commitments: Vec<B256>, proposer: Address, now: u64) -> Self {
-        let root = Claim::root(&subject, &rules, commitments, proposer, now);
+    pub fn new(
+        subject: Subject,
+        parameters: GameParameters,
+        commitments: Vec<B256>,
+        proposer: Address,
+        now: u64,
+    ) -> Self {
+        let root = Claim::root(&subject, &parameters, commitments, proposer, now);
         let ids = BTreeMap::from([(root.id, 0)]);
         let credits = BTreeMap::new();
-        Self { subject, rules, claims: vec![root], credits, burned: U256::ZERO, ids }
+        Self { subject, parameters, claims: vec![root], credits, burned: U256::ZERO, ids }
     }
 
     /// The claim about the proposed output.

@@ -137,7 +137,7 @@ impl Game {
         if parent.is_step_level() || interval.length != 1 {
             return Err(InvalidMove::WrongKind { length: interval.length });
         }
-        let max = self.rules.max_steps;
+        let max = self.parameters.max_steps;
         if run.steps == 0 || run.steps > max {
             return Err(InvalidMove::StepCount { max, found: run.steps });
         }
@@ -208,7 +208,7 @@ impl Game {
         if self.index(self.content(&new).id(&self.subject)).is_some() {
             return Err(InvalidMove::Duplicate);
         }
-        let bond = self.rules.bonds.of(parent.depth + 1);
+        let bond = self.parameters.bonds.of(parent.depth + 1);
         Ok(self.record_claim(new, claimant, bond, (now, elapsed)))
     }
 

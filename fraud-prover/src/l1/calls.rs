@@ -61,7 +61,7 @@ impl MoveCall {
             part: segment,
             attackVector: commitments,
         };
-        Ok(Self::new(game, &call, game.rules.bonds.of(claim.depth + 1)))
+        Ok(Self::new(game, &call, game.parameters.bonds.of(claim.depth + 1)))
     }
 
     /// Attacks a segment of one block by a run of `steps` steps that ends in the packed `last_state`.
@@ -82,7 +82,7 @@ impl MoveCall {
             attackVector: commitments,
             lastState: last_state,
         };
-        Ok(Self::new(game, &call, game.rules.bonds.of(claim.depth + 1)))
+        Ok(Self::new(game, &call, game.parameters.bonds.of(claim.depth + 1)))
     }
 
     /// Proves a step.

@@ -7,12 +7,12 @@ use bindings::IDisputeGameFactory;
 use rollup::interval::Interval;
 
 use super::events::{GameEvent, Logged};
-use crate::game::{ClaimId, Game, Level, Rules, Subject};
+use crate::game::{ClaimId, Game, GameParameters, Level, Subject};
 
 /// All games of a rollup, by what L1's events say. Nothing here is checked that the contracts check.
 #[derive(Clone, Debug, Default)]
 pub struct Games {
-    rules: Option<Rules>,
+    parameters: Option<GameParameters>,
     entries: BTreeMap<Address, GameEntry>,
     order: Vec<Address>,
 }
@@ -34,7 +34,7 @@ pub struct GameEntry {
 pub enum EventError {
     /// The constants of the games are not known yet.
     #[error("the games' constants are not read yet")]
-    NoRules,
+    NoParameters,
     /// The proposal's interval is empty, or has not one commitment for each segment.
     #[error("the proposal covers no blocks, or has not one commitment for each segment")]
     Proposal,
@@ -53,12 +53,12 @@ pub enum EventError {
 
 impl Games {
     /// The games' constants, once read.
-    pub const fn rules(&self) -> Option<&Rules> {
-        self.rules.as_ref()
+    pub const fn parameters(&self) -> Option<&GameParameters> {
+        self.parameters.as_ref()
     }
 
-    pub(super) fn set_rules(&mut self, rules: Rules) {
-        self.rules = Some(rules);
+    pub(super) fn set_parameters(&mut self, parameters: GameParameters) {
+        self.parameters = Some(parameters);
     }
 
     /// The contracts of all games.
@@ -80,7 +80,7 @@ impl Games {
         let address = proposal.event.game;
         let index = proposal.event.index.saturating_to();
         let mut entry = GameEntry { index, proposal, events: Vec::new(), game: None };
-        entry.rebuild(self.rules.as_ref());
+        entry.rebuild(self.parameters.as_ref());
         if self.entries.insert(address, entry).is_none() {
             self.order.push(address);
         }
@@ -105,7 +105,7 @@ impl Games {
         for entry in self.entries.values_mut() {
             if entry.events.last().is_some_and(|event| event.block >= from) {
                 entry.events.retain(|event| event.block < from);
-                entry.rebuild(self.rules.as_ref());
+                entry.rebuild(self.parameters.as_ref());
             }
         }
     }
@@ -122,19 +122,19 @@ impl GameEntry {
         match &self.game {
             Some(Ok(game)) => Ok(game),
             Some(Err(error)) => Err(error.clone()),
-            None => Err(EventError::NoRules),
+            None => Err(EventError::NoParameters),
         }
     }
 
-    fn rebuild(&mut self, rules: Option<&Rules>) {
-        self.game = rules.map(|rules| build(&self.proposal, &self.events, rules));
+    fn rebuild(&mut self, parameters: Option<&GameParameters>) {
+        self.game = parameters.map(|parameters| build(&self.proposal, &self.events, parameters));
     }
 }
 
 fn build(
     proposal: &Logged<IDisputeGameFactory::Proposed>,
     events: &[Logged<GameEvent>],
-    rules: &Rules,
+    parameters: &GameParameters,
 ) -> Result<Game, EventError> {
     let event = &proposal.event;
     let blocks = Interval::between(event.anchorBlock, event.l2Block).ok_or(EventError::Proposal)?;
@@ -149,7 +149,7 @@ fn build(
         batch_acc: event.batchAcc,
     };
     let mut game =
-        Game::new(subject, rules.clone(), event.vector.clone(), event.proposer, proposal.timestamp);
+        Game::new(subject, parameters.clone(), event.vector.clone(), event.proposer, proposal.timestamp);
     for event in events {
         apply(&mut game, event)?;
     }
@@ -175,7 +175,7 @@ fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> 
             let times = (event.createdAt, event.clock);
             let commitments = event.vector.clone();
             let claimant = event.claimant;
-            let bond = game.rules.bonds.of(game.claims[parent].depth + 1);
+            let bond = game.parameters.bonds.of(game.claims[parent].depth + 1);
             let expected = game.record_claim(
                 crate::game::NewClaim {
                     parent,

@@ -25,7 +25,7 @@ use super::{
     Games,
     audit::{AuditError, audit},
     events::{Logged, decode, invalid_response},
-    rules::read_rules,
+    parameters::read_parameters,
 };
 
 const TARGET: &str = "challenger::l1";
@@ -76,9 +76,9 @@ impl LogReader {
     /// Reads up to L1's head, which it returns. An error leaves what was read before; call again.
     pub async fn sync(&mut self) -> Result<L1Header, L1Error> {
         let head = self.client.head().await?;
-        if self.games.rules().is_none() {
-            let rules = read_rules(&self.client, &self.contracts).await?;
-            self.games_mut().set_rules(rules);
+        if self.games.parameters().is_none() {
+            let parameters = read_parameters(&self.client, &self.contracts).await?;
+            self.games_mut().set_parameters(parameters);
         }
         let mut from = self.common(&head).await?;
         while from <= head.number() {

@@ -10,7 +10,7 @@ mod calls;
 mod events;
 mod games;
 mod logs;
-mod rules;
+mod parameters;
 mod units;
 
 pub use calls::{MissingClaim, MoveCall, claim_of};

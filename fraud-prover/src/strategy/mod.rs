@@ -13,6 +13,9 @@
 //! 4. [`rule_4_step`] Where the first invalid segment is one step, prove the step.
 //! 5. [`rule_5_close`] Resolve claims, distribute bonds and claim credit, where the account earns by it or the root is invalid, and where no answer is lost by it.
 //!
+//! Each answer is planned with what hangs on it and what its branch can still cost. Over all games, [`answers`] puts those
+//! first that decide a root, and holds back money for them.
+//!
 //! A claim with an invalid prestate is never answered: an answer would have to agree with the wrong value that it starts
 //! from. Such a claim can only stand below an invalid claim, behind its first invalid segment. There it neither decides
 //! anything nor earns anything.
@@ -20,19 +23,24 @@
 //! `tests/` has a scenario for each of these attacks, with the expected moves beside it.
 
 mod close;
+mod costs;
+mod order;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 
 use crate::{
     game::{Claim, ClaimId, ClaimIndex, Game, Level, Run, Status},
-    truth::{Judgement, Truth, Unknown, commitments, judge},
+    truth::{Judgement, Truth, Unknown, Urgency, commitments, judge},
 };
 
 pub use close::rule_5_close;
+use costs::{Branches, cost_of_answer};
+pub use costs::{Cost, Purpose, whole_dispute};
+pub use order::{Answers, Funds, answers, reserve};
 
 /// What the strategy looks at.
 #[derive(Clone, Copy, Debug)]
@@ -123,12 +131,28 @@ pub struct PlannedMove {
     pub action: Move,
     /// The first second at which the move is too late; none if it can wait.
     pub deadline: Option<u64>,
+    /// What hangs on it.
+    pub purpose: Purpose,
+    /// What the branch that it goes down can still cost, the move itself included. Nothing for a closing move.
+    pub cost: Cost,
+}
+
+impl PlannedMove {
+    const fn close(action: Move) -> Self {
+        Self { action, deadline: None, purpose: Purpose::Close, cost: Cost { bonds: U256::ZERO, gas: 0 } }
+    }
+
+    /// How urgent it is.
+    pub fn urgency(&self) -> Urgency {
+        Urgency { is_minor: self.purpose != Purpose::Root, deadline: self.deadline.unwrap_or(u64::MAX) }
+    }
 }
 
 /// What to do in a game.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Moves in the order in which they should be made: answers first, by their deadlines.
+    /// Moves in the order in which they should be made: answers that decide the root by their deadlines, other answers by
+    /// theirs, then what closes the game.
     pub moves: Vec<PlannedMove>,
     /// The judgement of each claim, in the order of [`Game::claims`]; none if it is not known yet.
     pub judgements: Vec<Option<Judgement>>,
@@ -136,6 +160,10 @@ pub struct Plan {
     pub missed: Vec<ClaimId>,
     /// Values that are not known yet, and the claims that wait for them.
     pub unknown: Vec<(ClaimId, Unknown)>,
+    /// What the answers that decide the root can still cost, down to the steps.
+    pub reserve: Cost,
+    /// The same of other branches in which the account has a bond.
+    pub own: Cost,
 }
 
 /// The honest strategy.
@@ -158,6 +186,8 @@ pub fn plan(view: View<'_>, truth: &(impl Truth + ?Sized)) -> Plan {
             to_answer.extend(rule_2_freeloaders(&judged, index));
         }
     }
+    let branches = Branches::of(view, &judged);
+    (plan.reserve, plan.own) = (branches.reserve, branches.own);
     for index in to_answer {
         let claim = &view.game.claims[index];
         let Some(segment) = judged.first_invalid(index) else {
@@ -167,17 +197,46 @@ pub fn plan(view: View<'_>, truth: &(impl Truth + ?Sized)) -> Plan {
             Ok(Answer::Made) => {}
             Ok(Answer::TooLate) => plan.missed.push(claim.id),
             Ok(Answer::Needed(action)) => {
-                plan.moves.push(PlannedMove { action, deadline: Some(view.game.deadline(claim)) });
+                let cost = cost_of_answer(view.game, claim, segment);
+                let (purpose, deadline) = (branches.purpose(index), Some(view.game.deadline(claim)));
+                plan.moves.push(PlannedMove { action, deadline, purpose, cost });
             }
             Err(unknown) => plan.unknown.push((claim.id, unknown)),
         }
     }
-    plan.moves.sort_by_key(|planned| planned.deadline);
+    plan.moves.sort_by_key(|planned| (planned.purpose != Purpose::Root, planned.deadline));
+    hurry(view, &judged, &branches, &plan.unknown, truth);
     let answers = plan.moves.iter().filter_map(|planned| planned.action.answered());
     let unanswered = answers.chain(plan.unknown.iter().map(|(claim, _)| *claim)).collect();
     let closing = rule_5_close(view, &plan.judgements, &unanswered);
-    plan.moves.extend(closing.into_iter().map(|action| PlannedMove { action, deadline: None }));
+    plan.moves.extend(closing.into_iter().map(PlannedMove::close));
     plan
+}
+
+/// Says how urgent the runs are that claims wait for.
+fn hurry(
+    view: View<'_>,
+    judged: &Judged<'_>,
+    branches: &Branches,
+    unknown: &[(ClaimId, Unknown)],
+    truth: &(impl Truth + ?Sized),
+) {
+    for (id, _) in unknown.iter().filter(|(_, reason)| *reason == Unknown::Pending) {
+        let Some(index) = view.game.index(*id) else {
+            continue;
+        };
+        let claim = &view.game.claims[index];
+        // On the block level, only the answer to a claim about single blocks needs a run.
+        let block = match (claim.level, judged.first_invalid(index)) {
+            (Level::Steps { block, .. }, _) => Some(block),
+            (Level::Blocks, segment) => {
+                segment.and_then(|segment| claim.segment_interval(segment)).map(|block| block.end())
+            }
+        };
+        let is_minor = branches.purpose(index) != Purpose::Root;
+        let urgency = Urgency { is_minor, deadline: view.game.deadline(claim) };
+        block.into_iter().for_each(|block| truth.hurry(block, urgency));
+    }
 }
 
 /// A game with the judgements of its claims.
@@ -204,6 +263,10 @@ impl Judged<'_> {
             Some(Judgement::FirstInvalid(segment)) => Some(segment),
             _ => None,
         }
+    }
+
+    fn is_invalid_prestate(&self, claim: ClaimIndex) -> bool {
+        self.judgements.get(claim).copied().flatten() == Some(Judgement::InvalidPrestate)
     }
 
     fn is_invalid(&self, claim: ClaimIndex) -> bool {

@@ -2,7 +2,14 @@
 //! by running the fault proof program over a block's witness.
 
 mod contract;
+mod disagreement;
+mod id;
+mod record;
 mod runner;
+mod slots;
+mod store;
+#[cfg(test)]
+pub(crate) mod tests;
 mod trace;
 
 use std::sync::Arc;
@@ -14,12 +21,15 @@ use stf::{BootInfo, output_root};
 
 use crate::{
     game::{Run, Subject},
-    truth::{Proof, Prover, Provers, Truth, Unknown},
+    truth::{Proof, Prover, Provers, Truth, Unknown, Urgency},
 };
 
 pub use contract::{ContractError, step_in_process};
+pub use disagreement::{Disagreement, DisagreementFile, DisagreementFileError, OpenDisagreement};
+pub use id::TraceId;
+pub use record::TraceRecord;
 pub use runner::{Spent, VmRunner};
-pub use trace::{TraceError, TraceId, Tracer};
+pub use trace::{TraceError, Tracer};
 
 /// The truth of any game, by an embedded replica.
 #[derive(Clone)]
@@ -105,6 +115,13 @@ impl Truth for ReplicaProver {
 
     fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
         self.provers.runner.states(self.trace(block)?, steps)
+    }
+
+    fn hurry(&self, block: u64, urgency: Urgency) {
+        // Nothing was asked of a run that has no name yet.
+        if let Ok(trace) = self.trace(block) {
+            self.provers.runner.hurry(&trace, urgency);
+        }
     }
 }
 

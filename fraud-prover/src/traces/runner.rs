@@ -1,38 +1,44 @@
 //! Runs of the VM in the background.
 //!
-//! One thread works through what is asked for, in order. Whoever asks gets what is there, or is told that it is being
-//! computed; [`VmRunner::changed`] says when asking again is worth it.
+//! One thread works through what is asked for, the most urgent first. Whoever asks gets what is there, or is told that it
+//! is being computed; [`VmRunner::changed`] says when asking again is worth it. What was found is also on disk, so that
+//! neither a restart nor a VM that was dropped for its memory begins anew.
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver, Sender},
-    },
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use alloy::primitives::{B256, Bytes};
-use parking_lot::Mutex;
-use rollup::chain::Chain;
+use parking_lot::{Condvar, Mutex};
+use rollup::{
+    chain::Chain,
+    witness::{BlockWitness, BlockWitnessError, witness_of},
+};
+use stf::output_root;
 use tokio::sync::watch;
-use tracing::{error, info};
-use vm::Image;
+use tracing::{debug, error, info, warn};
+use vm::{Image, RunError};
 
-use super::trace::{TraceError, TraceId, Tracer};
+use super::{
+    disagreement::{Disagreement, Disagreements, OpenDisagreement},
+    id::TraceId,
+    record::{RunLimits, TraceRecord},
+    slots::{Job, Slots, Wanted},
+    store::{self, TraceStore},
+    trace::{TraceError, Tracer},
+};
 use crate::{
-    game::Run,
-    truth::{Proof, Unknown},
+    game::{Run, Subject},
+    truth::{Proof, Unknown, Urgency},
 };
 
 const TARGET: &str = "challenger::machine";
-/// Runs that are kept, unless more are in use; the one that was not asked for longest goes first.
-const TRACES: usize = 6;
-/// A run that was asked for so lately is in use. The strategy asks for what it needs at every look: if one of these went,
-/// it would be run again at once, and another would go for it.
-const IN_USE: Duration = Duration::from_secs(60);
-/// A failure is reported for so long, then tried again.
-const RETRY: Duration = Duration::from_secs(15);
+/// Folders in the challenger's.
+const TRACES: &str = "traces";
+const DISAGREEMENTS: &str = "disagreements";
 
 /// What the VM has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,51 +49,69 @@ pub struct Spent {
     pub runs: u64,
 }
 
+/// Where the runner gets what blocks read.
+pub(super) trait Blocks: Send {
+    /// What a run reads, and what the node's state transition makes of it.
+    fn witness(&self, trace: &TraceId) -> Result<BlockWitness, TraceError>;
+
+    /// The output root that the node has for a block.
+    fn output(&self, block: u64) -> Result<B256, TraceError>;
+}
+
+impl Blocks for Chain {
+    fn witness(&self, trace: &TraceId) -> Result<BlockWitness, TraceError> {
+        let TraceId { block, batch_count, .. } = *trace;
+        Ok(witness_of(&self.db().read()?, &self.config().chain, block, batch_count)?)
+    }
+
+    fn output(&self, block: u64) -> Result<B256, TraceError> {
+        let header = self.db().read()?.header(block)?;
+        let header = header.ok_or(BlockWitnessError::Missing { what: "header", number: block })?;
+        Ok(output_root(&header, header.hash()))
+    }
+}
+
 /// Runs of the VM, computed in the background.
 pub struct VmRunner {
     shared: Arc<Shared>,
-    jobs: Sender<Job>,
+    folder: PathBuf,
 }
 
 struct Shared {
-    traces: Mutex<BTreeMap<TraceId, Slot>>,
+    slots: Mutex<Slots>,
+    /// Something was asked for, or the runner is dropped.
+    wake: Condvar,
     changes: watch::Sender<u64>,
     spent: Mutex<Spent>,
-}
-
-struct Slot {
-    used: Instant,
-    /// What is being computed.
-    asked: Vec<Wanted>,
-    tracer: Option<Tracer>,
-    proofs: BTreeMap<u64, Proof>,
-    failed: Option<(Instant, String)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
-    Run,
-    States(Vec<u64>),
-    Proof(u64),
-}
-
-struct Job {
-    trace: TraceId,
-    wanted: Wanted,
+    disagreements: Disagreements,
 }
 
 impl VmRunner {
-    /// A runner for the blocks of a chain. The thread ends when this is dropped.
-    pub fn new(chain: Chain, image: Image, max_steps: u64) -> std::io::Result<Arc<Self>> {
-        let (jobs, queue) = mpsc::channel();
+    /// A runner for the blocks of a chain, with runs of at most `max_steps` steps. It keeps what it found, and
+    /// disagreements of VM and node, below `folder`. The thread ends when this is dropped.
+    pub fn new(chain: Chain, image: Image, max_steps: u64, folder: &Path) -> io::Result<Arc<Self>> {
+        Self::over(chain, image, max_steps, folder)
+    }
+
+    pub(super) fn over(
+        blocks: impl Blocks + 'static,
+        image: Image,
+        max_steps: u64,
+        folder: &Path,
+    ) -> io::Result<Arc<Self>> {
         let shared = Arc::new(Shared {
-            traces: Mutex::default(),
+            slots: Mutex::default(),
+            wake: Condvar::new(),
             changes: watch::channel(0).0,
             spent: Mutex::default(),
+            disagreements: Disagreements::new(folder.join(DISAGREEMENTS)),
         });
-        let worker = Worker { chain, image, max_steps, shared: shared.clone() };
-        std::thread::Builder::new().name("machine".into()).spawn(move || worker.work(&queue))?;
-        Ok(Arc::new(Self { shared, jobs }))
+        let limits = RunLimits { program_root: image.root(), max_steps };
+        let folder = folder.join(TRACES);
+        let store = TraceStore::new(folder.clone(), image.clone(), limits);
+        let mut worker = Worker { blocks, image, limits, store, shared: shared.clone() };
+        std::thread::Builder::new().name("machine".into()).spawn(move || worker.work())?;
+        Ok(Arc::new(Self { shared, folder }))
     }
 
     /// Changes when something was computed.
@@ -100,107 +124,108 @@ impl VmRunner {
         *self.shared.spent.lock()
     }
 
+    /// The disagreements of VM and node that nobody has looked at yet.
+    pub fn disagreements(&self) -> Vec<OpenDisagreement> {
+        self.shared.disagreements.open()
+    }
+
+    /// Forgets all runs, also those on disk, that none of these games can ask for.
+    pub fn keep_only(&self, games: &[Subject]) {
+        self.shared.slots.lock().retain(|trace| trace.is_of_any(games));
+        if let Err(error) = store::keep_only(&self.folder, games) {
+            warn!(target: TARGET, %error, "cannot delete runs of games that are over");
+        }
+    }
+
+    /// Says how urgent an answer is that waits for a run.
+    pub fn hurry(&self, trace: &TraceId, urgency: Urgency) {
+        self.shared.slots.lock().hurry(trace, urgency);
+    }
+
     /// The run over a block.
     pub fn run(&self, trace: TraceId) -> Result<Run, Unknown> {
-        self.ask(trace, &Wanted::Run, |slot| slot.tracer.as_ref().map(Tracer::summary))
+        self.ask(trace, &Wanted::Run, |record| Some(record.run()))
     }
 
     /// The packed last state of a run.
     pub fn last_state(&self, trace: TraceId) -> Result<Bytes, Unknown> {
-        self.ask(trace, &Wanted::Run, |slot| slot.tracer.as_ref().map(|tracer| tracer.last_state().clone()))
+        self.ask(trace, &Wanted::Run, |record| Some(record.last_state().clone()))
     }
 
     /// State hashes in a run.
     pub fn states(&self, trace: TraceId, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
-        let wanted = Wanted::States(steps.to_vec());
-        self.ask(trace, &wanted, |slot| slot.tracer.as_ref().and_then(|tracer| tracer.known(steps)))
+        self.ask(trace, &Wanted::States(steps.to_vec()), |record| record.known(steps))
     }
 
     /// The proof of the step after so many.
     pub fn proof(&self, trace: TraceId, step: u64) -> Result<Proof, Unknown> {
-        self.ask(trace, &Wanted::Proof(step), |slot| slot.proofs.get(&step).cloned())
+        self.ask(trace, &Wanted::Proof(step), |record| record.proof(step).cloned())
     }
 
     fn ask<T>(
         &self,
         trace: TraceId,
         wanted: &Wanted,
-        answer: impl FnOnce(&Slot) -> Option<T>,
+        answer: impl FnOnce(&TraceRecord) -> Option<T>,
     ) -> Result<T, Unknown> {
-        let mut traces = self.shared.traces.lock();
-        if !traces.contains_key(&trace) && traces.len() >= TRACES {
-            let idle =
-                traces.iter().filter(|(_, slot)| slot.asked.is_empty() && slot.used.elapsed() > IN_USE);
-            if let Some(oldest) = idle.min_by_key(|(_, slot)| slot.used).map(|(trace, _)| *trace) {
-                traces.remove(&oldest);
-            }
+        let stands = self.shared.disagreements.has(&trace.boot_hash);
+        let found = self.shared.slots.lock().ask(trace, wanted, Instant::now(), stands, answer);
+        if matches!(found, Err(Unknown::Pending)) {
+            self.shared.wake.notify_one();
         }
-        let slot = traces.entry(trace).or_insert_with(|| Slot {
-            used: Instant::now(),
-            asked: Vec::new(),
-            tracer: None,
-            proofs: BTreeMap::new(),
-            failed: None,
-        });
-        slot.used = Instant::now();
-        if let Some(answer) = answer(slot) {
-            return Ok(answer);
-        }
-        if let Some((at, reason)) = &slot.failed {
-            if at.elapsed() < RETRY {
-                return Err(Unknown::Failed(reason.clone()));
-            }
-            slot.failed = None;
-        }
-        if !slot.asked.contains(wanted) {
-            slot.asked.push(wanted.clone());
-            let job = Job { trace, wanted: wanted.clone() };
-            if self.jobs.send(job).is_err() {
-                return Err(Unknown::Failed("the VM's thread is gone".into()));
-            }
-        }
-        Err(Unknown::Pending)
+        found
     }
 }
 
-struct Worker {
-    chain: Chain,
+impl Drop for VmRunner {
+    fn drop(&mut self) {
+        self.shared.slots.lock().is_stopped = true;
+        self.shared.wake.notify_one();
+    }
+}
+
+struct Worker<B> {
+    blocks: B,
     image: Image,
-    max_steps: u64,
+    limits: RunLimits,
+    store: TraceStore,
     shared: Arc<Shared>,
 }
 
-impl Worker {
-    fn work(&self, queue: &Receiver<Job>) {
-        while let Ok(job) = queue.recv() {
+/// What a job came to.
+struct Computed {
+    record: TraceRecord,
+    tracer: Option<Tracer>,
+    /// The block was run as a whole.
+    is_new: bool,
+}
+
+impl<B: Blocks> Worker<B> {
+    fn work(&mut self) {
+        while let Some((job, tracer, record)) = self.next() {
             let started = Instant::now();
-            // Taken out while it is worked on, so that others can ask meanwhile.
-            let tracer = self.shared.traces.lock().get_mut(&job.trace).and_then(|slot| slot.tracer.take());
-            let is_new = tracer.is_none();
-            let done = self.compute(tracer, &job);
+            let done = self.compute(tracer, record, &job);
             let took = started.elapsed();
-            let mut traces = self.shared.traces.lock();
-            if let Some(slot) = traces.get_mut(&job.trace) {
-                slot.asked.retain(|wanted| *wanted != job.wanted);
-                match done {
-                    Ok((tracer, proof)) => {
-                        if is_new {
-                            let (block, steps) = (job.trace.block, tracer.summary().steps);
-                            info!(target: TARGET, block, steps, ?took, "ran a block in the VM");
-                        }
-                        slot.tracer = Some(tracer);
-                        if let (Wanted::Proof(step), Some(proof)) = (&job.wanted, proof) {
-                            slot.proofs.insert(*step, proof);
-                        }
+            let is_new = done.as_ref().is_ok_and(|computed| computed.is_new);
+            let result = match done {
+                Ok(Computed { record, tracer, is_new }) => {
+                    if is_new {
+                        let (block, steps) = (job.trace.block, record.run().steps);
+                        info!(target: TARGET, block, steps, ?took, "ran a block in the VM");
                     }
-                    Err(error) => {
-                        error!(target: TARGET, block = job.trace.block, %error, "the VM failed");
-                        metrics::counter!("recourse_challenger_machine_failures_total").increment(1);
-                        slot.failed = Some((Instant::now(), error.to_string()));
-                    }
+                    let weighed = tracer.map(|tracer| {
+                        let bytes = tracer.memory();
+                        (tracer, bytes)
+                    });
+                    Ok((record, weighed))
                 }
-            }
-            drop(traces);
+                Err(error) => {
+                    error!(target: TARGET, block = job.trace.block, %error, "the VM failed");
+                    metrics::counter!("recourse_challenger_machine_failures_total").increment(1);
+                    Err(error.to_string())
+                }
+            };
+            self.shared.slots.lock().done(&job, result, Instant::now());
             let mut spent = self.shared.spent.lock();
             spent.time += took;
             spent.runs += u64::from(is_new);
@@ -210,22 +235,102 @@ impl Worker {
         }
     }
 
-    fn compute(&self, tracer: Option<Tracer>, job: &Job) -> Result<(Tracer, Option<Proof>), TraceError> {
-        let mut tracer = match tracer {
-            Some(tracer) => tracer,
-            None => {
-                let config = &self.chain.config().chain;
-                Tracer::run(&self.image, self.chain.db(), config, job.trace, self.max_steps)?
+    /// Waits for something to do; `None`: the runner was dropped.
+    fn next(&self) -> Option<(Job, Option<Tracer>, Option<TraceRecord>)> {
+        let mut slots = self.shared.slots.lock();
+        loop {
+            if slots.is_stopped {
+                return None;
+            }
+            if let Some(job) = slots.next() {
+                let (tracer, record) = slots.take(&job.trace);
+                return Some((job, tracer, record));
+            }
+            self.shared.wake.wait(&mut slots);
+        }
+    }
+
+    fn compute(
+        &mut self,
+        tracer: Option<Tracer>,
+        record: Option<TraceRecord>,
+        job: &Job,
+    ) -> Result<Computed, TraceError> {
+        let record = match record {
+            Some(record) => Some(record),
+            None => self.load(&job.trace)?,
+        };
+        let is_new = record.is_none();
+        let mut tracer = match (tracer, record) {
+            (tracer, Some(record)) if job.wanted.is_in(&record) => {
+                return Ok(Computed { record, tracer, is_new });
+            }
+            (Some(tracer), _) => tracer,
+            (None, Some(record)) => Tracer::resume(&self.image, self.witness(&job.trace)?, record),
+            (None, None) => {
+                let tracer = self.run(&job.trace)?;
+                // Kept before anything else is done with it.
+                self.store.save(&job.trace, tracer.record());
+                tracer
             }
         };
-        let proof = match &job.wanted {
-            Wanted::Run => None,
-            Wanted::States(steps) => {
-                tracer.find(steps)?;
-                None
-            }
-            Wanted::Proof(step) => Some(tracer.prove(*step)?),
+        if job.wanted.is_in(tracer.record()) {
+            return Ok(Computed { record: tracer.record().clone(), tracer: Some(tracer), is_new });
+        }
+        match &job.wanted {
+            Wanted::Run => {}
+            Wanted::States(steps) => drop(tracer.find(steps)?),
+            Wanted::Proof(step) => drop(tracer.prove(*step)?),
+        }
+        self.store.save(&job.trace, tracer.record());
+        Ok(Computed { record: tracer.record().clone(), tracer: Some(tracer), is_new })
+    }
+
+    /// What an earlier process, or this one, has found out about a run. If it is not what the node has, it is not taken:
+    /// the run itself must show that.
+    fn load(&self, trace: &TraceId) -> Result<Option<TraceRecord>, TraceError> {
+        let Some(record) = self.store.load(trace) else {
+            return Ok(None);
         };
-        Ok((tracer, proof))
+        let is_agreed = record.value() == self.blocks.output(trace.block)?;
+        debug!(target: TARGET, block = trace.block, is_agreed, "a run was on disk");
+        if is_agreed {
+            self.shared.disagreements.settle(&trace.boot_hash);
+        }
+        Ok(is_agreed.then_some(record))
+    }
+
+    fn witness(&self, trace: &TraceId) -> Result<BlockWitness, TraceError> {
+        let witness = self.blocks.witness(trace)?;
+        let (expected, found) = (trace.boot_hash, witness.boot.hash());
+        if found != expected {
+            return Err(TraceError::OtherBoot { block: trace.block, expected, found });
+        }
+        Ok(witness)
+    }
+
+    /// Runs a block as a whole, and compares its value with the node's.
+    fn run(&self, trace: &TraceId) -> Result<Tracer, TraceError> {
+        let (witness, node) = (self.witness(trace)?, self.blocks.output(trace.block)?);
+        let again = witness.output;
+        let (machine, tracer) = match Tracer::over(&self.image, witness.clone(), self.limits.max_steps) {
+            Ok(tracer) => (Ok(tracer.record().value()), Some(tracer)),
+            // It reads what the node does not.
+            Err(TraceError::Machine { error: error @ RunError::Host(_), .. }) => {
+                (Err(error.to_string()), None)
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(tracer) = tracer
+            && machine == Ok(node)
+            && again == node
+        {
+            self.shared.disagreements.settle(&trace.boot_hash);
+            return Ok(tracer);
+        }
+        let TraceId { boot_hash, block, .. } = *trace;
+        let found = Disagreement { block, boot_hash, machine, node, again };
+        self.shared.disagreements.add(&found, &self.limits, &witness);
+        Err(TraceError::Disagreement(Box::new(found)))
     }
 }

@@ -6,31 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy::primitives::{B256, Bytes};
-use db::Database;
 use rollup::{
     interval::MAX_SEGMENTS,
-    witness::{BlockWitness, BlockWitnessError, witness_of},
+    witness::{BlockWitness, BlockWitnessError},
 };
-use stf::ChainConfig;
 use vm::{Image, Machine, Preimages, RunError, Snapshot};
 
+use super::{disagreement::Disagreement, record::TraceRecord};
 use crate::{game::Run, truth::Proof};
 
 /// Stride at which the first run begins to remember states: 16^5 steps, some milliseconds.
 const FIRST_STRIDE: u64 = 1 << 20;
 /// Snapshots kept of one run. Each shares with the others what has not changed between them.
 const SNAPSHOTS: usize = 96;
-
-/// What identifies a run of the VM: everything that it depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TraceId {
-    /// Hash of its BootInfo.
-    pub boot_hash: B256,
-    /// The block.
-    pub block: u64,
-    /// Number of pinned batches.
-    pub batch_count: u64,
-}
+/// What a page of 4 KiB of a snapshot takes: itself and the hashes above its 128 leaves.
+const PAGE_MEMORY: usize = 2 * 4096;
 
 /// Why the states of a run are not known.
 #[derive(Debug, thiserror::Error)]
@@ -60,67 +50,49 @@ pub enum TraceError {
         found: B256,
     },
     /// The VM and the node disagree: the fault proof program is not the node's state transition.
-    #[error("the VM gives {machine} for block {block}, the node {node}")]
-    Disagreement {
-        /// The block.
-        block: u64,
-        /// The VM's value.
-        machine: B256,
-        /// The node's output root.
-        node: B256,
-    },
+    #[error("the fault proof VM and the node disagree: {0}")]
+    Disagreement(Box<Disagreement>),
 }
 
-/// The run over one block, as far as it is known.
+/// The run over one block, as far as it is known, and the VM to find out more.
 pub struct Tracer {
     image: Image,
     preimages: Preimages,
     block: u64,
-    run: Run,
-    last_state: Bytes,
-    states: BTreeMap<u64, B256>,
+    record: TraceRecord,
     snapshots: BTreeMap<u64, Snapshot>,
     /// Steps of the snapshots, the oldest first.
     age: VecDeque<u64>,
+    /// What the preimages take, in bytes.
+    preimage_bytes: usize,
 }
 
 impl Tracer {
-    /// Runs the program over a block, at most `max_steps` steps.
-    pub fn run(
-        image: &Image,
-        database: &Database,
-        config: &ChainConfig,
-        trace: TraceId,
-        max_steps: u64,
-    ) -> Result<Self, TraceError> {
-        let TraceId { boot_hash, block, batch_count } = trace;
-        let witness = witness_of(&database.read()?, config, block, batch_count)?;
-        let found = witness.boot.hash();
-        if found != boot_hash {
-            return Err(TraceError::OtherBoot { block, expected: boot_hash, found });
-        }
-        let output = witness.output;
-        let tracer = Self::over(image, witness, max_steps)?;
-        match tracer.value() {
-            value if value == output => Ok(tracer),
-            machine => Err(TraceError::Disagreement { block, machine, node: output }),
+    /// Goes on from what is known of a run over what a block reads. Nothing is run until something is asked for.
+    pub fn resume(image: &Image, witness: BlockWitness, record: TraceRecord) -> Self {
+        let preimage_bytes = witness.preimages.values().map(|bytes| bytes.len()).sum();
+        Self {
+            image: image.clone(),
+            preimages: Preimages::from(witness.preimages),
+            block: witness.boot.block,
+            record,
+            snapshots: BTreeMap::new(),
+            age: VecDeque::new(),
+            preimage_bytes,
         }
     }
 
     /// Runs the program over what a block reads.
     pub fn over(image: &Image, witness: BlockWitness, max_steps: u64) -> Result<Self, TraceError> {
         let (boot_hash, block) = (witness.boot.hash(), witness.boot.block);
-        let preimages = Preimages::from(witness.preimages);
-        let mut tracer = Self {
-            image: image.clone(),
-            preimages: preimages.clone(),
-            block,
+        let record = TraceRecord {
             run: Run { boot_hash, prestate: image.start(boot_hash).hash(), steps: 0 },
             last_state: Bytes::new(),
             states: BTreeMap::new(),
-            snapshots: BTreeMap::new(),
-            age: VecDeque::new(),
+            proofs: BTreeMap::new(),
         };
+        let mut tracer = Self::resume(image, witness, record);
+        let preimages = tracer.preimages.clone();
         let wrap = |error| TraceError::Machine { block, error };
         let mut machine = Machine::new(image, boot_hash, preimages).map_err(wrap)?;
         tracer.keep(0, &mut machine);
@@ -138,35 +110,38 @@ impl Tracer {
                 break;
             }
         }
-        tracer.run.steps = machine.cpu().step;
-        tracer.last_state = Bytes::copy_from_slice(&machine.state().pack());
+        tracer.record.run.steps = machine.cpu().step;
+        tracer.record.last_state = Bytes::copy_from_slice(&machine.state().pack());
         Ok(tracer)
     }
 
     /// The run.
     pub const fn summary(&self) -> Run {
-        self.run
+        self.record.run
     }
 
-    /// Its last state, packed.
-    pub const fn last_state(&self) -> &Bytes {
-        &self.last_state
+    /// What is known of it.
+    pub const fn record(&self) -> &TraceRecord {
+        &self.record
     }
 
-    /// Its value: the output root, or zero if it failed.
-    pub fn value(&self) -> B256 {
-        vm::State::unpack(&self.last_state).map(|state| state.cpu.value()).unwrap_or_default()
-    }
-
-    /// State hashes after the given numbers of steps, if all are known.
-    pub fn known(&self, steps: &[u64]) -> Option<Vec<B256>> {
-        steps.iter().map(|step| self.states.get(&(*step).min(self.run.steps)).copied()).collect()
+    /// Memory that it takes, in bytes, beside the program's: preimages and snapshots.
+    pub fn memory(&self) -> usize {
+        let mut before = None;
+        let mut pages = 0;
+        for snapshot in self.snapshots.values() {
+            pages += snapshot.pages_beyond(before);
+            before = Some(snapshot);
+        }
+        self.preimage_bytes + pages * PAGE_MEMORY
     }
 
     /// Finds the states after the given numbers of steps.
     pub fn find(&mut self, steps: &[u64]) -> Result<Vec<B256>, TraceError> {
-        let wanted: BTreeSet<u64> = steps.iter().map(|step| (*step).min(self.run.steps)).collect();
-        let missing: Vec<u64> = wanted.into_iter().filter(|step| !self.states.contains_key(step)).collect();
+        let last = self.record.run.steps;
+        let wanted: BTreeSet<u64> = steps.iter().map(|step| (*step).min(last)).collect();
+        let known = &self.record.states;
+        let missing: Vec<u64> = wanted.into_iter().filter(|step| !known.contains_key(step)).collect();
         if let Some(first) = missing.first() {
             let mut machine = self.machine_at(*first)?;
             for step in missing {
@@ -174,17 +149,21 @@ impl Tracer {
                 self.keep(step, &mut machine);
             }
         }
-        let states = steps.iter().map(|step| self.states.get(&(*step).min(self.run.steps)).copied());
-        Ok(states.flatten().collect())
+        Ok(self.record.known(steps).unwrap_or_default())
     }
 
     /// Proves the step after so many.
     pub fn prove(&mut self, step: u64) -> Result<Proof, TraceError> {
+        if let Some(proof) = self.record.proof(step) {
+            return Ok(proof.clone());
+        }
         let wrap = |error| TraceError::Machine { block: self.block, error };
         let mut machine = self.machine_at(step)?;
         machine.run_to(step).map_err(wrap)?;
         let witness = machine.witness().map_err(wrap)?;
-        Ok(Proof { state: Bytes::copy_from_slice(&witness.state), witness: witness.witness.into() })
+        let proof = Proof { state: Bytes::copy_from_slice(&witness.state), witness: witness.witness.into() };
+        self.record.proofs.insert(step, proof.clone());
+        Ok(proof)
     }
 
     /// A VM at the newest snapshot that is not behind a step.
@@ -193,13 +172,13 @@ impl Tracer {
         let preimages = self.preimages.clone();
         match self.snapshots.range(..=step).next_back() {
             Some((_, snapshot)) => Machine::resume(snapshot, preimages).map_err(wrap),
-            None => Machine::new(&self.image, self.run.boot_hash, preimages).map_err(wrap),
+            None => Machine::new(&self.image, self.record.run.boot_hash, preimages).map_err(wrap),
         }
     }
 
     fn keep(&mut self, step: u64, machine: &mut Machine<Preimages>) {
         let snapshot = machine.snapshot();
-        self.states.insert(step, snapshot.state().hash());
+        self.record.states.insert(step, snapshot.state().hash());
         if self.snapshots.insert(step, snapshot).is_none() {
             self.age.push_back(step);
         }

@@ -1,45 +1,45 @@
 //! What operators must know, in the log and as metrics.
 
-use std::collections::BTreeSet;
-
-use alloy::{
-    primitives::{Address, U256},
-    providers::Provider,
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
 };
-use rollup::l1::L1Client;
+
+use alloy::primitives::Address;
 use tracing::{error, info, warn};
 
 use super::{TARGET, plans::GamePlan};
 use crate::{
     game::{ClaimId, Game, Status},
     l1::ether,
-    strategy::Plan,
+    strategy::{Cost, Funds, Plan, whole_dispute},
+    traces::OpenDisagreement,
     truth::{Judgement, Unknown},
 };
 
 /// A clock with less time left than this is worth an alert, in seconds; at most a quarter of the max clock duration.
 const SHORT_CLOCK: u64 = 3_600;
+/// How often a disagreement of VM and node is told.
+const TELL_DISAGREEMENT: Duration = Duration::from_secs(10);
 
 /// Says each thing once.
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
     told: BTreeSet<(Address, &'static str, ClaimId)>,
     poor: bool,
+    withheld: usize,
+    /// When disagreements were told last.
+    disagreed: Option<Instant>,
 }
 
 impl Alerts {
     /// Reports on all open games.
-    pub(crate) async fn report(
-        &mut self,
-        plans: &[GamePlan],
-        now: u64,
-        me: Option<Address>,
-        client: &L1Client,
-    ) {
+    pub(crate) fn report(&mut self, plans: &[GamePlan], now: u64, funds: Option<Funds>) {
         let mut wrong_roots = 0;
         let mut answers = 0;
         let mut least: Option<u64> = None;
-        let mut needed = U256::ZERO;
+        let mut reserved = Cost::default();
+        let mut whole = Cost::default();
         for entry in plans {
             let (game, plan) = match &entry.state {
                 Ok(state) => state,
@@ -55,7 +55,9 @@ impl Alerts {
             let left = self.clocks(entry, game, plan, now);
             least = least.into_iter().chain(left).min();
             self.unknown(entry, plan);
-            needed = needed.max(most_bonds(game));
+            reserved = reserved + plan.reserve;
+            whole =
+                [whole, whole_dispute(game)].into_iter().max_by_key(|cost| cost.bonds).unwrap_or_default();
         }
         metrics::gauge!("recourse_challenger_open_games").set(plans.len() as f64);
         metrics::gauge!("recourse_challenger_wrong_roots").set(wrong_roots as f64);
@@ -63,8 +65,8 @@ impl Alerts {
         metrics::gauge!("recourse_challenger_least_clock_seconds")
             .set(least.map_or(-1.0, |left| left as f64));
         metrics::gauge!("recourse_challenger_l1_time").set(now as f64);
-        if let Some(me) = me {
-            self.balance(me, needed, client).await;
+        if let Some(funds) = funds {
+            self.balance(funds, reserved, whole);
         }
     }
 
@@ -111,7 +113,7 @@ impl Alerts {
             let left = deadline.saturating_sub(now);
             least = Some(least.map_or(left, |least: u64| least.min(left)));
         }
-        let short = SHORT_CLOCK.min(game.rules.max_clock_duration / 4);
+        let short = SHORT_CLOCK.min(game.parameters.max_clock_duration / 4);
         if let Some(left) = least.filter(|left| *left < short)
             && self.first(entry.address, "clock", game.root().id)
         {
@@ -137,24 +139,50 @@ impl Alerts {
         }
     }
 
-    async fn balance(&mut self, me: Address, needed: U256, client: &L1Client) {
-        let Ok(balance) = client.provider().get_balance(me).await else {
-            return;
-        };
-        metrics::gauge!("recourse_challenger_balance_eth").set(ether(balance).parse().unwrap_or(0.0));
+    /// The account must be able to see through all branches that decide a root; where nobody lies, the next lie.
+    fn balance(&mut self, Funds { balance, gas_price }: Funds, reserved: Cost, whole: Cost) {
+        let amount = |wei| ether(wei).parse().unwrap_or(0.0);
+        let reserved = reserved.wei(gas_price);
+        let needed = reserved.max(whole.wei(gas_price));
+        metrics::gauge!("recourse_challenger_balance_eth").set(amount(balance));
+        metrics::gauge!("recourse_challenger_reserve_eth").set(amount(reserved));
         let poor = balance < needed;
         if poor && !self.poor {
             let (balance, needed) = (ether(balance), ether(needed));
-            warn!(target: TARGET, account = %me, %balance, %needed, "the balance is LOW: it may not pay all bonds of a dispute");
+            warn!(target: TARGET, %balance, %needed, "the balance is LOW: it may not pay all answers that decide a root");
         }
         metrics::gauge!("recourse_challenger_balance_low").set(f64::from(u8::from(poor)));
         self.poor = poor;
     }
-}
 
-/// All bonds that one side may have to pay in one branch of a game.
-fn most_bonds(game: &Game) -> U256 {
-    /// Levels of claims: nine over 2^36 blocks, ten over the 2^40 steps that a run may have.
-    const DEEPEST: usize = 19;
-    (1..DEEPEST).step_by(2).map(|depth| game.rules.bonds.of(depth)).sum()
+    /// The VM and the node disagree: told again and again until a person has looked at it. Nothing ends: other games may
+    /// have to be answered.
+    pub(crate) fn disagreements(&mut self, open: &[OpenDisagreement]) {
+        metrics::gauge!("recourse_challenger_disagreements").set(open.len() as f64);
+        let is_known = self.disagreed.is_some_and(|told| told.elapsed() < TELL_DISAGREEMENT);
+        if open.is_empty() || is_known {
+            return;
+        }
+        self.disagreed = Some(Instant::now());
+        for OpenDisagreement { text, file } in open {
+            match file {
+                Ok(file) => {
+                    let file = file.display();
+                    error!(target: TARGET, %file, "the fault proof VM and the node DISAGREE: {text}; run the file by `challenger vm replay`");
+                }
+                Err(reason) => {
+                    error!(target: TARGET, %reason, "the fault proof VM and the node DISAGREE: {text}; its witness is not kept");
+                }
+            }
+        }
+    }
+
+    /// Answers that are not made, because their money is kept for those that decide a root.
+    pub(crate) fn withheld(&mut self, count: usize) {
+        if count > 0 && self.withheld == 0 {
+            warn!(target: TARGET, count, "answers to freeloaders wait: the balance is kept for answers that decide a root");
+        }
+        metrics::gauge!("recourse_challenger_withheld_answers").set(count as f64);
+        self.withheld = count;
+    }
 }

@@ -10,12 +10,13 @@ mod sender;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::signers::local::PrivateKeySigner;
+use alloy::{providers::Provider, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, bail};
 use rollup::{
     RollupConfig,
     chain::Chain,
-    l1::{L1Client, TxManager, TxOptions},
+    failures::Failures,
+    l1::{L1Client, L1Header, TxManager, TxOptions},
     shutdown::Shutdown,
 };
 use tokio::{sync::watch as channel, time::sleep};
@@ -23,8 +24,10 @@ use tracing::{debug, info, warn};
 use vm::{Image, MAX_ELF};
 
 use crate::{
+    game::Subject,
     l1::LogReader,
     replica::{Replica, ReplicaOptions},
+    strategy::Funds,
     traces::{ReplicaProvers, VmRunner},
     truth::Provers,
 };
@@ -37,6 +40,14 @@ pub(crate) use sender::explain;
 pub(crate) const TARGET: &str = "challenger::watch";
 /// Longest time between two looks at an endpoint that fails.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// Looks that fail in a row before the operator is told: endpoints fail now and then.
+const PATIENCE: u32 = 3;
+
+/// Time that an endpoint has to tell the balance. Without it the answers that decide a root are made all the same.
+const BALANCE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Tip in the price of gas that the reserve is computed with, in wei.
+const TIP: u128 = 2_000_000_000;
 
 /// How to watch.
 #[derive(Clone, Debug)]
@@ -87,9 +98,9 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     let Some(max_steps) = constants(&mut reader, &image, &mut shutdown).await? else {
         return Ok(());
     };
-    let runner = VmRunner::new(replica.chain.clone(), image, max_steps)?;
+    let runner = VmRunner::new(replica.chain.clone(), image, max_steps, &options.data_dir)?;
     let computed = runner.changed();
-    let honest = ReplicaProvers::new(replica.chain.clone(), runner);
+    let honest = ReplicaProvers::new(replica.chain.clone(), runner.clone());
     let provers = match patch {
         Some(patch) => patch(replica.chain.clone(), honest)?,
         None => Arc::new(honest),
@@ -105,6 +116,8 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         client,
         reader,
         provers,
+        runner,
+        kept: Vec::new(),
         sender: manager.map(|manager| Sender::new(manager, contracts.multicall3)),
         alerts: Alerts::default(),
         once: options.once,
@@ -140,16 +153,17 @@ async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdow
             Ok(_) => {}
             Err(error) => warn!(target: TARGET, %error, "reading the games failed; trying again"),
         }
-        if let Some(rules) = reader.games().rules() {
-            if rules.program_root != image.root() || rules.program_entry != u64::from(image.entry()) {
+        if let Some(parameters) = reader.games().parameters() {
+            if parameters.program_root != image.root() || parameters.program_entry != u64::from(image.entry())
+            {
                 bail!(
                     "the fault proof program here has the root {}, but the games are about {}: \
                      it was built from other sources, so no step of it could be proven",
                     image.root(),
-                    rules.program_root
+                    parameters.program_root
                 );
             }
-            return Ok(Some(rules.max_steps));
+            return Ok(Some(parameters.max_steps));
         }
         tokio::select! {
             () = shutdown.wait() => return Ok(None),
@@ -163,6 +177,9 @@ struct Challenger {
     poll: Duration,
     reader: LogReader,
     provers: Arc<dyn Provers>,
+    runner: Arc<VmRunner>,
+    /// The games whose runs are kept.
+    kept: Vec<Subject>,
     sender: Option<Sender>,
     alerts: Alerts,
     once: bool,
@@ -175,7 +192,9 @@ impl Challenger {
         mut computed: channel::Receiver<u64>,
         mut shutdown: Shutdown,
     ) {
-        let mut failures = 0u32;
+        let mut failures = Failures::new("watching the games", PATIENCE, |_| {
+            metrics::counter!("recourse_challenger_failures_total").increment(1);
+        });
         let mut quiet = 0;
         while !shutdown.is_set() {
             // What changes while this looks is looked at next.
@@ -187,10 +206,7 @@ impl Challenger {
             };
             let pause = match looked {
                 Ok(busy) => {
-                    if failures > 2 {
-                        info!(target: TARGET, "L1 answers again");
-                    }
-                    failures = 0;
+                    failures.worked();
                     quiet = if busy { 0 } else { quiet + 1 };
                     if self.once && quiet > 2 {
                         break;
@@ -198,13 +214,8 @@ impl Challenger {
                     self.poll
                 }
                 Err(error) => {
-                    failures = failures.saturating_add(1);
-                    metrics::counter!("recourse_challenger_failures_total").increment(1);
-                    match failures {
-                        3 => warn!(target: TARGET, %error, "cannot watch; will keep trying"),
-                        _ => debug!(target: TARGET, %error, failures, "looking failed"),
-                    }
-                    self.poll.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE)
+                    failures.failed(&error, false);
+                    self.poll.saturating_mul(1 << failures.in_a_row().min(8)).min(MAX_PAUSE)
                 }
             };
             tokio::select! {
@@ -250,17 +261,51 @@ impl Challenger {
         let now = head.timestamp();
         let plans = tokio::task::spawn_blocking(move || plan_all(&games, &*provers, now, me)).await?;
         let plans = Arc::new(plans);
+        let funds = self.funds(&head).await;
         // Moves first: an endpoint that hangs on what the alerts ask for must not delay an answer.
-        let busy = self.play(&plans, head.number()).await?;
-        self.alerts.report(&plans, now, me, &self.client).await;
+        let busy = self.play(&plans, head.number(), funds).await?;
+        self.alerts.report(&plans, now, funds);
+        self.alerts.disagreements(&self.runner.disagreements());
+        self.forget_runs(&plans).await?;
         Ok(busy)
     }
 
+    /// Deletes the runs of games that are over.
+    async fn forget_runs(&mut self, plans: &[GamePlan]) -> Result<()> {
+        let open: Option<Vec<Subject>> = plans.iter().map(GamePlan::subject).collect();
+        // Games whose events do not fit together may ask for any run once they are read again.
+        let Some(open) = open.filter(|open| *open != self.kept) else {
+            return Ok(());
+        };
+        self.kept.clone_from(&open);
+        let runner = self.runner.clone();
+        Ok(tokio::task::spawn_blocking(move || runner.keep_only(&open)).await?)
+    }
+
+    /// What the account can spend, in the block up to which the games are read; none without an account or an answer.
+    async fn funds(&self, head: &L1Header) -> Option<Funds> {
+        let account = self.sender.as_ref()?.account();
+        let asked = self.client.provider().get_balance(account).hash(head.hash);
+        match tokio::time::timeout(BALANCE_TIMEOUT, async { asked.await }).await {
+            Ok(Ok(balance)) => {
+                let gas_price = head.base_fee().saturating_mul(2).saturating_add(TIP);
+                Some(Funds { balance, gas_price })
+            }
+            Ok(Err(error)) => {
+                debug!(target: TARGET, %error, "the balance is not known: only answers that decide a root are made");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     /// Sends the moves that can be made now. Returns whether something is under way.
-    async fn play(&mut self, plans: &Arc<Vec<GamePlan>>, head: u64) -> Result<bool> {
-        let busy = plans.iter().any(GamePlan::is_busy);
+    async fn play(&mut self, plans: &Arc<Vec<GamePlan>>, head: u64, funds: Option<Funds>) -> Result<bool> {
+        let planned = plans::planned(plans);
+        let waits = planned.iter().any(|(_, plan)| !plan.unknown.is_empty());
+        let moves: usize = planned.iter().map(|(_, plan)| plan.moves.len()).sum();
         let Some(sender) = &mut self.sender else {
-            return Ok(busy);
+            return Ok(waits || moves > 0);
         };
         let places = sender.places();
         if places == 0 {
@@ -268,10 +313,12 @@ impl Challenger {
         }
         let (provers, plans) = (self.provers.clone(), plans.clone());
         let (skip, closing) = (sender.skip(head), sender.closing());
-        let next = move || plans::next_calls(&plans, &*provers, &skip, places, closing);
-        for next in tokio::task::spawn_blocking(next).await? {
+        let round = move || plans::next_calls(&plans, &*provers, &skip, places, closing, funds);
+        let round = tokio::task::spawn_blocking(round).await?;
+        self.alerts.withheld(round.withheld);
+        for next in round.next {
             sender.send(next);
         }
-        Ok(busy || !sender.is_idle())
+        Ok(waits || moves > round.withheld || !sender.is_idle())
     }
 }

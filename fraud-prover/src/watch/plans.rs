@@ -6,9 +6,9 @@ use alloy::primitives::{Address, B256, Keccak256};
 use rollup::l1::TxRequest;
 
 use crate::{
-    game::{Game, Status},
+    game::{Game, Status, Subject},
     l1::{EventError, Games, MoveCall},
-    strategy::{Move, Plan, View, plan},
+    strategy::{Funds, Move, Plan, PlannedMove, View, answers, plan},
     truth::{Provers, Unknown},
 };
 
@@ -17,6 +17,9 @@ const TOGETHER: usize = 24;
 /// Gas for each of them, about twice what it needs. It cannot be estimated: the transaction succeeds without them.
 const GAS_EACH: u64 = 150_000;
 const GAS_BASE: u64 = 100_000;
+/// Places in flight that answers which decide nothing leave free: the next deciding answer must not wait until one of
+/// theirs is in a block.
+const KEPT_FOR_DECIDING: usize = 4;
 
 /// A game with the plan for it.
 pub(crate) struct GamePlan {
@@ -25,10 +28,34 @@ pub(crate) struct GamePlan {
     pub(crate) state: Result<(Game, Plan), EventError>,
 }
 
+/// What is to be sent, and what is not.
+#[derive(Debug, Default)]
+pub(crate) struct Round {
+    /// Transactions, the most urgent first.
+    pub(crate) next: Vec<Next>,
+    /// Answers that the account cannot pay for without touching the reserve.
+    pub(crate) withheld: usize,
+}
+
+/// What needs no sending now.
+#[derive(Debug, Default)]
+pub(crate) struct Skip {
+    /// Moves that are on their way, or in a block behind the last one that was read.
+    pub(crate) sent: BTreeSet<MoveKey>,
+    /// Moves that were refused lately.
+    pub(crate) refused: BTreeSet<MoveKey>,
+}
+
+impl Skip {
+    fn has(&self, key: &MoveKey) -> bool {
+        self.sent.contains(key) || self.refused.contains(key)
+    }
+}
+
 impl GamePlan {
-    /// Whether there are moves to make, or may be once more values are known.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.state.as_ref().is_ok_and(|(_, plan)| !plan.moves.is_empty() || !plan.unknown.is_empty())
+    /// What the game is about; none if its events do not fit together.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        self.state.as_ref().ok().map(|(game, _)| game.subject.clone())
     }
 }
 
@@ -129,35 +156,38 @@ impl MoveKey {
     }
 }
 
-/// Transactions to send now, at most `most`, the most urgent first. Moves in `skip` are left out. A closing transaction
-/// only if `closing` names the contract for it.
+/// The plans of games whose events fit together.
+pub(crate) fn planned(plans: &[GamePlan]) -> Vec<(&Game, &Plan)> {
+    plans.iter().filter_map(|plan| plan.state.as_ref().ok()).map(|(game, plan)| (game, plan)).collect()
+}
+
+/// Transactions to send now, at most `most`: first the answers that decide a root; then the closing moves, which bring
+/// money back and take one place, if `closing` names the contract for them; then the other answers, as far as the funds
+/// go and places are left that the next deciding answers do not need.
 pub(crate) fn next_calls(
     plans: &[GamePlan],
     provers: &dyn Provers,
-    skip: &BTreeSet<MoveKey>,
+    skip: &Skip,
     most: usize,
     closing: Option<Multicall>,
-) -> Vec<Next> {
-    let planned = || plans.iter().filter_map(|plan| plan.state.as_ref().ok());
-    let mut answers: Vec<_> = planned()
-        .flat_map(|(game, plan)| {
-            plan.moves.iter().map(move |planned| (planned.deadline, game, &planned.action))
-        })
-        .filter(|(_, game, action)| action.is_answer() && !skip.contains(&MoveKey::of(game, action)))
-        .collect();
-    answers.sort_by_key(|(deadline, ..)| *deadline);
+    funds: Option<Funds>,
+) -> Round {
+    let planned = planned(plans);
+    let answers = answers(&planned, funds, |game, action| skip.sent.contains(&MoveKey::of(game, action)));
     // What is still being computed is sent at a later look.
-    let mut next: Vec<_> = answers
-        .into_iter()
-        .filter_map(|(_, game, action)| answer(game, provers, action).ok())
-        .take(most)
-        .collect();
+    let calls = |answers: &[(&Game, &PlannedMove)], most: usize| -> Vec<Next> {
+        let open = answers.iter().filter(|(game, planned)| !skip.has(&MoveKey::of(game, &planned.action)));
+        open.filter_map(|(game, planned)| answer(game, provers, planned).ok()).take(most).collect()
+    };
+    let mut next = calls(&answers.deciding, most);
     if next.len() < most
         && let Some(multicall) = closing
     {
-        next.extend(close(planned(), skip, multicall));
+        next.extend(close(&planned, skip, multicall));
     }
-    next
+    let left = most.saturating_sub(next.len()).saturating_sub(KEPT_FOR_DECIDING);
+    next.extend(calls(&answers.others, left));
+    Round { next, withheld: answers.withheld }
 }
 
 /// The contract that makes several calls in one transaction.
@@ -165,11 +195,7 @@ pub(crate) fn next_calls(
 pub(crate) struct Multicall(pub(crate) Address);
 
 /// Several closing moves in one transaction.
-fn close<'a>(
-    planned: impl Iterator<Item = &'a (Game, Plan)>,
-    skip: &BTreeSet<MoveKey>,
-    multicall: Multicall,
-) -> Option<Next> {
+fn close(planned: &[(&Game, &Plan)], skip: &Skip, multicall: Multicall) -> Option<Next> {
     let mut calls = Vec::new();
     let mut moves = Vec::new();
     for (game, plan) in planned {
@@ -181,7 +207,7 @@ fn close<'a>(
                 _ => None,
             };
             let key = MoveKey::of(game, &planned.action);
-            if let Some(call) = call.filter(|_| calls.len() < TOGETHER && !skip.contains(&key)) {
+            if let Some(call) = call.filter(|_| calls.len() < TOGETHER && !skip.has(&key)) {
                 calls.push(call);
                 moves.push(key);
             }
@@ -191,11 +217,12 @@ fn close<'a>(
     let gas_limit = GAS_BASE + GAS_EACH * calls.len() as u64;
     let request = TxRequest { gas_limit: Some(gas_limit), ..MoveCall::together(calls, multicall.0) };
     let key = MoveKey::of_all(&moves);
-    (!skip.contains(&key)).then_some(Next { request, kind: SendKind::Closing, game, key, moves })
+    (!skip.has(&key)).then_some(Next { request, kind: SendKind::Closing, game, key, moves })
 }
 
-fn answer(game: &Game, provers: &dyn Provers, action: &Move) -> Result<Next, Unknown> {
+fn answer(game: &Game, provers: &dyn Provers, planned: &PlannedMove) -> Result<Next, Unknown> {
     let prover = || provers.prover(&game.subject);
+    let action = &planned.action;
     let missing = |error: crate::l1::MissingClaim| Unknown::Failed(error.to_string());
     let (kind, call) = match action {
         Move::Attack { claim, segment, commitments } => (
@@ -203,12 +230,16 @@ fn answer(game: &Game, provers: &dyn Provers, action: &Move) -> Result<Next, Unk
             MoveCall::attack(game, *claim, *segment, commitments.clone()).map_err(missing)?,
         ),
         Move::AttackBlock { claim, segment, block, run, commitments } => {
-            let last = prover().last_state(*block)?;
+            let prover = prover();
+            prover.hurry(*block, planned.urgency());
+            let last = prover.last_state(*block)?;
             let call = MoveCall::attack_block(game, *claim, *segment, run.steps, commitments.clone(), last);
             (SendKind::AttackBlock, call.map_err(missing)?)
         }
         Move::Step { claim, segment, block, step } => {
-            let proof = prover().proof(*block, *step)?;
+            let prover = prover();
+            prover.hurry(*block, planned.urgency());
+            let proof = prover.proof(*block, *step)?;
             (
                 SendKind::Step,
                 MoveCall::step(game, *claim, *segment, proof.state, proof.witness).map_err(missing)?,

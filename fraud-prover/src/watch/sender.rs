@@ -5,7 +5,7 @@
 //! whoever calls it for the claimant, and that must be this account.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     TARGET,
-    plans::{MoveKey, Multicall, Next, SendKind},
+    plans::{MoveKey, Multicall, Next, SendKind, Skip},
 };
 
 /// A move that L1 refused is not tried again for so long; longer each time.
@@ -72,15 +72,14 @@ impl Sender {
         (!self.flights.values().any(|next| next.kind == SendKind::Closing)).then_some(self.multicall)
     }
 
-    /// Moves that need not be sent now: they are on their way, or in a block after this one, the last that was read; or they
-    /// were refused lately.
-    pub(crate) fn skip(&mut self, read: u64) -> BTreeSet<MoveKey> {
+    /// Moves that need not be sent now. `read` is the last block up to which the games are read.
+    pub(crate) fn skip(&mut self, read: u64) -> Skip {
         let now = Instant::now();
         self.made.retain(|_, block| *block > read);
         let refused = self.refused.iter().filter(|(_, (until, _))| *until > now).map(|(key, _)| *key);
         let flying = self.flights.values().chain(self.ended.iter().map(|(next, _)| next));
         let flying = flying.flat_map(|next| next.moves.iter().copied());
-        refused.chain(flying).chain(self.made.keys().copied()).collect()
+        Skip { sent: flying.chain(self.made.keys().copied()).collect(), refused: refused.collect() }
     }
 
     /// Begins to send.

@@ -10,7 +10,10 @@ mod adversary;
 mod play;
 mod world;
 
-use fraud_prover::{game::Game, strategy::Move};
+use fraud_prover::{
+    game::Game,
+    strategy::{PlannedMove, Purpose},
+};
 use rand::Rng;
 
 use adversary::target;
@@ -93,19 +96,19 @@ fn honest_players_who_do_not_know_of_each_other_do_no_harm() {
 }
 
 /// Defends its own claims only.
-fn own_only(game: &Game, me: alloy::primitives::Address, action: &Move) -> bool {
-    let claim = target(action).and_then(|id| game.claim(id));
+fn own_only(game: &Game, me: alloy::primitives::Address, planned: &PlannedMove) -> bool {
+    let claim = target(&planned.action).and_then(|id| game.claim(id));
     claim.and_then(|claim| game.parent(claim)).is_none_or(|parent| parent.claimant == me)
 }
 
 /// Leaves alone what another has attacked already.
-fn no_double(game: &Game, _: alloy::primitives::Address, action: &Move) -> bool {
-    target(action).and_then(|id| game.claim(id)).is_none_or(|claim| claim.children.is_empty())
+fn no_double(game: &Game, _: alloy::primitives::Address, planned: &PlannedMove) -> bool {
+    target(&planned.action).and_then(|id| game.claim(id)).is_none_or(|claim| claim.children.is_empty())
 }
 
 /// Ignores freeloaders: invalid claims beside its own.
-fn no_siblings(game: &Game, me: alloy::primitives::Address, action: &Move) -> bool {
-    let Some(claim) = target(action).and_then(|id| game.claim(id)) else { return true };
+fn no_siblings(game: &Game, me: alloy::primitives::Address, planned: &PlannedMove) -> bool {
+    let Some(claim) = target(&planned.action).and_then(|id| game.claim(id)) else { return true };
     let Some(parent) = game.parent(claim) else { return true };
     !game.children(parent).any(|sibling| sibling.claimant == me && sibling.segment >= claim.segment)
 }
@@ -119,5 +122,20 @@ fn strategies_that_lack_a_rule_lose() {
     ] {
         let (flaws, _) = many(400, Setting { clocks: true, honest: 1, filter });
         assert!(flaws.iter().any(|(_, flaw)| *flaw == expected), "{name} was good enough: {flaws:?}");
+    }
+}
+
+/// Makes only what decides the root, and what closes the game.
+fn deciding_only(_: &Game, _: alloy::primitives::Address, planned: &PlannedMove) -> bool {
+    matches!(planned.purpose, Purpose::Root | Purpose::Close)
+}
+
+#[test]
+fn answers_that_decide_a_root_are_enough_for_its_outcome() {
+    for (clocks, honest) in [(false, 1), (true, 1), (true, 3)] {
+        let (flaws, _) = many(1500, Setting { clocks, honest, filter: deciding_only });
+        assert!(!flaws.iter().any(|(_, flaw)| *flaw == Flaw::WrongOutcome), "{flaws:?}");
+        // They leave others to freeloaders: otherwise nothing would be told apart.
+        assert!(flaws.iter().any(|(_, flaw)| *flaw == Flaw::RewardStolen));
     }
 }

@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Which of the strategy's moves a player makes: the honest strategy, or one that lacks something.
-pub(crate) type Filter = fn(&Game, Address, &Move) -> bool;
+pub(crate) type Filter = fn(&Game, Address, &PlannedMove) -> bool;
 
-pub(crate) fn everything(_: &Game, _: Address, _: &Move) -> bool {
+pub(crate) fn everything(_: &Game, _: Address, _: &PlannedMove) -> bool {
     true
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn play(seed: u64, setting: Setting) -> (Vec<Flaw>, Events) {
     let lines: Vec<u32> = (0..rng.random_range(1..=3)).map(|_| world.add_line(rng)).collect();
     let proposer = Address::repeat_byte(0xaa);
     let root = root_commitments(rng, &world, lines[0]);
-    let game = Game::new(world.subject.clone(), world.rules.clone(), root, proposer, 1_000);
+    let game = Game::new(world.subject.clone(), world.parameters.clone(), root, proposer, 1_000);
     let total = game.root().bond;
     let paid = BTreeMap::from([(proposer, total)]);
     let mut table = Table { world, game, now: 1_000, paid, total, events: Events::new() };
@@ -157,7 +157,7 @@ pub(crate) fn play(seed: u64, setting: Setting) -> (Vec<Flaw>, Events) {
     } else {
         without_clocks(rng, &mut table, &mut honest, &mut adversaries, setting);
     }
-    let longest = 2 * clock + 32 * table.world.rules.boundary_extension;
+    let longest = 2 * clock + 32 * table.world.parameters.boundary_extension;
     let took = table.now - 1_000;
     close(&mut table);
     let mut flaws = check(&mut table, &honest);
@@ -208,7 +208,7 @@ fn see(table: &Table, player: &Player, setting: Setting) -> Vec<PlannedMove> {
     let view = View { game: &table.game, now: table.now, me: Some(player.account) };
     let plan = plan(view, &table.world.believer(TRUE));
     let moves = plan.moves.into_iter();
-    moves.filter(|due| (setting.filter)(&table.game, player.account, &due.action)).collect()
+    moves.filter(|due| (setting.filter)(&table.game, player.account, due)).collect()
 }
 
 fn disturb(rng: &mut StdRng, table: &mut Table, adversaries: &mut [Adversary]) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256};
 use fraud_prover::{
-    game::{Bonds, Game, InvalidMove, Opening, Rules, Run, Subject},
+    game::{Bonds, Game, GameParameters, InvalidMove, Opening, Run, Subject},
     strategy::Move,
     truth::{Truth, Unknown},
 };
@@ -56,7 +56,7 @@ pub(crate) struct Fault {
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) subject: Subject,
-    pub(crate) rules: Rules,
+    pub(crate) parameters: GameParameters,
     /// Steps of each block's run.
     runs: BTreeMap<u64, u64>,
     faults: BTreeMap<u32, Fault>,
@@ -81,7 +81,7 @@ impl World {
             batch_count: 1,
             batch_acc: B256::repeat_byte(8),
         };
-        let rules = Rules {
+        let parameters = GameParameters {
             max_clock_duration: clock,
             extension: clock / 20,
             boundary_extension: clock / 10,
@@ -91,7 +91,7 @@ impl World {
             program_entry: 0,
             verifier: Address::ZERO,
         };
-        Self { subject, rules, runs, faults: BTreeMap::new() }
+        Self { subject, parameters, runs, faults: BTreeMap::new() }
     }
 
     /// A liar's timeline, with a fault at a random place, edges preferred.
@@ -104,7 +104,7 @@ impl World {
         };
         let block = edge(rng, blocks.start + 1, blocks.end());
         let step = edge(rng, 1, self.runs[&block]);
-        let longest = self.rules.max_steps;
+        let longest = self.parameters.max_steps;
         let steps = [step, self.runs[&block].max(step), longest, (step + 16).min(longest)];
         let steps = steps[rng.random_range(0..steps.len())];
         let line = self.faults.len() as u32 + 1;

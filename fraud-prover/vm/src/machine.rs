@@ -337,6 +337,15 @@ impl Snapshot {
     pub fn state(&self) -> State {
         State { root: self.tree.root(), cpu: self.cpu.clone() }
     }
+
+    /// Pages of 4 KiB that it does not share with an earlier snapshot of the run, or without one with the program.
+    #[must_use]
+    pub fn pages_beyond(&self, earlier: Option<&Self>) -> usize {
+        let mut pages = 0;
+        let before = earlier.map_or(&self.image.tree, |earlier| &earlier.tree);
+        self.tree.differing(Some(before), &mut |_, _| pages += 1);
+        pages
+    }
 }
 
 impl Provable for Tree {

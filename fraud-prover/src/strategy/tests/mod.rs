@@ -2,4 +2,5 @@
 
 mod answers;
 mod closing;
+mod money;
 mod story;

@@ -16,7 +16,7 @@ use alloy::primitives::{Address, B256, U256};
 use rollup::interval::Interval;
 
 use crate::{
-    game::{Bonds, ClaimId, ClaimIndex, Game, Level, Opening, Rules, Run, Subject},
+    game::{Bonds, ClaimId, ClaimIndex, Game, GameParameters, Level, Opening, Run, Subject},
     strategy::{Move, Plan, View, plan},
     truth::{Truth, Unknown, commitments},
 };
@@ -162,7 +162,7 @@ impl Story {
             batch_count: 1,
             batch_acc: B256::repeat_byte(9),
         };
-        let rules = Rules {
+        let parameters = GameParameters {
             max_clock_duration: MAX_CLOCK_DURATION,
             extension: MAX_CLOCK_DURATION / 20,
             boundary_extension: MAX_CLOCK_DURATION / 10,
@@ -174,8 +174,23 @@ impl Story {
         };
         let truth = Toy { last_derived: u64::MAX, pending_runs: BTreeSet::new() };
         let root = with_lies(&truth, Level::Blocks, blocks, values, 0);
-        let game = Game::new(subject, rules, root, proposer, GENESIS);
+        let game = Game::new(subject, parameters, root, proposer, GENESIS);
         Self { game, truth, now: GENESIS, mover: MALLORY, claim: 0, lies: 0, reader: Some(ME) }
+    }
+
+    /// A proposal for 2^48 blocks with a main network's bonds: a dispute about it is 13 claims deep below the root. Games
+    /// have numbers. It is made so many seconds after the first.
+    pub(super) fn propose_deep(number: u8, later: u64, values: Values) -> Self {
+        const ETHER: u64 = 1_000_000_000_000_000_000;
+        let mut story = Self::propose(1 << 48, honest());
+        let mut subject = story.game.subject.clone();
+        subject.game = Address::repeat_byte(number);
+        let bonds = Bonds { root: U256::from(ETHER), leaf: U256::from(ETHER / 5), decay: 224 };
+        let parameters = GameParameters { bonds, ..story.game.parameters.clone() };
+        let root = story.claimed(Level::Blocks, subject.blocks, values);
+        story.now += later;
+        story.game = Game::new(subject, parameters, root, MALLORY, story.now);
+        story
     }
 
     /// Who makes the moves that follow.
@@ -297,6 +312,41 @@ impl Story {
 
     fn plan(&self) -> Plan {
         plan(View { game: &self.game, now: self.now, me: self.reader }, &self.truth)
+    }
+
+    /// The game as far as it is told.
+    pub(super) const fn game(&self) -> &Game {
+        &self.game
+    }
+
+    /// What is planned.
+    pub(super) fn planned(&self) -> Plan {
+        self.plan()
+    }
+
+    /// The honest challenger makes a planned move. What it pays, in wei.
+    pub(super) fn make(&mut self, action: &Move) -> U256 {
+        let before = self.game.claims.len();
+        let made = match action {
+            Move::Attack { claim, segment, commitments } => {
+                self.game.attack(*claim, *segment, commitments.clone(), ME, self.now).map(|_| ())
+            }
+            Move::AttackBlock { claim, segment, block, run, commitments } => {
+                let state = value(STATE, *block, STEPS);
+                let output = value(OUTPUT, *block, 0);
+                let opening = Opening { state, step: STEPS, exited: true, value: output };
+                let made = (*run, commitments.clone(), opening);
+                self.game.attack_block(*claim, *segment, made.0, made.1, made.2, ME, self.now).map(|_| ())
+            }
+            Move::Step { claim, segment, block, step } => {
+                self.game.step(*claim, *segment, value(STATE, *block, step + 1), ME, self.now)
+            }
+            Move::ResolveClaim { claim } => self.game.resolve_claim(*claim, self.now).map(|_| ()),
+            Move::DistributeBond { claim } => self.game.distribute_bond(*claim),
+            Move::ClaimCredit { account } => self.game.claim_credit(*account).map(|_| ()),
+        };
+        made.expect("a legal move");
+        self.game.claims.get(before).map_or(U256::ZERO, |claim| claim.bond)
     }
 
     fn number(&self, id: ClaimId) -> ClaimIndex {

@@ -2,9 +2,9 @@
 
 use alloy::primitives::{Address, B256, U256};
 
-/// Constants of the game contract.
+/// Constants of the game contract: what its `parameters()` returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct GameParameters {
     /// Time that each side has in a game, in seconds.
     pub max_clock_duration: u64,
     /// Least time that the side of a new claim has for its next move, in seconds.

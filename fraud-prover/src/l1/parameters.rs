@@ -7,15 +7,18 @@ use rollup::{
     l1::{L1Client, L1Error},
 };
 
-use crate::game::{Bonds, Rules};
+use crate::game::{Bonds, GameParameters};
 
 /// Reads the games' constants from their implementation.
-pub(super) async fn read_rules(client: &L1Client, contracts: &Contracts) -> Result<Rules, L1Error> {
+pub(super) async fn read_parameters(
+    client: &L1Client,
+    contracts: &Contracts,
+) -> Result<GameParameters, L1Error> {
     let factory = contracts.dispute_game_factory;
     let latest = BlockId::latest();
     let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;
     let parameters = client.view(code, IDisputeGame::parametersCall {}, latest).await?;
-    Ok(Rules {
+    Ok(GameParameters {
         max_clock_duration: parameters.maxClockDuration,
         extension: parameters.clockExtension,
         boundary_extension: parameters.boundaryExtension,
