@@ -27,6 +27,8 @@ pub struct RollupConfig {
     pub l1_start_block: u64,
     /// The constants that the state transition depends on.
     pub chain: ChainConfig,
+    /// Seconds without a batch of the sequencer after which anyone may force batches: the inbox's sequencer timeout.
+    pub sequencer_timeout: u64,
     /// The contracts on L1.
     pub contracts: Contracts,
     /// L2 block 0.

@@ -10,6 +10,7 @@
 //! - [`l1`]: the endpoint, the follower of the inbox, and the transaction manager.
 //! - [`chain`]: the only writer. Blocks, reorgs, heads.
 //! - [`witness`], [`program`]: what the fault proof program reads to compute a block, and which file it is.
+//! - [`inbox_rules`]: what the inbox would take, computed from what the chain has derived.
 //! - [`interval`]: how a range is cut into the segments of a claim; proposer and challenger share it.
 //! - [`maintenance`]: housekeeping of the database.
 //! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`failures`], [`telemetry`]: what every
@@ -36,6 +37,7 @@ pub mod chain;
 pub mod config;
 pub mod failures;
 pub mod files;
+pub mod inbox_rules;
 pub mod interval;
 pub mod keys;
 pub mod l1;

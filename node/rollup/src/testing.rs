@@ -75,6 +75,7 @@ pub fn rollup(genesis: Genesis) -> Arc<RollupConfig> {
         l1_chain_id: 31_337,
         l1_start_block: 1,
         chain: chain_config(),
+        sequencer_timeout: 21_600,
         contracts: Contracts {
             inbox: contract(1),
             portal: contract(2),

@@ -23,7 +23,8 @@ use alloy::{
     sol_types::{SolCall, SolInterface},
 };
 use bindings::{IInbox, ISystemConfig};
-use stf::inbox::MAX_BLOCKS_PER_BATCH;
+use db::Reader;
+use stf::{ExtraData, MessageHeader, inbox::MAX_BLOCKS_PER_BATCH};
 use tracing::{debug, error, info};
 
 use crate::{
@@ -32,7 +33,8 @@ use crate::{
 };
 use plan::{BatchPlan, Limits, NextBatch, plan};
 use rollup::{
-    chain::Chain,
+    chain::{Chain, ChainError},
+    inbox_rules::{ForcedEnd, PRICED_BACKLOG},
     l1::{L1Error, SendError, TxManager, TxRequest},
     shutdown::Shutdown,
 };
@@ -102,10 +104,8 @@ pub struct Batcher {
     txs: Arc<TxManager>,
     options: BatcherOptions,
     poll_interval: Duration,
-    /// The contract's constants, once read: age past which messages must be covered, and the longest sensible
-    /// interval.
-    force_delay: Option<u64>,
-    max_interval: Duration,
+    /// Whether the key was compared with the system configuration's.
+    key_checked: bool,
     waiting: Waiting,
 }
 
@@ -128,10 +128,9 @@ impl Task for Batcher {
     const FAILURES: &'static str = "recourse_batcher_failures_total";
 
     async fn step(&mut self) -> Result<(), BatchError> {
-        let force_delay = match self.force_delay {
-            Some(force_delay) => force_delay,
-            None => self.read_constants().await?,
-        };
+        if !self.key_checked {
+            self.check_key().await?;
+        }
         if !self.is_due()? {
             return Ok(());
         }
@@ -140,10 +139,10 @@ impl Task for Batcher {
         let limits = Limits {
             payload_size: self.options.payload_size,
             max_payload: MAX_PAYLOAD,
-            max_blocks: self.options.max_blocks,
+            max_blocks: self.options.max_blocks.min(view.allowance),
             quality: self.options.quality,
             ratio: self.waiting.ratio,
-            force_delay,
+            force_delay: chain.config().chain.force_delay,
         };
         let planned = tokio::task::spawn_blocking(move || {
             let snapshot = BatchSnapshot::load(&chain, view, limits.max_blocks)?;
@@ -156,7 +155,7 @@ impl Task for Batcher {
                 Ok(())
             }
             BatchPlan::Post(batch) => self.post(*batch).await,
-            BatchPlan::Force { old_header, reason } => self.force(old_header, reason, at).await,
+            BatchPlan::Force { old_header, end, reason } => self.force(old_header, end, reason, at).await,
         }
     }
 
@@ -168,7 +167,12 @@ impl Task for Batcher {
 impl Batcher {
     /// A batcher of the local chain's blocks, that sends by `txs`.
     pub fn new(chain: Chain, txs: Arc<TxManager>, options: BatcherOptions) -> Self {
+        let config = chain.config();
+        // The sequencer confirms nothing where the newest batch is half as old as would let others force one: there must be
+        // time for a second attempt before.
+        let longest = Duration::from_secs(config.chain.force_delay.min(config.sequencer_timeout)) / 4;
         let options = BatcherOptions {
+            interval: options.interval.min(longest),
             payload_size: options.payload_size.clamp(1, MAX_PAYLOAD),
             max_blocks: options.max_blocks.clamp(1, MAX_BLOCKS_PER_BATCH),
             ..options
@@ -182,8 +186,7 @@ impl Batcher {
                 bytes: 0,
                 ratio: 1.0,
             },
-            max_interval: options.interval,
-            force_delay: None,
+            key_checked: false,
             chain,
             txs,
             options,
@@ -195,22 +198,17 @@ impl Batcher {
         task::run(self, shutdown).await;
     }
 
-    /// Reads what never changes, and checks that the key is the right one.
-    async fn read_constants(&mut self) -> Result<u64, BatchError> {
-        let contracts = self.chain.config().contracts;
+    /// Says if the key is not the one that posts this rollup's batches.
+    async fn check_key(&mut self) -> Result<(), BatchError> {
+        let system_config = self.chain.config().contracts.system_config;
         let client = self.txs.client();
-        let (force_delay, timeout, batcher) = tokio::try_join!(
-            client.view(contracts.inbox, IInbox::forceDelayCall {}, BlockId::latest()),
-            client.view(contracts.inbox, IInbox::sequencerTimeoutCall {}, BlockId::latest()),
-            client.view(contracts.system_config, ISystemConfig::batcherCall {}, BlockId::latest()),
-        )?;
+        let batcher = client.view(system_config, ISystemConfig::batcherCall {}, BlockId::latest()).await?;
         if batcher != self.txs.address() {
             let key = self.txs.address();
             error!(target: TARGET, %key, %batcher, "the key is not the batcher that the system configuration names");
         }
-        self.max_interval = Duration::from_secs(force_delay.min(timeout) / 2).min(self.options.interval);
-        self.force_delay = Some(force_delay);
-        Ok(force_delay)
+        self.key_checked = true;
+        Ok(())
     }
 
     /// Whether the blocks that wait are many, large or old enough to be posted.
@@ -246,7 +244,21 @@ impl Batcher {
         let age = now.saturating_sub(Duration::from_secs(oldest)).max(waiting.since.elapsed());
         Ok(last + 1 - first >= self.options.max_blocks
             || waiting.bytes as f64 * waiting.ratio >= self.options.payload_size as f64
-            || age >= self.max_interval)
+            || age >= self.options.interval
+            || self.unserved_gas(&reader)? > PRICED_BACKLOG)
+    }
+
+    /// Gas of the messages that no batch covers.
+    fn unserved_gas(&self, reader: &Reader) -> Result<u64, PlanError> {
+        let gas_end = |end: u64| -> Result<u64, PlanError> {
+            let Some(last) = end.checked_sub(1) else { return Ok(0) };
+            let missing = ChainError::Missing { what: "message", number: last };
+            let record = reader.message(last)?.ok_or(missing)?;
+            Ok(MessageHeader::decode(&record.header).map_or(0, |header| header.gas_end))
+        };
+        let safe = self.chain.heads().safe.number;
+        let served = reader.header(safe)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default();
+        Ok(gas_end(reader.message_count()?)?.saturating_sub(served.consumed_gas))
     }
 
     /// Where the batches end, in one L1 block.
@@ -255,14 +267,16 @@ impl Batcher {
         let client = self.txs.client();
         let head = client.head().await?;
         let at = BlockId::hash(head.hash);
-        let (last_block, message_end, batches) = tokio::try_join!(
+        let (last_block, message_end, batches, allowance) = tokio::try_join!(
             client.view(inbox, IInbox::lastBlockCall {}, at),
             client.view(inbox, IInbox::messageEndCall {}, at),
             client.view(inbox, IInbox::batchCountCall {}, at),
+            client.view(inbox, IInbox::blockAllowanceCall {}, at),
         )?;
         let count = U256::from(batches);
         let batch_acc = client.view(inbox, IInbox::batchAccCall { count }, at).await?;
-        Ok(InboxView { timestamp: head.timestamp(), last_block, message_end, batches, batch_acc })
+        let (number, timestamp) = (head.number(), head.timestamp());
+        Ok(InboxView { number, timestamp, allowance, last_block, message_end, batches, batch_acc })
     }
 
     async fn post(&mut self, batch: NextBatch) -> Result<(), BatchError> {
@@ -276,7 +290,7 @@ impl Batcher {
             blockCount: blocks,
             messageEnd: batch.message_end,
             expectedMessageAcc: batch.message_acc,
-            youngMessageHeader: batch.young_header,
+            endMessageHeader: batch.end_header,
         };
         let receipt = self.txs.send(self.request(call.abi_encode().into())).await?;
         metrics::counter!("recourse_batcher_batches_total").increment(1);
@@ -289,10 +303,20 @@ impl Batcher {
         Ok(())
     }
 
-    /// No valid batch holds the local blocks: lets the inbox put a default block in their place, so that the chain
-    /// goes on. It only does so once messages are overdue or the batcher was silent for long.
-    async fn force(&self, old_header: Bytes, reason: &'static str, at: u64) -> Result<(), BatchError> {
-        let call = IInbox::forceBatchCall { oldMessageHeader: old_header };
+    /// No valid batch holds the local blocks: lets the inbox put default blocks in their place, so that the chain goes
+    /// on. It only does so once messages are overdue or the batcher was silent for long.
+    async fn force(
+        &self,
+        old_header: Bytes,
+        end: ForcedEnd,
+        reason: &'static str,
+        at: u64,
+    ) -> Result<(), BatchError> {
+        let call = IInbox::forceBatchCall {
+            oldMessageHeader: old_header,
+            messageEnd: end.message_end,
+            endMessageHeader: end.header,
+        };
         match self.txs.send(self.request(call.abi_encode().into())).await {
             Ok(receipt) => {
                 let tx = receipt.transaction_hash;

@@ -3,7 +3,8 @@
 //! A block is built as soon as there is something for it: a pending transaction in the pool, or a deposit deep
 //! enough in L1. While a block is built and committed others queue up, and the next block takes them all: so a lone
 //! transaction waits for nobody, and under load blocks fill up by themselves. Without anything to do there is an empty
-//! block now and then, so that L2's clock and its view of L1 move on.
+//! block now and then, so that L2's clock and its view of L1 move on. Where L1 could not take what is built, blocks come
+//! slower, or not at all (`pace.rs`); an L1 that is away for a while stops nothing.
 //!
 //! The sequencer has a thread of its own and drives the pool: it hands every change of the chain on to it, before it
 //! picks transactions again.
@@ -15,7 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use stf::{InvalidTransaction, config::MIN_MESSAGE_GAS, derive::message_cursor, inbox::MessageKind};
+use stf::{InvalidTransaction, config::{GUARANTEE, MIN_MESSAGE_GAS}, derive::message_cursor, inbox::MessageKind};
 use tokio::sync::{
     broadcast::{
         self,
@@ -28,19 +29,19 @@ use crate::{
     limits::MAX_BLOCK_BYTES,
     pool::{Pool, PoolTx},
 };
+use pace::{Pace, PaceLimits, PaceView, Unposted};
 use rollup::{
     chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, HeadBuilder, Heads},
+    inbox_rules::BatchHistory,
     shutdown::Shutdown,
 };
 
-/// Part of the allowed drift that the sequencer leaves unused, so that an L1 reorg to slightly older blocks does not
-/// make its timestamps impossible: one in this.
-const DRIFT_MARGIN: u64 = 10;
+mod pace;
 
-/// How long to wait after a failure, or while L1 is too far behind, before looking again.
+/// How long to wait after a failure, or while L1 must take something first, before looking again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often to say that L1 is too far behind.
+/// How often to say what blocks wait for.
 const STALL_WARNING: Duration = Duration::from_secs(30);
 
 /// Transactions that no longer fit before a block counts as full.
@@ -80,6 +81,8 @@ pub struct Sequencer {
     events: broadcast::Receiver<ChainEvent>,
     heads: watch::Receiver<Heads>,
     l1: L1View,
+    limits: PaceLimits,
+    unposted: Unposted,
     last_block: Option<Instant>,
     last_warning: Option<Instant>,
 }
@@ -89,8 +92,10 @@ pub struct Sequencer {
 struct L1View {
     /// The follower's position.
     number: Option<u64>,
-    /// The latest timestamp that a block may have.
-    latest: u64,
+    /// Timestamp of the L1 block there.
+    time: u64,
+    /// What the batches up to there say; read again when the safe head moves.
+    batches: Option<(u64, BatchHistory)>,
     /// Whether a message waits that is worth a block.
     work: bool,
 }
@@ -133,11 +138,13 @@ impl Sequencer {
         // What happened before subscribing is in the state.
         pool.resync();
         Self {
+            limits: PaceLimits::new(&chain),
             chain,
             pool,
             options,
             events,
             heads,
+            unposted: Unposted::default(),
             l1: L1View::default(),
             last_block: None,
             last_warning: None,
@@ -187,15 +194,26 @@ impl Sequencer {
             return Ok(Due::At(instant));
         }
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if clock > self.l1.latest {
-            self.warn_of_stall(now, clock);
-            return Ok(Due::At(now + RETRY));
+        // Where L1 is ahead, its time is the one that counts.
+        let clock = clock.max(self.l1.time);
+        let pace = self.pace(clock)?;
+        match pace {
+            Pace::Free | Pace::Alone => {}
+            Pace::Every(interval) => {
+                if let Some(next) = self.last_block.map(|last| last + interval).filter(|next| *next > now) {
+                    return Ok(Due::At(next));
+                }
+            }
+            Pace::Stop(reason) => {
+                self.warn_of_stall(now, reason);
+                return Ok(Due::At(now + RETRY));
+            }
         }
         if let Some(rest) = self.until_next_block(now) {
             // Too short for a timer, and nothing that happens meanwhile changes what comes next.
             thread::sleep(rest);
         }
-        self.build(clock)?;
+        self.build(clock, pace)?;
         Ok(Due::Now)
     }
 
@@ -214,12 +232,16 @@ impl Sequencer {
         next.checked_duration_since(now).filter(|rest| !rest.is_zero())
     }
 
-    fn build(&mut self, timestamp: u64) -> Result<(), ChainError> {
+    fn build(&mut self, timestamp: u64, pace: Pace) -> Result<(), ChainError> {
         let start = Instant::now();
         let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: self.message_limit() };
         self.last_block = Some(start);
         let (pool, budget) = (&self.pool, self.options.build_budget);
-        let (block, filled) = self.chain.build(plan, |builder| fill(builder, pool, budget))?;
+        let (block, filled) = self.chain.build(plan, |builder| match pace {
+            Pace::Alone => Filled::default(),
+            _ => fill(builder, pool, budget),
+        })?;
+        self.unposted.built(&block);
         let elapsed = start.elapsed();
         report(&block, &filled, elapsed);
         // The pool must know of the block before it hands out transactions again.
@@ -259,12 +281,14 @@ impl Sequencer {
             Ok(event) => {
                 if matches!(event, ChainEvent::Reorg { .. }) {
                     self.l1.number = None;
+                    self.unposted.clear();
                 }
                 self.pool.apply(&event);
             }
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(target: "node::sequencer", missed, "pool starts over from the state");
                 self.l1.number = None;
+                self.unposted.clear();
                 self.pool.resync();
             }
             // Not while the chain is held here.
@@ -287,12 +311,11 @@ impl Sequencer {
         let reader = self.chain.db().read()?;
         // Before the follower has brought anything, L1 is known to have reached the time of the genesis.
         let l1_time = reader.l1_block(heads.l1)?.map_or(config.genesis.timestamp, |block| block.timestamp);
-        let drift = config.chain.max_drift;
         let head = reader.header(heads.unsafe_head.number)?;
         let cursor = head.as_ref().and_then(|header| message_cursor(header)).unwrap_or(0);
         let limit = self.message_limit();
         let mut work = false;
-        let most = stf::config::DEPOSIT_GAS_CAP / MIN_MESSAGE_GAS;
+        let most = GUARANTEE / MIN_MESSAGE_GAS;
         for message in reader.messages(cursor..=cursor.saturating_add(most))? {
             let (_, message) = message?;
             if message.l1_block > limit {
@@ -304,20 +327,39 @@ impl Sequencer {
                 break;
             }
         }
-        self.l1 = L1View {
-            number: Some(heads.l1),
-            latest: l1_time.saturating_add(drift - drift / DRIFT_MARGIN),
-            work,
-        };
+        self.l1 = L1View { number: Some(heads.l1), time: l1_time, work, ..self.l1 };
         Ok(())
     }
 
-    fn warn_of_stall(&mut self, now: Instant, clock: u64) {
+    /// How fast blocks may come now.
+    fn pace(&mut self, clock: u64) -> Result<Pace, ChainError> {
+        let heads = self.chain.heads();
+        let reader = self.chain.db().read()?;
+        self.unposted.follow(&reader, heads.safe.number, heads.unsafe_head.number)?;
+        let history = match self.l1.batches {
+            Some((safe, history)) if safe == heads.safe.number => history,
+            _ => {
+                let history = BatchHistory::load(&reader, self.chain.config())?;
+                self.l1.batches = Some((heads.safe.number, history));
+                history
+            }
+        };
+        let view = PaceView {
+            history,
+            l1_time: self.l1.time,
+            unposted_blocks: self.unposted.blocks(),
+            unposted_bytes: self.unposted.bytes(),
+        };
+        Ok(self.limits.pace(&view, clock))
+    }
+
+    fn warn_of_stall(&mut self, now: Instant, reason: &str) {
         metrics::counter!("recourse_sequencer_stalls_total").increment(1);
         if self.last_warning.is_none_or(|last| now - last >= STALL_WARNING) {
             self.last_warning = Some(now);
-            let (l1, behind) = (self.chain.heads().l1, clock.saturating_sub(self.l1.latest));
-            tracing::warn!(target: "node::sequencer", l1, seconds = behind, "no blocks: L1 is too far behind");
+            let heads = self.chain.heads();
+            let (l1, safe, head) = (heads.l1, heads.safe.number, heads.unsafe_head.number);
+            tracing::warn!(target: "node::sequencer", reason, l1, safe, head, "no blocks");
         }
     }
 }

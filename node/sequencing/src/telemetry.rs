@@ -16,7 +16,7 @@ pub const METRICS: &[Metric] = &[
     Metric::counter(
         "recourse_sequencer_stalls_total",
         "",
-        "Times that blocks had to wait because L1 is too far behind.",
+        "Times that a block had to wait for L1.",
     ),
     Metric::counter("recourse_sequencer_errors_total", "", "Blocks that could not be built."),
     Metric::gauge(

@@ -56,6 +56,21 @@ pub fn evm<DB: Database, INSP>(
     context.build_op_with_inspector(inspector)
 }
 
+/// The prices of L1 data and of the operator in the block after one, whose number is `number` and whose rules are `before`,
+/// from the state after it. They are as that state has them, but for what the rules of the block change.
+pub fn l1_block_info<DB: Database>(
+    state: &mut DB,
+    number: u64,
+    rules: Rules,
+    before: Rules,
+) -> Result<L1BlockInfo, DB::Error> {
+    let mut info = L1BlockInfo::try_fetch(state, U256::from(number), rules.spec())?;
+    if rules.changes_operator_fee_unit(before) {
+        info.operator_fee_scalar = info.operator_fee_scalar.map(|_| U256::ZERO);
+    }
+    Ok(info)
+}
+
 /// What every block begins with: the system call that stores the hash of the parent (EIP-2935). No inspector sees it.
 pub fn store_parent_hash<DB: Database + DatabaseCommit, INSP>(
     evm: &mut BlockEvm<DB, INSP>,

@@ -1,5 +1,6 @@
 //! Errors of planning a batch.
 
+use rollup::chain::ChainError;
 use stf::codec::EncodeError;
 
 /// Why no batch can be built.
@@ -8,14 +9,9 @@ pub enum PlanError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// The local chain lacks something that it should have.
-    #[error("{what} {number} is missing in the database")]
-    Missing {
-        /// Which kind of record.
-        what: &'static str,
-        /// Its number or index.
-        number: u64,
-    },
+    /// The local chain can't be read, or lacks something that it should have.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// The payload does not compress.
     #[error(transparent)]
     Encode(#[from] EncodeError),

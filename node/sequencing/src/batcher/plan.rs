@@ -6,6 +6,8 @@ use stf::{
     codec::{EncodeError, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, encode},
 };
 
+use rollup::{chain::ChainError, inbox_rules::ForcedEnd};
+
 use super::{
     error::PlanError,
     snapshot::{BatchSnapshot, CandidateBlocks},
@@ -26,6 +28,10 @@ pub(super) struct Limits {
     pub(super) force_delay: u64,
 }
 
+/// A limit of time counts one L1 block for each so many seconds, so that an L1 that stood still makes nothing old
+/// (`Inbox.forceDelayBlocks`).
+const SECONDS_PER_L1_BLOCK: u64 = 24;
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BatchPlan {
@@ -37,6 +43,8 @@ pub(super) enum BatchPlan {
     Force {
         /// Header of the first message that no batch covers, if it is overdue.
         old_header: Bytes,
+        /// What the forced batch covers.
+        end: ForcedEnd,
         reason: &'static str,
     },
 }
@@ -49,7 +57,8 @@ pub(super) struct NextBatch {
     pub(super) block_count: u64,
     pub(super) message_end: u64,
     pub(super) message_acc: B256,
-    pub(super) young_header: Bytes,
+    /// Header of message `message_end`, or of the one before it.
+    pub(super) end_header: Bytes,
     /// Bytes of the transactions in it.
     pub(super) raw_bytes: usize,
 }
@@ -65,12 +74,19 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     }
     let force = |reason| {
         let old_header = overdue(snapshot, limits, inbox.message_end)?.unwrap_or_default();
-        Ok(BatchPlan::Force { old_header, reason })
+        Ok(BatchPlan::Force { old_header, end: snapshot.forced_end.clone(), reason })
     };
+    if inbox.allowance == 0 {
+        return Ok(BatchPlan::Wait("the inbox takes no more blocks for now"));
+    }
     let Some((payload, count)) = fit(blocks, limits, snapshot.chain_id)? else {
         return force("a block is too large for an L1 transaction");
     };
     let message_end = blocks.cursors[count - 1];
+    if message_end < inbox.message_end {
+        // Not with blocks that follow on those derived from the inbox; the inbox would refuse it.
+        return Ok(BatchPlan::Wait("the local blocks are behind the messages that the inbox counts as consumed"));
+    }
     if overdue(snapshot, limits, message_end)?.is_some() {
         if snapshot.unsafe_head == inbox.last_block + count as u64 {
             return Ok(BatchPlan::Wait("a message is overdue that no block has consumed yet"));
@@ -82,7 +98,7 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     let message_acc = match last {
         Some(last) => last.acc,
         None if message_end == 0 => B256::ZERO,
-        None => return Err(PlanError::Missing { what: "message", number: message_end - 1 }),
+        None => return Err(ChainError::Missing { what: "message", number: message_end - 1 }.into()),
     };
     // The message after the batch proves that nothing overdue stays behind. Where there is none yet, the newest
     // one does, in case another slips in before the batch.
@@ -93,7 +109,7 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
         block_count: count as u64,
         message_end,
         message_acc,
-        young_header: young.map(|message| Bytes::copy_from_slice(&message.header)).unwrap_or_default(),
+        end_header: young.map(|message| Bytes::copy_from_slice(&message.header)).unwrap_or_default(),
         raw_bytes: blocks.bytes[count - 1],
     })))
 }
@@ -103,8 +119,12 @@ fn overdue(snapshot: &BatchSnapshot, limits: &Limits, index: u64) -> Result<Opti
     let Some(message) = snapshot.queue.get(index)? else {
         return Ok(None);
     };
-    let sent = MessageHeader::decode(&message.header).map_or(u64::MAX, |header| header.l1_timestamp);
-    let is_overdue = sent.saturating_add(limits.force_delay) < snapshot.inbox.timestamp;
+    let inbox = &snapshot.inbox;
+    let is_overdue = MessageHeader::decode(&message.header).is_ok_and(|header| {
+        let blocks = limits.force_delay.div_ceil(SECONDS_PER_L1_BLOCK);
+        header.l1_timestamp.saturating_add(limits.force_delay) < inbox.timestamp
+            && header.l1_block_number.saturating_add(blocks) < inbox.number
+    });
     Ok(is_overdue.then(|| Bytes::copy_from_slice(&message.header)))
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use alloy::primitives::B256;
 use db::{MESSAGE_HEADER, Reader};
 use rollup::{
-    chain::{Chain, FeedBlock},
+    chain::{Chain, ChainError, FeedBlock},
+    inbox_rules::ForcedEnd,
     l1::InboxPosition,
 };
 use stf::{BlockSpec, codec::MAX_DECOMPRESSED_SIZE, derive::message_cursor};
@@ -15,8 +16,12 @@ use super::error::PlanError;
 /// Where the batches end on L1.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct InboxView {
-    /// Timestamp of the L1 block that was looked at.
+    /// Number of the L1 block that was looked at.
+    pub(super) number: u64,
+    /// Its timestamp.
     pub(super) timestamp: u64,
+    /// Blocks that the inbox takes there.
+    pub(super) allowance: u64,
     pub(super) last_block: u64,
     pub(super) message_end: u64,
     pub(super) batches: u64,
@@ -35,6 +40,8 @@ pub(super) struct BatchSnapshot {
     /// The local blocks after those on L1; none while there is an [`obstacle`](Self::obstacle).
     pub(super) blocks: CandidateBlocks,
     pub(super) queue: LoadedQueue,
+    /// Where a forced batch would end.
+    pub(super) forced_end: ForcedEnd,
 }
 
 /// The local blocks that come next, as far as they may be in a batch.
@@ -107,11 +114,13 @@ impl BatchSnapshot {
             unsafe_head: reader.head()?.map_or(0, |(number, _)| number),
             blocks: CandidateBlocks::default(),
             queue: LoadedQueue { count: local.messages, messages: BTreeMap::new() },
+            forced_end: ForcedEnd::default(),
         };
         if snapshot.obstacle().is_none() {
             let latest = inbox.timestamp.saturating_add(chain.config().chain.max_drift);
             snapshot.load_blocks(&reader, max_blocks, latest)?;
             snapshot.load_messages(&reader)?;
+            snapshot.forced_end = ForcedEnd::load(&reader, inbox.message_end)?;
         }
         Ok(snapshot)
     }
@@ -153,7 +162,7 @@ impl BatchSnapshot {
 }
 
 const fn missing(what: &'static str, number: u64) -> PlanError {
-    PlanError::Missing { what, number }
+    PlanError::Chain(ChainError::Missing { what, number })
 }
 
 #[cfg(test)]

@@ -32,6 +32,14 @@ pub enum PoolError {
     /// Needs more gas than a block has.
     #[error("exceeds block gas limit")]
     GasLimit,
+    /// Asks for more gas than a transaction may (EIP-7825).
+    #[error("transaction gas limit too high (cap: {cap}, tx: {gas})")]
+    GasCap {
+        /// The most.
+        cap: u64,
+        /// The transaction's gas limit.
+        gas: u64,
+    },
     /// Too little gas even to begin.
     #[error("intrinsic gas too low: gas {gas}, minimum needed {needed}")]
     IntrinsicGas {
@@ -159,6 +167,7 @@ impl PoolError {
             Self::Oversized { .. } => "oversized",
             Self::ChainId { .. } => "chain_id",
             Self::GasLimit => "gas_limit",
+            Self::GasCap { .. } => "gas_cap",
             Self::IntrinsicGas { .. } => "intrinsic_gas",
             Self::FloorGas { .. } => "floor_gas",
             Self::TipAboveFee { .. } => "tip_above_fee",

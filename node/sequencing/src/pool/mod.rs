@@ -220,7 +220,7 @@ impl Pool {
         };
         validate::check(&transaction, self.0.chain_id, &next, &self.0.options)?;
         let arrival = self.0.arrivals.fetch_add(1, Ordering::Relaxed);
-        let tx = Arc::new(PoolTx::new(transaction, &next.fees, arrival));
+        let tx = Arc::new(PoolTx::new(transaction, &next.fees, next.rules, arrival));
         let mut account = self.account(tx.sender())?;
         for _ in 0..READ_ATTEMPTS {
             let mut inner = self.lock();

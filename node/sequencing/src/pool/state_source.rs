@@ -2,9 +2,10 @@
 
 use alloy::primitives::{Address, KECCAK256_EMPTY, U256, keccak256};
 use op_revm::L1BlockInfo;
-use stf::evm::SPEC;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rollup::chain::Chain;
+use stf::{ExtraData, Rules, block::L1Attributes, evm::l1_block_info};
 
 /// An account, as far as the pool cares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +21,9 @@ pub struct AccountState {
 /// What the next block will ask of a transaction.
 #[derive(Clone, Debug)]
 pub struct NextBlock {
-    /// Base fee per gas.
+    /// Its rules.
+    pub rules: Rules,
+    /// Base fee per gas, as if no time passes until then: the most that it can be.
     pub base_fee: u64,
     /// Block gas limit.
     pub gas_limit: u64,
@@ -61,15 +64,15 @@ impl StateSource for Chain {
         let reader = self.db().read().map_err(text)?;
         let (number, _) = reader.head().map_err(text)?.ok_or("no genesis")?;
         let head = reader.header(number).map_err(text)?.ok_or("no header")?;
-        let base_fee = self.config().chain.next_base_fee(
-            head.base_fee_per_gas.unwrap_or_default(),
-            head.gas_used,
-            head.gas_limit,
-        );
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let rules_at = |timestamp| self.config().chain.rules_at(timestamp).map_err(|error| error.to_string());
+        let (before, rules) = (rules_at(head.timestamp)?, rules_at(now.max(head.timestamp))?);
+        let excess = ExtraData::of(&head).unwrap_or_default().excess_gas;
         let mut state = self.state_at(reader, number).map_err(|error| error.to_string())?;
-        let fees = L1BlockInfo::try_fetch(&mut state, U256::from(number), SPEC)
-            .map_err(|error| error.to_string())?;
-        Ok(NextBlock { base_fee, gas_limit: head.gas_limit, fees })
+        let attributes = L1Attributes::read(&mut state).map_err(|error| error.to_string())?;
+        let base_fee = attributes.base_fee_parameters.next_base_fee(excess, head.gas_used, 0);
+        let fees = l1_block_info(&mut state, number, rules, before).map_err(|error| error.to_string())?;
+        Ok(NextBlock { rules, base_fee, gas_limit: head.gas_limit, fees })
     }
 }
 

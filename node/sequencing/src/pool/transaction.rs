@@ -5,7 +5,7 @@ use alloy::{
     primitives::{Address, B256, U256},
 };
 use op_revm::L1BlockInfo;
-use stf::{Transaction, evm::SPEC};
+use stf::{Rules, Transaction};
 
 use super::ranked::Bid;
 
@@ -20,10 +20,10 @@ pub struct PoolTx {
 }
 
 impl PoolTx {
-    pub(super) fn new(transaction: Transaction, fees: &L1BlockInfo, arrival: u64) -> Self {
+    pub(super) fn new(transaction: Transaction, fees: &L1BlockInfo, rules: Rules, arrival: u64) -> Self {
         let gas_limit = U256::from(transaction.envelope().gas_limit());
         // A copy, because the calculation leaves a cached result behind.
-        let extra = fees.clone().tx_cost(transaction.encoded(), gas_limit, SPEC);
+        let extra = fees.clone().tx_cost(transaction.encoded(), gas_limit, rules.spec());
         Self {
             hash: transaction.hash(),
             cost: transaction.max_cost().saturating_add(extra),

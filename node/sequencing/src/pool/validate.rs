@@ -4,7 +4,7 @@ use alloy::{
     consensus::Transaction as _,
     primitives::{Address, Bytes},
 };
-use revm::{context_interface::cfg::gas::calculate_initial_tx_gas, primitives::hardfork::SpecId};
+use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
 use stf::{Transaction, config::L1_ATTRIBUTES_GAS};
 
 use super::{NextBlock, PoolError, PoolOptions};
@@ -42,6 +42,9 @@ pub(super) fn check(
     if gas > next.gas_limit.saturating_sub(L1_ATTRIBUTES_GAS) {
         return Err(PoolError::GasLimit);
     }
+    if let Some(cap) = next.rules.transaction_gas_cap().filter(|cap| gas > *cap) {
+        return Err(PoolError::GasCap { cap, gas });
+    }
     let fee = tx.max_fee_per_gas();
     let tip = tx.max_priority_fee_per_gas().unwrap_or(fee);
     if tip > fee {
@@ -71,7 +74,7 @@ pub(super) fn check(
         .access_list()
         .map_or((0, 0), |list| (list.len(), list.iter().map(|item| item.storage_keys.len()).sum()));
     let needed = calculate_initial_tx_gas(
-        SpecId::PRAGUE,
+        next.rules.spec().into_eth_spec(),
         tx.input(),
         is_create,
         accounts as u64,
