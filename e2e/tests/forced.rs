@@ -14,7 +14,7 @@ use serde_json::Value;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     let mut options = Net::options("forced")?;
-    options.deploy.force_delay = 600;
+    options.deploy.chain.force_delay = 600;
     options.deploy.sequencer_timeout = 3600;
     let mut net = Net::start(options).await?;
     let from_l1 = net.replica_from_l1("from-l1").await?;
@@ -35,10 +35,9 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
 
     let inbox = IInboxInstance::new(net.devnet.rollup.contracts.inbox, net.devnet.anvil.wallet(&user(5)?)?);
     let header = first_unconsumed(&net, &inbox).await?;
-    assert!(inbox.forceBatch(header.clone()).call().await.is_err(), "the message is young");
-    net.devnet.anvil.increase_time(601).await?;
-    net.devnet.anvil.mine(1).await?;
-    let hash = *inbox.forceBatch(header).gas(1_000_000).send().await?.tx_hash();
+    assert!(inbox.forceBatch(header.clone(), 0, Bytes::new()).call().await.is_err(), "the message is young");
+    net.devnet.anvil.pass(601).await?;
+    let hash = *inbox.forceBatch(header, 0, Bytes::new()).gas(1_000_000).send().await?.tx_hash();
     net.devnet.anvil.mine(1).await?;
     assert!(net.devnet.anvil.receipt(hash).await?.status(), "forceBatch failed");
 
@@ -52,9 +51,8 @@ async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
     }
 
     // A silent sequencer: nothing has to be old. A batch each interval.
-    net.devnet.anvil.increase_time(3601).await?;
-    net.devnet.anvil.mine(1).await?;
-    let hash = *inbox.forceBatch(Bytes::new()).gas(1_000_000).send().await?.tx_hash();
+    net.devnet.anvil.pass(3601).await?;
+    let hash = *inbox.forceBatch(Bytes::new(), 0, Bytes::new()).gas(1_000_000).send().await?.tx_hash();
     net.devnet.anvil.mine(1).await?;
     assert!(net.devnet.anvil.receipt(hash).await?.status(), "forceBatch after the timeout failed");
 

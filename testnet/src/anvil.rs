@@ -141,6 +141,13 @@ impl Anvil {
         Ok(())
     }
 
+    /// Lets so many seconds pass as they would on an L1 that goes on: with as many blocks as a limit of that length counts
+    /// (one for 24 seconds), and one more.
+    pub async fn pass(&self, seconds: u64) -> Result<()> {
+        self.increase_time(seconds).await?;
+        self.mine(seconds.div_ceil(24) + 1).await
+    }
+
     /// Lets the next block's time be this much later than it would be.
     pub async fn increase_time(&self, seconds: u64) -> Result<()> {
         let _: serde_json::Value = self.call("evm_increaseTime", [seconds]).await?;

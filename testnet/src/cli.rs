@@ -55,6 +55,10 @@ struct DevnetArguments {
     /// Start no replica.
     #[arg(long)]
     no_replica: bool,
+    /// Begin under the rules of Isthmus, and change to Karst so many seconds after the genesis. By default all blocks have
+    /// the rules of Karst.
+    #[arg(long, value_name = "SECONDS")]
+    karst_after: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -138,7 +142,16 @@ async fn watch(devnet: &mut Devnet) -> anyhow::Error {
 }
 
 fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
-    let DevnetArguments { dir, ports, l1_port, l2_port, replica_port, l1_block_time, no_replica } = arguments;
+    let DevnetArguments {
+        dir,
+        ports,
+        l1_port,
+        l2_port,
+        replica_port,
+        l1_block_time,
+        no_replica,
+        karst_after,
+    } = arguments;
     if l1_port == l2_port || l1_port == replica_port || l2_port == replica_port {
         bail!("the ports of L1, L2 and the replica must differ");
     }
@@ -158,6 +171,8 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
     if has_old_devnet(&dir) {
         println!("Removing the earlier devnet in {}: a devnet starts fresh.", dir.display());
     }
+    let mut options = DevnetOptions::new(&dir)?;
+    options.deploy.karst_after = karst_after;
     Ok(DevnetOptions {
         l1_port: choose("L1", "--l1-port", l1_port)?,
         l2_port: choose("L2", "--l2-port", l2_port)?,
@@ -165,7 +180,7 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         mining: Mining::Every(l1_block_time),
         sample_token: true,
         replica: !no_replica,
-        ..DevnetOptions::new(&dir)?
+        ..options
     })
 }
 

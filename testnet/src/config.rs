@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
-use stf::ChainConfig;
+use stf::{ChainConfig, FeeParameters, ForkSchedule, Rules, config::Activation};
 
 use crate::{Roles, accounts};
 
@@ -36,25 +36,31 @@ impl Program {
 /// claimed, and honest claims are about real runs.
 pub const MAX_STEPS: u64 = 1 << 40;
 
+/// L2's gas per second at which its base fee stays: less than a tenth of what a challenger on two cores executes.
+const GAS_TARGET: u64 = 10_000_000;
+
+/// The least base fee of L2, in wei: a transfer on an idle chain costs 21 gwei of gas, besides L1's share.
+const MIN_BASE_FEE: u64 = 1_000_000;
+
 /// The parameters of a rollup.
 #[derive(Clone, Debug)]
 pub struct DeployConfig {
     /// The constants of the state transition.
     pub chain: ChainConfig,
+    /// Seconds after the genesis at which Karst begins, with Isthmus before; `None`: as `chain` says.
+    pub karst_after: Option<u64>,
     /// L2 block gas limit.
     pub gas_limit: u64,
-    /// Base fee of the L2 genesis block, in wei.
-    pub genesis_base_fee: u64,
+    /// Parameters of L2's base fee.
+    pub base_fee: FeeParameters,
     /// Weight of the L1 base fee in the L1 data fee, in millionths.
     pub base_fee_scalar: u32,
     /// Weight of the L1 blob base fee in the L1 data fee, in millionths.
     pub blob_base_fee_scalar: u32,
-    /// Operator fee per gas, in millionths of a wei.
+    /// Operator fee per gas, in hundreds of wei; in millionths of a wei before Karst.
     pub operator_fee_scalar: u32,
     /// Operator fee per transaction, in wei.
     pub operator_fee_constant: u64,
-    /// Age in seconds past which every batch must cover a message.
-    pub force_delay: u64,
     /// Seconds without a batch after which anyone may force batches.
     pub sequencer_timeout: u64,
     /// Time that each side has in a dispute, in seconds.
@@ -93,18 +99,18 @@ impl DeployConfig {
             chain: ChainConfig {
                 chain_id,
                 max_drift: 600,
-                base_fee_elasticity: 6,
-                base_fee_denominator: 250,
+                force_delay: 12 * 3600,
+                forks: ForkSchedule::always(Rules::Karst),
             },
+            karst_after: None,
             gas_limit: 60_000_000,
-            genesis_base_fee: 1_000_000,
+            base_fee: FeeParameters::new(GAS_TARGET, MIN_BASE_FEE),
             // Batches are calldata, whose bytes cost 40 gas (EIP-7623), not the 16 that the fee formula counts with;
             // our transfers take 85 % of the 100 bytes that it counts at least.
             base_fee_scalar: 2_125_000,
             blob_base_fee_scalar: 0,
             operator_fee_scalar: 0,
             operator_fee_constant: 0,
-            force_delay: 12 * 3600,
             sequencer_timeout: 6 * 3600,
             max_clock_duration: 84 * 3600,
             clock_extension: 3 * 3600,
@@ -113,10 +119,10 @@ impl DeployConfig {
             finality_delay: 84 * 3600,
             proof_maturity_delay: 7 * 24 * 3600,
             pause_duration: 7 * 24 * 3600,
-            // 1 ETH falls by an eighth with each claim deeper, to 0.2 ETH after twelve: a dispute over 600 blocks is twelve deep. An
-            // answer costs at most 1.75 million gas, which 0.1 ETH pays up to 57 gwei.
+            // 1 ETH falls by an eighth with each claim deeper, to 0.5 ETH after six. An answer costs at most 4.65 million gas,
+            // a failing call of the most expensive precompile, which 0.25 ETH pays up to 53 gwei; any other 1.75 million.
             bond: 1_000_000_000_000_000_000,
-            leaf_bond: 200_000_000_000_000_000,
+            leaf_bond: 500_000_000_000_000_000,
             bond_decay: 224,
             fee_recipient: roles.owner.address(),
             roles,
@@ -124,11 +130,23 @@ impl DeployConfig {
         }
     }
 
+    /// The same with the fork schedule of a rollup whose genesis has this timestamp.
+    pub fn from_genesis(&self, timestamp: u64) -> Result<Self> {
+        let mut config = self.clone();
+        if let Some(seconds) = self.karst_after {
+            let activation = |rules: Rules, timestamp| Activation { rules: rules.id(), timestamp };
+            let karst = activation(Rules::Karst, timestamp.saturating_add(seconds.max(1)));
+            config.chain.forks = ForkSchedule::new(&[activation(Rules::Isthmus, 0), karst])?;
+        }
+        Ok(config)
+    }
+
     /// What a devnet uses: short times, a low bond, development accounts.
     pub fn devnet() -> Result<Self> {
         let users = accounts::users()?;
+        let mainnet = Self::mainnet(42_069, Roles::development()?);
         Ok(Self {
-            force_delay: 60,
+            chain: ChainConfig { force_delay: 60, ..mainnet.chain },
             sequencer_timeout: 60,
             max_clock_duration: 60,
             clock_extension: 5,
@@ -140,7 +158,7 @@ impl DeployConfig {
             leaf_bond: 20_000_000_000_000_000,
             program: Program::load()?,
             funded: users.iter().map(|user| user.address()).collect(),
-            ..Self::mainnet(42_069, Roles::development()?)
+            ..mainnet
         })
     }
 }

@@ -45,6 +45,7 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
     };
 
     let origin = l1.latest().await?.header;
+    let config = &config.from_genesis(origin.timestamp)?;
     let genesis = l2_genesis(
         config,
         &contracts,
@@ -102,6 +103,7 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig) -> Result<RollupConfig> {
         l1_chain_id: chain_id,
         l1_start_block: start_block.context("the deployment is in no block")?,
         chain: config.chain,
+        sequencer_timeout: config.sequencer_timeout,
         contracts,
         genesis_hash: genesis_block.hash,
         genesis_output_root: genesis_block.output_root,
@@ -131,7 +133,7 @@ fn inbox_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<u8> {
     constructors::Inbox::constructorCall {
         portal: contracts.portal,
         systemConfig: contracts.system_config,
-        forceDelay: config.force_delay,
+        forceDelay: config.chain.force_delay,
         sequencerTimeout: config.sequencer_timeout,
     }
     .abi_encode()
@@ -166,6 +168,8 @@ fn system_config_arguments(config: &DeployConfig, contracts: &Contracts) -> Vec<
         blobBaseFeeScalar: config.blob_base_fee_scalar,
         operatorFeeScalar: config.operator_fee_scalar,
         operatorFeeConstant: config.operator_fee_constant,
+        gasTarget: config.base_fee.gas_target(),
+        minBaseFee: config.base_fee.min_base_fee(),
     }
     .abi_encode()
 }

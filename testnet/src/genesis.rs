@@ -51,8 +51,10 @@ pub fn l2_genesis(config: &DeployConfig, contracts: &Contracts, origin: L1Origin
         blob_base_fee_scalar: config.blob_base_fee_scalar,
         operator_fee_scalar: config.operator_fee_scalar,
         operator_fee_constant: config.operator_fee_constant,
+        base_fee_parameters: config.base_fee,
     };
-    let l1_block = attributes.storage().into_iter().map(|(slot, value)| (slot.into(), value)).collect();
+    let rules = config.chain.rules_at(origin.timestamp)?;
+    let l1_block = attributes.storage(rules).into_iter().map(|(slot, value)| (slot.into(), value)).collect();
     alloc.insert(predeploys::L1_BLOCK, contract(deployed_code(Contract::L1Block), l1_block));
     let plain = [
         (predeploys::L2_TO_L1_MESSAGE_PASSER, deployed_code(Contract::L2ToL1MessagePasser)),
@@ -93,12 +95,7 @@ pub fn l2_genesis(config: &DeployConfig, contracts: &Contracts, origin: L1Origin
     for address in &config.funded {
         alloc.entry(*address).or_default().balance = accounts::BALANCE;
     }
-    Ok(Genesis {
-        timestamp: origin.timestamp,
-        gas_limit: config.gas_limit,
-        base_fee: config.genesis_base_fee,
-        alloc,
-    })
+    Ok(Genesis { timestamp: origin.timestamp, gas_limit: config.gas_limit, alloc })
 }
 
 fn contract(code: Bytes, storage: BTreeMap<B256, U256>) -> GenesisAccount {

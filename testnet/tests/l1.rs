@@ -25,7 +25,7 @@ async fn the_contracts_know_each_other_and_the_genesis() -> Result<()> {
     let inbox = IInboxInstance::new(contracts.inbox, anvil.provider());
     assert_eq!(inbox.portal().call().await?, contracts.portal);
     assert_eq!(inbox.systemConfig().call().await?, contracts.system_config);
-    assert_eq!(inbox.forceDelay().call().await?, config.force_delay);
+    assert_eq!(inbox.forceDelay().call().await?, config.chain.force_delay);
     assert_eq!(inbox.sequencerTimeout().call().await?, config.sequencer_timeout);
     let portal = IPortalInstance::new(contracts.portal, anvil.provider());
     assert_eq!(portal.inbox().call().await?, contracts.inbox);

@@ -182,7 +182,8 @@ fn bare(config: &rollup::RollupConfig, blocks: &[Recorded], recover: bool) -> Re
         } else {
             &block.transactions
         };
-        let mut evm = evm(evm_config(config.chain.chain_id), block_env(&block.header), &mut state, ());
+        let rules = config.chain.rules_at(block.header.timestamp)?;
+        let mut evm = evm(evm_config(rules, config.chain.chain_id), block_env(&block.header), &mut state, ());
         for transaction in transactions {
             let result = evm.transact_commit(transaction.to_evm())?;
             ensure!(result.is_success(), "a benchmark transaction failed");

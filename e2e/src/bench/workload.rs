@@ -172,6 +172,7 @@ pub(crate) fn without_l1(chain: ChainConfig, genesis: Genesis) -> Arc<RollupConf
         l1_chain_id: 31_337,
         l1_start_block: 1,
         chain,
+        sequencer_timeout: chain.force_delay,
         contracts: Contracts {
             inbox: Address::ZERO,
             portal: Address::ZERO,

@@ -22,7 +22,10 @@ use rollup::{
     RollupConfig,
     config::{Contracts, Genesis, GenesisAccount},
 };
-use stf::{ChainConfig, config::MAX_BLOCK_GAS_LIMIT};
+use stf::{
+    ChainConfig, FeeParameters, block::L1Attributes, config::MAX_BLOCK_GAS_LIMIT, fees::MAX_GAS_TARGET,
+    predeploys::L1_BLOCK,
+};
 use testnet::{DeployConfig, L1Origin, MAX_STEPS, l2_genesis};
 use vm::Image;
 
@@ -182,7 +185,9 @@ impl BlockCase {
     fn rollup(&self) -> Result<Arc<RollupConfig>> {
         let (genesis, chain) = GENESIS.as_ref().map_err(|error| anyhow::anyhow!("genesis: {error}"))?;
         let mut genesis = genesis.clone();
-        genesis.base_fee = self.base_fee;
+        let fees = FeeParameters::new(MAX_GAS_TARGET, self.base_fee).pack();
+        let l1_block = genesis.alloc.entry(L1_BLOCK).or_default();
+        l1_block.storage.insert(L1Attributes::BASE_FEE_PARAMETERS_SLOT.into(), fees);
         genesis.alloc.extend(self.pre.iter().map(|(address, account)| (*address, account.clone())));
         Ok(without_l1(*chain, genesis))
     }

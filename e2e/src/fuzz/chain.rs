@@ -43,6 +43,7 @@ pub(super) fn payload(bytes: &[u8]) -> bool {
         block_count: blocks,
         message_end: 0,
         message_acc: B256::ZERO,
+        message_gas_end: 0,
         l1_block_number: 1,
         l1_timestamp: 1,
     };
@@ -116,6 +117,7 @@ pub(super) fn inbox_seeds() -> Vec<Vec<u8>> {
         block_count: 512,
         message_end: 9,
         message_acc: accumulate(B256::ZERO, &[1]),
+        message_gas_end: 189_000,
         l1_block_number: 5,
         l1_timestamp: 60,
     };
@@ -137,6 +139,8 @@ pub(super) fn inbox_seeds() -> Vec<Vec<u8>> {
             sender: Address::repeat_byte(1),
             l1_block_number: 5,
             l1_timestamp: 60,
+            gas: 100_000,
+            gas_end: 189_000,
             base_fee: U256::from(7),
             blob_base_fee: U256::MAX,
             prev_randao: B256::repeat_byte(3),

@@ -53,7 +53,7 @@ impl Net {
         options.mining = Mining::Manual;
         options.slots_in_an_epoch = 16;
         // L1's time runs faster than the clock here.
-        options.deploy.force_delay = 3600;
+        options.deploy.chain.force_delay = 3600;
         options.deploy.sequencer_timeout = 3600;
         options.sequencer_arguments =
             words("--l1-poll 50ms --heartbeat 300ms --batch-interval 500ms --propose-interval 5s");

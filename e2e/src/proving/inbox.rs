@@ -4,6 +4,7 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use rollup::l1::{InboxEvent, L1Block};
 use stf::{
     BatchHeader, Message, MessageHeader,
+    config::{GUARANTEE, MIN_MESSAGE_GAS},
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
 };
 
@@ -39,6 +40,15 @@ impl Deposit {
     }
 }
 
+/// What a message counts against the gas that blocks have for messages, as the portal and the inbox say it.
+fn counted_gas(kind: MessageKind, data: &[u8]) -> u64 {
+    let limit = data.get(84..92).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+    match kind {
+        MessageKind::Deposit => limit.clamp(MIN_MESSAGE_GAS, GUARANTEE),
+        MessageKind::L1Info | MessageKind::Config => MIN_MESSAGE_GAS,
+    }
+}
+
 /// The inbox, and the L1 blocks that fill it.
 #[derive(Debug)]
 pub struct Inbox {
@@ -46,6 +56,8 @@ pub struct Inbox {
     blocks: u64,
     last_hash: B256,
     message_accs: Vec<B256>,
+    /// Gas of the messages before each queue index.
+    gas_ends: Vec<u64>,
     batch_accs: Vec<B256>,
     last_block: u64,
 }
@@ -58,6 +70,7 @@ impl Inbox {
             blocks: 0,
             last_hash: B256::ZERO,
             message_accs: vec![B256::ZERO],
+            gas_ends: vec![0],
             batch_accs: vec![B256::ZERO],
             last_block: 0,
         }
@@ -77,11 +90,16 @@ impl Inbox {
 
     fn append(&mut self, kind: MessageKind, sender: Address, data: Vec<u8>) -> (u64, Message) {
         let index = self.message_accs.len() as u64 - 1;
+        let gas = counted_gas(kind, &data);
+        let gas_end = self.gas_ends[index as usize] + gas;
+        self.gas_ends.push(gas_end);
         let header = MessageHeader {
             kind,
             sender,
             l1_block_number: self.blocks + 1,
             l1_timestamp: self.timestamp(),
+            gas,
+            gas_end,
             base_fee: U256::from(1_000_000_000 + index),
             blob_base_fee: U256::from(1 + index),
             prev_randao: keccak256(index.to_be_bytes()),
@@ -97,11 +115,10 @@ impl Inbox {
         InboxEvent::Message { index, message, client_hash: None }
     }
 
-    /// A batch that may consume all messages so far; a forced one the report of its own L1 block, too.
+    /// A batch that covers all messages so far.
     pub(super) fn batch(&mut self, payload: Vec<u8>, da_kind: DaKind, block_count: u64) -> InboxEvent {
-        let mut message_end = self.message_accs.len() - 1;
+        let message_end = self.message_accs.len() - 1;
         let (info_index, info) = self.append(MessageKind::L1Info, Address::repeat_byte(0x1b), Vec::new());
-        message_end += usize::from(da_kind == DaKind::None);
         let header = BatchHeader {
             da_kind,
             data_hash: chunk_hash(&payload),
@@ -110,6 +127,7 @@ impl Inbox {
             block_count,
             message_end: message_end as u64,
             message_acc: self.message_accs[message_end],
+            message_gas_end: self.gas_ends[message_end],
             l1_block_number: self.blocks + 1,
             l1_timestamp: self.timestamp(),
         };

@@ -113,7 +113,7 @@ impl L1 {
             blockCount: blocks,
             messageEnd: end,
             expectedMessageAcc: inbox.messageAcc(U256::from(end)).call().await.unwrap(),
-            youngMessageHeader: self.newest_message().await,
+            endMessageHeader: self.newest_message().await,
         };
         self.call(&self.deployed.roles.batcher, self.config.contracts.inbox, call.abi_encode(), 0).await
     }

@@ -210,8 +210,12 @@ async fn wrong_calls_and_garbage_are_followed() {
     l1.call(batcher, inbox, data, 0).await;
     l1.anvil.mine(1).await.unwrap();
     // Forced by anyone once the batcher is silent.
-    l1.anvil.increase_time(1000).await.unwrap();
-    let force = bindings::IInbox::forceBatchCall { oldMessageHeader: Default::default() };
+    l1.anvil.pass(1000).await.unwrap();
+    let force = bindings::IInbox::forceBatchCall {
+        oldMessageHeader: Default::default(),
+        messageEnd: 0,
+        endMessageHeader: Default::default(),
+    };
     l1.call(&stranger, inbox, alloy::sol_types::SolCall::abi_encode(&force), 0).await;
     l1.anvil.mine(1).await.unwrap();
     let records = node.check_against_fresh(&l1, "fresh").await;

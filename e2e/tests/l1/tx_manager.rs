@@ -198,7 +198,7 @@ async fn what_would_revert_is_not_sent() {
         blockCount: 1,
         messageEnd: 0,
         expectedMessageAcc: Default::default(),
-        youngMessageHeader: Bytes::new(),
+        endMessageHeader: Bytes::new(),
     };
     let request =
         TxRequest { to: l1.config.contracts.inbox, data: call.abi_encode().into(), ..TxRequest::default() };

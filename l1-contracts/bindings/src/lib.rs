@@ -161,7 +161,9 @@ pub mod constructors {
                 uint32 baseFeeScalar,
                 uint32 blobBaseFeeScalar,
                 uint32 operatorFeeScalar,
-                uint64 operatorFeeConstant
+                uint64 operatorFeeConstant,
+                uint64 gasTarget,
+                uint64 minBaseFee
             );
         }
 

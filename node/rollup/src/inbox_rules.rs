@@ -4,11 +4,7 @@
 
 use alloy::primitives::Bytes;
 use db::{Tx, TxMode};
-use stf::{
-    BatchHeader, MessageHeader,
-    config::GUARANTEE,
-    inbox::DaKind,
-};
+use stf::{BatchHeader, MessageHeader, config::GUARANTEE, inbox::DaKind};
 
 use crate::{chain::ChainError, config::RollupConfig};
 
@@ -89,7 +85,8 @@ impl BatchHistory {
         let mut index = count;
         while index > 0 && count - index < MAX_BATCHES {
             let header = batch(index - 1)?;
-            let since = newest.first().map_or(0, |last| last.l1_timestamp.saturating_sub(header.l1_timestamp));
+            let since =
+                newest.first().map_or(0, |last| last.l1_timestamp.saturating_sub(header.l1_timestamp));
             if since > WINDOW && sequencers.is_some() {
                 break;
             }
@@ -133,7 +130,8 @@ impl ForcedEnd {
             MessageHeader::decode(&record.header)
                 .map_err(|_| ChainError::Missing { what: "readable message", number: index })
         };
-        let gas_end = |end: u64| end.checked_sub(1).map_or(Ok(0), |last| header(last).map(|last| last.gas_end));
+        let gas_end =
+            |end: u64| end.checked_sub(1).map_or(Ok(0), |last| header(last).map(|last| last.gas_end));
         let most = gas_end(message_end)?.saturating_add(GUARANTEE * MAX_FORCED_BLOCKS);
         if count <= message_end || gas_end(count)? <= most {
             return Ok(Self::default());

@@ -44,8 +44,10 @@ pub fn genesis(users: u8, timestamp: u64) -> Genesis {
 
 /// The predeploy without its code: the base fee is a million wei, and rises only where a chain is full for minutes.
 fn l1_block() -> GenesisAccount {
-    let attributes =
-        L1Attributes { base_fee_parameters: FeeParameters::new(60_000_000, 1_000_000), ..L1Attributes::default() };
+    let attributes = L1Attributes {
+        base_fee_parameters: FeeParameters::new(60_000_000, 1_000_000),
+        ..L1Attributes::default()
+    };
     let storage = attributes.storage(Rules::Karst);
     let storage = storage.into_iter().map(|(slot, value)| (slot.into(), value)).collect();
     GenesisAccount { nonce: 1, storage, ..GenesisAccount::default() }

@@ -55,6 +55,8 @@ impl L1 {
             sender: Address::repeat_byte(0x77),
             l1_block_number: self.number(),
             l1_timestamp: self.timestamp(),
+            gas: 100_000,
+            gas_end: 100_000 * (self.messages() + 1),
             base_fee: U256::from(self.salt),
             blob_base_fee: U256::from(1),
             prev_randao: keccak256(self.salt.to_be_bytes()),
@@ -89,6 +91,7 @@ impl L1 {
             block_count: count,
             message_end,
             message_acc: self.message_accs[message_end as usize],
+            message_gas_end: 100_000 * message_end,
             l1_block_number: self.number(),
             l1_timestamp: self.timestamp(),
         };

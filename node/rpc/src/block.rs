@@ -14,8 +14,8 @@ use op_alloy_consensus::{
     transaction::{OpDepositInfo, OpTransactionInfo},
 };
 use op_alloy_rpc_types::{L1BlockInfo as L1Fields, OpTransactionReceipt};
-use op_revm::L1BlockInfo;
-use stf::{Transaction, evm::SPEC};
+use op_revm::{L1BlockInfo, OpSpecId};
+use stf::{Transaction, block::L1Attributes};
 
 use super::{RpcError, transaction::RpcTransaction};
 use rollup::chain::ChainBlock;
@@ -32,7 +32,7 @@ pub(crate) struct Block {
     /// Of each transaction, how many logs the ones before it have.
     first_logs: Vec<u64>,
     /// What its L1-attributes transaction says; absent in the genesis block.
-    fees: Option<L1BlockInfo>,
+    attributes: Option<L1Attributes>,
 }
 
 impl Deref for Block {
@@ -55,8 +55,9 @@ impl Block {
                 first
             })
             .collect();
-        let fees = block.transactions.first().and_then(|tx| l1_fees(tx.envelope().input()));
-        Self { block, first_logs, fees }
+        let first = block.transactions.first();
+        let attributes = first.and_then(|tx| L1Attributes::decode_call(tx.envelope().input()));
+        Self { block, first_logs, attributes }
     }
 
     /// Reads a block from the database.
@@ -80,6 +81,11 @@ impl Block {
 
     pub(crate) fn base_fee(&self) -> u64 {
         self.header.base_fee_per_gas.unwrap_or_default()
+    }
+
+    /// What L2 knows of L1 in this block; absent in the genesis block.
+    pub(crate) const fn attributes(&self) -> Option<&L1Attributes> {
+        self.attributes.as_ref()
     }
 
     /// Gas that the transaction at `index` used.
@@ -170,8 +176,8 @@ impl Block {
             to,
             contract_address,
         };
-        let l1_block_info = match &self.fees {
-            Some(fees) if !envelope.is_deposit() => l1_fields(fees, tx.encoded()),
+        let l1_block_info = match &self.attributes {
+            Some(attributes) if !envelope.is_deposit() => l1_fields(&prices(attributes), tx.encoded()),
             _ => L1Fields::default(),
         };
         Some(OpTransactionReceipt { inner, l1_block_info, op_gas_refund: None })
@@ -239,24 +245,20 @@ pub(crate) fn decode(raw: Bytes, sender: alloy::primitives::Address) -> Result<T
     }
 }
 
-/// The fee parameters in the input of an L1-attributes transaction (OP Stack Isthmus). Layout after the selector:
-/// baseFeeScalar(4) ‖ blobBaseFeeScalar(4) ‖ sequenceNumber(8) ‖ timestamp(8) ‖ number(8) ‖ baseFee(32) ‖
-/// blobBaseFee(32) ‖ hash(32) ‖ batcherHash(32) ‖ operatorFeeScalar(4) ‖ operatorFeeConstant(8).
-fn l1_fees(input: &[u8]) -> Option<L1BlockInfo> {
-    const SIZE: usize = 176;
-    if input.len() != SIZE {
-        return None;
-    }
-    let number = |from: usize, to: usize| U256::from_be_slice(&input[from..to]);
-    Some(L1BlockInfo {
-        l1_base_fee: number(36, 68),
-        l1_base_fee_scalar: number(4, 8),
-        l1_blob_base_fee: Some(number(68, 100)),
-        l1_blob_base_fee_scalar: Some(number(8, 12)),
-        operator_fee_scalar: Some(number(164, 168)),
-        operator_fee_constant: Some(number(168, 176)),
+/// The formula of the fee for L1 data, which is the same under all rules.
+const DATA_FEE: OpSpecId = OpSpecId::FJORD;
+
+/// The prices of L1 data and of the operator, as op-revm counts with them.
+fn prices(attributes: &L1Attributes) -> L1BlockInfo {
+    L1BlockInfo {
+        l1_base_fee: attributes.base_fee,
+        l1_base_fee_scalar: U256::from(attributes.base_fee_scalar),
+        l1_blob_base_fee: Some(attributes.blob_base_fee),
+        l1_blob_base_fee_scalar: Some(U256::from(attributes.blob_base_fee_scalar)),
+        operator_fee_scalar: Some(U256::from(attributes.operator_fee_scalar)),
+        operator_fee_constant: Some(U256::from(attributes.operator_fee_constant)),
         ..L1BlockInfo::default()
-    })
+    }
 }
 
 /// What a receipt says about the fee for L1 data.
@@ -265,8 +267,8 @@ fn l1_fields(fees: &L1BlockInfo, encoded: &[u8]) -> L1Fields {
     let operator = |value: Option<U256>| value.filter(|value| !value.is_zero()).and_then(small);
     L1Fields {
         l1_gas_price: small(fees.l1_base_fee),
-        l1_gas_used: small(fees.data_gas(encoded, SPEC)),
-        l1_fee: small(fees.clone().calculate_tx_l1_cost(encoded, SPEC)),
+        l1_gas_used: small(fees.data_gas(encoded, DATA_FEE)),
+        l1_fee: small(fees.clone().calculate_tx_l1_cost(encoded, DATA_FEE)),
         // Only before Ecotone.
         l1_fee_scalar: None,
         l1_base_fee_scalar: small(fees.l1_base_fee_scalar),

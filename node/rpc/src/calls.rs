@@ -46,8 +46,8 @@ impl Rpc {
         self.heavy(move |rpc| {
             let site = rpc.call_site(height, overrides)?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
-            let tx = call_tx(&request, &site.state, site.chain_id, gas)?;
-            let result = site.evm((), is_free(&request)).transact(tx).map_err(refusal)?;
+            let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
+            let result = site.evm((), is_free(&request))?.transact(tx).map_err(refusal)?;
             output(result.result)
         })
         .await
@@ -83,18 +83,20 @@ impl Rpc {
     pub(crate) fn call_site(&self, height: u64, overrides: Overrides) -> Result<CallSite, RpcError> {
         let view = self.state_at(height)?;
         let header = view.reader().header(height)?.ok_or(RpcError::HeaderNotFound)?;
-        CallSite::new(view, &header, self.chain.config().chain.chain_id, overrides)
+        CallSite::new(view, &header, self.chain.config().chain, overrides)
     }
 }
 
 /// The least gas limit with which a call succeeds, as geth searches for it.
 pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u64, RpcError> {
-    let most = site.block.gas_limit.min(GAS_CAP);
+    let rules = site.rules()?;
+    // More than a transaction may ask for is of no use to whoever asks.
+    let most = site.block.gas_limit.min(rules.transaction_gas_cap().unwrap_or(GAS_CAP)).min(GAS_CAP);
     let wanted = request.gas.filter(|gas| *gas >= TRANSFER_GAS).unwrap_or(most).min(most);
     let high = affordable(&site, &request, wanted)?;
     let is_transfer = is_plain_transfer(&site, &request)?;
-    let tx = call_tx(&request, &site.state, site.chain_id, high)?;
-    let mut search = Search { evm: site.evm((), is_free(&request)), tx };
+    let tx = call_tx(&request, &site.state, site.config.chain_id, high)?;
+    let mut search = Search { evm: site.evm((), is_free(&request))?, tx };
     if is_transfer && let Ok(Some(_)) = search.try_with(TRANSFER_GAS.min(high)) {
         return Ok(TRANSFER_GAS);
     }
@@ -198,9 +200,9 @@ impl Search {
 fn access_list(site: CallSite, mut request: TransactionRequest) -> Result<AccessListResult, RpcError> {
     let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
     let free = is_free(&request);
-    let chain_id = site.chain_id;
+    let chain_id = site.config.chain_id;
     let mut list = request.access_list.take().unwrap_or_default();
-    let mut evm = site.evm(AccessListInspector::new(list.clone()), free);
+    let mut evm = site.evm(AccessListInspector::new(list.clone()), free)?;
     let mut result = None;
     for _ in 0..ACCESS_LIST_ROUNDS {
         request.access_list = Some(list.clone());

@@ -108,8 +108,8 @@ impl Rpc {
             if tracing.tracer.is_none() {
                 gas = gas.min(MAX_STEP_TRACE_GAS);
             }
-            let tx = call_tx(&request, &site.state, site.chain_id, gas)?;
-            let mut evm = site.evm(tracer(tracing)?, is_free(&request));
+            let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
+            let mut evm = site.evm(tracer(tracing)?, is_free(&request))?;
             run(&mut evm, tx, None)
         })
         .await
@@ -191,7 +191,9 @@ impl<'a> Replay<'a> {
     fn new(rpc: &Rpc, block: &'a Block, options: &GethDebugTracingOptions) -> Result<Self, RpcError> {
         let parent =
             block.number().checked_sub(1).ok_or_else(|| RpcError::refused("genesis is not traceable"))?;
-        let config = evm_config(rpc.chain.config().chain.chain_id);
+        let config = rpc.chain.config().chain;
+        let rules = config.rules_at(block.header.timestamp).map_err(RpcError::internal)?;
+        let config = evm_config(rules, config.chain_id);
         let state = CacheDB::new(StoredState(rpc.state_at(parent)?));
         let mut evm = evm(config, block_env(&block.header), state, tracer(options.clone())?);
         store_parent_hash(&mut evm, block.header.parent_hash).map_err(refusal)?;

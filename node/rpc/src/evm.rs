@@ -17,6 +17,7 @@ use revm::{
     state::{AccountInfo, Bytecode},
 };
 use stf::{
+    ChainConfig, Rules,
     evm::{BlockEvm, block_env, evm, evm_config},
     state::{account_info, bytecode},
 };
@@ -72,7 +73,7 @@ pub(crate) struct Overrides {
 pub(crate) struct CallSite {
     pub(crate) state: CallState,
     pub(crate) block: BlockEnv,
-    pub(crate) chain_id: u64,
+    pub(crate) config: ChainConfig,
 }
 
 impl CallSite {
@@ -80,10 +81,10 @@ impl CallSite {
     pub(crate) fn new(
         view: StateView,
         header: &Header,
-        chain_id: u64,
+        config: ChainConfig,
         overrides: Overrides,
     ) -> Result<Self, RpcError> {
-        let mut site = Self { state: CacheDB::new(StoredState(view)), block: block_env(header), chain_id };
+        let mut site = Self { state: CacheDB::new(StoredState(view)), block: block_env(header), config };
         site.apply(overrides)?;
         Ok(site)
     }
@@ -96,16 +97,23 @@ impl CallSite {
         override_state(&mut self.state, overrides.state.unwrap_or_default())
     }
 
+    /// The rules that hold here.
+    pub(crate) fn rules(&self) -> Result<Rules, RpcError> {
+        self.config.rules_at(self.block.timestamp.saturating_to()).map_err(RpcError::refused)
+    }
+
     /// An EVM that forgives what a call need not have: a funded sender, a nonce, a fee. `free`: no fee is charged and
     /// the base fee need not be met.
-    pub(crate) fn evm<INSP>(self, inspector: INSP, free: bool) -> CallEvm<INSP> {
-        let mut config = evm_config(self.chain_id);
+    pub(crate) fn evm<INSP>(self, inspector: INSP, free: bool) -> Result<CallEvm<INSP>, RpcError> {
+        let mut config = evm_config(self.rules()?, self.config.chain_id);
+        // A call is no transaction, so what one may ask for does not bound it.
+        config.tx_gas_limit_cap = Some(u64::MAX);
         config.disable_nonce_check = true;
         config.disable_eip3607 = true;
         config.disable_block_gas_limit = true;
         config.disable_base_fee = free;
         config.disable_fee_charge = free;
-        evm(config, self.block, self.state, inspector)
+        Ok(evm(config, self.block, self.state, inspector))
     }
 }
 

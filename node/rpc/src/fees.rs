@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use alloy::{
-    consensus::{Header, Transaction as _},
-    eips::BlockNumberOrTag,
-    primitives::U256,
-    rpc::types::FeeHistory,
-};
+use alloy::{consensus::Transaction as _, eips::BlockNumberOrTag, primitives::U256, rpc::types::FeeHistory};
+use stf::{ExtraData, FeeParameters};
 
 use super::{RpcError, block::Block, context::Rpc};
 
@@ -36,13 +32,7 @@ impl Rpc {
 
     pub(crate) async fn gas_price(self: Arc<Self>) -> Result<U256, RpcError> {
         let head = self.chain.heads().unsafe_head.number;
-        let base_fee = match self.recent.block(head) {
-            Some(block) => self.next_base_fee(&block.header),
-            None => {
-                let header = self.reader()?.header(head)?.ok_or(RpcError::HeaderNotFound)?;
-                self.next_base_fee(&header)
-            }
-        };
+        let base_fee = self.next_base_fee(&*self.block(head)?.ok_or(RpcError::HeaderNotFound)?);
         Ok(U256::from(u128::from(base_fee) + self.suggested_tip()))
     }
 
@@ -51,10 +41,18 @@ impl Rpc {
         Ok(U256::from(1))
     }
 
-    /// The base fee of the block after the one with this header.
-    pub(crate) fn next_base_fee(&self, header: &Header) -> u64 {
-        let base_fee = header.base_fee_per_gas.unwrap_or_default();
-        self.chain.config().chain.next_base_fee(base_fee, header.gas_used, header.gas_limit)
+    /// The base fee of the block after this one, as if no time passes until then: the most that it can be.
+    pub(crate) fn next_base_fee(&self, block: &Block) -> u64 {
+        let excess = ExtraData::of(&block.header).unwrap_or_default().excess_gas;
+        self.fee_parameters(block).next_base_fee(excess, block.header.gas_used, 0)
+    }
+
+    /// The parameters of the base fee that a block leaves behind.
+    pub(crate) fn fee_parameters(&self, block: &Block) -> FeeParameters {
+        block.attributes().map_or_else(
+            || self.chain.config().genesis.fee_parameters(),
+            |attributes| attributes.base_fee_parameters,
+        )
     }
 
     pub(crate) async fn fee_history(
@@ -78,15 +76,14 @@ impl Rpc {
     fn history(&self, oldest: u64, newest: u64, percentiles: &[f64]) -> Result<FeeHistory, RpcError> {
         let reader = self.reader()?;
         let mut history = FeeHistory { oldest_block: oldest, ..FeeHistory::default() };
-        let mut next = 0;
         for header in reader.headers(oldest..=newest)? {
             let (_, header) = header?;
             history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
             history.gas_used_ratio.push(header.gas_used as f64 / header.gas_limit.max(1) as f64);
             history.base_fee_per_blob_gas.push(1);
             history.blob_gas_used_ratio.push(0.0);
-            next = self.next_base_fee(&header);
         }
+        let next = self.next_base_fee(&*self.block(newest)?.ok_or(RpcError::HeaderNotFound)?);
         history.base_fee_per_gas.push(next.into());
         history.base_fee_per_blob_gas.push(1);
         if !percentiles.is_empty() {

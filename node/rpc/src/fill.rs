@@ -40,7 +40,7 @@ impl Rpc {
                 let head = self.chain.heads().unsafe_head.number;
                 let block = self.block(head)?.ok_or(RpcError::HeaderNotFound)?;
                 // Twice the base fee holds for as long as a wallet may take to sign.
-                request.max_fee_per_gas = Some(u128::from(self.next_base_fee(&block.header)) * 2 + tip);
+                request.max_fee_per_gas = Some(u128::from(self.next_base_fee(&block)) * 2 + tip);
             }
         }
         if request.gas.is_none() {

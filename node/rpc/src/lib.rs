@@ -39,6 +39,7 @@ mod evm;
 mod fees;
 mod fill;
 mod filters;
+mod fork_config;
 mod forward;
 mod logs;
 mod methods;

@@ -38,6 +38,7 @@ pub(crate) fn module(rpc: Arc<Rpc>) -> Result<RpcModule<Arc<Rpc>>, RegisterMetho
     module.merge(filters)?;
     methods! { module of Rpc:
         "eth_chainId" => chain_id(;),
+        "eth_config" => fork_config(;),
         "eth_syncing" => syncing(;),
         "eth_accounts" => accounts(;),
         "eth_blockNumber" => block_number(;),

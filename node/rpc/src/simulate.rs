@@ -18,6 +18,7 @@ use revm::{
     DatabaseCommit, ExecuteEvm,
     context::{ContextTr, result::ExecutionResult},
 };
+use stf::{ExtraData, FeeParameters};
 
 use super::{
     RpcError,
@@ -35,6 +36,8 @@ struct Simulation {
     site: Option<CallSite>,
     parent: Header,
     parent_hash: B256,
+    /// Parameters of the base fee.
+    fees: FeeParameters,
     gas_left: u64,
     validation: bool,
 }
@@ -65,23 +68,28 @@ impl Rpc {
                 site: Some(site),
                 parent_hash: header.seal(),
                 parent: header.into_inner(),
+                fees: rpc.fee_parameters(&*rpc.block(height)?.ok_or(RpcError::HeaderNotFound)?),
                 gas_left: GAS_CAP,
                 validation: payload.validation,
             };
-            payload.block_state_calls.into_iter().map(|block| simulation.block(rpc, block)).collect()
+            payload.block_state_calls.into_iter().map(|block| simulation.block(block)).collect()
         })
         .await
     }
 }
 
 impl Simulation {
-    fn block(&mut self, rpc: &Rpc, block: SimBlock) -> Result<SimulatedBlock<RpcBlock>, RpcError> {
+    fn block(&mut self, block: SimBlock) -> Result<SimulatedBlock<RpcBlock>, RpcError> {
         let mut site = self.site.take().ok_or(RpcError::Internal)?;
         let number = U256::from(self.parent.number + 1);
         let timestamp = U256::from(self.parent.timestamp + 1);
         site.block.number = number;
         site.block.timestamp = timestamp;
-        site.block.basefee = if self.validation { rpc.next_base_fee(&self.parent) } else { 0 };
+        let time = block.block_overrides.as_ref().and_then(|overrides| overrides.time);
+        let elapsed = time.unwrap_or(self.parent.timestamp + 1).saturating_sub(self.parent.timestamp);
+        let mut extra = ExtraData::of(&self.parent).unwrap_or_default();
+        extra.excess_gas = self.fees.next_excess(extra.excess_gas, self.parent.gas_used, elapsed);
+        site.block.basefee = if self.validation { self.fees.base_fee(extra.excess_gas) } else { 0 };
         site.apply(Overrides { state: block.state_overrides, block: block.block_overrides })?;
         if site.block.number < number || site.block.timestamp < timestamp {
             return Err(RpcError::invalid("block numbers and timestamps must increase"));
@@ -95,7 +103,7 @@ impl Simulation {
             beneficiary: site.block.beneficiary,
             base_fee_per_gas: Some(site.block.basefee),
             mix_hash: site.block.prevrandao.unwrap_or_default(),
-            extra_data: self.parent.extra_data.clone(),
+            extra_data: extra.into(),
             state_root: self.parent.state_root,
             withdrawals_root: self.parent.withdrawals_root,
             ..Header::default()
@@ -139,15 +147,15 @@ impl Simulation {
         if gas > room {
             return Err(RpcError::refused(format!("block gas limit reached: {gas} > {room}")));
         }
-        let (chain_id, block) = (site.chain_id, site.block.clone());
-        let tx = call_tx(&request, &site.state, chain_id, gas)?;
-        let mut evm = site.evm((), !self.validation && is_free(&request));
+        let (config, block) = (site.config, site.block.clone());
+        let tx = call_tx(&request, &site.state, config.chain_id, gas)?;
+        let mut evm = site.evm((), !self.validation && is_free(&request))?;
         let run = evm.transact(tx).map_err(refusal)?;
         evm.0.ctx.db_mut().commit(run.state);
         let state = evm.into_context().journaled_state.database;
         let result = call_result(run.result, header, index);
         self.gas_left = self.gas_left.saturating_sub(result.gas_used);
-        Ok((result, CallSite { state, block, chain_id }))
+        Ok((result, CallSite { state, block, config }))
     }
 }
 

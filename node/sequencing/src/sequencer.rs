@@ -16,7 +16,12 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use stf::{InvalidTransaction, config::{GUARANTEE, MIN_MESSAGE_GAS}, derive::message_cursor, inbox::MessageKind};
+use stf::{
+    InvalidTransaction,
+    config::{GUARANTEE, MIN_MESSAGE_GAS},
+    derive::message_cursor,
+    inbox::MessageKind,
+};
 use tokio::sync::{
     broadcast::{
         self,

@@ -13,11 +13,7 @@ pub const METRICS: &[Metric] = &[
         "L2 gas of the last block over the time that it took.",
     ),
     Metric::histogram("recourse_sequencer_build_seconds", "", "Time to build a block."),
-    Metric::counter(
-        "recourse_sequencer_stalls_total",
-        "",
-        "Times that a block had to wait for L1.",
-    ),
+    Metric::counter("recourse_sequencer_stalls_total", "", "Times that a block had to wait for L1."),
     Metric::counter("recourse_sequencer_errors_total", "", "Blocks that could not be built."),
     Metric::gauge(
         "recourse_pool_transactions",

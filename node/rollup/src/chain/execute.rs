@@ -6,7 +6,8 @@ use alloy::primitives::Bytes;
 use db::{Database, Tx, TxMode, Writer};
 use rayon::prelude::*;
 use stf::{
-    BlockError, BlockInputs, ExtraData, InvalidTransaction, Message, MessageHeader, MessageSource, Transaction,
+    BlockError, BlockInputs, ExtraData, InvalidTransaction, Message, MessageHeader, MessageSource,
+    Transaction,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     derive::consume,
 };

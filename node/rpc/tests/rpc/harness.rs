@@ -25,7 +25,7 @@ use sequencing::pool::{Pool, PoolOptions};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 use stf::{
-    BatchHeader, Message, MessageHeader,
+    BatchHeader, FeeParameters, Message, MessageHeader, Rules,
     block::L1Attributes,
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
     predeploys::L1_BLOCK,
@@ -81,13 +81,14 @@ fn config() -> Arc<RollupConfig> {
         blob_base_fee: U256::from(3),
         base_fee_scalar: 5227,
         blob_base_fee_scalar: 1_014_213,
+        base_fee_parameters: FeeParameters::new(10_000_000, 1_000_000),
         ..L1Attributes::default()
     };
-    let storage = fees.storage().into_iter().map(|(slot, value)| (slot.into(), value)).collect();
+    let storage = fees.storage(Rules::Karst).into_iter().map(|(slot, value)| (slot.into(), value)).collect();
     // Stands in for the predeploy: the attributes are written where it would write them.
     alloc.insert(L1_BLOCK, GenesisAccount { nonce: 1, storage, ..Default::default() });
     let gas_limit = stf::config::MAX_BLOCK_GAS_LIMIT;
-    let config = rollup_of(Genesis { timestamp: GENESIS_TIME, gas_limit, base_fee: 1_000_000, alloc });
+    let config = rollup_of(Genesis { timestamp: GENESIS_TIME, gas_limit, alloc });
     Arc::new(RollupConfig { l1_start_block: 2, ..RollupConfig::clone(&config) })
 }
 
@@ -184,6 +185,7 @@ impl Node {
             block_count: 1,
             message_end: 1,
             message_acc: info.acc,
+            message_gas_end: info.header.gas_end,
             l1_block_number: 1,
             l1_timestamp: GENESIS_TIME + 12,
         };
@@ -268,6 +270,8 @@ fn message(kind: MessageKind, sender: Address, data: Vec<u8>, before: B256) -> M
         sender,
         l1_block_number: 1,
         l1_timestamp: GENESIS_TIME + 12,
+        gas: 100_000,
+        gas_end: 100_000,
         base_fee: U256::from(2_000_000_000),
         blob_base_fee: U256::from(3),
         prev_randao: B256::repeat_byte(9),

@@ -80,7 +80,7 @@ async fn l1_fees_are_those_that_were_charged() {
         l1_blob_base_fee_scalar: Some(U256::from(1_014_213)),
         ..L1BlockInfo::default()
     };
-    let expected = fees.calculate_tx_l1_cost(&raw, stf::evm::SPEC);
+    let expected = fees.calculate_tx_l1_cost(&raw, stf::Rules::Karst.spec());
     assert_eq!(receipt.l1_block_info.l1_fee.map(U256::from), Some(expected));
     node.end().await;
 }

@@ -85,7 +85,9 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     let message_end = blocks.cursors[count - 1];
     if message_end < inbox.message_end {
         // Not with blocks that follow on those derived from the inbox; the inbox would refuse it.
-        return Ok(BatchPlan::Wait("the local blocks are behind the messages that the inbox counts as consumed"));
+        return Ok(BatchPlan::Wait(
+            "the local blocks are behind the messages that the inbox counts as consumed",
+        ));
     }
     if overdue(snapshot, limits, message_end)?.is_some() {
         if snapshot.unsafe_head == inbox.last_block + count as u64 {

@@ -77,7 +77,9 @@ impl PaceLimits {
             return if view.unposted_blocks == 0 {
                 Pace::Alone
             } else {
-                Pace::Stop("the newest batch on L1 is too old: a forced batch could replace what is confirmed")
+                Pace::Stop(
+                    "the newest batch on L1 is too old: a forced batch could replace what is confirmed",
+                )
             };
         }
         if view.unposted_bytes > self.bytes {
@@ -134,7 +136,9 @@ impl Unposted {
     /// Adds a block that was just built. One that does not follow is found by [`follow`](Self::follow).
     pub(super) fn built(&mut self, block: &ChainBlock) {
         if block.header.number == self.end() {
-            self.push(block.transactions.iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.encoded().len()).sum());
+            self.push(
+                block.transactions.iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.encoded().len()).sum(),
+            );
         }
     }
 

@@ -233,6 +233,8 @@ fn l1_block(number: u64, kind: MessageKind, index: u64, timestamp: u64) -> L1Upd
         sender: Address::repeat_byte(0x55),
         l1_block_number: number,
         l1_timestamp: timestamp,
+        gas: 100_000,
+        gas_end: 100_000 * (index + 1),
         base_fee: U256::from(1),
         blob_base_fee: U256::from(1),
         prev_randao: B256::ZERO,

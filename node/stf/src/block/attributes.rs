@@ -8,7 +8,7 @@ use revm::Database;
 use crate::{
     config::L1_ATTRIBUTES_GAS,
     fees::FeeParameters,
-    inbox::MessageHeader,
+    inbox::{MessageHeader, be_u64},
     message::{ConfigUpdate, l1_attributes_source_hash},
     predeploys::{L1_ATTRIBUTES_DEPOSITOR, L1_BLOCK},
     rules::Rules,
@@ -76,7 +76,8 @@ impl L1Attributes {
         let [number, timestamp, ..] = limbs(slot::NUMBER_TIMESTAMP)?;
         let [sequence_number, scalars, ..] = limbs(slot::SCALARS)?;
         let [operator_fee_constant, operator_fee_scalar, ..] = limbs(slot::OPERATOR_FEE)?;
-        let base_fee_parameters = FeeParameters::unpack(U256::from_limbs(limbs(Self::BASE_FEE_PARAMETERS_SLOT)?));
+        let base_fee_parameters =
+            FeeParameters::unpack(U256::from_limbs(limbs(Self::BASE_FEE_PARAMETERS_SLOT)?));
         Ok(Self {
             number,
             timestamp,
@@ -107,6 +108,33 @@ impl L1Attributes {
         .into_iter()
         .filter(|(_, value)| !value.is_zero())
         .collect()
+    }
+
+    /// What the first transaction of a block says, by its input; `None` if it is not the call of such a transaction.
+    pub fn decode_call(input: &[u8]) -> Option<Self> {
+        let (selector, fields) = input.split_first_chunk::<4>()?;
+        let gap = match *selector {
+            SET_ISTHMUS => 0,
+            SET_JOVIAN => 2,
+            _ => return None,
+        };
+        let (fields, parameters) = fields.split_first_chunk::<172>()?;
+        let parameters: &[u8; 16] = parameters.get(gap..)?.try_into().ok()?;
+        let number = |at| be_u64(fields, at);
+        // The first half of eight bytes.
+        let short = |at: usize| (be_u64(fields, at) >> 32) as u32;
+        Some(Self {
+            base_fee_scalar: short(0),
+            blob_base_fee_scalar: short(4),
+            sequence_number: number(8),
+            timestamp: number(16),
+            number: number(24),
+            base_fee: U256::from_be_slice(&fields[32..64]),
+            blob_base_fee: U256::from_be_slice(&fields[64..96]),
+            operator_fee_scalar: short(160),
+            operator_fee_constant: number(164),
+            base_fee_parameters: FeeParameters::new(be_u64(parameters, 0), be_u64(parameters, 8)),
+        })
     }
 
     /// Takes over a report of L1 from the queue.
@@ -176,6 +204,36 @@ impl L1Attributes {
             gas_limit: L1_ATTRIBUTES_GAS,
             is_system_transaction: false,
             input: input.into(),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_first_transaction_says_is_read_under_all_rules() {
+        let attributes = L1Attributes {
+            number: 1,
+            timestamp: 2,
+            base_fee: U256::from(3),
+            blob_base_fee: U256::MAX,
+            sequence_number: 5,
+            base_fee_scalar: 6,
+            blob_base_fee_scalar: u32::MAX,
+            operator_fee_scalar: 8,
+            operator_fee_constant: u64::MAX,
+            base_fee_parameters: FeeParameters::new(10_000_000, 11),
+        };
+        for rules in Rules::ALL {
+            let input = attributes.to_deposit(7, rules).input;
+            assert_eq!(L1Attributes::decode_call(&input), Some(attributes));
+            for length in 0..input.len() {
+                assert_eq!(L1Attributes::decode_call(&input[..length]), None);
+            }
+            assert_eq!(L1Attributes::decode_call(&[&input[..], &[0]].concat()), None);
+            assert_eq!(L1Attributes::decode_call(&[&[0], &input[1..]].concat()), None);
         }
     }
 }

@@ -24,6 +24,8 @@ fn header(kind: MessageKind, data: &[u8]) -> MessageHeader {
         sender: Address::repeat_byte(3),
         l1_block_number: 5,
         l1_timestamp: 50,
+        gas: 100_000,
+        gas_end: 100_000,
         base_fee: U256::ZERO,
         blob_base_fee: U256::ZERO,
         prev_randao: B256::ZERO,
@@ -76,6 +78,7 @@ impl Chain {
             block_count: 3,
             message_end: end.0,
             message_acc: end.1,
+            message_gas_end: 100_000,
             l1_block_number: 5,
             l1_timestamp: 50,
         };
@@ -97,7 +100,7 @@ impl Chain {
             blockCount: header.block_count,
             messageEnd: header.message_end,
             expectedMessageAcc: B256::ZERO,
-            youngMessageHeader: Bytes::new(),
+            endMessageHeader: Bytes::new(),
         };
         let input = call.abi_encode().into();
         self.transactions.insert(B256::repeat_byte(tx), L1Transaction { to: Some(INBOX), input });

@@ -76,6 +76,8 @@ fn message(index: u64, l1_timestamp: u64) -> QueuedMessage {
         sender: Default::default(),
         l1_block_number: index,
         l1_timestamp,
+        gas: 21_000,
+        gas_end: 21_000 * (index + 1),
         base_fee: U256::ZERO,
         blob_base_fee: U256::ZERO,
         prev_randao: B256::ZERO,
@@ -88,7 +90,9 @@ fn message(index: u64, l1_timestamp: u64) -> QueuedMessage {
 /// the messages and the bytes in each, and the messages of the queue from 2 on, by their time.
 fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
     let inbox = InboxView {
+        number: 1_000,
         timestamp: NOW,
+        allowance: 60_000,
         last_block: 10,
         message_end: 2,
         batches: 1,
@@ -110,7 +114,13 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
         unsafe_head: 10 + blocks.len() as u64,
         blocks: candidates,
         queue: LoadedQueue { count: messages.len() as u64, messages },
+        forced_end: forced_end(),
     }
+}
+
+/// Where a forced batch would end.
+fn forced_end() -> ForcedEnd {
+    ForcedEnd { message_end: 3, header: Bytes::from_static(b"header") }
 }
 
 fn header(snapshot: &BatchSnapshot, index: u64) -> Bytes {
@@ -163,18 +173,18 @@ fn it_posts_what_fits_and_names_the_queue_that_it_was_built_on() {
 }
 
 #[test]
-fn the_young_header_is_that_of_the_next_message_or_else_of_the_last() {
+fn the_shown_header_is_that_of_the_next_message_or_else_of_the_last() {
     let next = scene(&[(1, 0)], &[OLD, YOUNG]);
-    assert_eq!(posted(&next).young_header, header(&next, 3));
+    assert_eq!(posted(&next).end_header, header(&next, 3));
     let last = scene(&[(1, 0)], &[OLD]);
-    assert_eq!(posted(&last).young_header, header(&last, 2), "the batch covers everything");
+    assert_eq!(posted(&last).end_header, header(&last, 2), "the batch covers everything");
 
     let mut empty = scene(&[(0, 0)], &[]);
     empty.inbox.message_end = 0;
     empty.blocks.cursors = vec![0];
     empty.queue = LoadedQueue::default();
     let batch = posted(&empty);
-    assert_eq!((batch.young_header, batch.message_acc), (Bytes::new(), B256::ZERO), "no message ever");
+    assert_eq!((batch.end_header, batch.message_acc), (Bytes::new(), B256::ZERO), "no message ever");
 }
 
 #[test]
@@ -191,22 +201,31 @@ fn overdue_messages_that_a_full_batch_cant_reach_are_forced() {
     // The block that consumes the second message does not fit.
     let snapshot = scene(&[(1, 9_000), (1, 9_000)], &[OLD, OLD]);
     let reason = "a batch can't reach the messages that are overdue";
-    assert_eq!(planned(&snapshot), BatchPlan::Force { old_header: header(&snapshot, 2), reason });
+    assert_eq!(
+        planned(&snapshot),
+        BatchPlan::Force { old_header: header(&snapshot, 2), end: forced_end(), reason }
+    );
     // L1's clock does not allow it yet.
     let mut snapshot = scene(&[(1, 0)], &[OLD, OLD]);
     snapshot.unsafe_head += 1;
-    assert_eq!(planned(&snapshot), BatchPlan::Force { old_header: header(&snapshot, 2), reason });
+    assert_eq!(
+        planned(&snapshot),
+        BatchPlan::Force { old_header: header(&snapshot, 2), end: forced_end(), reason }
+    );
 }
 
 #[test]
 fn a_block_that_fits_no_transaction_of_l1_is_forced_away() {
     let reason = "a block is too large for an L1 transaction";
     let overdue = scene(&[(1, 25_000)], &[OLD]);
-    assert_eq!(planned(&overdue), BatchPlan::Force { old_header: header(&overdue, 2), reason });
+    assert_eq!(
+        planned(&overdue),
+        BatchPlan::Force { old_header: header(&overdue, 2), end: forced_end(), reason }
+    );
     // Without an overdue message only the batcher's silence allows it, which needs no header.
     for queue in [&[][..], &[YOUNG]] {
         let young = scene(&[(0, 25_000), (0, 0)], queue);
-        assert_eq!(planned(&young), BatchPlan::Force { old_header: Bytes::new(), reason });
+        assert_eq!(planned(&young), BatchPlan::Force { old_header: Bytes::new(), end: forced_end(), reason });
     }
 }
 
@@ -215,5 +234,5 @@ fn a_message_that_was_not_loaded_is_an_error_and_not_the_end_of_the_queue() {
     let mut snapshot = scene(&[(1, 0)], &[YOUNG, YOUNG]);
     snapshot.queue.messages.remove(&3);
     let error = plan(&snapshot, &limits()).unwrap_err();
-    assert!(matches!(error, PlanError::Missing { what: "message", number: 3 }), "{error}");
+    assert!(matches!(error, PlanError::Chain(ChainError::Missing { what: "message", number: 3 })), "{error}");
 }

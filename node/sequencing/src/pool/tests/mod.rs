@@ -12,7 +12,7 @@ use alloy::{
     primitives::{Address, Bytes, Signature, TxKind, U256},
 };
 use op_revm::L1BlockInfo;
-use stf::Transaction;
+use stf::{Rules, Transaction};
 
 use super::{AccountState, NextBlock, Pool, PoolError, PoolOptions, StateSource};
 
@@ -40,7 +40,7 @@ impl FakeState {
             operator_fee_constant: Some(U256::ZERO),
             ..Default::default()
         };
-        let next = NextBlock { base_fee: BASE_FEE, gas_limit: 30_000_000, fees };
+        let next = NextBlock { rules: Rules::Karst, base_fee: BASE_FEE, gas_limit: 30_000_000, fees };
         Self(Arc::new(Mutex::new(Fake { accounts: HashMap::new(), next })))
     }
 
