@@ -82,6 +82,46 @@ fn the_worst_block_ends_within_a_quarter_of_the_limit() {
     assert!(worst <= (MAX_STEPS / 4) as f64, "the worst block takes 2^{:.1} steps", worst.log2());
 }
 
+/// However a block fills the guest's memory, half of it stays free: by what two blocks take that differ in nothing but
+/// their gas. Each account and each code is new, as in a state that somebody has prepared.
+#[test]
+fn the_worst_block_leaves_half_of_the_memory_free() {
+    /// Bytes of a page, as `Machine::pages` counts them, and of the guest's memory.
+    const PAGE: f64 = 4_096.0;
+    const MEMORY: u64 = 1 << 32;
+    let image = program().unwrap();
+    let measure = |(burn, gas): &(Burn, u64)| {
+        let mut catalogue = Catalogue::new(42_069).unwrap();
+        let rollup = catalogue.rollup(&Population::new(1, 42_069)).unwrap();
+        let [(less_gas, less_pages, _), (gas, pages, bytes)] = [gas / 2, *gas].map(|gas| {
+            // Each in a chain of its own, so that nothing was read before.
+            let mut lab = Lab::new(rollup.clone()).unwrap();
+            let mut catalogue = Catalogue::new(42_069).unwrap();
+            lab.block(vec![catalogue.burn(burn, gas).unwrap()]).unwrap();
+            let witness = lab.witness(1).unwrap();
+            let mut machine = start(&image, &witness).unwrap();
+            assert_eq!(machine.run(MAX_STEPS).unwrap().value, lab.output(1).unwrap(), "{}", burn.name);
+            let header = lab.chain().db().read().unwrap().header(1).unwrap().unwrap();
+            assert!(header.gas_used >= gas, "{}: {} gas only", burn.name, header.gas_used);
+            let bytes: usize = witness.preimages.values().map(|bytes| bytes.len()).sum();
+            (header.gas_used, machine.pages(), bytes)
+        });
+        let per_gas = (pages - less_pages) as f64 * PAGE / (gas - less_gas) as f64;
+        let whole = pages as f64 * PAGE + per_gas * (MAX_BLOCK_GAS_LIMIT - gas) as f64;
+        let preimages = bytes as f64 / gas as f64 * MAX_BLOCK_GAS_LIMIT as f64;
+        println!(
+            "{}: {per_gas:.1} bytes per gas, {:.0} MB in a whole block, {:.0} MB of preimages",
+            burn.name,
+            whole / 1e6,
+            preimages / 1e6
+        );
+        whole
+    };
+    let hoards = Burn::hoards();
+    let worst = hoards.par_iter().map(measure).reduce(|| 0.0, f64::max);
+    assert!(worst <= (MEMORY / 2) as f64, "the worst block takes {:.0} MB", worst / 1e6);
+}
+
 /// A block in which all is as long as it can be, payload, deposit, codes, asks for no preimage that does not fit in an L1
 /// transaction; and it ends in time.
 #[test]

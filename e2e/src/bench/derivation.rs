@@ -1,4 +1,5 @@
-//! Rebuilding a long chain of small blocks from L1 alone, by real node processes over a real L1.
+//! Rebuilding a long chain of small blocks from L1 alone, by real node processes over a real L1; and the most blocks that
+//! the inbox takes at once.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +7,9 @@ use alloy::primitives::{B256, Bytes};
 use anyhow::{Context, Result, ensure};
 use bindings::IInbox;
 use rand::{SeedableRng, rngs::StdRng};
+use rollup::inbox_rules::{BLOCK_BURST, BLOCK_RATE};
 use serde_json::Value;
-use stf::{BlockSpec, codec};
+use stf::{BlockSpec, codec, inbox::MAX_BLOCKS_PER_BATCH};
 use testnet::{DeployConfig, Devnet, DevnetOptions, Mining, Node, Role};
 
 use super::{
@@ -48,10 +50,14 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
 
     progress("derivation: a replica");
     let replica = devnet.node_options("replica", Role::Replica { feed: None, sequencer_rpc: None })?;
-    let replica = derive(replica).await?;
+    let replica = derive(replica, BLOCKS as u64).await?;
     progress("derivation: a sequencer");
     let role = devnet.sequencer_role()?;
-    let sequencer = derive(devnet.node_options("sequencer", role)?).await?;
+    let sequencer = derive(devnet.node_options("sequencer", role)?, BLOCKS as u64).await?;
+    progress("derivation: the most blocks at once");
+    let most = flood(&devnet).await?;
+    let flooded = devnet.node_options("flooded", Role::Replica { feed: None, sequencer_rpc: None })?;
+    let flooded = derive(flooded, most).await?;
     devnet.stop().await?;
     let limit = 300.0;
     Ok(vec![
@@ -72,7 +78,38 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             limit,
             Goal::AtMostPeer,
         ),
+        Row::new(
+            format!("… with {} empty blocks in one L1 block", most - BLOCKS as u64),
+            flooded.rate,
+            "blocks/s",
+            "as many as the inbox takes in the long run",
+            BLOCK_RATE as f64,
+            Goal::RatioAtLeast(10.0),
+        ),
+        Row::new("memory of a replica there, peak", flooded.memory, "MB", "limit", limit, Goal::AtMostPeer),
     ])
+}
+
+/// Uses up the inbox's allowance in one L1 block, with blocks that mean nothing; returns the last of them.
+async fn flood(devnet: &Devnet) -> Result<u64> {
+    let provider = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
+    let inbox = IInbox::new(devnet.rollup.contracts.inbox, provider);
+    devnet.anvil.pass(BLOCK_BURST / BLOCK_RATE).await?;
+    let (mut last, end) = (inbox.lastBlock().call().await?, inbox.messageCount().call().await?);
+    let mut left = inbox.blockAllowance().call().await?.min(BLOCK_BURST);
+    let mut sent = Vec::new();
+    while left > 0 {
+        let count = left.min(MAX_BLOCKS_PER_BATCH);
+        let call = inbox.appendBatch(Bytes::new(), last + 1, count, end, B256::ZERO, newest(devnet).await?);
+        sent.push(*call.gas(500_000).send().await.context("a batch was refused")?.tx_hash());
+        (last, left) = (last + count, left - count);
+    }
+    devnet.anvil.mine(1).await?;
+    for hash in sent {
+        let receipt = devnet.anvil.receipt(hash).await?;
+        ensure!(receipt.status(), "a batch reverted");
+    }
+    Ok(last)
 }
 
 async fn post(devnet: &Devnet, population: &mut Population) -> Result<()> {
@@ -106,16 +143,23 @@ async fn post(devnet: &Devnet, population: &mut Population) -> Result<()> {
 /// The header of the first message of the queue, which none of the batches consumes: proof that it is young. Empty while
 /// there is none.
 async fn header(devnet: &Devnet) -> Result<Bytes> {
+    Ok(info_headers(devnet).await?.into_iter().next().unwrap_or_default())
+}
+
+/// The header of the newest message.
+async fn newest(devnet: &Devnet) -> Result<Bytes> {
+    Ok(info_headers(devnet).await?.pop().unwrap_or_default())
+}
+
+/// The headers of the queue's messages, all of which came with batches.
+async fn info_headers(devnet: &Devnet) -> Result<Vec<Bytes>> {
     use alloy::{providers::Provider, rpc::types::Filter, sol_types::SolEvent};
     let filter = Filter::new()
         .address(devnet.rollup.contracts.inbox)
         .event_signature(IInbox::BatchAppended::SIGNATURE_HASH)
         .from_block(devnet.rollup.l1_start_block);
     let logs = devnet.anvil.provider().get_logs(&filter).await?;
-    let Some(first) = logs.first() else {
-        return Ok(Bytes::new());
-    };
-    Ok(first.log_decode::<IInbox::BatchAppended>()?.inner.data.infoHeader)
+    logs.iter().map(|log| Ok(log.log_decode::<IInbox::BatchAppended>()?.inner.data.infoHeader)).collect()
 }
 
 struct Figures {
@@ -123,7 +167,7 @@ struct Figures {
     memory: f64,
 }
 
-async fn derive(options: testnet::NodeOptions) -> Result<Figures> {
+async fn derive(options: testnet::NodeOptions, target: u64) -> Result<Figures> {
     let mut node = Node::spawn(options)?;
     node.wait_ready().await?;
     let mut begun: Option<(Instant, u64)> = None;
@@ -131,7 +175,7 @@ async fn derive(options: testnet::NodeOptions) -> Result<Figures> {
     loop {
         let safe = safe_head(&node).await?;
         let now = Instant::now();
-        if safe >= BLOCKS as u64 {
+        if safe >= target {
             // From when the node was first seen, so starting a process does not count; nor does what it did before.
             let (start, before) = begun.unwrap_or((now, safe));
             let memory = peak_memory(node.process()?.id())?;
@@ -140,7 +184,7 @@ async fn derive(options: testnet::NodeOptions) -> Result<Figures> {
             return Ok(Figures { rate: (safe - before) as f64 / seconds, memory });
         }
         begun.get_or_insert((now, safe));
-        ensure!(now < deadline, "at block {safe} of {BLOCKS} after {LIMIT:?}");
+        ensure!(now < deadline, "at block {safe} of {target} after {LIMIT:?}");
         node.check_alive()?;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -5,6 +5,7 @@
 //! - [`batches`]: what a transfer costs on L1.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
+//! - [`hostile`]: how long one hostile transaction delays others.
 //! - [`proving`]: what blocks cost the fault proof VM: instructions per L2 gas, and its speed.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 //!
@@ -16,6 +17,7 @@ pub mod batches;
 pub mod derivation;
 pub mod dispute;
 pub mod execution;
+pub mod hostile;
 pub mod proving;
 mod qemu;
 pub mod runner;

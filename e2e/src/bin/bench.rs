@@ -44,6 +44,8 @@ enum Benchmark {
     Dispute,
     /// Transfers per second and latency, beside Anvil.
     Sequencing,
+    /// How long one hostile transaction delays others.
+    Hostile,
 }
 
 #[tokio::main]
@@ -64,6 +66,7 @@ async fn main() -> Result<ExitCode> {
         (Benchmark::Proving, Part::new("proving", move || async move { proving::run(progress) })),
         (Benchmark::Dispute, Part::new("dispute", move || dispute::run(progress))),
         (Benchmark::Sequencing, Part::new("sequencing", move || sequencing::run(progress))),
+        (Benchmark::Hostile, Part::new("hostile", move || async move { hostile::run(progress) })),
     ];
     let wanted = |benchmark| arguments.only.is_empty() || arguments.only.contains(&benchmark);
     let parts = all.into_iter().filter_map(|(benchmark, part)| wanted(benchmark).then_some(part)).collect();

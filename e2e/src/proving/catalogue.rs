@@ -137,6 +137,7 @@ impl Catalogue {
             code(DATA, DATA_CODE),
             (self.signer.address(), own),
         ]);
+        burn::held(&mut accounts);
         crate::bench::workload::rollup_with(population, accounts)
     }
 

@@ -3,6 +3,7 @@
 mod commands;
 mod common;
 mod crowd;
+mod fork;
 mod griefer;
 mod liars;
 mod steps;

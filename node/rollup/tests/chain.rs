@@ -11,12 +11,13 @@ use common::{CHAIN_ID, Node, config, user};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::{
     RollupConfig,
-    chain::{Chain, ChainOptions, FeedBlock, ImportOutcome},
+    chain::{BuildPlan, Chain, ChainError, ChainOptions, FeedBlock, ImportOutcome},
     l1::{InboxEvent, L1Block, L1Update},
 };
 use stf::{
-    BatchHeader, Message, MessageHeader,
+    BatchHeader, ForkSchedule, Message, MessageHeader,
     codec::encode,
+    config::Activation,
     derive::message_cursor,
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
 };
@@ -328,4 +329,75 @@ fn states_of_all_heights_stay_readable() {
         let account = trie.account(&state, &keccak256(address)).unwrap().unwrap();
         assert_eq!(account.nonce, nonce, "the trie says the same at {height}");
     }
+}
+
+/// An L1 block with 2,500 L2 blocks: the last part of it does not apply.
+#[test]
+fn an_l1_block_that_was_applied_in_part_is_taken_back_and_applied_anew() {
+    let config = config();
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Chain::open(dir.path(), config.clone(), ChainOptions::default()).unwrap();
+    let chain = open();
+    let mut rng = StdRng::seed_from_u64(8);
+    let mut l1 = L1::new();
+    let first = l1.batch(Vec::new(), DaKind::Calldata, 1, 0);
+    let first = l1.mine(vec![first]);
+    chain.apply_l1(L1Update::Blocks(vec![first])).unwrap();
+
+    let deposit = l1.deposit(&mut rng);
+    let long = l1.batch(vec![0xff; 10], DaKind::Calldata, 2_000, 1);
+    let next = l1.batch(Vec::new(), DaKind::Calldata, 500, 3);
+    let whole = l1.mine(vec![deposit, long, next]);
+    let mut broken = whole.clone();
+    let Some(InboxEvent::Batch { index, .. }) = broken.events.last_mut() else { panic!("a batch") };
+    *index += 1;
+    let error = chain.apply_l1(L1Update::Blocks(vec![broken])).unwrap_err();
+    assert!(matches!(error, ChainError::NotNext { what: "batch", .. }), "{error}");
+    let reader = chain.db().read().unwrap();
+    assert!(reader.safe().unwrap().unwrap() > 1_000, "parts of it are in the database");
+    assert_eq!(reader.l1_cursor().unwrap().unwrap().number, 1, "and the cursor is before it");
+    drop(reader);
+    drop(chain);
+
+    // As after a kill, another process goes on.
+    let chain = open();
+    let mut events = chain.subscribe();
+    chain.apply_l1(L1Update::Blocks(vec![whole])).unwrap();
+    let fresh = Node::new(&config);
+    fresh.chain.apply_l1(L1Update::Blocks(l1.blocks.clone())).unwrap();
+    assert_eq!(chain.heads(), fresh.chain.heads());
+    assert_eq!((chain.heads().safe.number, chain.heads().l1), (2_501, 2));
+    let mut executed = 0;
+    while events.try_recv().is_ok() {
+        executed += 1;
+    }
+    assert!(executed <= 1_000, "what was there is not executed again, {executed} blocks were");
+}
+
+/// The last block before rules that this version does not know is there; then the chain says why it ends.
+#[tokio::test]
+async fn a_chain_ends_before_rules_that_it_does_not_know() {
+    let mut config = RollupConfig::clone(&config());
+    let mut l1 = L1::new();
+    let activation = l1.timestamp() + 12;
+    let rules = |rules, timestamp| Activation { rules, timestamp };
+    config.chain.forks = ForkSchedule::new(&[rules(2, 0), rules(9, activation)]).unwrap();
+    let node = Node::new(&Arc::new(config));
+    let before = l1.batch(Vec::new(), DaKind::Calldata, 3, 0);
+    let before = l1.mine(vec![before]);
+    follow(&node, before);
+    assert_eq!(node.safe(), 3);
+    // Its default blocks have the activation's time.
+    let after = l1.batch(Vec::new(), DaKind::Calldata, 1, 0);
+    let after = l1.mine(vec![after]);
+    let error = node.chain.apply_l1(L1Update::Blocks(vec![after])).unwrap_err();
+    let line = node.chain.failed().await;
+    assert!(line.contains("block 4") && line.contains("rules 9") && !line.contains('\n'), "{line}");
+    assert!(error.to_string().contains("rules 9"), "{error}");
+    assert_eq!(node.head().0, 3);
+    // A sequencer ends there, too.
+    let plan = BuildPlan { timestamp: activation, max_messages: 0, message_l1_limit: 0 };
+    assert!(node.chain.build(plan, |_| ()).is_err());
+    let plan = BuildPlan { timestamp: activation - 1, ..plan };
+    assert_eq!(node.chain.build(plan, |_| ()).unwrap().0.header.number, 4);
 }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use stf::{
-    InvalidTransaction,
+    InvalidTransaction, MessageHeader,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     derive::message_cursor,
     inbox::MessageKind,
@@ -327,7 +327,7 @@ impl Sequencer {
                 break;
             }
             // A report of L1 is not worth a block: it comes with every batch, which would go on for ever.
-            if message.header[0] != MessageKind::L1Info as u8 {
+            if MessageHeader::decode(&message.header).is_ok_and(|header| header.kind != MessageKind::L1Info) {
                 work = true;
                 break;
             }

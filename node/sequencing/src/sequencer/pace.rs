@@ -92,7 +92,8 @@ impl PaceLimits {
         let is_away = clock.saturating_sub(view.l1_time) > L1_AWAY;
         if is_away {
             // What is left must do until nothing is confirmed any more.
-            Pace::Every(Duration::from_secs(self.confirm - silent) / u32::try_from(left).unwrap_or(u32::MAX))
+            let time = Duration::from_secs((self.confirm - silent).max(1));
+            Pace::Every(time / u32::try_from(left).unwrap_or(u32::MAX))
         } else if left < RESERVE {
             Pace::Every(Duration::from_secs(1) / BLOCK_RATE as u32)
         } else {
@@ -162,5 +163,121 @@ impl Unposted {
 
     fn end(&self) -> u64 {
         self.first + self.bytes.len() as u64
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rollup::{chain::BuildPlan, inbox_rules::BlockAllowance, testing};
+
+    use super::*;
+
+    /// L1's time in the cases.
+    const NOW: u64 = 1_000_000;
+
+    fn limits() -> PaceLimits {
+        PaceLimits { confirm: 10_800, bytes: 1_000_000 }
+    }
+
+    /// A batch came a minute ago; L1 is there, and has all blocks.
+    fn view() -> PaceView {
+        let history =
+            BatchHistory { allowance: BlockAllowance::full(NOW), last_sequencer_batch_at: NOW - 60 };
+        PaceView { history, l1_time: NOW, unposted_blocks: 0, unposted_bytes: 0 }
+    }
+
+    #[test]
+    fn blocks_are_free_as_long_as_half_of_the_allowance_is_left() {
+        assert_eq!(limits().pace(&view(), NOW), Pace::Free);
+        let half = PaceView { unposted_blocks: BLOCK_BURST / 2, ..view() };
+        assert_eq!(limits().pace(&half, NOW), Pace::Free);
+        let less = PaceView { unposted_blocks: BLOCK_BURST / 2 + 1, ..view() };
+        assert_eq!(limits().pace(&less, NOW), Pace::Every(Duration::from_millis(10)));
+        let none = PaceView { unposted_blocks: BLOCK_BURST, ..view() };
+        assert!(matches!(limits().pace(&none, NOW), Pace::Stop(_)));
+    }
+
+    #[test]
+    fn while_l1_is_away_the_allowance_lasts_until_nothing_is_confirmed_any_more() {
+        assert_eq!(limits().pace(&view(), NOW + L1_AWAY), Pace::Free);
+        let mut view = view();
+        let mut clock = NOW + L1_AWAY + 1;
+        let mut built = 0;
+        loop {
+            match limits().pace(&view, clock) {
+                Pace::Every(interval) => {
+                    // As many as come in a second, or the next one in some seconds.
+                    let blocks = (1.0 / interval.as_secs_f64()).max(1.0) as u64;
+                    clock += interval.as_secs().max(1);
+                    built += blocks;
+                    view.unposted_blocks += blocks;
+                }
+                Pace::Stop(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(clock, NOW - 60 + limits().confirm + 1, "L2 goes on to the end");
+        assert!(built <= BLOCK_BURST, "and the inbox takes all of it: {built}");
+    }
+
+    #[test]
+    fn nothing_is_confirmed_that_a_forced_batch_could_replace_soon() {
+        let last = NOW - 60 + limits().confirm;
+        let waiting = PaceView { unposted_blocks: 1, l1_time: last, ..view() };
+        assert_eq!(limits().pace(&waiting, last), Pace::Free);
+        assert!(matches!(limits().pace(&waiting, last + 1), Pace::Stop(_)));
+        // A block without transactions gets a batch to L1 again, and then others can follow.
+        let idle = PaceView { unposted_blocks: 0, ..waiting };
+        assert_eq!(limits().pace(&idle, last + 1), Pace::Alone);
+    }
+
+    #[test]
+    fn more_bytes_than_l1_takes_in_time_wait_for_nobody() {
+        let most = PaceView { unposted_bytes: 1_000_000, ..view() };
+        assert_eq!(limits().pace(&most, NOW), Pace::Free);
+        let more = PaceView { unposted_bytes: 1_000_001, ..view() };
+        assert!(matches!(limits().pace(&more, NOW), Pace::Stop(_)));
+    }
+
+    #[test]
+    fn the_limits_follow_from_the_rollup() {
+        let dir = tempfile::tempdir().unwrap();
+        let chain = testing::open(dir.path(), &testing::config(1, 0));
+        let limits = PaceLimits::new(&chain);
+        assert_eq!((limits.confirm, limits.bytes), (10_800, 900 * MAX_PAYLOAD as u64));
+    }
+
+    #[test]
+    fn what_is_not_on_l1_is_counted_from_the_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let chain = testing::open(dir.path(), &testing::config(1, 0));
+        let size = testing::transaction(0, testing::transfer(0)).len() as u64;
+        let time = chain.heads().unsafe_head.timestamp;
+        let plan = BuildPlan { timestamp: time, max_messages: 0, message_l1_limit: 0 };
+        let mut unposted = Unposted::default();
+        let blocks: Vec<_> = (0..3)
+            .map(|nonce| {
+                let raw = testing::transaction(0, testing::transfer(nonce));
+                let tx = stf::Transaction::recover(raw).unwrap();
+                chain.build(plan, |builder| builder.execute(&tx).unwrap().unwrap()).unwrap().0
+            })
+            .collect();
+        let reader = chain.db().read().unwrap();
+        // A node that starts counts what is there.
+        unposted.follow(&reader, 0, 2).unwrap();
+        assert_eq!((unposted.blocks(), unposted.bytes()), (2, 2 * size));
+        unposted.built(&blocks[2]);
+        unposted.follow(&reader, 0, 3).unwrap();
+        assert_eq!((unposted.blocks(), unposted.bytes()), (3, 3 * size));
+        unposted.follow(&reader, 2, 3).unwrap();
+        assert_eq!((unposted.blocks(), unposted.bytes()), (1, size));
+        unposted.follow(&reader, 3, 3).unwrap();
+        assert_eq!((unposted.blocks(), unposted.bytes()), (0, 0));
+        // A reorg of L1 makes safe blocks unsafe again, or takes blocks away.
+        unposted.follow(&reader, 1, 3).unwrap();
+        assert_eq!(unposted.blocks(), 2);
+        unposted.follow(&reader, 1, 2).unwrap();
+        assert_eq!((unposted.blocks(), unposted.bytes()), (1, size));
     }
 }

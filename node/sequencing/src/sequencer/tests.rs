@@ -4,7 +4,10 @@ use alloy::{
     consensus::TxEip1559,
     primitives::{Address, B256, TxKind, U256},
 };
-use stf::{Message, MessageHeader};
+use stf::{
+    BatchHeader, Message, MessageHeader,
+    inbox::{DaKind, chunk_hash},
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -198,21 +201,53 @@ fn a_reorg_brings_dropped_transactions_back() {
 }
 
 #[test]
-fn there_are_no_blocks_while_l1_is_too_far_behind() {
-    // The newest that is known of L1 is 541 seconds old, and a tenth of the drift of 600 is kept back.
-    let mut node = Running::start_aged(SequencerOptions::default(), 541);
+fn an_l1_that_is_away_makes_blocks_rarer_and_stops_nothing() {
+    // What is known of L1 is older than any drift.
+    let node = Running::start_aged(quiet(), 3_000);
+    let start = Instant::now();
+    let blocks: Vec<u64> = (0..4).map(|nonce| node.wait_for(node.submit(0, nonce))).collect();
+    assert!(blocks.is_sorted_by(|a, b| a < b), "{blocks:?}");
+    // (10,800 − 3,000) s for 60,000 blocks is 130 ms for each.
+    assert!(start.elapsed() >= Duration::from_millis(3 * 125), "{:?}", start.elapsed());
+}
+
+#[test]
+fn nothing_is_confirmed_while_the_newest_batch_is_too_old_and_an_empty_block_ends_that() {
+    let mut node = Running::start_aged(quiet(), 10_900);
     let hash = node.submit(0, 0);
-    thread::sleep(Duration::from_millis(200));
-    node.stop();
-    assert_eq!(node.head(), 0);
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(node.head(), 1, "a block that nobody was told of");
+    assert_eq!(node.chain.block(1).unwrap().unwrap().transactions.len(), 1);
     assert!(node.pool.get(&hash).is_some());
+    // Its batch is on L1: it goes on.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let spec = testing::feed_block(&node.chain, 1).spec;
+    let payload = stf::codec::encode(&[spec], testing::CHAIN_ID, 1).unwrap();
+    let info = message_of(MessageKind::L1Info, 10, 0, now);
+    let header = BatchHeader {
+        da_kind: DaKind::Calldata,
+        data_hash: chunk_hash(&payload),
+        payload_length: payload.len() as u64,
+        first_block: 1,
+        block_count: 1,
+        message_end: 0,
+        message_acc: B256::ZERO,
+        message_gas_end: 0,
+        l1_block_number: 10,
+        l1_timestamp: now,
+    };
+    let tx_hash = B256::repeat_byte(1);
+    let event = InboxEvent::Batch { index: 0, header, acc: tx_hash, info_index: 0, info, payload, tx_hash };
+    node.chain.apply_l1(l1_block_with(10, now, event)).unwrap();
+    assert_eq!(node.wait_for(hash), 2);
+    node.stop();
 }
 
 #[test]
 fn timestamps_follow_the_clock_and_never_go_back() {
     let mut node = Running::start_aged(
         SequencerOptions { heartbeat: Duration::from_millis(20), ..SequencerOptions::default() },
-        100,
+        50,
     );
     thread::sleep(Duration::from_millis(100));
     node.stop();
@@ -221,8 +256,8 @@ fn timestamps_follow_the_clock_and_never_go_back() {
     assert!(head.number > 1 && now - head.timestamp <= 1, "{head:?} at {now}");
 }
 
-/// An L1 block with one message.
-fn l1_block(number: u64, kind: MessageKind, index: u64, timestamp: u64) -> L1Update {
+/// A message of an L1 block.
+fn message_of(kind: MessageKind, number: u64, index: u64, timestamp: u64) -> Message {
     let mut data = vec![0; 93];
     data[..20].copy_from_slice(&[0x66; 20]);
     data[51] = 5;
@@ -240,13 +275,22 @@ fn l1_block(number: u64, kind: MessageKind, index: u64, timestamp: u64) -> L1Upd
         prev_randao: B256::ZERO,
         data_hash: B256::ZERO,
     };
-    let message = Message { header, data, acc: B256::with_last_byte(index as u8 + 1) };
+    Message { header, data, acc: B256::with_last_byte(index as u8 + 1) }
+}
+
+/// An L1 block with one message.
+fn l1_block(number: u64, kind: MessageKind, index: u64, timestamp: u64) -> L1Update {
+    let message = message_of(kind, number, index, timestamp);
+    l1_block_with(number, timestamp, InboxEvent::Message { index, message, client_hash: None })
+}
+
+fn l1_block_with(number: u64, timestamp: u64, event: InboxEvent) -> L1Update {
     L1Update::Blocks(vec![L1Block {
         number,
         hash: B256::with_last_byte(number as u8),
         parent_hash: B256::with_last_byte(number as u8 - 1),
         timestamp,
-        events: vec![InboxEvent::Message { index, message, client_hash: None }],
+        events: vec![event],
     }])
 }
 
@@ -276,15 +320,12 @@ fn a_deposit_is_worth_a_block_once_it_is_deep_enough_and_a_report_of_l1_is_not()
 }
 
 #[test]
-fn l1_keeps_the_clock_going() {
-    // As old as in the test above, but L1 is followed meanwhile.
-    let node = Running::start_aged(quiet(), 541);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let hash = node.submit(0, 0);
-    thread::sleep(Duration::from_millis(50));
-    assert_eq!(node.head(), 0);
-    node.chain.apply_l1(l1_block(10, MessageKind::L1Info, 0, now)).unwrap();
-    node.wait_for(hash);
+fn where_l1_is_ahead_its_time_counts() {
+    let node = Running::start(quiet());
+    let ahead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 5_000;
+    node.chain.apply_l1(l1_block(10, MessageKind::L1Info, 0, ahead)).unwrap();
+    let block = node.wait_for(node.submit(0, 0));
+    assert_eq!(node.chain.block(block).unwrap().unwrap().header.timestamp, ahead);
 }
 
 /// Shown, not judged: `cargo test --release -p node sequencer -- --ignored --nocapture`.

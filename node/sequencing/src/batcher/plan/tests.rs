@@ -236,3 +236,30 @@ fn a_message_that_was_not_loaded_is_an_error_and_not_the_end_of_the_queue() {
     let error = plan(&snapshot, &limits()).unwrap_err();
     assert!(matches!(error, PlanError::Chain(ChainError::Missing { what: "message", number: 3 })), "{error}");
 }
+
+#[test]
+fn no_batch_is_behind_the_messages_that_the_inbox_counts_as_consumed() {
+    let mut snapshot = scene(&[(0, 10), (1, 10)], &[YOUNG, YOUNG]);
+    posted(&snapshot);
+    snapshot.inbox.message_end = 4;
+    let reason = "the local blocks are behind the messages that the inbox counts as consumed";
+    assert_eq!(planned(&snapshot), BatchPlan::Wait(reason));
+}
+
+#[test]
+fn an_inbox_without_allowance_is_waited_for() {
+    let mut snapshot = scene(&[(0, 10)], &[]);
+    snapshot.inbox.allowance = 0;
+    assert_eq!(planned(&snapshot), BatchPlan::Wait("the inbox takes no more blocks for now"));
+}
+
+#[test]
+fn a_message_is_overdue_only_after_as_many_blocks_of_l1() {
+    // The message is of L1 block 2, and the delay of 60 seconds counts three.
+    let mut snapshot = scene(&[(0, 0)], &[OLD]);
+    snapshot.inbox.number = 5;
+    posted(&snapshot);
+    snapshot.inbox.number = 6;
+    let wait = BatchPlan::Wait("a message is overdue that no block has consumed yet");
+    assert_eq!(planned(&snapshot), wait);
+}

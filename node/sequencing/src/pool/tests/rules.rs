@@ -64,7 +64,19 @@ fn a_gas_limit_that_no_block_has_is_refused() {
     state.set(user(0), 0, 100);
     let with_gas = |gas_limit| from(user(0), TxEip1559 { gas_limit, ..transfer(0, GWEI, 0) });
     assert_eq!(fail(&pool, with_gas(30_000_000)), "exceeds block gas limit");
+    state.change(|fake| fake.next.rules = Rules::Isthmus);
+    pool.refresh(&[]);
     pool.submit_recovered(with_gas(29_000_000)).unwrap();
+}
+
+#[test]
+fn a_gas_limit_above_that_of_a_transaction_is_refused_since_karst() {
+    let (pool, state) = pool();
+    state.set(user(0), 0, 100);
+    let with_gas = |gas_limit| from(user(0), TxEip1559 { gas_limit, ..transfer(0, GWEI, 0) });
+    let text = "transaction gas limit too high (cap: 16777216, tx: 16777217)";
+    assert_eq!(fail(&pool, with_gas((1 << 24) + 1)), text);
+    pool.submit_recovered(with_gas(1 << 24)).unwrap();
 }
 
 #[test]
@@ -183,15 +195,15 @@ fn the_balance_must_cover_l1_data_and_operator_fee_too() {
             l1_base_fee_scalar: U256::from(1_000_000),
             l1_blob_base_fee: Some(U256::ZERO),
             l1_blob_base_fee_scalar: Some(U256::ZERO),
-            operator_fee_scalar: Some(U256::from(2_000_000)),
+            operator_fee_scalar: Some(U256::from(2)),
             operator_fee_constant: Some(U256::from(500)),
             ..Default::default()
         };
     });
     pool.refresh(&[]);
     let l2 = U256::from(21_000) * U256::from(2 * GWEI) + U256::from(1);
-    // A transfer counts as the least size, 100 bytes, at 16 gas each; 2 wei of operator fee per gas.
-    let cost = l2 + U256::from(100 * 16) * U256::from(GWEI) + U256::from(2 * 21_000 + 500);
+    // A transfer counts as the least size, 100 bytes, at 16 gas each; 200 wei of operator fee per gas.
+    let cost = l2 + U256::from(100 * 16) * U256::from(GWEI) + U256::from(200 * 21_000 + 500);
     let account = AccountState { balance: cost - U256::from(1), ..AccountState::default() };
     state.change(|fake| fake.accounts.insert(user(0), account));
     let refused = send(&pool, user(0), 0, 2 * GWEI, 0);

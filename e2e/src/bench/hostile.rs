@@ -1,0 +1,85 @@
+//! How long one hostile transaction delays others: the most gas that one may ask for, used up in each of the worst ways.
+
+use std::time::{Duration, Instant};
+
+use alloy::primitives::{B256, Bytes};
+use anyhow::{Context, Result, ensure};
+use rand::{SeedableRng, rngs::StdRng};
+use rollup::{
+    chain::{Chain, ChainOptions},
+    shutdown,
+};
+use sequencing::{
+    pool::{Pool, PoolOptions},
+    sequencer::{Sequencer, SequencerOptions},
+};
+use stf::rules::TRANSACTION_GAS_CAP;
+
+use super::{
+    Goal, Row,
+    workload::{Population, Workload},
+};
+use crate::proving::{Burn, Catalogue};
+
+/// Milliseconds that others may wait longer for one hostile transaction.
+const LIMIT: f64 = 250.0;
+/// How long anything may take before the benchmark gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sends each hostile transaction to a sequencer, and a transfer right behind it.
+pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
+    let mut catalogue = Catalogue::new(42_069)?;
+    let mut population = Population::new(2, 42_069);
+    let config = catalogue.rollup(&population)?;
+    let dir = tempfile::tempdir()?;
+    let chain = Chain::open(dir.path(), config, ChainOptions::default())?;
+    let pool = Pool::new(&chain, PoolOptions::default())?;
+    let (stop, shutdown) = shutdown::channel();
+    let thread = Sequencer::new(chain.clone(), pool.clone(), SequencerOptions::default()).spawn(shutdown)?;
+    let mut rng = StdRng::seed_from_u64(6);
+    let mut transfer = || -> Result<Bytes> {
+        population.transactions(Workload::Transfers, 1, &mut rng).pop().context("no transfer")
+    };
+    let mut alone = Duration::ZERO;
+    for _ in 0..5 {
+        alone = alone.max(delay(&chain, &pool, None, transfer()?)?);
+    }
+    let mut rows = Vec::new();
+    for burn in Burn::all()? {
+        progress(&format!("hostile: {}", burn.name));
+        let hostile = catalogue.burn(&burn, TRANSACTION_GAS_CAP)?;
+        let waited = delay(&chain, &pool, Some(hostile), transfer()?)?;
+        rows.push((burn.name, waited.as_secs_f64() * 1e3));
+    }
+    stop.stop();
+    ensure!(thread.join().is_ok(), "the sequencer's thread panicked");
+    let worst = rows.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).context("no hostile transaction")?;
+    let alone = alone.as_secs_f64() * 1e3;
+    Ok(vec![
+        Row::new(
+            format!("a transfer's wait behind one hostile transaction ({})", worst.0),
+            worst.1,
+            "ms",
+            "limit",
+            LIMIT,
+            Goal::AtMostPeer,
+        ),
+        Row::new("… behind none, the longest of 5", alone, "ms", "limit", LIMIT, Goal::Shown),
+    ])
+}
+
+/// From the hostile transaction, or else the transfer, until the transfer is in a block.
+fn delay(chain: &Chain, pool: &Pool, hostile: Option<Bytes>, transfer: Bytes) -> Result<Duration> {
+    let start = Instant::now();
+    if let Some(hostile) = hostile {
+        pool.submit(hostile)?;
+        // The sequencer takes it at once, as it would where the other comes a moment later.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let hash: B256 = pool.submit(transfer)?;
+    while chain.db().read()?.find_transaction(&hash)?.is_none() {
+        ensure!(start.elapsed() < PATIENCE, "the transfer is in no block");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(start.elapsed())
+}
