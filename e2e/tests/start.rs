@@ -1,6 +1,12 @@
 //! Starting while L1 is not there: every process waits for it, tells so, ends when told to, and gives up only if asked.
+//! Starting with the configuration of another rollup: none does.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use e2e::net::{Net, PATIENCE, soon};
@@ -71,16 +77,16 @@ fn services(net: &Net, l1: &str) -> Result<Vec<NodeOptions>> {
         .collect()
 }
 
-fn challenger(net: &Net, l1: &str, words: &[&str]) -> Result<Command> {
+fn challenger(l1: &str, rollup: &Path, words: &[&str]) -> Result<Command> {
     let mut command = Command::new(tools::challenger()?);
-    command.args(words).args(["--l1-rpc", l1, "--rollup"]).arg(net.devnet.rollup_path());
+    command.args(words).args(["--l1-rpc", l1, "--rollup"]).arg(rollup);
     Ok(command)
 }
 
-fn watch(net: &Net, l1: &str, extra: &[&str]) -> Result<Command> {
-    let mut command = challenger(net, l1, &["watch"])?;
+fn watch(net: &Net, l1: &str) -> Result<Command> {
+    let mut command = challenger(l1, &net.devnet.rollup_path(), &["watch"])?;
     command.arg("--data-dir").arg(net.dir().join("data/challenger"));
-    command.arg("--program").arg(program_path()?).args(extra);
+    command.arg("--program").arg(program_path()?);
     Ok(command)
 }
 
@@ -106,7 +112,7 @@ async fn an_l1_that_never_answers_is_waited_for_until_told_to_end() -> Result<()
     let port = ports::free()?;
     let _door = Door::open(port, None).await?;
     let l1 = format!("http://127.0.0.1:{port}");
-    let mut processes = vec![spawn(&net, "challenger", watch(&net, &l1, &[])?)?];
+    let mut processes = vec![spawn(&net, "challenger", watch(&net, &l1)?)?];
     for options in services(&net, &l1)? {
         processes.push(spawn(&net, &options.name, options.command()?)?);
     }
@@ -133,8 +139,9 @@ async fn an_l1_that_comes_later_is_waited_for() -> Result<()> {
             nodes.push(Node::spawn(options)?);
         }
     }
-    let mut watcher = spawn(&net, "challenger", watch(&net, &l1, &[])?)?;
-    let mut games = spawn(&net, "games", challenger(&net, &l1, &["games", "--l1-timeout", "1h"])?)?;
+    let mut watcher = spawn(&net, "challenger", watch(&net, &l1)?)?;
+    let mut games =
+        spawn(&net, "games", challenger(&l1, &net.devnet.rollup_path(), &["games", "--l1-timeout", "1h"])?)?;
     for node in &mut nodes {
         says(node.process()?, WAITING).await?;
     }
@@ -159,41 +166,72 @@ async fn an_l1_that_comes_later_is_waited_for() -> Result<()> {
     net.finish().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_with_a_limit_gives_up_in_one_line() -> Result<()> {
-    let net = Net::start(options("start-limit")?).await?;
-    let port = ports::free()?;
-    let _door = Door::open(port, None).await?;
-    let l1 = format!("http://127.0.0.1:{port}");
-    let limit = ["--l1-timeout", "300ms"];
+/// All that can be started: name and command.
+fn everything(net: &Net, l1: &str, rollup: &Path, extra: &[&str]) -> Result<Vec<(String, Command)>> {
     let key = Key::write(&net.dir().join("keys/user.key"), &e2e::net::user(0)?)?;
     let key = key.path().to_str().context("a path that is not text")?;
     let mut commands = Vec::new();
-    for mut options in services(&net, &l1)? {
-        options.extra = limit.map(Into::into).to_vec();
+    for mut options in services(net, l1)? {
+        options.extra = extra.iter().map(|word| (*word).into()).collect();
+        options.rollup = rollup.into();
         commands.push((options.name.clone(), options.command()?));
     }
-    commands.push(("watch".into(), watch(&net, &l1, &limit)?));
+    let mut command = challenger(l1, rollup, &["watch", "--key", key])?;
+    command.arg("--data-dir").arg(net.dir().join("data/challenger"));
+    command.arg("--program").arg(program_path()?).args(extra);
+    commands.push(("watch".into(), command));
     for words in [&["games"][..], &["show", "0"], &["move", "--key", key, "--game", "0"]] {
-        let mut command = challenger(&net, &l1, &[words, &limit[..]].concat())?;
+        let mut command = challenger(l1, rollup, &[words, extra].concat())?;
         if words[0] == "move" {
             command.arg("withdraw");
         }
         commands.push((words[0].into(), command));
     }
     let mut bridge = Command::new(tools::recourse_node()?);
-    bridge.args(["bridge", "deposit", "--amount", "1", "--key", key, "--l1-rpc", &l1]).args(limit);
-    bridge.arg("--rollup").arg(net.devnet.rollup_path());
+    bridge.args(["bridge", "deposit", "--amount", "1", "--key", key, "--l1-rpc", l1]).args(extra);
+    bridge.arg("--rollup").arg(rollup);
     commands.push(("bridge".into(), bridge));
-    for (name, mut command) in commands {
-        command.env("RUST_LOG", "error");
-        let mut process = spawn(&net, &format!("{name}-limited"), command)?;
-        let status = process.wait(PATIENCE).await?.with_context(|| format!("{name} does not give up"))?;
-        let text = fs::read_to_string(process.log())?;
-        ensure!(status.code() == Some(1), "{name}: {status}: {text}");
+    Ok(commands)
+}
+
+/// The one line with which a process refuses to start.
+async fn refusal(net: &Net, name: &str, mut command: Command) -> Result<String> {
+    command.env("RUST_LOG", "error");
+    let mut process = spawn(net, &format!("{name}-refuses"), command)?;
+    let status = process.wait(PATIENCE).await?.with_context(|| format!("{name} does not end"))?;
+    let text = fs::read_to_string(process.log())?;
+    ensure!(status.code() == Some(1) && text.trim_end().lines().count() == 1, "{name}: {status}: {text}");
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_with_a_limit_gives_up_in_one_line() -> Result<()> {
+    let net = Net::start(options("start-limit")?).await?;
+    let port = ports::free()?;
+    let _door = Door::open(port, None).await?;
+    let l1 = format!("http://127.0.0.1:{port}");
+    for (name, command) in everything(&net, &l1, &net.devnet.rollup_path(), &["--l1-timeout", "300ms"])? {
+        let text = refusal(&net, &name, command).await?;
         let expected = format!("error: L1 endpoint {l1} does not answer within 300ms: ");
-        ensure!(text.starts_with(&expected) && text.trim_end().lines().count() == 1, "{name}: {text}");
+        ensure!(text.starts_with(&expected), "{name}: {text}");
     }
     ensure!(!net.dir().join("data").exists(), "a database without a rollup");
+    net.finish().await
+}
+
+/// With a wrong chain id, all transactions are invalid, and so all proposals would be.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_starts_with_a_wrong_chain_id_and_the_field_is_named_in_one_line() -> Result<()> {
+    let net = Net::start(options("start-chain-id")?).await?;
+    let mut file: serde_json::Value = serde_json::from_slice(&fs::read(net.devnet.rollup_path())?)?;
+    file["chain"]["chainId"] = 42_070.into();
+    let rollup = net.dir().join("wrong.json");
+    fs::write(&rollup, file.to_string())?;
+    for (name, command) in everything(&net, net.devnet.anvil.url(), &rollup, &[])? {
+        let text = refusal(&net, &name, command).await?;
+        let expected = "error: rollup.json is not that of the rollup on L1: one of chain.chainId, ";
+        ensure!(text.starts_with(expected) && text.contains("42070"), "{name}: {text}");
+    }
+    ensure!(!net.dir().join("data").exists(), "a database of no rollup");
     net.finish().await
 }

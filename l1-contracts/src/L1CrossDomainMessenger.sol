@@ -3,13 +3,14 @@ pragma solidity 0.8.30;
 
 import {Predeploys} from "./L2/Predeploys.sol";
 import {CrossDomainMessenger} from "./bridge/CrossDomainMessenger.sol";
+import {IL1CrossDomainMessenger} from "./interfaces/IL1CrossDomainMessenger.sol";
 import {IPortal} from "./interfaces/IPortal.sol";
 
 /// @title L1CrossDomainMessenger
 /// @notice The messenger on L1: sends by deposits, receives by withdrawals. Holds the ETH of messages whose call
 ///         failed.
-contract L1CrossDomainMessenger is CrossDomainMessenger {
-    /// @notice Where deposits go and withdrawals come from.
+contract L1CrossDomainMessenger is CrossDomainMessenger, IL1CrossDomainMessenger {
+    /// @inheritdoc IL1CrossDomainMessenger
     address public immutable portal;
 
     /// @param _portal The Portal.
@@ -17,7 +18,7 @@ contract L1CrossDomainMessenger is CrossDomainMessenger {
         portal = _portal;
     }
 
-    /// @notice The Portal, by the name that some clients use.
+    /// @inheritdoc IL1CrossDomainMessenger
     function PORTAL() external view returns (address) {
         return portal;
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::bench::{
-    batches, derivation, dispute, execution, proving,
+    batches, derivation, dispute, execution, hostile, proving,
     runner::{self, Part},
     sequencing, table,
 };

@@ -34,6 +34,9 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
             (Fault::NoFinalized, "eth_getBlockByNumber") if call["params"][0] == "finalized" => {
                 return Some(error(&id, -32602, "unknown block tag"));
             }
+            (Fault::Pruned, "eth_call" | "eth_getCode") if number(&call["params"][1]).is_some() => {
+                return Some(error(&id, -32000, "missing trie node"));
+            }
             (Fault::OldNonces(blocks), "eth_getTransactionCount") => {
                 call["params"][1] = before_head(*blocks, backend).await?;
             }

@@ -66,6 +66,8 @@ pub enum Fault {
     OldNonces(u64),
     /// Does not know the tag `finalized`.
     NoFinalized,
+    /// Has no state of blocks that it is asked for by number.
+    Pruned,
 }
 
 /// How a JSON-RPC batch that is too large is refused. But for [`Fewer`](Self::Fewer), the words are
@@ -158,6 +160,7 @@ impl Fault {
             Self::LateTransactions(_) => "late transactions",
             Self::Late(_) => "late",
             Self::OldNonces(_) => "old nonces",
+            Self::Pruned => "pruned",
             Self::NoFinalized => "no finalized",
         }
     }
@@ -185,6 +188,7 @@ impl Fault {
                 let heads = ["eth_getBlockByNumber", "eth_blockNumber"];
                 heads.iter().any(|method| methods.contains(method))
             }
+            Self::Pruned => methods.iter().any(|method| ["eth_call", "eth_getCode"].contains(method)),
             Self::NoFinalized => methods.contains(&"eth_getBlockByNumber"),
             _ => true,
         }

@@ -179,7 +179,7 @@ async fn wrong_inputs(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
         (cli, &["withdraw", "--amount", "1", "--l2-token", &l2_token], "less than 1"),
         (cli, &["prove", withdrawal, "--index", "1"], "has 1 withdrawals"),
         (cli, &["finalize", withdrawal], "the withdrawal is not proven"),
-        (&swapped, ether, "serves chain 42069, but the rollup lives on chain 31337"),
+        (&swapped, ether, "serves chain 42069, but l1ChainId in rollup.json is 31337"),
         (&dead, impatient, "L1 endpoint http://127.0.0.1:1 does not answer within 100ms"),
         (&no_url, ether, "\"over there\" is not the URL of an L2 endpoint"),
         (&no_rollup, ether, "/nowhere/rollup.json"),

@@ -268,9 +268,5 @@ async fn connecting_says_what_is_wrong_in_one_line() {
     config.l1_chain_id = 1;
     let error = connect(proxy.url(), &config).await.unwrap_err();
     assert!(matches!(error, ConnectError::WrongChain { expected: 1, found: 31_337, .. }), "{error}");
-    config.l1_chain_id = 31_337;
-    config.contracts.inbox = alloy::primitives::Address::repeat_byte(9);
-    let error = connect(proxy.url(), &config).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NoContract { .. }), "{error}");
-    assert!(!error.to_string().contains('\n'));
+    assert!(error.to_string().contains("l1ChainId") && !error.to_string().contains('\n'), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The node's L1 side against a real L1: following it through reorgs and bad endpoints, sending transactions, posting
+//! The node's L1 side against a real L1: the check at the start, following it through reorgs and bad endpoints, sending transactions, posting
 //! batches, proposing outputs.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
@@ -7,4 +7,5 @@ mod common;
 mod follower;
 mod limits;
 mod proposer;
+mod rollup_json;
 mod tx_manager;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, B256, U256},
     providers::Provider,
 };
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory};
 use rollup::{
+    RollupConfig,
     interval::Interval,
-    l1::{TxManager, TxOptions, connect},
+    l1::{TxManager, TxOptions, connect, reach_for_command},
 };
 use sequencing::proposer::{Proposer, ProposerOptions};
 use stf::output_root;
@@ -98,6 +99,11 @@ async fn a_proposal_becomes_the_anchor_and_its_bond_comes_back() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(factory.gameCount().call().await.unwrap(), U256::from(3));
     assert_ne!(registry.anchorGame().call().await.unwrap(), Address::ZERO);
+    // The genesis is still compared with L1, where another anchor stands now.
+    reach_for_command(l1.anvil.url(), &l1.config, None).await.unwrap();
+    let other = RollupConfig { genesis_output_root: B256::ZERO, ..RollupConfig::clone(&l1.config) };
+    let error = reach_for_command(l1.anvil.url(), &other, None).await.unwrap_err().to_string();
+    assert!(error.contains("genesisOutputRoot"), "{error}");
     task.end().await;
     node.stop().await;
 }

@@ -64,6 +64,10 @@ pub mod l1 {
     );
     alloy::sol!(
         #[sol(rpc, all_derives)]
+        "../src/interfaces/IL1CrossDomainMessenger.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
         "../src/interfaces/IL1StandardBridge.sol"
     );
 }

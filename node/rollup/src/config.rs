@@ -14,6 +14,14 @@ use trie::{Account, EMPTY_ROOT, NodeSink, Witness};
 
 use crate::files;
 
+mod check;
+mod genesis;
+
+pub use check::{
+    ConfigMismatch, ConfigMismatches, ContractField, ContractLink, Deployment, InboxConstants, L2Parameters,
+};
+pub use genesis::GenesisError;
+
 /// Most bytes of a `rollup.json`: a devnet's has some hundred thousand, nearly all of them its genesis contracts' code.
 const MAX_CONFIG_FILE: u64 = 64 << 20;
 
@@ -127,6 +135,14 @@ pub enum ConfigError {
         /// Where and what.
         error: serde_json::Error,
     },
+    /// No rollup can begin with the genesis.
+    #[error("{path}: {error}")]
+    Genesis {
+        /// The file's path.
+        path: String,
+        /// Which field, and why.
+        error: GenesisError,
+    },
     /// The genesis does not hash to what the file says.
     #[error("{path}: genesis hashes to {found}, but genesisHash is {expected}")]
     GenesisHash {
@@ -137,22 +153,40 @@ pub enum ConfigError {
         /// As computed.
         found: B256,
     },
+    /// The genesis has another output root than the file says.
+    #[error("{path}: the output root of genesis is {found}, but genesisOutputRoot is {expected}")]
+    GenesisOutputRoot {
+        /// The file's path.
+        path: String,
+        /// As the file says.
+        expected: B256,
+        /// As computed.
+        found: B256,
+    },
 }
 
 impl RollupConfig {
-    /// Reads and checks a `rollup.json`.
+    /// Reads a `rollup.json`, and checks what can be checked without L1. [`check`](Self::check) does the rest.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let text = files::read_text(path, MAX_CONFIG_FILE)
             .map_err(|error| ConfigError::Read { path: name.clone(), error })?;
         let config: Self =
             serde_json::from_str(&text).map_err(|error| ConfigError::Parse { path: name.clone(), error })?;
+        config.genesis.check().map_err(|error| ConfigError::Genesis { path: name.clone(), error })?;
         let genesis = config.genesis.block(&mut ());
         if genesis.hash != config.genesis_hash {
             return Err(ConfigError::GenesisHash {
                 path: name,
                 expected: config.genesis_hash,
                 found: genesis.hash,
+            });
+        }
+        if genesis.output_root != config.genesis_output_root {
+            return Err(ConfigError::GenesisOutputRoot {
+                path: name,
+                expected: config.genesis_output_root,
+                found: genesis.output_root,
             });
         }
         Ok(config)
@@ -185,10 +219,7 @@ impl Genesis {
 
     /// The parameters of the base fee, as the state says.
     pub fn fee_parameters(&self) -> FeeParameters {
-        let slot = B256::from(L1Attributes::BASE_FEE_PARAMETERS_SLOT);
-        let storage = self.alloc.get(&L1_BLOCK).map(|account| &account.storage);
-        let word = storage.and_then(|storage| storage.get(&slot)).copied().unwrap_or_default();
-        FeeParameters::unpack(word)
+        FeeParameters::unpack(self.storage(L1_BLOCK, L1Attributes::BASE_FEE_PARAMETERS_SLOT))
     }
 
     fn changes(&self) -> StateChanges {

@@ -6,7 +6,7 @@
 //!                          witness ◀── what one block's execution reads
 //! ```
 //!
-//! - [`config`]: what `rollup.json` holds.
+//! - [`config`]: what `rollup.json` holds, and how it is compared with L1.
 //! - [`l1`]: the endpoint, the follower of the inbox, and the transaction manager.
 //! - [`chain`]: the only writer. Blocks, reorgs, heads.
 //! - [`witness`], [`program`]: what the fault proof program reads to compute a block, and which file it is.
@@ -21,12 +21,14 @@
 //! ```no_run
 //! # async fn run() -> anyhow::Result<()> {
 //! use std::{path::Path, sync::Arc};
-//! use rollup::{RollupConfig, chain::{Chain, ChainOptions}, l1::{Follower, FollowerOptions, connect}, shutdown};
+//! use rollup::{RollupConfig, chain::{Chain, ChainOptions}, l1::{Follower, FollowerOptions, reach}, shutdown};
 //!
 //! let config = Arc::new(RollupConfig::load(Path::new("rollup.json"))?);
-//! let chain = Chain::open(Path::new("data"), config.clone(), ChainOptions::default())?;
-//! let client = connect("http://127.0.0.1:8545", &config).await?;
-//! let (_stop, shutdown) = shutdown::channel();
+//! let (_stop, mut shutdown) = shutdown::channel();
+//! let Some(client) = reach("http://127.0.0.1:8545", &config, None, &mut shutdown).await? else {
+//!     return Ok(());
+//! };
+//! let chain = Chain::open(Path::new("data"), config, ChainOptions::default())?;
 //! Follower::new(chain.clone(), client, FollowerOptions::default()).run(shutdown).await;
 //! println!("safe head: {}", chain.heads().safe.number);
 //! # Ok(())

@@ -24,7 +24,7 @@ use super::{
     transport::Transport,
     words::{line, words},
 };
-use crate::RollupConfig;
+use crate::{RollupConfig, config::ConfigMismatches};
 
 /// Requests in one JSON-RPC batch: below what common endpoints allow. Fewer where one does not.
 const BATCH_SIZE: u64 = 16;
@@ -70,7 +70,7 @@ pub enum ConnectError {
         error: L1Error,
     },
     /// It serves another chain.
-    #[error("L1 endpoint {endpoint} serves chain {found}, but the rollup lives on chain {expected}")]
+    #[error("L1 endpoint {endpoint} serves chain {found}, but l1ChainId in rollup.json is {expected}")]
     WrongChain {
         /// Scheme, host and port.
         endpoint: Arc<str>,
@@ -79,14 +79,9 @@ pub enum ConnectError {
         /// As the endpoint says.
         found: u64,
     },
-    /// The inbox is not there.
-    #[error("no contract at the inbox address {inbox} on chain {chain_id}: is this the right rollup.json?")]
-    NoContract {
-        /// Where the inbox should be.
-        inbox: Address,
-        /// The chain.
-        chain_id: u64,
-    },
+    /// The rollup there is another than the configuration's.
+    #[error(transparent)]
+    Config(#[from] ConfigMismatches),
 }
 
 /// Why a request to L1 had no usable answer.
@@ -129,6 +124,13 @@ impl L1Error {
         }
     }
 
+    /// Whether this says that a call failed in the contract.
+    pub(super) fn is_failed_call(&self) -> bool {
+        let is_invalid = |message: &str| message.contains("opcode");
+        self.revert_data().is_some()
+            || matches!(self, Self::ErrorResponse { message, .. } if is_invalid(message))
+    }
+
     /// The endpoint's message, in lower case.
     pub(crate) fn message(&self) -> String {
         match self {
@@ -138,7 +140,7 @@ impl L1Error {
     }
 
     /// Whether this is an answer to the very request: not silence, nor that there were too many others.
-    const fn is_answer(&self) -> bool {
+    pub(super) const fn is_answer(&self) -> bool {
         !matches!(self, Self::Unreachable(_) | Self::Status { status: 429, .. })
     }
 }
@@ -243,20 +245,22 @@ pub(super) fn parse(url: &str) -> Result<(reqwest::Url, Arc<str>), ConnectError>
     Ok((url, name.into()))
 }
 
-/// Connects to an L1 endpoint and checks that the rollup is there. One attempt: see [`reach`](super::reach).
+/// A call of a contract that only reads.
+#[derive(Clone, Debug)]
+pub(super) struct ContractCall {
+    pub(super) to: Address,
+    pub(super) input: Bytes,
+}
+
+/// Connects to an L1 endpoint and checks that its chain is the rollup's. One attempt, and no look at the contracts: a
+/// process starts by [`reach`](super::reach).
 pub async fn connect(url: &str, config: &RollupConfig) -> Result<L1Client, ConnectError> {
     let client = L1Client::dial(url).await?;
     let (expected, found) = (config.l1_chain_id, client.chain_id);
-    let endpoint = client.name.clone();
     if found != expected {
-        return Err(ConnectError::WrongChain { endpoint, expected, found });
+        return Err(ConnectError::WrongChain { endpoint: client.name, expected, found });
     }
-    let inbox = config.contracts.inbox;
-    match client.provider.get_code_at(inbox).await {
-        Ok(code) if code.is_empty() => Err(ConnectError::NoContract { inbox, chain_id: found }),
-        Ok(_) => Ok(client),
-        Err(error) => Err(ConnectError::Unreachable { endpoint, error: error.into() }),
-    }
+    Ok(client)
 }
 
 impl L1Client {
@@ -352,6 +356,24 @@ impl L1Client {
         let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
         let output = self.provider.call(request).block(block).await?;
         Ok(C::abi_decode_returns(&output)?)
+    }
+
+    /// Reads from many contracts at a block, in the order asked for.
+    pub(super) async fn views(&self, calls: &[ContractCall], block: BlockId) -> Result<Vec<Bytes>, L1Error> {
+        let params: Vec<_> = calls
+            .iter()
+            .map(|call| {
+                let request = TransactionRequest::default().with_to(call.to).with_input(call.input.clone());
+                (request, block)
+            })
+            .collect();
+        self.many("eth_call", &params).await
+    }
+
+    /// The codes at many addresses at a block, in the order asked for.
+    pub(super) async fn codes(&self, addresses: &[Address], block: BlockId) -> Result<Vec<Bytes>, L1Error> {
+        let params: Vec<_> = addresses.iter().map(|address| (*address, block)).collect();
+        self.many("eth_getCode", &params).await
     }
 
     /// After a failure of a request for so much (blocks of logs, entries of a batch): whether one for less may do.

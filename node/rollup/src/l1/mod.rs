@@ -1,6 +1,6 @@
 //! The node's view of L1: following the inbox, and sending transactions.
 //!
-//! - [`reach`] waits for an endpoint, and gives an [`L1Client`] whose chain is the right one.
+//! - [`reach`] waits for an endpoint, compares the rollup there with `rollup.json`, and gives an [`L1Client`].
 //! - [`Follower`] reads the inbox and updates the chain: [`L1Update`].
 //! - [`TxManager`] sends transactions from one key and sees them through.
 
@@ -8,6 +8,7 @@ use alloy::primitives::B256;
 use stf::{BatchHeader, Message};
 
 mod client;
+mod deployment;
 mod follower;
 mod reach;
 mod records;
@@ -18,7 +19,7 @@ mod words;
 
 pub use client::{ConnectError, L1Client, L1Error, L1Header, L1Transaction, connect};
 pub use follower::{Follower, FollowerOptions, L1Status};
-pub use reach::{reach, reach_for_command, retry};
+pub use reach::{reach, reach_for_command};
 pub use records::{InboxPosition, Mismatch};
 pub use size::RequestSize;
 pub use tx_manager::{Fees, Retry, SendError, TxManager, TxOptions, TxRequest};

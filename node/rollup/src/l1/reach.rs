@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{
     L1Client, L1Error,
     client::{ConnectError, connect, parse},
+    deployment::{self, CheckError},
 };
 use crate::{
     RollupConfig,
@@ -17,16 +18,20 @@ use crate::{
 const TARGET: &str = "node::l1";
 /// Longest attempt. Shorter than a request may take later on, so that waiting is told soon.
 const MAX_ATTEMPT: Duration = Duration::from_secs(5);
+/// Longest attempt to compare `rollup.json` with L1: some ten requests, one after the other.
+const MAX_CHECK: Duration = Duration::from_secs(20);
 /// Time between the first two attempts; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Longest time between two attempts: with the attempt itself, at least a line every ten seconds.
+/// Longest time between two attempts: with the attempt itself, at least a line every 25 seconds.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long a command that ends by itself waits for L1, if it is not told: whoever typed it looks on.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
-/// Connects to an L1 endpoint and checks that the rollup is there; while it does not answer, tells so and tries again,
-/// for ever or up to `limit`. `None`: shutdown came first.
+/// Connects to an L1 endpoint and compares all of `rollup.json` with the rollup there; while it does not answer, tells so
+/// and tries again, for ever or up to `limit`. `None`: shutdown came first.
+///
+/// Nothing else may be done on L1 before: with a configuration that is not the rollup's, valid proposals look wrong.
 ///
 /// # Errors
 /// What waiting does not help against, at once; otherwise, that the time is over.
@@ -37,7 +42,19 @@ pub async fn reach(
     shutdown: &mut Shutdown,
 ) -> Result<Option<L1Client>, ConnectError> {
     let (_, endpoint) = parse(url)?;
-    retry(&endpoint, limit, shutdown, || connect(url, config)).await
+    let wait = Wait { endpoint: &endpoint, start: Instant::now(), limit };
+    let Some(client) = wait.retry(MAX_ATTEMPT, shutdown, || connect(url, config)).await? else {
+        return Ok(None);
+    };
+    let checked = wait.retry(MAX_CHECK, shutdown, || check(&client, config)).await?;
+    Ok(checked.map(|()| client))
+}
+
+async fn check(client: &L1Client, config: &RollupConfig) -> Result<(), ConnectError> {
+    deployment::check(client, config).await.map_err(|error| match error {
+        CheckError::Mismatch(wrong) => wrong.into(),
+        CheckError::Endpoint(error) => client.unreachable(error),
+    })
 }
 
 /// [`reach`] for a command that ends by itself, at any signal or after ten seconds if no other limit is given.
@@ -58,46 +75,55 @@ pub async fn reach_for_command(
     }
 }
 
-/// Asks an L1 endpoint for what a start needs, in the way of [`reach`].
-pub async fn retry<T, F>(
-    endpoint: &str,
+/// Waiting for an L1 endpoint.
+struct Wait<'a> {
+    endpoint: &'a str,
+    start: Instant,
     limit: Option<Duration>,
-    shutdown: &mut Shutdown,
-    mut ask: impl FnMut() -> F,
-) -> Result<Option<T>, ConnectError>
-where
-    F: Future<Output = Result<T, ConnectError>>,
-{
-    let start = Instant::now();
-    let left = || limit.map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let longest = MAX_ATTEMPT.min(left());
-        let asked = tokio::select! {
-            biased;
-            () = shutdown.wait() => return Ok(None),
-            asked = timeout(longest, ask()) => asked,
-        };
-        let error = match asked {
-            Ok(Ok(answer)) => {
-                if pause > FIRST_PAUSE {
-                    let seconds = start.elapsed().as_secs();
-                    info!(target: TARGET, endpoint, seconds, "the L1 endpoint answers");
+}
+
+impl Wait<'_> {
+    /// Asks for something until there is an answer. No attempt takes longer than `longest`.
+    async fn retry<T, F>(
+        &self,
+        longest: Duration,
+        shutdown: &mut Shutdown,
+        ask: impl Fn() -> F,
+    ) -> Result<Option<T>, ConnectError>
+    where
+        F: Future<Output = Result<T, ConnectError>>,
+    {
+        let Self { endpoint, start, limit } = *self;
+        let left = || limit.map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let longest = longest.min(left());
+            let asked = tokio::select! {
+                biased;
+                () = shutdown.wait() => return Ok(None),
+                asked = timeout(longest, ask()) => asked,
+            };
+            let error = match asked {
+                Ok(Ok(answer)) => {
+                    if pause > FIRST_PAUSE {
+                        let seconds = start.elapsed().as_secs();
+                        info!(target: TARGET, endpoint, seconds, "the L1 endpoint answers");
+                    }
+                    return Ok(Some(answer));
                 }
-                return Ok(Some(answer));
+                Ok(Err(ConnectError::Unreachable { error, .. })) => error,
+                // Waiting does not help.
+                Ok(Err(error)) => return Err(error),
+                Err(_) => L1Error::Unreachable(format!("no answer within {longest:.1?}")),
+            };
+            warn!(target: TARGET, endpoint, %error, "waiting for the L1 endpoint");
+            tokio::select! {
+                () = shutdown.wait() => return Ok(None),
+                () = sleep(pause.min(left())) => pause = (pause * 2).min(MAX_PAUSE),
             }
-            Ok(Err(ConnectError::Unreachable { error, .. })) => error,
-            // Waiting does not help.
-            Ok(Err(error)) => return Err(error),
-            Err(_) => L1Error::Unreachable(format!("no answer within {longest:.1?}")),
-        };
-        warn!(target: TARGET, endpoint, %error, "waiting for the L1 endpoint");
-        tokio::select! {
-            () = shutdown.wait() => return Ok(None),
-            () = sleep(pause.min(left())) => pause = (pause * 2).min(MAX_PAUSE),
-        }
-        if let Some(limit) = limit.filter(|_| left().is_zero()) {
-            return Err(ConnectError::TimedOut { endpoint: endpoint.into(), limit, error });
+            if let Some(limit) = limit.filter(|_| left().is_zero()) {
+                return Err(ConnectError::TimedOut { endpoint: endpoint.into(), limit, error });
+            }
         }
     }
 }
