@@ -8,7 +8,7 @@
 use alloy::{
     consensus::Header,
     primitives::{Address, B256, Bytes, U256},
-    sol_types::{SolCall, SolEvent},
+    sol_types::{SolCall, SolConstructor, SolEvent},
 };
 use bindings::{
     IInbox,

@@ -91,7 +91,7 @@ fn the_worst_block_leaves_half_of_the_memory_free() {
     const MEMORY: u64 = 1 << 32;
     let image = program().unwrap();
     let measure = |(burn, gas): &(Burn, u64)| {
-        let mut catalogue = Catalogue::new(42_069).unwrap();
+        let catalogue = Catalogue::new(42_069).unwrap();
         let rollup = catalogue.rollup(&Population::new(1, 42_069)).unwrap();
         let [(less_gas, less_pages, _), (gas, pages, bytes)] = [gas / 2, *gas].map(|gas| {
             // Each in a chain of its own, so that nothing was read before.

@@ -43,7 +43,7 @@ impl Poster {
 
     /// Waits until L1 has no transaction of the batcher left that waits for a block. It makes the blocks itself, since
     /// there may be nobody else who does.
-    pub(super) async fn settle(&self) -> Result<()> {
+    pub async fn settle(&self) -> Result<()> {
         let l1 = self.inbox.provider();
         soon("L1 has all that the batcher has sent", async || {
             // Also where nothing seems to wait: a transaction may be on its way into the pool.
