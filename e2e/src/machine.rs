@@ -12,9 +12,7 @@ use revm::{
     },
     database::InMemoryDB,
     handler::{EthFrame, EthPrecompiles, MainnetContext, PrecompileProvider, instructions::EthInstructions},
-    interpreter::{
-        CallInputs, InstructionResult, InterpreterResult, interpreter::EthInterpreter,
-    },
+    interpreter::{CallInputs, InstructionResult, InterpreterResult, interpreter::EthInterpreter},
     primitives::{TxKind, hardfork::SpecId},
     state::{AccountInfo, Bytecode},
 };
@@ -60,13 +58,8 @@ impl<CTX: ContextTr> PrecompileProvider<CTX> for Repriced {
 }
 
 type L1Context = MainnetContext<InMemoryDB>;
-type L1Evm = Evm<
-    L1Context,
-    (),
-    EthInstructions<EthInterpreter, L1Context>,
-    Repriced,
-    EthFrame<EthInterpreter>,
->;
+type L1Evm =
+    Evm<L1Context, (), EthInstructions<EthInterpreter, L1Context>, Repriced, EthFrame<EthInterpreter>>;
 
 /// L1's machine: a contract that executes one step.
 pub struct OneStep {

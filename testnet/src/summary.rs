@@ -7,8 +7,9 @@ use std::{
 
 use alloy::primitives::{Address, B256};
 use anyhow::Result;
-use rollup::config::Contracts;
+use rollup::{RollupConfig, config::Contracts};
 use serde::{Deserialize, Serialize};
+use stf::Rules;
 
 use crate::{
     Devnet, SampleToken, accounts,
@@ -43,6 +44,8 @@ pub struct Summary {
     pub l1_chain_id: u64,
     /// Chain id of the L2.
     pub l2_chain_id: u64,
+    /// Timestamp of L2 from which on the rules of Karst hold; `None`: from the genesis on.
+    pub karst_at: Option<u64>,
 }
 
 /// A funded account.
@@ -52,6 +55,13 @@ pub struct FundedAccount {
     pub address: Address,
     /// Its private key, which everybody knows.
     pub private_key: B256,
+}
+
+/// When Karst begins, if something else comes before it.
+fn karst_at(rollup: &RollupConfig) -> Option<u64> {
+    let mut later = rollup.chain.forks.activations().iter().skip(1);
+    let karst = later.find(|activation| activation.rules == Rules::Karst.id());
+    karst.map(|activation| activation.timestamp)
 }
 
 impl Devnet {
@@ -81,6 +91,7 @@ impl Summary {
             sample_token: devnet.sample_token,
             l1_chain_id: devnet.rollup.l1_chain_id,
             l2_chain_id: devnet.rollup.chain.chain_id,
+            karst_at: karst_at(&devnet.rollup),
         })
     }
 }
@@ -92,6 +103,9 @@ impl fmt::Display for Summary {
         writeln!(f, "  L2          {}  {}  (chain id {})", self.l2_rpc, self.l2_ws, self.l2_chain_id)?;
         if let Some(replica) = &self.replica_rpc {
             writeln!(f, "  L2 replica  {replica}")?;
+        }
+        if let Some(karst) = self.karst_at {
+            writeln!(f, "\nRules\n  Isthmus, from timestamp {karst} on Karst")?;
         }
         writeln!(f, "\nAccounts, 10,000 ETH each on L1 and L2 (everybody knows these keys)")?;
         for account in &self.accounts {

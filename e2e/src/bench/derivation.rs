@@ -103,7 +103,14 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             BLOCK_RATE as f64,
             Goal::RatioAtLeast(10.0),
         ),
-        Row::new("memory of a challenger there, peak", watching.memory, "MB", "limit", limit, Goal::AtMostPeer),
+        Row::new(
+            "memory of a challenger there, peak",
+            watching.memory,
+            "MB",
+            "limit",
+            limit,
+            Goal::AtMostPeer,
+        ),
         Row::new("memory of a replica there, peak", flooded.memory, "MB", "limit", limit, Goal::AtMostPeer),
     ])
 }

@@ -235,9 +235,12 @@ fn the_fraction_is_the_target_for_a_minute_over_the_logarithm_of_two() {
 fn filling_blocks_for_a_minute_costs_what_is_documented() {
     let fees = FeeParameters::new(10_000_000, 1_000_000);
     // Times the target, the fee after the minute and the cost of it in microether.
-    for (times, fee_after, microether) in
-        [(2u64, 2_000_000u128, 1_731u128), (5, 16_000_000, 16_230), (10, 512_000_000, 491_478), (20, 524_288_000_000, 477_717_634)]
-    {
+    for (times, fee_after, microether) in [
+        (2u64, 2_000_000u128, 1_731u128),
+        (5, 16_000_000, 16_230),
+        (10, 512_000_000, 491_478),
+        (20, 524_288_000_000, 477_717_634),
+    ] {
         let gas = times * fees.gas_target() / 10;
         let (mut excess, mut cost) = (0, 0u128);
         for block in 0..600 {
