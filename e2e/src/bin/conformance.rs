@@ -51,7 +51,7 @@ fn run(arguments: &Arguments) -> Result<Report> {
     // Files without a case, or with none that applies here, show nothing either.
     let excluded = || report.excluded.iter().map(|(reason, count)| format!("{count}: {reason}"));
     ensure!(
-        report.passed > 0 || !report.failures.is_empty(),
+        report.passed() > 0 || !report.failures.is_empty(),
         "no test ran; excluded: {}",
         excluded().collect::<Vec<_>>().join("; ")
     );

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use alloy::eips::eip2930::AccessList;
+use alloy::eips::{
+    eip2930::AccessList,
+    eip7702::{Authorization, SignedAuthorization},
+};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, Result};
 use revm::primitives::hardfork::SpecId;
@@ -19,6 +22,25 @@ pub(super) struct StateTest {
     pub(super) transaction: Family,
     /// By fork.
     pub(super) post: BTreeMap<String, Vec<Post>>,
+    #[serde(default)]
+    pub(super) config: TestConfig,
+}
+
+/// What of the chain's configuration a test names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TestConfig {
+    /// By fork.
+    #[serde(default)]
+    pub(super) blob_schedule: BTreeMap<String, BlobLimits>,
+}
+
+/// How many blobs a block takes, and how their price moves.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BlobLimits {
+    pub(super) max: Text,
+    pub(super) base_fee_update_fraction: Text,
 }
 
 /// The block that the transaction is in.
@@ -64,6 +86,36 @@ pub(super) struct Family {
     #[serde(default)]
     pub(super) blob_versioned_hashes: Vec<B256>,
     pub(super) max_fee_per_blob_gas: Option<Text>,
+    /// An empty one makes a transaction of this type, too, which is to be refused.
+    pub(super) authorization_list: Option<Vec<SignedBy>>,
+}
+
+/// An authorization (EIP-7702).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SignedBy {
+    chain_id: Text,
+    address: Address,
+    nonce: Text,
+    v: Text,
+    r: Text,
+    s: Text,
+}
+
+impl SignedBy {
+    pub(super) fn parse(&self) -> Result<SignedAuthorization> {
+        let authorization = Authorization {
+            chain_id: self.chain_id.parse()?,
+            address: self.address,
+            nonce: self.nonce.parse()?,
+        };
+        Ok(SignedAuthorization::new_unchecked(
+            authorization,
+            self.v.parse()?,
+            self.r.parse()?,
+            self.s.parse()?,
+        ))
+    }
 }
 
 /// What a transaction of the family leads to.
@@ -106,23 +158,13 @@ fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ad
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-/// How many cases a file has, whatever kind of tests it holds.
-pub(super) fn count_cases(json: &[u8]) -> Result<usize> {
-    let file: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json)?;
-    let count = |test: &serde_json::Value| match test.get("post").and_then(|post| post.as_object()) {
-        Some(forks) => forks.values().filter_map(|posts| Some(posts.as_array()?.len())).sum(),
-        None => 1,
-    };
-    Ok(file.values().map(count).sum())
-}
-
 /// The rules that the suite means by a fork's name.
 pub(super) fn spec(fork: &str) -> Option<SpecId> {
     Some(match fork {
         "Frontier" => SpecId::FRONTIER,
         "Homestead" => SpecId::HOMESTEAD,
-        "EIP150" => SpecId::TANGERINE,
-        "EIP158" => SpecId::SPURIOUS_DRAGON,
+        "EIP150" | "TangerineWhistle" => SpecId::TANGERINE,
+        "EIP158" | "SpuriousDragon" => SpecId::SPURIOUS_DRAGON,
         "Byzantium" => SpecId::BYZANTIUM,
         "Constantinople" | "ConstantinopleFix" => SpecId::PETERSBURG,
         "Istanbul" => SpecId::ISTANBUL,
@@ -132,13 +174,11 @@ pub(super) fn spec(fork: &str) -> Option<SpecId> {
         "Shanghai" => SpecId::SHANGHAI,
         "Cancun" => SpecId::CANCUN,
         "Prague" => SpecId::PRAGUE,
-        "Osaka" => SpecId::OSAKA,
+        // Forks that change nothing but the limits of blobs, which the tests name, follow Osaka.
+        "Osaka" | "BPO1" | "BPO2" | "BPO3" | "BPO4" | "BPO5" => SpecId::OSAKA,
         _ => return None,
     })
 }
-
-/// A file of trie tests: each by its name.
-pub(super) type TrieFile = BTreeMap<String, TrieTest>;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct TrieTest {
@@ -153,4 +193,37 @@ pub(super) struct TrieTest {
 pub(super) enum Steps {
     InOrder(Vec<(String, Option<String>)>),
     AnyOrder(BTreeMap<String, Option<String>>),
+}
+
+/// A file of transaction tests: each by its name.
+pub(super) type TransactionFile = BTreeMap<String, TransactionTest>;
+
+/// Bytes that are a transaction, or not.
+#[derive(Debug, Deserialize)]
+pub(super) struct TransactionTest {
+    pub(super) txbytes: Bytes,
+    /// By fork.
+    pub(super) result: BTreeMap<String, TransactionResult>,
+}
+
+/// What bytes are by a fork's rules: an exception, or a transaction.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TransactionResult {
+    pub(super) exception: Option<String>,
+    pub(super) hash: Option<B256>,
+    pub(super) sender: Option<Address>,
+    pub(super) intrinsic_gas: Option<Text>,
+}
+
+/// A file of RLP tests: each by its name.
+pub(super) type RlpFile = BTreeMap<String, RlpTest>;
+
+/// A value and its encoding; or bytes that encode nothing, or anything.
+#[derive(Debug, Deserialize)]
+pub(super) struct RlpTest {
+    #[serde(rename = "in")]
+    pub(super) value: serde_json::Value,
+    #[serde(rename = "out")]
+    pub(super) encoding: String,
 }

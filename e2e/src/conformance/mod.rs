@@ -17,14 +17,17 @@
 //! [`Suite::open`] takes a checkout or an archive, [`Suite::run`] gives a [`Report`].
 
 mod blocks;
+mod exceptions;
 mod exclude;
 mod format;
 mod report;
+mod rlp_tests;
 mod state_tests;
 mod store;
 mod suite;
+mod transaction_tests;
 mod trie;
 
 pub use blocks::{BlockCase, BlockReport};
 pub use report::{Failure, Report};
-pub use suite::Suite;
+pub use suite::{Folder, Suite};

@@ -1,10 +1,12 @@
 use std::{collections::BTreeMap, fmt};
 
+use super::Folder;
+
 /// What came out of a run.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Cases that came out as the suite says.
-    pub passed: usize,
+    /// How many cases came out as the suite says, by folder.
+    pub passed: BTreeMap<Folder, usize>,
     /// Cases that did not.
     pub failures: Vec<Failure>,
     /// Cases that were left out, by reason.
@@ -21,10 +23,15 @@ pub struct Failure {
 }
 
 impl Report {
+    /// How many cases came out as the suite says.
+    pub fn passed(&self) -> usize {
+        self.passed.values().sum()
+    }
+
     /// Notes how a case went.
-    pub(super) fn note(&mut self, case: impl FnOnce() -> String, result: anyhow::Result<()>) {
+    pub(super) fn note(&mut self, folder: Folder, case: impl FnOnce() -> String, result: anyhow::Result<()>) {
         match result {
-            Ok(()) => self.passed += 1,
+            Ok(()) => *self.passed.entry(folder).or_default() += 1,
             Err(error) => self.failures.push(Failure { case: case(), reason: format!("{error:#}") }),
         }
     }
@@ -35,7 +42,9 @@ impl Report {
     }
 
     pub(super) fn merge(&mut self, other: Self) {
-        self.passed += other.passed;
+        for (folder, count) in other.passed {
+            *self.passed.entry(folder).or_default() += count;
+        }
         self.failures.extend(other.failures);
         for (reason, count) in other.excluded {
             self.exclude(reason, count);
@@ -43,7 +52,7 @@ impl Report {
     }
 }
 
-/// All failures, all exclusions, and the counts in the last line.
+/// All failures, all exclusions, what passed of each folder, and the counts in the last line.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failure in &self.failures {
@@ -52,6 +61,9 @@ impl fmt::Display for Report {
         for (reason, count) in &self.excluded {
             writeln!(f, "excluded {count}: {reason}")?;
         }
-        write!(f, "{} passed, {} failed", self.passed, self.failures.len())
+        for (folder, count) in &self.passed {
+            writeln!(f, "{folder}: {count} passed")?;
+        }
+        write!(f, "{} passed, {} failed", self.passed(), self.failures.len())
     }
 }

@@ -9,8 +9,11 @@ use db::NodeBuffer;
 use revm::{
     Context, Database, DatabaseCommit, ExecuteEvm, MainBuilder, MainContext,
     context::{BlockEnv, CfgEnv, TransactionType, TxEnv, result::EVMError},
-    context_interface::block::BlobExcessGasAndPrice,
-    primitives::hardfork::SpecId,
+    context_interface::{block::BlobExcessGasAndPrice, either::Either},
+    primitives::{
+        eip4844::{BLOB_BASE_FEE_UPDATE_FRACTION_CANCUN, BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE},
+        hardfork::SpecId,
+    },
 };
 use stf::{
     InvalidTransaction, Overlay, StateChanges, StateTrie, StorageChanges, Transaction, TrieState,
@@ -19,39 +22,49 @@ use stf::{
 use trie::{Account, NodeSource};
 
 use super::{
-    exclude,
+    Folder,
+    exceptions::fits,
+    exclude::{Exclusions, Place},
     format::{Env, Family, Post, PreAccount, StateFile, StateTest, spec},
     report::Report,
-    store::{Recording, Store, Stored},
+    store::{Recording, Store, Stored, TestChain},
 };
 
 const BLOB_TYPE: u8 = 3;
 
-/// Most blobs of a transaction, up to Cancun and since Prague.
-const MAX_BLOBS: (u64, u64) = (6, 9);
+/// Most blobs of a block under Cancun and under Prague, and so of a transaction.
+const MAX_BLOBS_CANCUN: u64 = 6;
+const MAX_BLOBS_PRAGUE: u64 = 9;
+/// Most blobs of a transaction since Osaka, whatever a block's limit is (EIP-7594).
+const MAX_BLOBS_OSAKA: u64 = 6;
+
+/// Why tests of the oldest forks are left out.
+const KEEPS_EMPTY_ACCOUNTS: &str =
+    "forks before EIP-161 keep touched empty accounts, the state here deletes them";
 
 /// Runs a file's tests.
-pub(super) fn run_file(name: &str, json: &[u8], store: &Store, report: &mut Report) -> Result<()> {
-    let file: StateFile = serde_json::from_slice(json)?;
-    for (test_name, test) in &file {
-        run_test(&format!("{name} {test_name}"), test, store, report)
-            .with_context(|| format!("test {test_name}"))?;
-    }
-    Ok(())
-}
-
-fn run_test(name: &str, test: &StateTest, store: &Store, report: &mut Report) -> Result<()> {
-    let mut chain = store.begin(pre_state(&test.pre)?)?;
-    for (fork, posts) in &test.post {
-        if let Some(reason) = exclude::fork(fork) {
-            report.exclude(reason, posts.len());
-            continue;
-        }
-        let spec = spec(fork).with_context(|| format!("unknown fork {fork}"))?;
-        for (index, post) in posts.iter().enumerate() {
-            let case = || format!("{name} {fork} {index}");
-            let result = prepare(spec, test, post).and_then(|prepared| run_case(&prepared, post, &mut chain));
-            report.note(case, result);
+pub(super) fn run_file(
+    file: &str,
+    json: &[u8],
+    store: &Store,
+    exclusions: &Exclusions,
+    report: &mut Report,
+) -> Result<()> {
+    let tests: StateFile = serde_json::from_slice(json)?;
+    for (name, test) in &tests {
+        let mut chain = store.begin(pre_state(&test.pre)?).with_context(|| format!("test {name}"))?;
+        for (fork, posts) in &test.post {
+            let spec = spec(fork).with_context(|| format!("test {name}: unknown fork {fork}"))?;
+            if spec < SpecId::SPURIOUS_DRAGON {
+                report.exclude(KEEPS_EMPTY_ACCOUNTS, posts.len());
+                continue;
+            }
+            for (index, post) in posts.iter().enumerate() {
+                let place = Place { file, test: name, fork: Some(fork), index: Some(index) };
+                let result = prepare(fork, spec, test, post)
+                    .and_then(|prepared| run_case(&prepared, post, &mut chain));
+                exclusions.note(Folder::States, &place, result, report);
+            }
         }
     }
     Ok(())
@@ -59,10 +72,10 @@ fn run_test(name: &str, test: &StateTest, store: &Store, report: &mut Report) ->
 
 /// What is executed.
 struct Case {
-    spec: SpecId,
+    config: CfgEnv,
     block: BlockEnv,
-    /// None: the bytes are no transaction, which the test expects.
-    tx: Option<TxEnv>,
+    /// Or why the bytes are no transaction, which the test expects.
+    tx: Result<TxEnv, InvalidTransaction>,
 }
 
 /// What an execution leads to.
@@ -70,10 +83,10 @@ struct Case {
 struct Outcome {
     root: B256,
     logs: B256,
-    refused: Option<String>,
+    refused: Option<InvalidTransaction>,
 }
 
-fn run_case(case: &Case, post: &Post, chain: &mut super::store::TestChain) -> Result<()> {
+fn run_case(case: &Case, post: &Post, chain: &mut TestChain) -> Result<()> {
     let before = chain.before()?;
     let mut nodes = NodeBuffer::new();
     let (mut changes, logs, refused, _) = execute(case, Stored(before))?;
@@ -83,7 +96,10 @@ fn run_case(case: &Case, post: &Post, chain: &mut super::store::TestChain) -> Re
     match (&post.expect_exception, &stored.refused) {
         (Some(expected), None) => bail!("executed, expected {expected}"),
         (None, Some(found)) => bail!("refused: {found}"),
-        (Some(_), Some(_)) => ensure!(root == chain.root(), "a refused transaction left a trace"),
+        (Some(expected), Some(found)) => {
+            ensure!(fits(expected, found), "refused: {found}, expected {expected}");
+            ensure!(root == chain.root(), "a refused transaction left a trace");
+        }
         (None, None) => {}
     }
     ensure!(root == post.hash, "state root {root}, expected {}", post.hash);
@@ -109,19 +125,19 @@ fn execute_on_trie<S: NodeSource + CodeSource>(case: &Case, root: B256, source: 
 fn execute<DB: Database<Error = StateError>>(
     case: &Case,
     state: DB,
-) -> Result<(StateChanges, B256, Option<String>, DB)> {
+) -> Result<(StateChanges, B256, Option<InvalidTransaction>, DB)> {
     let mut overlay = Overlay::new(state);
     let no_logs = logs_hash(&[]);
-    let Some(tx) = &case.tx else {
-        let (changes, state) = overlay.into_changes(|_, _| {});
-        return Ok((changes, no_logs, Some("transaction does not decode".into()), state));
+    let tx = match &case.tx {
+        Ok(tx) => tx,
+        Err(invalid) => {
+            let (changes, state) = overlay.into_changes(|_, _| {});
+            return Ok((changes, no_logs, Some(invalid.clone()), state));
+        }
     };
-    let mut config = CfgEnv::new_with_spec(case.spec);
-    let (until_cancun, since_prague) = MAX_BLOBS;
-    config.set_max_blobs_per_tx(if case.spec < SpecId::PRAGUE { until_cancun } else { since_prague });
     let mut evm = Context::mainnet()
         .with_db(&mut overlay)
-        .with_cfg(config)
+        .with_cfg(case.config.clone())
         .with_block(case.block.clone())
         .build_mainnet();
     let result = evm.transact_one(tx.clone());
@@ -132,7 +148,7 @@ fn execute<DB: Database<Error = StateError>>(
             let logs = if result.is_success() { result.into_logs() } else { Vec::new() };
             (logs_hash(&logs), None)
         }
-        Err(EVMError::Transaction(error)) => (no_logs, Some(error.to_string())),
+        Err(EVMError::Transaction(error)) => (no_logs, Some(error.into())),
         Err(error) => bail!("evm: {error}"),
     };
     let (changes, state) = overlay.into_changes(|_, _| {});
@@ -172,11 +188,25 @@ fn pre_state(pre: &BTreeMap<Address, PreAccount>) -> Result<StateChanges> {
     Ok(changes)
 }
 
-fn prepare(spec: SpecId, test: &StateTest, post: &Post) -> Result<Case> {
-    Ok(Case { spec, block: block_env(&test.env, spec)?, tx: transaction(&test.transaction, post)? })
+fn prepare(fork: &str, spec: SpecId, test: &StateTest, post: &Post) -> Result<Case> {
+    let schedule = test.config.blob_schedule.get(fork);
+    let mut config = CfgEnv::new_with_spec(spec);
+    config.set_max_blobs_per_tx(match schedule {
+        _ if spec >= SpecId::OSAKA => MAX_BLOBS_OSAKA,
+        Some(limits) => limits.max.parse()?,
+        None if spec >= SpecId::PRAGUE => MAX_BLOBS_PRAGUE,
+        None => MAX_BLOBS_CANCUN,
+    });
+    let fraction = match schedule {
+        Some(limits) => limits.base_fee_update_fraction.parse()?,
+        None if spec >= SpecId::PRAGUE => BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
+        None => BLOB_BASE_FEE_UPDATE_FRACTION_CANCUN,
+    };
+    let block = block_env(&test.env, spec, fraction)?;
+    Ok(Case { config, block, tx: transaction(&test.transaction, post)? })
 }
 
-fn block_env(env: &Env, spec: SpecId) -> Result<BlockEnv> {
+fn block_env(env: &Env, spec: SpecId, blob_fee_fraction: u64) -> Result<BlockEnv> {
     let excess = env.current_excess_blob_gas.unwrap_or_default().try_into().context("excess blob gas")?;
     let base_fee = env.current_base_fee.filter(|_| spec >= SpecId::LONDON).unwrap_or_default();
     Ok(BlockEnv {
@@ -187,17 +217,17 @@ fn block_env(env: &Env, spec: SpecId) -> Result<BlockEnv> {
         basefee: base_fee.try_into().context("base fee")?,
         difficulty: env.current_difficulty.unwrap_or_default(),
         prevrandao: (spec >= SpecId::MERGE).then(|| env.current_random.unwrap_or_default()),
-        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice::new_with_spec(excess, spec)),
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice::new(excess, blob_fee_fraction)),
         ..BlockEnv::default()
     })
 }
 
 /// The transaction as this project decodes it from its bytes, which must agree with how the test describes it. Blob
 /// transactions, which do not exist on L2, are decoded as on L1 and taken from the description.
-fn transaction(family: &Family, post: &Post) -> Result<Option<TxEnv>> {
+fn transaction(family: &Family, post: &Post) -> Result<Result<TxEnv, InvalidTransaction>> {
     let described = described(family, post);
     let Some(bytes) = &post.txbytes else {
-        return described.map(Some);
+        return described.map(Ok);
     };
     match Transaction::recover(bytes.clone()) {
         Ok(tx) => {
@@ -205,12 +235,13 @@ fn transaction(family: &Family, post: &Post) -> Result<Option<TxEnv>> {
             let mut described = described?;
             described.chain_id = decoded.chain_id;
             ensure!(decoded == described, "decoded {decoded:?}, described {described:?}");
-            Ok(Some(decoded))
+            Ok(Ok(decoded))
         }
         Err(InvalidTransaction::ForbiddenType(BLOB_TYPE)) if TxEnvelope::decode_2718_exact(bytes).is_ok() => {
-            described.map(Some)
+            described.map(Ok)
         }
-        Err(_) if post.expect_exception.is_some() => Ok(None),
+        Err(InvalidTransaction::ForbiddenType(BLOB_TYPE)) => Ok(Err(InvalidTransaction::Malformed)),
+        Err(invalid) if post.expect_exception.is_some() => Ok(Err(invalid)),
         Err(invalid) => bail!("bytes of the transaction: {invalid}"),
     }
 }
@@ -218,7 +249,9 @@ fn transaction(family: &Family, post: &Post) -> Result<Option<TxEnv>> {
 fn described(family: &Family, post: &Post) -> Result<TxEnv> {
     let at = post.indexes;
     let access_list = family.access_lists.get(at.data).cloned().flatten();
-    let tx_type = if family.max_fee_per_blob_gas.is_some() {
+    let tx_type = if family.authorization_list.is_some() {
+        TransactionType::Eip7702
+    } else if family.max_fee_per_blob_gas.is_some() {
         TransactionType::Eip4844
     } else if family.max_fee_per_gas.is_some() {
         TransactionType::Eip1559
@@ -231,6 +264,9 @@ fn described(family: &Family, post: &Post) -> Result<TxEnv> {
     let data: &Bytes = family.data.get(at.data).context("no such data")?;
     let gas_limit = family.gas_limit.get(at.gas).context("no such gas limit")?;
     let value = family.value.get(at.value).context("no such value")?;
+    // Recovered by code that is not ours, so that the two are compared.
+    let authorizations = family.authorization_list.iter().flatten();
+    let authorizations = authorizations.map(|signed| Ok(Either::Right(signed.parse()?.into_recovered())));
     Ok(TxEnv {
         tx_type: tx_type as u8,
         caller: family.sender.context("no sender")?,
@@ -245,6 +281,6 @@ fn described(family: &Family, post: &Post) -> Result<TxEnv> {
         gas_priority_fee: family.max_priority_fee_per_gas.as_ref().map(|tip| tip.parse()).transpose()?,
         blob_hashes: family.blob_versioned_hashes.clone(),
         max_fee_per_blob_gas: family.max_fee_per_blob_gas.as_ref().map_or(Ok(0), |fee| fee.parse())?,
-        authorization_list: Vec::new(),
+        authorization_list: authorizations.collect::<Result<_>>()?,
     })
 }

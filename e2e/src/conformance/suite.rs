@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    fs,
+    fmt, fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     process::Command,
@@ -14,10 +14,51 @@ use anyhow::{Context, Result, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
 
-use super::{Report, exclude, format, state_tests, store::Store, trie};
+use super::{Report, exclude::Exclusions, rlp_tests, state_tests, store::Store, transaction_tests, trie};
 
-/// The folders of the suite that are run.
-const FOLDERS: [&str; 2] = ["GeneralStateTests", "TrieTests"];
+/// The parts of the suite that are run, each a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Folder {
+    /// State tests.
+    States,
+    /// Trie tests.
+    Tries,
+    /// Transaction tests.
+    Transactions,
+    /// RLP tests.
+    Rlp,
+}
+
+impl Folder {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::States, Self::Tries, Self::Transactions, Self::Rlp];
+
+    /// What the folder is called in `ethereum/tests`, and in releases of `ethereum/execution-spec-tests`, which have
+    /// tests of newer forks.
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::States => &["GeneralStateTests", "state_tests"],
+            Self::Tries => &["TrieTests"],
+            Self::Transactions => &["TransactionTests", "transaction_tests"],
+            Self::Rlp => &["RLPTests"],
+        }
+    }
+
+    /// Which a file is in, whose path begins in the suite's folder.
+    pub(super) fn of(file: &Path) -> Option<Self> {
+        Self::ALL.into_iter().find(|folder| folder.names().iter().any(|name| file.starts_with(name)))
+    }
+
+    fn all_names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().flat_map(|folder| folder.names().iter().copied())
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.names()[0])
+    }
+}
 
 /// A copy of the suite on disk.
 #[derive(Debug)]
@@ -25,6 +66,8 @@ pub struct Suite {
     pub(super) root: PathBuf,
     /// Relative to the root.
     pub(super) files: Vec<PathBuf>,
+    /// Whether these are all.
+    is_whole: bool,
     /// Where an archive was unpacked.
     _unpacked: Option<TempDir>,
 }
@@ -42,7 +85,7 @@ impl Suite {
             (path.to_owned(), None)
         };
         let mut files = Vec::new();
-        for folder in FOLDERS.map(|name| root.join(name)) {
+        for folder in Folder::all_names().map(|name| root.join(name)) {
             if folder.is_dir() {
                 list(&folder, &mut files)?;
             }
@@ -51,12 +94,12 @@ impl Suite {
             !files.is_empty(),
             "no tests under {}: expected a checkout of ethereum/tests, with JSON files in {}",
             root.display(),
-            FOLDERS.join(" and ")
+            Folder::all_names().collect::<Vec<_>>().join(", ")
         );
         let mut files: Vec<_> =
             files.iter().filter_map(|file| Some(file.strip_prefix(&root).ok()?.to_owned())).collect();
         files.sort();
-        Ok(Self { root, files, _unpacked: unpacked })
+        Ok(Self { root, files, is_whole: true, _unpacked: unpacked })
     }
 
     /// Keeps only the files whose path contains this text. That there are none is an error: a run of nothing passes.
@@ -68,15 +111,22 @@ impl Suite {
             self.contents()
         );
         self.files.retain(matches);
+        self.is_whole = false;
         Ok(())
+    }
+
+    /// The parts that are here.
+    pub fn folders(&self) -> Vec<Folder> {
+        let has = |folder: &Folder| self.files.iter().any(|file| Folder::of(file) == Some(*folder));
+        Folder::ALL.into_iter().filter(has).collect()
     }
 
     /// What there is, in a few words.
     fn contents(&self) -> String {
-        let count = |folder: &&str| self.files.iter().filter(|file| file.starts_with(folder)).count();
-        let counts = FOLDERS.iter().map(|folder| format!("{} in {folder}", count(folder)));
+        let count = |folder| self.files.iter().filter(|file| Folder::of(file) == Some(folder)).count();
+        let counts = Folder::ALL.map(|folder| format!("{} in {folder}", count(folder)));
         let example = self.files.first().map(|file| format!(", as {}", file.display()));
-        format!("there are {}{}", counts.collect::<Vec<_>>().join(" and "), example.unwrap_or_default())
+        format!("there are {}{}", counts.join(", "), example.unwrap_or_default())
     }
 
     /// Runs all tests on this many threads.
@@ -84,12 +134,13 @@ impl Suite {
         let bar = ProgressBar::new(self.files.len() as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} files, {eta} left  {wide_msg}")?);
         let next = AtomicUsize::new(0);
+        let exclusions = Exclusions::default();
         let work = || -> Result<Report> {
             let store = Store::new()?;
             let mut report = Report::default();
             while let Some(file) = self.files.get(next.fetch_add(1, Ordering::Relaxed)) {
                 bar.set_message(file.display().to_string());
-                self.run_file(file, &store, &mut report);
+                self.run_file(file, &store, &exclusions, &mut report);
                 bar.inc(1);
             }
             Ok(report)
@@ -104,35 +155,35 @@ impl Suite {
         bar.finish_and_clear();
         let mut total = Report::default();
         reports.into_iter().for_each(|report| total.merge(report));
+        exclusions.note_idle(&self.files, self.is_whole, &mut total);
         total.failures.sort_by(|a, b| a.case.cmp(&b.case));
         Ok(total)
     }
 
     /// Runs one file. A panic, or a file that does not read, is a failure like any other.
-    fn run_file(&self, file: &Path, store: &Store, report: &mut Report) {
+    fn run_file(&self, file: &Path, store: &Store, exclusions: &Exclusions, report: &mut Report) {
         let name = file.to_string_lossy();
+        let Some(folder) = Folder::of(file) else { return };
         let mut run = || -> Result<()> {
             let json = fs::read(self.root.join(file))?;
-            if let Some(reason) = exclude::file(&name) {
-                report.exclude(reason, format::count_cases(&json)?);
-                Ok(())
-            } else if file.starts_with("TrieTests") {
-                trie::run_file(&name, &json, report)
-            } else {
-                state_tests::run_file(&name, &json, store, report)
+            match folder {
+                Folder::States => state_tests::run_file(&name, &json, store, exclusions, report),
+                Folder::Tries => trie::run_file(&name, &json, exclusions, report),
+                Folder::Transactions => transaction_tests::run_file(&name, &json, exclusions, report),
+                Folder::Rlp => rlp_tests::run_file(&name, &json, exclusions, report),
             }
         };
         let result = catch_unwind(AssertUnwindSafe(&mut run))
             .unwrap_or_else(|panic| Err(anyhow!("panic: {}", message(&*panic))));
         if let Err(error) = result {
-            report.note(|| name.into_owned(), Err(error));
+            report.note(folder, || name.into_owned(), Err(error));
         }
     }
 }
 
 /// The checkout in a folder: the folder itself, or the one folder in it that is one.
 fn checkout_in(folder: &Path) -> Result<PathBuf> {
-    let is_checkout = |path: &Path| FOLDERS.iter().any(|name| path.join(name).is_dir());
+    let is_checkout = |path: &Path| Folder::all_names().any(|name| path.join(name).is_dir());
     if is_checkout(folder) {
         return Ok(folder.to_owned());
     }
@@ -142,7 +193,7 @@ fn checkout_in(folder: &Path) -> Result<PathBuf> {
             return Ok(path);
         }
     }
-    Err(anyhow!("the archive holds no {}", FOLDERS.join(" nor ")))
+    Err(anyhow!("the archive holds none of {}", Folder::all_names().collect::<Vec<_>>().join(", ")))
 }
 
 /// All JSON files under a folder.
