@@ -89,11 +89,12 @@ impl Branches {
     pub(super) fn of(view: View<'_>, judged: &Judged<'_>) -> Self {
         let walk = |seen: BTreeSet<ClaimIndex>| Walk { game: view.game, judged, now: view.now, seen };
         let mut deciding = walk(BTreeSet::new());
-        // A valid root that nobody attacks is no branch to see through.
-        let reserve = if judged.is_valid(0) {
-            deciding.counter_children(0).unwrap_or_default()
-        } else {
-            deciding.counter(0)
+        let reserve = match judged.is_valid(0) {
+            // Countered or resolved: the outcome is decided.
+            _ if view.game.root().status != Status::Open => Cost::default(),
+            // One that nobody attacks is no branch to see through.
+            true => deciding.counter_children(0).unwrap_or_default(),
+            false => deciding.counter(0),
         };
         let root = deciding.seen;
         let mut others = walk(root.clone());

@@ -26,7 +26,7 @@ mod close;
 mod costs;
 mod order;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 

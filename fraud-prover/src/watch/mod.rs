@@ -261,9 +261,16 @@ impl Challenger {
         let now = head.timestamp();
         let plans = tokio::task::spawn_blocking(move || plan_all(&games, &*provers, now, me)).await?;
         let plans = Arc::new(plans);
-        let funds = self.funds(&head).await;
-        // Moves first: an endpoint that hangs on what the alerts ask for must not delay an answer.
+        // Moves first: an endpoint that hangs on what the alerts ask for must not delay an answer. Only answers that decide
+        // nothing wait for the balance.
+        let mut funds = None;
+        if plans::need_funds(&plans) {
+            funds = self.funds(&head).await;
+        }
         let busy = self.play(&plans, head.number(), funds).await?;
+        if funds.is_none() {
+            funds = self.funds(&head).await;
+        }
         self.alerts.report(&plans, now, funds);
         self.alerts.disagreements(&self.runner.disagreements());
         self.forget_runs(&plans).await?;

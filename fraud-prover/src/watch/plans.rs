@@ -8,7 +8,7 @@ use rollup::l1::TxRequest;
 use crate::{
     game::{Game, Status, Subject},
     l1::{EventError, Games, MoveCall},
-    strategy::{Funds, Move, Plan, PlannedMove, View, answers, plan},
+    strategy::{Funds, Move, Plan, PlannedMove, Purpose, View, answers, plan},
     truth::{Provers, Unknown},
 };
 
@@ -161,6 +161,12 @@ pub(crate) fn planned(plans: &[GamePlan]) -> Vec<(&Game, &Plan)> {
     plans.iter().filter_map(|plan| plan.state.as_ref().ok()).map(|(game, plan)| (game, plan)).collect()
 }
 
+/// Whether some answers are made only if there is money for them.
+pub(crate) fn need_funds(plans: &[GamePlan]) -> bool {
+    let mut moves = planned(plans).into_iter().flat_map(|(_, plan)| &plan.moves);
+    moves.any(|planned| matches!(planned.purpose, Purpose::Bond | Purpose::Reward))
+}
+
 /// Transactions to send now, at most `most`: first the answers that decide a root; then the closing moves, which bring
 /// money back and take one place, if `closing` names the contract for them; then the other answers, as far as the funds
 /// go and places are left that the next deciding answers do not need.
@@ -249,4 +255,87 @@ fn answer(game: &Game, provers: &dyn Provers, planned: &PlannedMove) -> Result<N
     };
     let key = MoveKey::of(game, action);
     Ok(Next { request: call.into(), kind, game: game.subject.game, key, moves: vec![key] })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::U256;
+
+    use super::*;
+    use crate::{
+        strategy::tests::story::{MAX_CLOCK_DURATION, ME, Story, honest, wrong_from},
+        truth::Prover,
+    };
+
+    /// Attacks carry all that they need.
+    struct NotAsked;
+
+    impl Provers for NotAsked {
+        fn prover(&self, _: &Subject) -> Box<dyn Prover> {
+            panic!("an attack on several blocks needs no prover")
+        }
+    }
+
+    fn of(story: &Story) -> GamePlan {
+        let game = story.game().clone();
+        GamePlan { index: 0, address: game.subject.game, state: Ok((game, story.planned())) }
+    }
+
+    /// A wrong root with twenty freeloaders beside its answer, and a right one whose bond waits.
+    fn games() -> Vec<GamePlan> {
+        let mut siege = Story::propose_deep(1, 0, wrong_from(15));
+        for place in 0..20 {
+            siege = siege.on(0).attack(place % 15, wrong_from(1));
+        }
+        vec![of(&siege), of(&Story::propose_by(ME, 256, honest()).wait(MAX_CLOCK_DURATION))]
+    }
+
+    fn round(skip: &Skip, most: usize, balance: U256) -> Round {
+        let closing = Some(Multicall(Address::ZERO));
+        let funds = Some(Funds { balance, gas_price: 1 });
+        next_calls(&games(), &NotAsked, skip, most, closing, funds)
+    }
+
+    fn kinds(round: &Round) -> Vec<SendKind> {
+        round.next.iter().map(|next| next.kind).collect()
+    }
+
+    #[test]
+    fn what_decides_goes_first_then_what_brings_money_back_then_the_rest() {
+        let all = round(&Skip::default(), 16, U256::MAX);
+        let mut expected = vec![SendKind::Attack, SendKind::Closing];
+        // Four places stay free.
+        expected.extend([SendKind::Attack; 10]);
+        assert_eq!((kinds(&all), all.withheld), (expected, 0));
+        let root = games()[0].state.as_ref().unwrap().1.moves[0].clone();
+        assert_eq!(root.purpose, Purpose::Root);
+        let game = &games()[0].state.as_ref().unwrap().0.clone();
+        assert_eq!(all.next[0].key, MoveKey::of(game, &root.action));
+        assert_eq!(kinds(&round(&Skip::default(), 1, U256::MAX)), [SendKind::Attack]);
+        assert_eq!(kinds(&round(&Skip::default(), 5, U256::MAX)), [SendKind::Attack, SendKind::Closing]);
+        // Without money, what decides is tried all the same.
+        let poor = round(&Skip::default(), 16, U256::ZERO);
+        assert_eq!((kinds(&poor), poor.withheld), (vec![SendKind::Attack, SendKind::Closing], 20));
+    }
+
+    #[test]
+    fn what_is_on_its_way_or_was_refused_is_not_sent_again() {
+        let all = round(&Skip::default(), 100, U256::MAX);
+        assert_eq!(all.next.len(), 22);
+        let some: BTreeSet<_> = all.next[..3].iter().map(|next| next.key).collect();
+        for skip in [
+            Skip { sent: some.clone(), refused: BTreeSet::new() },
+            Skip { sent: BTreeSet::new(), refused: some.clone() },
+        ] {
+            let rest = round(&skip, 100, U256::MAX);
+            assert_eq!(rest.next.len(), 19);
+            assert!(rest.next.iter().all(|next| !some.contains(&next.key)));
+        }
+    }
+
+    #[test]
+    fn funds_are_asked_for_only_if_something_waits_for_them() {
+        assert!(need_funds(&games()));
+        assert!(!need_funds(&[of(&Story::propose_deep(1, 0, wrong_from(3)))]));
+    }
 }

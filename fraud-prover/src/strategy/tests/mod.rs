@@ -3,4 +3,4 @@
 mod answers;
 mod closing;
 mod money;
-mod story;
+pub(crate) mod story;

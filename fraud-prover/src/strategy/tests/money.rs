@@ -111,6 +111,21 @@ fn what_decides_the_root_comes_first_whatever_the_clocks_say() {
 }
 
 #[test]
+fn nothing_decides_a_root_that_is_decided() {
+    // ALLY's answer is upheld, and counters the root; another attack on it, by ME, is still attacked.
+    let story = Story::propose_deep(1, 0, wrong_at(&[3, 7])).by(ALLY).attack(3, honest());
+    let story = story.wait(MAX_CLOCK_DURATION - 10).by(ME).on(0).attack(7, honest()).wait(5);
+    let story = story.by(MALLORY).attack(2, wrong_from(1)).wait(10).on(1).resolve();
+    assert_eq!(story.planned().reserve, Cost::default());
+    assert_eq!(purposes(&story).first(), Some(&Purpose::Bond));
+    // A right root that is lost needs no answers, either.
+    let lost = Story::propose_deep(1, 0, honest()).attack(3, wrong_from(5)).on(0).wait(10);
+    let lost = lost.attack(4, wrong_from(5)).wait(MAX_CLOCK_DURATION - 10).on(1).resolve();
+    assert_eq!(lost.planned().reserve, Cost::default());
+    assert_eq!(purposes(&lost).first(), Some(&Purpose::Reward));
+}
+
+#[test]
 fn a_claim_that_may_turn_out_invalid_is_reserved_for_until_it_is_known() {
     // An attack on a right root, about a block that is not derived yet.
     let story = Story::propose_deep(1, 0, honest()).attack(3, wrong_from(0)).attack(0, wrong_from(1));

@@ -22,14 +22,14 @@ use crate::{
 };
 
 /// The honest challenger whose moves are expected.
-pub(super) const ME: Address = Address::repeat_byte(1);
+pub(crate) const ME: Address = Address::repeat_byte(1);
 /// Another honest challenger.
-pub(super) const ALLY: Address = Address::repeat_byte(2);
+pub(crate) const ALLY: Address = Address::repeat_byte(2);
 /// The adversary, who may have any number of accounts.
-pub(super) const MALLORY: Address = Address::repeat_byte(3);
+pub(crate) const MALLORY: Address = Address::repeat_byte(3);
 
 /// Time that each side has, in seconds.
-pub(super) const MAX_CLOCK_DURATION: u64 = 1000;
+pub(crate) const MAX_CLOCK_DURATION: u64 = 1000;
 /// Steps of every block's run: 16 segments of 16 steps.
 const STEPS: u64 = 256;
 /// When the game begins, in seconds.
@@ -37,30 +37,30 @@ const GENESIS: u64 = 1_000_000;
 
 /// The values of a claim.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Values {
+pub(crate) enum Values {
     Honest,
     WrongFrom(usize),
     WrongAt(&'static [usize]),
 }
 
 /// Right values.
-pub(super) fn honest() -> Values {
+pub(crate) fn honest() -> Values {
     Values::Honest
 }
 
 /// Values that are right up to a segment, and wrong at its end and behind it.
-pub(super) fn wrong_from(segment: usize) -> Values {
+pub(crate) fn wrong_from(segment: usize) -> Values {
     Values::WrongFrom(segment)
 }
 
 /// Values that are wrong at the ends of these segments only.
-pub(super) fn wrong_at(segments: &'static [usize]) -> Values {
+pub(crate) fn wrong_at(segments: &'static [usize]) -> Values {
     Values::WrongAt(segments)
 }
 
 /// A planned move, with the numbers of the claim and of the segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     Attack(ClaimIndex, u8),
     AttackBlock(ClaimIndex, u8),
     Step(ClaimIndex, u8),
@@ -116,7 +116,7 @@ impl Truth for Toy {
 
 /// A dispute as far as it is told.
 #[derive(Clone, Debug)]
-pub(super) struct Story {
+pub(crate) struct Story {
     game: Game,
     truth: Toy,
     now: u64,
@@ -129,17 +129,17 @@ pub(super) struct Story {
 
 impl Story {
     /// MALLORY proposes an output root for a block; the anchor is block 0.
-    pub(super) fn propose(block: u64, values: Values) -> Self {
+    pub(crate) fn propose(block: u64, values: Values) -> Self {
         Self::propose_by(MALLORY, block, values)
     }
 
     /// An account proposes an output root for a block; the anchor is block 0.
-    pub(super) fn propose_by(proposer: Address, block: u64, values: Values) -> Self {
+    pub(crate) fn propose_by(proposer: Address, block: u64, values: Values) -> Self {
         Self::propose_after(value(OUTPUT, 0, 0), proposer, block, values)
     }
 
     /// A dispute that ends in an invalid claim about single steps, on a right root that this account defends.
-    pub(super) fn one_step(defender: Address) -> Self {
+    pub(crate) fn one_step(defender: Address) -> Self {
         Self::propose(256, honest())
             .attack(5, wrong_from(2))
             .by(defender)
@@ -149,7 +149,7 @@ impl Story {
     }
 
     /// A proposal that starts from an anchor that is not an output root of this chain.
-    pub(super) fn propose_after_wrong_anchor(block: u64) -> Self {
+    pub(crate) fn propose_after_wrong_anchor(block: u64) -> Self {
         Self::propose_after(value(WRONG, 0, 0), MALLORY, block, honest())
     }
 
@@ -180,7 +180,7 @@ impl Story {
 
     /// A proposal for 2^48 blocks with a main network's bonds: a dispute about it is 13 claims deep below the root. Games
     /// have numbers. It is made so many seconds after the first.
-    pub(super) fn propose_deep(number: u8, later: u64, values: Values) -> Self {
+    pub(crate) fn propose_deep(number: u8, later: u64, values: Values) -> Self {
         const ETHER: u64 = 1_000_000_000_000_000_000;
         let mut story = Self::propose(1 << 48, honest());
         let mut subject = story.game.subject.clone();
@@ -194,25 +194,25 @@ impl Story {
     }
 
     /// Who makes the moves that follow.
-    pub(super) fn by(mut self, account: Address) -> Self {
+    pub(crate) fn by(mut self, account: Address) -> Self {
         self.mover = account;
         self
     }
 
     /// Which claim the next move is about.
-    pub(super) fn on(mut self, claim: ClaimIndex) -> Self {
+    pub(crate) fn on(mut self, claim: ClaimIndex) -> Self {
         self.claim = claim;
         self
     }
 
     /// Time passes, in seconds.
-    pub(super) fn wait(mut self, seconds: u64) -> Self {
+    pub(crate) fn wait(mut self, seconds: u64) -> Self {
         self.now += seconds;
         self
     }
 
     /// Attacks a segment of several blocks or steps.
-    pub(super) fn attack(mut self, segment: u8, values: Values) -> Self {
+    pub(crate) fn attack(mut self, segment: u8, values: Values) -> Self {
         let claim = &self.game.claims[self.claim];
         let (id, level) = (claim.id, claim.level);
         let interval = claim.segment_interval(segment).expect("a segment");
@@ -222,7 +222,7 @@ impl Story {
     }
 
     /// Attacks a segment of one block by a run of the VM.
-    pub(super) fn attack_block(mut self, segment: u8, values: Values) -> Self {
+    pub(crate) fn attack_block(mut self, segment: u8, values: Values) -> Self {
         let claim = &self.game.claims[self.claim];
         let id = claim.id;
         let block = claim.segment_interval(segment).expect("a segment").end();
@@ -242,7 +242,7 @@ impl Story {
     }
 
     /// Proves the step in a segment, from a right state.
-    pub(super) fn step(mut self, segment: u8) -> Self {
+    pub(crate) fn step(mut self, segment: u8) -> Self {
         let claim = &self.game.claims[self.claim];
         let Level::Steps { block, .. } = claim.level else { panic!("no claim about steps") };
         let next = claim.segment_interval(segment).expect("a segment").end();
@@ -253,40 +253,40 @@ impl Story {
     }
 
     /// Resolves the claim.
-    pub(super) fn resolve(mut self) -> Self {
+    pub(crate) fn resolve(mut self) -> Self {
         let id = self.game.claims[self.claim].id;
         self.game.resolve_claim(id, self.now).expect("a claim that can be resolved");
         self
     }
 
     /// Distributes the claim's bond.
-    pub(super) fn distribute(mut self) -> Self {
+    pub(crate) fn distribute(mut self) -> Self {
         let id = self.game.claims[self.claim].id;
         self.game.distribute_bond(id).expect("a bond that can be distributed");
         self
     }
 
     /// Output roots behind this block are not derived yet.
-    pub(super) fn derived_up_to(mut self, block: u64) -> Self {
+    pub(crate) fn derived_up_to(mut self, block: u64) -> Self {
         self.truth.last_derived = block;
         self
     }
 
     /// The run over this block is still being computed.
-    pub(super) fn run_pending(mut self, block: u64) -> Self {
+    pub(crate) fn run_pending(mut self, block: u64) -> Self {
         self.truth.pending_runs.insert(block);
         self
     }
 
     /// Whose plan is expected; none for a read-only challenger. ME if this is not called.
-    pub(super) fn seen_by(mut self, account: Option<Address>) -> Self {
+    pub(crate) fn seen_by(mut self, account: Option<Address>) -> Self {
         self.reader = account;
         self
     }
 
     /// Checks the planned moves, in order, and that all attacks carry right values.
     #[track_caller]
-    pub(super) fn expect(self, expected: &[Expected]) -> Self {
+    pub(crate) fn expect(self, expected: &[Expected]) -> Self {
         let plan = self.plan();
         let moves: Vec<_> = plan.moves.iter().map(|planned| self.describe(&planned.action)).collect();
         assert_eq!(moves, expected);
@@ -295,7 +295,7 @@ impl Story {
 
     /// Checks which invalid claims were not answered in time.
     #[track_caller]
-    pub(super) fn expect_missed(self, expected: &[ClaimIndex]) -> Self {
+    pub(crate) fn expect_missed(self, expected: &[ClaimIndex]) -> Self {
         let missed: Vec<_> = self.plan().missed.iter().map(|id| self.number(*id)).collect();
         assert_eq!(missed, expected);
         self
@@ -303,7 +303,7 @@ impl Story {
 
     /// Checks which claims wait for unknown values.
     #[track_caller]
-    pub(super) fn expect_unknown(self, expected: &[(ClaimIndex, Unknown)]) -> Self {
+    pub(crate) fn expect_unknown(self, expected: &[(ClaimIndex, Unknown)]) -> Self {
         let unknown = self.plan().unknown;
         let unknown: Vec<_> = unknown.into_iter().map(|(id, unknown)| (self.number(id), unknown)).collect();
         assert_eq!(unknown, expected);
@@ -315,17 +315,17 @@ impl Story {
     }
 
     /// The game as far as it is told.
-    pub(super) const fn game(&self) -> &Game {
+    pub(crate) const fn game(&self) -> &Game {
         &self.game
     }
 
     /// What is planned.
-    pub(super) fn planned(&self) -> Plan {
+    pub(crate) fn planned(&self) -> Plan {
         self.plan()
     }
 
     /// The honest challenger makes a planned move. What it pays, in wei.
-    pub(super) fn make(&mut self, action: &Move) -> U256 {
+    pub(crate) fn make(&mut self, action: &Move) -> U256 {
         let before = self.game.claims.len();
         let made = match action {
             Move::Attack { claim, segment, commitments } => {
