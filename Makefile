@@ -61,7 +61,7 @@ soak: build ## Run a whole rollup under load for an hour, with wrong roots: SOAK
 fuzz: contracts program ## Search for bytes that break a decoder: [FUZZ="payload feed"] [SECONDS=60] [FUZZ_KEEP=1]
 	@RECOURSE_PROGRAM=$(abspath $(TARGET))/release/recourse-program.elf testnet/scripts/fuzz.sh $(TARGET)/fuzz $(SECONDS) $(FUZZ)
 
-conformance: contracts ## Run Ethereum's state and trie tests: ETHEREUM_TESTS=DIR [FILTER=TEXT]
+conformance: contracts ## Run Ethereum's public tests: ETHEREUM_TESTS=DIR [FILTER=TEXT]
 	@test -n "$(ETHEREUM_TESTS)" || { echo "usage: make conformance ETHEREUM_TESTS=DIR [FILTER=TEXT]" >&2; exit 2; }
 	cargo build --release --package e2e --bin conformance
 	@exec $(TARGET)/release/conformance "$(ETHEREUM_TESTS)" $(if $(FILTER),--filter "$(FILTER)")

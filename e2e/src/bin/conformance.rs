@@ -1,4 +1,4 @@
-//! Runs the public `ethereum/tests` suite over the rollup's state, trie and database.
+//! Runs the public `ethereum/tests` suite over the rollup's state, trie, database and decoders.
 
 use std::{num::NonZero, path::PathBuf, process::ExitCode, thread};
 
@@ -6,14 +6,16 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 use e2e::conformance::{Report, Suite};
 
-/// Runs the state and trie tests of the public ethereum/tests suite over the rollup's own state, trie and database.
+/// Runs the state, trie, transaction and RLP tests of the public ethereum/tests suite over the rollup's own state, trie,
+/// database and decoders.
 ///
-/// Prints what failed and what was left out, and why; the last line has the counts. Ends with 0 if tests ran and none
+/// Prints what failed and what was left out, and why; then what passed of each folder; the last line has the counts. Ends with 0 if tests ran and none
 /// failed, with 1 if some failed, with 2 if none ran: no suite there, or nothing in it that the filter matches.
 #[derive(Parser)]
 #[command(name = "conformance", version)]
 struct Arguments {
-    /// A checkout of ethereum/tests (the folder with GeneralStateTests and TrieTests), or an archive of one.
+    /// A checkout of ethereum/tests (the folder with GeneralStateTests, TrieTests, TransactionTests and RLPTests), a release
+    /// of ethereum/execution-spec-tests (the folder with state_tests), or an archive of one.
     dir: PathBuf,
     /// Runs only files whose path contains this.
     #[arg(long, value_name = "TEXT")]

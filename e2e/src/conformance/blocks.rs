@@ -35,7 +35,6 @@ use vm::Image;
 
 use super::{
     Folder, Report, Suite,
-    exclude::{self, Place},
     format::{Family, PreAccount, StateFile, StateTest, spec},
 };
 use crate::{
@@ -121,16 +120,11 @@ fn add(
 ) -> Result<()> {
     // The forks of a test share their transactions.
     let newest = test.post.iter().max_by_key(|(fork, _)| spec(fork));
-    let Some((fork, posts)) = newest else { return Ok(()) };
+    let Some((_, posts)) = newest else { return Ok(()) };
     let pre = test.pre.iter().map(|(address, account)| Ok((*address, genesis_account(account)?)));
     let pre = Arc::new(pre.collect::<Result<BTreeMap<_, _>>>()?);
     let base_fee = test.env.current_base_fee.unwrap_or_default().try_into().context("base fee")?;
     for (index, post) in posts.iter().enumerate() {
-        let place = Place { file, test: name, fork: Some(fork), index: Some(index) };
-        if let Some(reason) = exclude::reason(&place) {
-            report.exclude(reason, 1);
-            continue;
-        }
         let Some(raw) = &post.txbytes else {
             report.exclude("the test has no bytes of its transaction", 1);
             continue;
@@ -143,7 +137,7 @@ fn add(
                 None => lower(raw, &test.transaction, most)?,
             };
             cases.push(BlockCase {
-                name: format!("{place} as a block of {}", rules.name()),
+                name: format!("{file} {name} {index} as a block of {}", rules.name()),
                 rules,
                 pre: pre.clone(),
                 base_fee,

@@ -27,10 +27,10 @@ struct Exclusion {
     reason: &'static str,
 }
 
-const EIP_7610: &str = "EIP-7610: creates where storage is but neither nonce nor code, which genesis rules out and no \
-                        block leads to; revm lacks the rule";
+const EIP_7610: &str = "EIP-7610: creates where storage is but neither nonce nor code, which no block leads to and no \
+                        genesis of ours has; revm lacks the rule";
 const FEE_OF_128_BITS: &str = "a fee above 2^128 wei for a unit of gas, which all ether could not pay; here a \
-                               transaction with one does not decode, as in other clients";
+                               transaction with one does not decode, as in reth";
 const EIP_2: &str = "a signature's high s, which Frontier took and every later fork refuses (EIP-2)";
 const NEIGHBOURS: &str = "asks a trie for the keys next to a key, which nothing here needs";
 
@@ -183,7 +183,7 @@ impl Exclusion {
 }
 
 /// Why a case is left out, if it is.
-pub(super) fn reason(place: &Place<'_>) -> Option<&'static str> {
+fn reason(place: &Place<'_>) -> Option<&'static str> {
     let mut of_test = LIST.iter().filter(|all| all.file == place.file && all.test == place.test);
     Some(of_test.find(|all| all.places().contains(place))?.reason)
 }

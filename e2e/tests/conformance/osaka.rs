@@ -22,6 +22,8 @@ const PRICE: u64 = 7;
 const BALANCE: u64 = 1_000_000_000_000_000_000;
 /// Where the contract of a case stands.
 const CONTRACT: Address = address!("00000000000000000000000000000000000c0de1");
+/// Gas of a blob (EIP-4844).
+const BLOB_GAS: u64 = 131_072;
 /// keccak256 of the RLP of no logs.
 const NO_LOGS: B256 = b256!("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
 
@@ -247,27 +249,38 @@ fn tests() -> Value {
 
     json!({
         "set_code": set_code, "wrong_nonce": wrong_nonce, "at_cap": at_cap, "above_cap": above_cap,
-        "clz": clz, "p256": p256, "modexp": modexp, "blobs": blobs(),
+        "clz": clz, "p256": p256, "modexp": modexp, "blobs": blobs(7, 1), "blobs_by_schedule": blobs_by_schedule(),
     })
 }
 
-/// EIP-7594: seven blobs are one too many under Osaka. A block of one transaction has the least price for them, one wei.
-fn blobs() -> Value {
-    let cost = PRICE * 21_000 + 7 * 131_072;
+/// A transaction with this many blobs at this price for a unit of their gas, which is too many under Osaka (EIP-7594), whatever
+/// a block's limit is.
+fn blobs(count: u64, price: u64) -> Value {
+    let cost = PRICE * 21_000 + count * BLOB_GAS * price;
     let after = Holder { nonce: 1, balance: BALANCE - cost, ..Holder::default() };
-    let refused = "TransactionException.TYPE_3_TX_BLOB_COUNT_EXCEEDED";
-    let sent = vec![(sender().address(), after)];
-    let mut test =
-        test(&call(Address::repeat_byte(9), Bytes::new(), 21_000, 0), Vec::new(), Ok(sent), Err(refused));
+    let prague = Ok(vec![(sender().address(), after)]);
+    let osaka = Err("TransactionException.TYPE_3_TX_BLOB_COUNT_EXCEEDED");
+    let mut test = test(&call(Address::repeat_byte(9), Bytes::new(), 21_000, 0), Vec::new(), prague, osaka);
     let fields = test["transaction"].as_object_mut().unwrap();
     fields.remove("gasPrice");
     fields.insert("maxFeePerGas".into(), format!("{PRICE:#x}").into());
     fields.insert("maxPriorityFeePerGas".into(), "0x0".into());
-    fields.insert("maxFeePerBlobGas".into(), "0x1".into());
-    fields.insert("blobVersionedHashes".into(), json!(vec![B256::repeat_byte(1); 7]));
+    fields.insert("maxFeePerBlobGas".into(), format!("{price:#x}").into());
+    fields.insert("blobVersionedHashes".into(), json!(vec![B256::repeat_byte(1); count as usize]));
+    // These bytes have no blobs.
     for posts in test["post"].as_object_mut().unwrap().values_mut() {
         posts[0].as_object_mut().unwrap().remove("txbytes");
     }
+    test
+}
+
+/// Limits of blobs that the test names: more than Prague's nine, and a price of ⌊e⁴⌋ wei.
+fn blobs_by_schedule() -> Value {
+    const FRACTION: u64 = 11_684_671;
+    let mut test = blobs(10, 54);
+    test["env"]["currentExcessBlobGas"] = format!("{:#x}", 4 * FRACTION).into();
+    let limits = json!({"target": "0xa", "max": "0xf", "baseFeeUpdateFraction": format!("{FRACTION:#x}")});
+    test["config"] = json!({"blobSchedule": {"Prague": limits, "Osaka": limits}});
     test
 }
 
@@ -307,8 +320,8 @@ fn an_authorization_that_is_not_the_transactions_is_a_failure() {
 fn transactions_of_prague_and_osaka_as_blocks_come_out_alike_everywhere() {
     let folder = tempfile::tempdir().unwrap();
     let (cases, excluded) = suite(folder.path(), &tests()).blocks().unwrap();
-    // The one of blobs is no block.
-    assert_eq!((cases.len(), excluded.excluded.values().sum::<usize>()), (2 * 7, 1));
+    // Those of blobs are no blocks.
+    assert_eq!((cases.len(), excluded.excluded.values().sum::<usize>()), (2 * 7, 2));
     let all = BlockCase::run_all(&cases, &program().unwrap());
     assert!(all.report.failures.is_empty(), "{}", all.report);
     // All but the one above the cap of gas under Osaka.
