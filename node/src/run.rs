@@ -14,7 +14,7 @@ use crate::cli::{
 };
 use rollup::{
     RollupConfig,
-    chain::{Chain, ChainOptions},
+    chain::{Chain, ChainOptions, Heads},
     keys,
     l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager},
     maintenance,
@@ -244,7 +244,7 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     let (chain, l1) = (base.chain.clone(), base.l1.clone());
     base.tasks.essential("the sequencer", "transactions that were taken are in no block", async move {
         // Blocks must build on all that is on L1 already.
-        if caught_up(l1, shutdown.clone()).await {
+        if caught_up(l1, chain.watch_heads(), shutdown.clone()).await {
             let thread = sequencer::Sequencer::new(chain, pool, options).spawn(shutdown)?;
             let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
             ended.map_err(|_| anyhow!("its thread panicked"))?;
@@ -254,13 +254,21 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     base.finish().await
 }
 
-/// Waits until L1 has been followed to its head. False: shutdown came first.
-async fn caught_up(mut l1: watch::Receiver<L1Status>, mut shutdown: Shutdown) -> bool {
+/// Waits until L1 has been followed to its head, and all of it is derived. False: shutdown came first.
+async fn caught_up(
+    mut l1: watch::Receiver<L1Status>,
+    mut heads: watch::Receiver<Heads>,
+    mut shutdown: Shutdown,
+) -> bool {
+    let followed = |status: &L1Status| status.healthy && status.head > 0 && status.cursor >= status.head;
+    let caught_up = async {
+        // What is followed may still be on its way into the database.
+        let read = l1.wait_for(followed).await.ok()?.head;
+        heads.wait_for(|heads| heads.l1 >= read).await.ok().map(drop)
+    };
     tokio::select! {
         () = shutdown.wait() => false,
-        status = l1.wait_for(|status| status.healthy && status.head > 0 && status.cursor >= status.head) => {
-            status.is_ok()
-        }
+        done = caught_up => done.is_some(),
     }
 }
 

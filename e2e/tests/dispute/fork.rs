@@ -10,9 +10,11 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Divergence, Lie, Plot, Setting, step_proven},
+    dispute::{Arena, Divergence, Lie, Plot, Setting, last_depth, step_proven},
     net::{Load, soon, until, user},
 };
+use fraud_prover::truth::Provers;
+use rollup::interval::Interval;
 use stf::{Rules, block::L1Attributes};
 
 use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
@@ -92,34 +94,44 @@ async fn the_rules_change_under_load_and_disputes_on_both_sides_and_about_the_fi
     }
     drop(reader);
 
-    // Wrong roots whose first wrong block is the last of Isthmus, the first of Karst, and the next.
+    // Lies whose first wrong block is the last of Isthmus, the first of Karst, and the next.
     arena.wait_for_blocks(first + 4).await?;
     let posted = arena.net.stop_sequencer().await?.next_block().await? - 1;
     soon("the observer has the last batch", async || Ok((arena.newest() >= posted).then_some(()))).await?;
-    let lies: BTreeMap<u64, (Lie, Divergence)> = [(first - 1, 200), (first, 500), (first + 1, 800)]
-        .into_iter()
-        .zip(first + 2..)
-        .map(|((block, share), target)| (target, (Lie::FlippedBit { block }, Divergence::Share(share))))
-        .collect();
-    let plot = Plot::ByTarget(Arc::new(lies.clone()));
-    let honest = user(1)?;
-    let challenger = arena.challenger("honest", &honest, &[])?;
-    let rival = arena.rival("liar", user(6)?, plot.clone())?;
-    let mut games = Vec::new();
-    for target in lies.keys() {
-        games.push(propose(&mut arena, plot.clone(), 5, *target).await?);
+    let mut lies = BTreeMap::new();
+    for ((block, share), target) in
+        [(first - 1, 200), (first, 500), (first + 1, 800)].into_iter().zip(first + 2..)
+    {
+        let step = arena.steps(block).await? * share / 1000;
+        lies.insert(target, (block, step));
     }
-    // And a right one about the first block of Karst, which the liar attacks.
+    let plot = lies.iter().map(|(target, (block, step))| {
+        (*target, (Lie::FlippedBit { block: *block }, Divergence::After(*step)))
+    });
+    let plot = Plot::ByTarget(Arc::new(plot.collect()));
+    let (honest, proposer) = (user(1)?.address(), user(4)?);
+    let challenger = arena.challenger("honest", &user(1)?, &[])?;
+    let rival = arena.rival("liar", user(6)?, plot.clone())?;
     let truth = arena.observer.honest.clone();
-    let right = arena.propose(&user(4)?, &truth as &dyn fraud_prover::truth::Provers, first).await?;
-    for game in &games {
+    let mut games = Vec::new();
+    for (target, (block, step)) in &lies {
+        let blocks = Interval::between(0, *target).context("nothing to propose")?;
+        // Whoever proposes, it is the honest side that is asked for the step.
+        let right = !last_depth(blocks, *block, arena.steps(*block).await?, *step).is_multiple_of(2);
+        let game = match right {
+            true => arena.propose(&proposer, &truth as &dyn Provers, *target).await?,
+            false => propose(&mut arena, plot.clone(), 5, *target).await?,
+        };
+        games.push((game, right));
+    }
+    for (game, _) in &games {
         arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
     }
-    let all: Vec<Address> = games.iter().copied().chain([right]).collect();
+    let all: Vec<Address> = games.iter().map(|(game, _)| *game).collect();
     arena.wait_quiet(&all, QUIET, PLAY).await?;
-    for game in games {
-        finish(&mut arena, game, &[honest.address()], Root::Wrong).await?;
+    for (game, right) in games {
+        let root = if right { Root::Right(proposer.address()) } else { Root::Wrong };
+        finish(&mut arena, game, &[honest], root).await?;
     }
-    finish(&mut arena, right, &[honest.address()], Root::Right(user(4)?.address())).await?;
     leave(arena, [challenger], [rival]).await
 }

@@ -47,6 +47,14 @@ impl<K: TxMode> Tx<K> {
         self.get(Table::Batches, &index.to_be_bytes(), batch)
     }
 
+    /// The accumulator after a batch, and its packed header, by its index: without its payload.
+    pub fn batch_header(&self, index: u64) -> Result<Option<(B256, [u8; BATCH_HEADER])>> {
+        self.get(Table::Batches, &index.to_be_bytes(), |record| {
+            let mut fields = Fields(record);
+            Some((fields.b256()?, fields.array()?))
+        })
+    }
+
     /// The batches of a range of indices, as far as they exist.
     pub fn batches(&self, range: RangeInclusive<u64>) -> Result<Records<'_, K, BatchRecord>> {
         self.records(Table::Batches, range, batch)

@@ -192,9 +192,17 @@ impl RollupConfig {
         Ok(config)
     }
 
-    /// keccak256 of the whole configuration: a database belongs to one.
+    /// keccak256 of the whole configuration: a database belongs to one. It does not depend on which rules this version
+    /// knows by name, so a later version goes on with the same database.
     pub fn hash(&self) -> B256 {
-        keccak256(serde_json::to_vec(self).unwrap_or_default())
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let Some(forks) = json.pointer_mut("/chain/forks") {
+            let activations = self.chain.forks.activations().iter();
+            *forks = activations
+                .map(|activation| serde_json::json!([activation.rules, activation.timestamp]))
+                .collect();
+        }
+        keccak256(json.to_string())
     }
 }
 

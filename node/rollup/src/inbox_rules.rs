@@ -76,8 +76,8 @@ impl BatchHistory {
         let count = tx.batch_count()?;
         let batch = |index| -> Result<BatchHeader, ChainError> {
             let missing = ChainError::Missing { what: "batch", number: index };
-            let record = tx.batch(index)?.ok_or(missing)?;
-            BatchHeader::decode(&record.header)
+            let (_, header) = tx.batch_header(index)?.ok_or(missing)?;
+            BatchHeader::decode(&header)
                 .map_err(|_| ChainError::Missing { what: "readable batch", number: index })
         };
         let mut newest: Vec<BatchHeader> = Vec::new();

@@ -12,6 +12,7 @@ use alloy::{
 use db::{StateAt, Tx, TxMode};
 use stf::{
     BootInfo, ChainConfig, PreimageOracle,
+    config::{DEPOSIT_GAS_CAP, MIN_MESSAGE_GAS},
     derive::message_cursor,
     inbox::CHUNK_SIZE,
     run::{AgreedOutput, BlockRunError, OracleError},
@@ -58,6 +59,9 @@ impl PreimageOracle for BlockWitness {
         self.preimages.get(hash).cloned().ok_or(OracleError::Missing(*hash))
     }
 }
+
+/// Most messages that a block consumes.
+const MAX_CONSUMED: u64 = DEPOSIT_GAS_CAP / MIN_MESSAGE_GAS;
 
 /// The witness of a block, in a dispute that is pinned to the first `batch_count` batches. The database must have the
 /// block before with its state, and those batches.
@@ -157,7 +161,10 @@ fn add_inbox<K: TxMode>(
     for index in cursor..end {
         let message = tx.message(index)?.ok_or(missing("message", index))?;
         preimages.add_link(before, &message.header);
-        preimages.add_chunks(&message.data);
+        // A block reads the links of all messages up to the batch's end, and the data of those that it may consume.
+        if index - cursor < MAX_CONSUMED {
+            preimages.add_chunks(&message.data);
+        }
         before = message.acc;
     }
     Ok(())

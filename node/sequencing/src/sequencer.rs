@@ -16,8 +16,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use alloy::primitives::B256;
 use stf::{
-    InvalidTransaction, MessageHeader,
+    ExtraData, InvalidTransaction, MessageHeader,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     derive::message_cursor,
     inbox::MessageKind,
@@ -45,6 +46,13 @@ mod pace;
 
 /// How long to wait after a failure, or while L1 must take something first, before looking again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// So long after an L1 block another one should have come: five slots.
+const L1_AWAY: Duration = Duration::from_secs(60);
+
+/// Part of the allowed drift that timestamps stay below while L1 is there: one in this. A clock that is ahead of L1's by
+/// more makes blocks that L1 takes only later.
+const DRIFT_MARGIN: u64 = 10;
 
 /// How often to say what blocks wait for.
 const STALL_WARNING: Duration = Duration::from_secs(30);
@@ -99,8 +107,10 @@ struct L1View {
     number: Option<u64>,
     /// Timestamp of the L1 block there.
     time: u64,
-    /// What the batches up to there say; read again when the safe head moves.
-    batches: Option<(u64, BatchHistory)>,
+    /// The newest position that was seen, and when.
+    moved: Option<(u64, Instant)>,
+    /// What the batches say, and the accumulator over those that were read.
+    batches: Option<(B256, BatchHistory)>,
     /// Whether a message waits that is worth a block.
     work: bool,
 }
@@ -199,9 +209,9 @@ impl Sequencer {
             return Ok(Due::At(instant));
         }
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        // Where L1 is ahead, its time is the one that counts.
-        let clock = clock.max(self.l1.time);
-        let pace = self.pace(clock)?;
+        let is_away = self.l1.moved.is_none_or(|(_, at)| now.duration_since(at) > L1_AWAY);
+        let clock = self.l1_clock(clock, is_away);
+        let pace = self.pace(clock, is_away)?;
         match pace {
             Pace::Free | Pace::Alone => {}
             Pace::Every(interval) => {
@@ -218,8 +228,12 @@ impl Sequencer {
             // Too short for a timer, and nothing that happens meanwhile changes what comes next.
             thread::sleep(rest);
         }
-        self.build(clock, pace)?;
-        Ok(Due::Now)
+        match self.build(clock, pace) {
+            Ok(()) => Ok(Due::Now),
+            // Its batches come first.
+            Err(ChainError::Deriving) => Ok(Due::At(now + RETRY)),
+            Err(error) => Err(error),
+        }
     }
 
     fn due(&self, now: Instant) -> Due {
@@ -332,26 +346,52 @@ impl Sequencer {
                 break;
             }
         }
+        if heads.l1 > 0 && self.l1.moved.is_none_or(|(position, _)| position != heads.l1) {
+            self.l1.moved = Some((heads.l1, Instant::now()));
+        }
         self.l1 = L1View { number: Some(heads.l1), time: l1_time, work, ..self.l1 };
         Ok(())
     }
 
+    /// The time that counts: the clock's, between L1's and as much more as L1 allows while it is there.
+    fn l1_clock(&self, clock: u64, is_away: bool) -> u64 {
+        let drift = self.chain.config().chain.max_drift;
+        let most = if is_away { u64::MAX } else { self.l1.time.saturating_add(drift - drift / DRIFT_MARGIN) };
+        clock.clamp(self.l1.time, most)
+    }
+
     /// How fast blocks may come now.
-    fn pace(&mut self, clock: u64) -> Result<Pace, ChainError> {
+    fn pace(&mut self, clock: u64, is_away: bool) -> Result<Pace, ChainError> {
         let heads = self.chain.heads();
         let reader = self.chain.db().read()?;
         self.unposted.follow(&reader, heads.safe.number, heads.unsafe_head.number)?;
+        let newest = match reader.batch_count()?.checked_sub(1) {
+            Some(last) => reader.batch_header(last)?.map(|(acc, _)| acc),
+            None => None,
+        };
+        let newest = newest.unwrap_or_default();
         let history = match self.l1.batches {
-            Some((safe, history)) if safe == heads.safe.number => history,
+            Some((acc, history)) if acc == newest => history,
             _ => {
                 let history = BatchHistory::load(&reader, self.chain.config())?;
-                self.l1.batches = Some((heads.safe.number, history));
+                self.l1.batches = Some((newest, history));
                 history
             }
         };
+        let extra = |number| -> Result<ExtraData, ChainError> {
+            Ok(reader.header(number)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default())
+        };
+        let (safe, head) = (extra(heads.safe.number)?, extra(heads.unsafe_head.number)?);
+        let next = reader.message(head.message_cursor)?;
+        let waits = next.is_some_and(|message| message.l1_block <= self.message_limit());
+        let consumed = head.consumed_gas.saturating_sub(safe.consumed_gas);
+        let oldest = reader.header(heads.safe.number + 1)?.map(|header| header.timestamp);
         let view = PaceView {
             history,
             l1_time: self.l1.time,
+            is_away,
+            is_behind: waits || consumed > GUARANTEE.saturating_mul(self.unposted.blocks()),
+            oldest,
             unposted_blocks: self.unposted.blocks(),
             unposted_bytes: self.unposted.bytes(),
         };

@@ -100,6 +100,11 @@ impl<DB: Database> BlockBuilder<DB> {
                     Ok(ConfigUpdate::GasLimit(limit)) => {
                         header.gas_limit = limit.clamp(MIN_BLOCK_GAS_LIMIT, MAX_BLOCK_GAS_LIMIT);
                     }
+                    // A scalar from before the unit changed would mean something else now.
+                    Ok(ConfigUpdate::OperatorFee { .. })
+                        if config
+                            .rules_at(message.header.l1_timestamp)
+                            .is_ok_and(|sent| rules.changes_operator_fee_unit(sent)) => {}
                     Ok(update) => attributes.configure(update),
                     // Only a contract other than ours could send this; it means nothing.
                     Err(_) => {}

@@ -68,9 +68,10 @@ fn steps(block: L1Block) -> impl Iterator<Item = Step> {
 }
 
 impl Chain {
-    /// Applies what the follower has read from L1. A long L1 block takes several database transactions. If it fails, or
-    /// the process ends, the cursor is at the last L1 block that was applied whole; what is there of the next one is taken
-    /// back before another is applied, and its L2 blocks stay as unsafe ones.
+    /// Applies what the follower has read from L1. A long L1 block takes several database transactions; meanwhile neither
+    /// the sequencer nor the feed moves the head. If it fails, the cursor is at the last L1 block that was applied whole,
+    /// and what was there of the next one is taken back; its L2 blocks stay as unsafe ones. A process that ended in
+    /// between does the same when it opens the chain again.
     pub fn apply_l1(&self, update: L1Update) -> Result<(), ChainError> {
         let blocks = match update {
             L1Update::Blocks(blocks) => blocks,
@@ -89,7 +90,16 @@ impl Chain {
                 });
             }
         };
-        self.write(|head, events| self.take_back_unfinished(head, events))?;
+        let applied = self.apply_blocks(blocks);
+        if applied.is_err()
+            && let Err(error) = self.take_back_unfinished()
+        {
+            tracing::error!(target: "node::chain", %error, "an L1 block stays applied in part");
+        }
+        self.end_at_unknown_rules(applied)
+    }
+
+    fn apply_blocks(&self, blocks: Vec<L1Block>) -> Result<(), ChainError> {
         let mut work: VecDeque<Step> = VecDeque::new();
         let mut blocks = blocks.into_iter();
         loop {
@@ -107,25 +117,29 @@ impl Chain {
                     }
                 }
                 writer.commit()?;
+                head.deriving = !work.is_empty();
                 Ok(budget > 0)
-            });
-            if self.end_at_unknown_rules(done)? {
+            })?;
+            if done {
                 return Ok(());
             }
         }
     }
 
-    /// Takes back what a process that ended left of an L1 block that it had not applied whole.
-    fn take_back_unfinished(&self, head: &mut Head, events: &mut Vec<ChainEvent>) -> Result<(), ChainError> {
-        let reader = self.database().read()?;
-        let applied = reader.l1_cursor()?.map_or(0, |cursor| cursor.number);
-        let Some(unfinished) = reader.l1_blocks(applied + 1..=u64::MAX)?.next().transpose()? else {
-            return Ok(());
-        };
-        tracing::info!(target: "node::chain", l1_block = unfinished.0, "an L1 block is applied anew");
-        let mut writer = self.database().write()?;
-        self.rewind(head, &mut writer, applied, events)?;
-        Ok(writer.commit()?)
+    /// Takes back what is there of an L1 block that was not applied whole.
+    pub(super) fn take_back_unfinished(&self) -> Result<(), ChainError> {
+        self.write(|head, events| {
+            let reader = self.database().read()?;
+            let applied = reader.l1_cursor()?.map_or(0, |cursor| cursor.number);
+            let Some(unfinished) = reader.l1_blocks(applied + 1..=u64::MAX)?.next().transpose()? else {
+                return Ok(());
+            };
+            drop(reader);
+            tracing::info!(target: "node::chain", l1_block = unfinished.0, "an L1 block is applied anew");
+            let mut writer = self.database().write()?;
+            self.rewind(head, &mut writer, applied, events)?;
+            Ok(writer.commit()?)
+        })
     }
 
     /// Takes one step, as far as `budget` blocks go; returns what is left of it.
@@ -199,7 +213,6 @@ impl Chain {
         events: &mut Vec<ChainEvent>,
     ) -> Result<(), ChainError> {
         let config = &self.0.config.chain;
-        // Unsafe blocks may have come between two parts of a batch.
         if derivation.next <= head.header.number {
             self.truncate(head, writer, derivation.next - 1, events)?;
         }

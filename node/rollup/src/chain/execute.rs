@@ -112,6 +112,9 @@ impl Chain {
         fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
     ) -> Result<(Arc<ChainBlock>, R), ChainError> {
         let built = self.write(|head, events| {
+            if head.deriving {
+                return Err(ChainError::Deriving);
+            }
             let mut writer = self.0.db.write()?;
             let cursor = head.cursor();
             let limit = messages_up_to(&writer, cursor, plan)?;

@@ -74,6 +74,9 @@ impl Chain {
     /// of the last looked at.
     fn try_import(&self, run: &[Recovered<'_>]) -> Result<(usize, ImportOutcome), ChainError> {
         self.write(|head, events| {
+            if head.deriving {
+                return Ok((0, ImportOutcome::Deriving));
+            }
             let mut writer = self.0.db.write()?;
             let next = head.header.number + 1..;
             let fresh = run.len() > 1 && run.iter().zip(next).all(|((feed, _), next)| feed.number == next);

@@ -87,6 +87,9 @@ pub enum ChainError {
         /// Its number or index.
         number: u64,
     },
+    /// An L1 block is being applied, and the head stands within one of its batches.
+    #[error("an L1 block is being applied")]
+    Deriving,
     /// The database's genesis is not the configuration's.
     #[error("genesis in the database is {found}, the configuration's is {expected}")]
     Genesis {
@@ -133,6 +136,8 @@ struct Head {
     trie: StateTrie,
     hot: stored_state::HotState,
     nodes: NodeBuffer,
+    /// Whether it stands within an L1 block that is being applied: then nobody else moves it.
+    deriving: bool,
 }
 
 impl Head {
@@ -146,6 +151,7 @@ impl Head {
             hash,
             hot: stored_state::HotState::default(),
             nodes: NodeBuffer::new(),
+            deriving: false,
         })
     }
 }
@@ -166,14 +172,16 @@ impl Chain {
         let reader = db.read()?;
         let head = Head::load(&reader)?;
         let heads = read_heads(&reader)?;
-        Ok(Self(Arc::new(Inner {
+        let chain = Self(Arc::new(Inner {
             db,
             config,
             head: Mutex::new(head),
             heads: watch::channel(heads).0,
             events: broadcast::channel(EVENT_BUFFER).0,
             failed: watch::channel(None).0,
-        })))
+        }));
+        chain.take_back_unfinished()?;
+        Ok(chain)
     }
 
     /// The rollup's configuration.

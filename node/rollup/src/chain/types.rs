@@ -132,6 +132,8 @@ pub enum ImportOutcome {
         /// Messages needed.
         need: u64,
     },
+    /// An L1 block is being applied; the block may fit afterwards.
+    Deriving,
     /// It does not come out as the feed says.
     Mismatch {
         /// The hash in the feed.

@@ -250,7 +250,7 @@ impl Client {
                     let number = self.chain.heads().unsafe_head.number + 1;
                     return Err(Ended::Mismatch { number, signed, executed });
                 }
-                ImportOutcome::NeedsMessages { .. } => {
+                ImportOutcome::NeedsMessages { .. } | ImportOutcome::Deriving => {
                     let left = L1_PATIENCE.saturating_sub(start.elapsed());
                     let waited = tokio::time::timeout(left, heads.changed()).await;
                     if !matches!(waited, Ok(Ok(()))) {

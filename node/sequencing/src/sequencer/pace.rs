@@ -13,8 +13,8 @@ use rollup::{
 
 use crate::limits::MAX_PAYLOAD;
 
-/// An L1 block that is older than this many seconds is not followed by another as it should be: five slots.
-const L1_AWAY: u64 = 60;
+/// Payloads that may wait for L1 in any case: where times are short, as on a devnet, L1's blocks are, too.
+const MIN_PAYLOADS: u64 = 32;
 
 /// Seconds from one L1 block to the next on Ethereum.
 const L1_BLOCK_TIME: u64 = 12;
@@ -29,6 +29,13 @@ pub(super) struct PaceView {
     pub(super) history: BatchHistory,
     /// Timestamp of the newest L1 block that was followed.
     pub(super) l1_time: u64,
+    /// Whether no L1 block has come for long.
+    pub(super) is_away: bool,
+    /// Whether messages wait that a block may consume, or the blocks that wait have consumed more than as many blocks of a
+    /// batch may. Until more blocks have, there may be no batch that the inbox takes.
+    pub(super) is_behind: bool,
+    /// Timestamp of the oldest block that is in no batch on L1.
+    pub(super) oldest: Option<u64>,
     /// Blocks that are in no batch on L1.
     pub(super) unposted_blocks: u64,
     /// Bytes of the transactions in them.
@@ -41,6 +48,9 @@ pub(super) struct PaceLimits {
     /// Seconds since the newest batch of the sequencer after which nothing is confirmed: half of what would allow others
     /// to force one.
     confirm: u64,
+    /// Seconds that a block may wait for a batch until nothing more is confirmed: half of the age at which messages that it
+    /// consumed must be in one.
+    age: u64,
     /// Most bytes of transactions that wait for a batch: what L1 takes in a quarter of the force delay, if each of its
     /// blocks takes one full batch, and nothing compresses.
     bytes: u64,
@@ -65,32 +75,33 @@ impl PaceLimits {
         let force_delay = config.chain.force_delay;
         Self {
             confirm: force_delay.min(config.sequencer_timeout) / 2,
-            bytes: (force_delay / 4 / L1_BLOCK_TIME).max(1).saturating_mul(MAX_PAYLOAD as u64),
+            age: force_delay / 2,
+            bytes: (force_delay / 4 / L1_BLOCK_TIME).max(MIN_PAYLOADS).saturating_mul(MAX_PAYLOAD as u64),
         }
     }
 
     /// The pace at a time of the sequencer's clock.
     pub(super) fn pace(&self, view: &PaceView, clock: u64) -> Pace {
         let silent = clock.saturating_sub(view.history.last_sequencer_batch_at);
-        if silent > self.confirm {
-            // A block that nobody was told of can be lost.
-            return if view.unposted_blocks == 0 {
-                Pace::Alone
-            } else {
-                Pace::Stop(
-                    "the newest batch on L1 is too old: a forced batch could replace what is confirmed",
-                )
-            };
-        }
-        if view.unposted_bytes > self.bytes {
-            return Pace::Stop("more bytes wait for L1 than it takes in time");
+        let reason = if silent > self.confirm {
+            Some("the newest batch on L1 is too old: a forced batch could replace what is confirmed")
+        } else if view.oldest.is_some_and(|oldest| clock.saturating_sub(oldest) > self.age) {
+            Some("blocks wait for L1 for too long")
+        } else if view.unposted_bytes > self.bytes {
+            Some("more bytes wait for L1 than it takes in time")
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            // A block that nobody was told of can be lost, and may be what the next batch needs.
+            let is_needed = view.unposted_blocks == 0 || view.is_behind;
+            return if is_needed { Pace::Alone } else { Pace::Stop(reason) };
         }
         let left = view.history.allowance.at(view.l1_time).saturating_sub(view.unposted_blocks);
         if left == 0 {
             return Pace::Stop("the inbox takes no more blocks for now");
         }
-        let is_away = clock.saturating_sub(view.l1_time) > L1_AWAY;
-        if is_away {
+        if view.is_away {
             // What is left must do until nothing is confirmed any more.
             let time = Duration::from_secs((self.confirm - silent).max(1));
             Pace::Every(time / u32::try_from(left).unwrap_or(u32::MAX))
@@ -177,14 +188,22 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn limits() -> PaceLimits {
-        PaceLimits { confirm: 10_800, bytes: 1_000_000 }
+        PaceLimits { confirm: 10_800, age: 21_600, bytes: 1_000_000 }
     }
 
     /// A batch came a minute ago; L1 is there, and has all blocks.
     fn view() -> PaceView {
         let history =
             BatchHistory { allowance: BlockAllowance::full(NOW), last_sequencer_batch_at: NOW - 60 };
-        PaceView { history, l1_time: NOW, unposted_blocks: 0, unposted_bytes: 0 }
+        PaceView {
+            history,
+            l1_time: NOW,
+            is_away: false,
+            is_behind: false,
+            oldest: None,
+            unposted_blocks: 0,
+            unposted_bytes: 0,
+        }
     }
 
     #[test]
@@ -200,9 +219,8 @@ mod tests {
 
     #[test]
     fn while_l1_is_away_the_allowance_lasts_until_nothing_is_confirmed_any_more() {
-        assert_eq!(limits().pace(&view(), NOW + L1_AWAY), Pace::Free);
-        let mut view = view();
-        let mut clock = NOW + L1_AWAY + 1;
+        let mut view = PaceView { is_away: true, ..view() };
+        let mut clock = NOW + 61;
         let mut built = 0;
         loop {
             match limits().pace(&view, clock) {
@@ -230,6 +248,19 @@ mod tests {
         // A block without transactions gets a batch to L1 again, and then others can follow.
         let idle = PaceView { unposted_blocks: 0, ..waiting };
         assert_eq!(limits().pace(&idle, last + 1), Pace::Alone);
+        // So do blocks that consume what a batch must not leave behind.
+        let behind = PaceView { is_behind: true, ..waiting };
+        assert_eq!(limits().pace(&behind, last + 1), Pace::Alone);
+        assert_eq!(limits().pace(&behind, last), Pace::Free);
+    }
+
+    #[test]
+    fn nothing_is_confirmed_while_blocks_wait_for_l1_for_too_long() {
+        let waiting = |oldest| PaceView { oldest: Some(oldest), unposted_blocks: 9, ..view() };
+        assert_eq!(limits().pace(&waiting(NOW - 21_600), NOW), Pace::Free);
+        assert!(matches!(limits().pace(&waiting(NOW - 21_601), NOW), Pace::Stop(_)));
+        let behind = PaceView { is_behind: true, ..waiting(NOW - 21_601) };
+        assert_eq!(limits().pace(&behind, NOW), Pace::Alone);
     }
 
     #[test]
@@ -245,7 +276,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let chain = testing::open(dir.path(), &testing::config(1, 0));
         let limits = PaceLimits::new(&chain);
-        assert_eq!((limits.confirm, limits.bytes), (10_800, 900 * MAX_PAYLOAD as u64));
+        assert_eq!((limits.confirm, limits.age), (10_800, 21_600));
+        assert_eq!(limits.bytes, 900 * MAX_PAYLOAD as u64);
     }
 
     #[test]
