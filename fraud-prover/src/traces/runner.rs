@@ -26,7 +26,7 @@ use super::{
     disagreement::{Disagreement, Disagreements, OpenDisagreement},
     id::TraceId,
     record::{RunLimits, TraceRecord},
-    slots::{Job, Slots, Wanted},
+    slots::{Job, TraceSlots, Wanted},
     store::{self, TraceStore},
     trace::{TraceError, Tracer},
 };
@@ -78,7 +78,7 @@ pub struct VmRunner {
 }
 
 struct Shared {
-    slots: Mutex<Slots>,
+    slots: Mutex<TraceSlots>,
     /// Something was asked for, or the runner is dropped.
     wake: Condvar,
     changes: watch::Sender<u64>,

@@ -42,7 +42,7 @@ pub(super) struct Job {
 }
 
 /// A run.
-pub(super) struct Slot {
+pub(super) struct TraceSlot {
     used: Instant,
     urgency: Urgency,
     /// What is still to be computed, with numbers in the order of asking.
@@ -54,13 +54,13 @@ pub(super) struct Slot {
 
 /// All runs that were asked for.
 #[derive(Default)]
-pub(super) struct Slots {
-    slots: BTreeMap<TraceId, Slot>,
+pub(super) struct TraceSlots {
+    slots: BTreeMap<TraceId, TraceSlot>,
     asked: u64,
     pub(super) is_stopped: bool,
 }
 
-impl Slots {
+impl TraceSlots {
     /// What `answer` takes from what is known of a run. What is not known is computed later. `stands`: a failure of this run
     /// is not tried again.
     pub(super) fn ask<T>(
@@ -72,7 +72,7 @@ impl Slots {
         answer: impl FnOnce(&TraceRecord) -> Option<T>,
     ) -> Result<T, Unknown> {
         self.bound_count(&trace);
-        let slot = self.slots.entry(trace).or_insert_with(|| Slot {
+        let slot = self.slots.entry(trace).or_insert_with(|| TraceSlot {
             used: now,
             urgency: Urgency::NONE,
             asked: Vec::new(),
@@ -193,17 +193,17 @@ mod tests {
     use super::*;
     use crate::traces::tests::{Toy, toy};
 
-    fn ask(slots: &mut Slots, trace: TraceId, wanted: &Wanted) -> Result<(), Unknown> {
+    fn ask(slots: &mut TraceSlots, trace: TraceId, wanted: &Wanted) -> Result<(), Unknown> {
         slots.ask(trace, wanted, Instant::now(), false, |record| wanted.is_in(record).then_some(()))
     }
 
-    fn finish(slots: &mut Slots, toy: &Toy, block: u64, bytes: usize) {
+    fn finish(slots: &mut TraceSlots, toy: &Toy, block: u64, bytes: usize) {
         let (trace, tracer) = toy.run(block);
         let job = Job { trace, wanted: Wanted::Run };
         slots.done(&job, Ok((tracer.record().clone(), Some((tracer, bytes)))), Instant::now());
     }
 
-    fn held(slots: &Slots) -> Vec<u64> {
+    fn held(slots: &TraceSlots) -> Vec<u64> {
         let held = slots.slots.iter().filter(|(_, slot)| slot.tracer.is_some());
         let mut blocks: Vec<u64> = held.map(|(trace, _)| trace.block).collect();
         blocks.sort_unstable();
@@ -218,7 +218,7 @@ mod tests {
     fn the_most_urgent_run_is_next_and_then_what_was_asked_for_first() {
         let toy = toy();
         let traces: Vec<_> = (0..5).map(|block| toy.trace(block)).collect();
-        let mut slots = Slots::default();
+        let mut slots = TraceSlots::default();
         assert_eq!(slots.next(), None);
         for trace in &traces {
             assert_eq!(ask(&mut slots, *trace, &Wanted::Run), Err(Unknown::Pending));
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn an_urgency_ends_with_what_it_was_for() {
         let toy = toy();
-        let mut slots = Slots::default();
+        let mut slots = TraceSlots::default();
         let (first, second) = (toy.trace(1), toy.trace(2));
         let _ = ask(&mut slots, first, &Wanted::Run);
         slots.hurry(&first, urgency(false, 1));
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn what_is_known_is_answered_while_the_vm_is_busy() {
         let toy = toy();
-        let mut slots = Slots::default();
+        let mut slots = TraceSlots::default();
         let _ = ask(&mut slots, toy.trace(1), &Wanted::Run);
         finish(&mut slots, &toy, 1, 1);
         let (tracer, record) = slots.take(&toy.trace(1));
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn vms_take_no_more_memory_than_their_limit_and_what_they_found_stays() {
         let toy = toy();
-        let mut slots = Slots::default();
+        let mut slots = TraceSlots::default();
         for block in 1..=4 {
             let _ = ask(&mut slots, toy.trace(block), &Wanted::Run);
             finish(&mut slots, &toy, block, 100);
@@ -294,9 +294,9 @@ mod tests {
     fn a_failure_is_tried_again_after_a_while_unless_it_stands() {
         let toy = toy();
         let (trace, wanted) = (toy.trace(1), Wanted::Run);
-        let mut slots = Slots::default();
+        let mut slots = TraceSlots::default();
         let start = Instant::now();
-        let ask = |slots: &mut Slots, seconds, stands| {
+        let ask = |slots: &mut TraceSlots, seconds, stands| {
             slots.ask(trace, &wanted, start + Duration::from_secs(seconds), stands, |_| Some(()))
         };
         assert_eq!(ask(&mut slots, 0, false), Err(Unknown::Pending));
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn the_number_of_runs_in_memory_is_bounded() {
         let toy = toy();
-        let mut slots = Slots::default();
+        let mut slots = TraceSlots::default();
         let start = Instant::now();
         let wanted = Wanted::Run;
         let mut trace = toy.trace(1);
