@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use alloy_primitives::{B256, Bytes};
 
 use crate::{
-    BatchRecord, DepositAlias, Error, L1BlockRecord, L1Cursor, MessageRecord, Records, Result, Table, Tx,
-    TxMode, Writer,
+    BATCH_HEADER, BatchRecord, DepositAlias, Error, L1BlockRecord, L1Cursor, MessageRecord, Records, Result,
+    Table, Tx, TxMode, Writer,
     codec::{Fields, only_b256},
     tx::number_of,
 };

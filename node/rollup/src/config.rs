@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use stf::{
-    ChainConfig, FeeParameters, StateChanges, StateTrie, StorageChanges,
+    ChainConfig, FeeParameters, ForkSchedule, Rules, StateChanges, StateTrie, StorageChanges,
     block::{L1Attributes, genesis_header},
     output_root,
     predeploys::L1_BLOCK,
@@ -195,14 +195,11 @@ impl RollupConfig {
     /// keccak256 of the whole configuration: a database belongs to one. It does not depend on which rules this version
     /// knows by name, so a later version goes on with the same database.
     pub fn hash(&self) -> B256 {
-        let mut json = serde_json::to_value(self).unwrap_or_default();
-        if let Some(forks) = json.pointer_mut("/chain/forks") {
-            let activations = self.chain.forks.activations().iter();
-            *forks = activations
-                .map(|activation| serde_json::json!([activation.rules, activation.timestamp]))
-                .collect();
-        }
-        keccak256(json.to_string())
+        // The schedule's own packing has numbers only.
+        let mut rest = self.clone();
+        rest.chain.forks = ForkSchedule::always(Rules::Isthmus);
+        let rest = serde_json::to_vec(&rest).unwrap_or_default();
+        keccak256([rest, self.chain.encode()].concat())
     }
 }
 

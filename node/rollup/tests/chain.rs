@@ -353,14 +353,30 @@ fn an_l1_block_that_was_applied_in_part_is_taken_back_and_applied_anew() {
     *index += 1;
     let error = chain.apply_l1(L1Update::Blocks(vec![broken])).unwrap_err();
     assert!(matches!(error, ChainError::NotNext { what: "batch", .. }), "{error}");
-    let reader = chain.db().read().unwrap();
-    assert!(reader.safe().unwrap().unwrap() > 1_000, "parts of it are in the database");
-    assert_eq!(reader.l1_cursor().unwrap().unwrap().number, 1, "and the cursor is before it");
-    drop(reader);
+    let heads = chain.heads();
+    assert_eq!((heads.safe.number, heads.l1), (1, 1), "what was there is taken back");
+    assert!(heads.unsafe_head.number > 1_000, "and its blocks stay");
+    // As a kill between two parts leaves it.
+    let mut writer = chain.db().write().unwrap();
+    let row = db::L1BlockRecord { hash: whole.hash, parent: whole.parent_hash, timestamp: whole.timestamp };
+    writer.put_l1_block(2, &row).unwrap();
+    let InboxEvent::Message { index, message, .. } = &whole.events[0] else { panic!("a deposit") };
+    let record = db::MessageRecord {
+        l1_block: 2,
+        acc: message.acc,
+        header: message.header.encode(),
+        data: message.data.clone().into(),
+        alias: None,
+    };
+    writer.put_message(*index, &record).unwrap();
+    writer.set_safe(1_200).unwrap();
+    writer.commit().unwrap();
     drop(chain);
 
-    // As after a kill, another process goes on.
     let chain = open();
+    let reader = chain.db().read().unwrap();
+    assert_eq!((chain.heads().safe.number, reader.message_count().unwrap()), (1, *index));
+    drop(reader);
     let mut events = chain.subscribe();
     chain.apply_l1(L1Update::Blocks(vec![whole])).unwrap();
     let fresh = Node::new(&config);

@@ -104,7 +104,7 @@ impl<DB: Database> BlockBuilder<DB> {
                     Ok(ConfigUpdate::OperatorFee { .. })
                         if config
                             .rules_at(message.header.l1_timestamp)
-                            .is_ok_and(|sent| rules.changes_operator_fee_unit(sent)) => {}
+                            .is_ok_and(|sent| sent < rules && rules.changes_operator_fee_unit(sent)) => {}
                     Ok(update) => attributes.configure(update),
                     // Only a contract other than ours could send this; it means nothing.
                     Err(_) => {}

@@ -120,6 +120,23 @@ fn a_message_in_the_first_block_of_karst_sets_the_operator_fee() {
     assert_eq!(chain.balance(OPERATOR_FEE_VAULT), U256::from(21_000 * 200 + 9));
 }
 
+/// Otherwise a sequencer could hold a message back until its number means a hundred million times as much.
+#[test]
+fn a_scalar_of_the_old_unit_that_comes_late_does_not_count() {
+    let mut chain = before_karst();
+    let mut set = operator_fee(3_000_000, 7);
+    for message in &mut set.messages {
+        message.header.l1_timestamp = GENESIS_TIME + DELAY - 1;
+    }
+    chain.advance(&set.messages, &[]);
+    assert_eq!(chain.attributes().operator_fee_scalar, 0);
+    for message in &mut set.messages {
+        message.header.l1_timestamp = GENESIS_TIME + DELAY;
+    }
+    chain.advance(&set.messages, &[]);
+    assert_eq!(chain.attributes().operator_fee_scalar, 3_000_000, "this one is of Karst");
+}
+
 #[test]
 fn a_chain_that_starts_with_karst_keeps_the_operator_fee_of_its_genesis() {
     let mut chain = Chain::new(&[]);

@@ -1,9 +1,10 @@
 //! Each field of a `rollup.json` changed, against an L1 on which the rollup is as it was.
 #![allow(clippy::unwrap_used)]
 
-use alloy::primitives::{Bytes, address};
+use alloy::primitives::{Bytes, address, keccak256};
 use bindings::predeploys::{L2_CROSS_DOMAIN_MESSENGER, L2_STANDARD_BRIDGE};
 use serde_json::{Value, json};
+use stf::{ForkSchedule, Rules, config::Activation};
 
 use super::*;
 use crate::{
@@ -264,4 +265,18 @@ fn a_genesis_is_compared_with_its_hash_and_its_output_root() {
     let mut wrong = right;
     wrong.genesis.gas_limit = 1;
     assert!(matches!(load(&wrong), Err(ConfigError::Genesis { .. })));
+}
+
+/// Names are of those rules that a version knows, so they are not in it.
+#[test]
+fn the_identity_of_a_database_has_the_schedule_by_its_numbers() {
+    let config = rollup();
+    let mut other = config.clone();
+    let rules = |rules, timestamp| Activation { rules, timestamp };
+    other.chain.forks = ForkSchedule::new(&[rules(2, 0), rules(9, 5)]).unwrap();
+    assert_ne!(config.hash(), other.hash());
+    let mut plain = other.clone();
+    plain.chain.forks = ForkSchedule::always(Rules::Isthmus);
+    let plain = serde_json::to_vec(&plain).unwrap();
+    assert_eq!(other.hash(), keccak256([plain, other.chain.encode()].concat()));
 }
