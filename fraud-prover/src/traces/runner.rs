@@ -309,8 +309,29 @@ impl<B: Blocks> Worker<B> {
         Ok(witness)
     }
 
-    /// Runs a block as a whole, and compares its value with the node's.
+    /// Runs a block as a whole. What differs from the node's is run once more before it counts: a bit of memory may have
+    /// flipped, or L1 was reorganised between witness and output.
     fn run(&self, trace: &TraceId) -> Result<Tracer, TraceError> {
+        let tried = match self.run_once(trace)? {
+            Ok(tracer) => Ok(tracer),
+            Err((first, _)) => {
+                warn!(target: TARGET, block = trace.block, error = %first, "VM and node differ: the block is run again");
+                self.run_once(trace)?
+            }
+        };
+        let (found, witness) = match tried {
+            Ok(tracer) => {
+                self.shared.disagreements.settle(&trace.boot_hash);
+                return Ok(tracer);
+            }
+            Err(disagreement) => disagreement,
+        };
+        self.shared.disagreements.add(&found, &self.limits, &witness);
+        Err(TraceError::Disagreement(Box::new(found)))
+    }
+
+    /// Runs a block as a whole, and compares its value with the node's.
+    fn run_once(&self, trace: &TraceId) -> Result<Result<Tracer, (Disagreement, BlockWitness)>, TraceError> {
         let (witness, node) = (self.witness(trace)?, self.blocks.output(trace.block)?);
         let again = witness.output;
         let (machine, tracer) = match Tracer::over(&self.image, witness.clone(), self.limits.max_steps) {
@@ -325,12 +346,9 @@ impl<B: Blocks> Worker<B> {
             && machine == Ok(node)
             && again == node
         {
-            self.shared.disagreements.settle(&trace.boot_hash);
-            return Ok(tracer);
+            return Ok(Ok(tracer));
         }
         let TraceId { boot_hash, block, .. } = *trace;
-        let found = Disagreement { block, boot_hash, machine, node, again };
-        self.shared.disagreements.add(&found, &self.limits, &witness);
-        Err(TraceError::Disagreement(Box::new(found)))
+        Ok(Err((Disagreement { block, boot_hash, machine, node, again }, witness)))
     }
 }
