@@ -382,7 +382,7 @@ fn a_backlog_that_is_covered_and_not_executed_is_refused() {
     // Now it must execute the victim's, or a full batch's worth.
     assert!(!world.append(&[], 200, victim, victim));
     check_promise(&world, victim);
-    assert!(world.append(&[], 201, victim + 1, victim));
+    assert!(world.append(&[], 201, victim + 1, victim + 1));
     assert_eq!(world.extra().message_cursor, victim + 1);
 }
 
