@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 const VARIABLE: &str = "ETHEREUM_TESTS";
 
 /// Where archives of the suite are looked for otherwise, from this crate's folder on.
-const ARCHIVES: &str = "../../shared/fixtures";
+const ARCHIVES: [&str; 2] = ["fixtures", "../../shared/fixtures"];
 
 /// Has every state test become a block, not some of them.
 const ALL: &str = "ALL_STATE_TESTS";
@@ -40,7 +40,10 @@ const BLOCKS: usize = 2_500;
 fn suites() -> Vec<Suite> {
     let paths: Vec<PathBuf> = match env::var_os(VARIABLE) {
         Some(named) => env::split_paths(&named).collect(),
-        None => archives(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(ARCHIVES)),
+        None => ARCHIVES
+            .iter()
+            .flat_map(|folder| archives(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
+            .collect(),
     };
     if paths.is_empty() {
         eprintln!("SKIPPED: no copy of the ethereum/tests suite here.");
