@@ -30,11 +30,15 @@ impl Program {
 
 /// Most steps that a run of the fault proof program may take; a run that takes more counts as failed.
 ///
-/// The worst block known takes 2^36.2: modular exponentiations with a short even modulus and a long exponent, 1,310
-/// instructions per gas, in a block of the largest gas limit. It must end within a quarter of this: worse blocks may exist
-/// that nobody has found. A higher limit costs nobody anything. The depth of a dispute follows from the steps that are
-/// claimed, and honest claims are about real runs.
-pub const MAX_STEPS: u64 = 1 << 40;
+/// The worst block known takes 2^33.7: pairings of BLS12-381 with three pairs, 236 instructions per gas, in a block of the
+/// largest gas limit. It must end within a quarter of this: worse blocks may exist that nobody has found. A higher limit
+/// costs nobody anything. The depth of a dispute follows from the steps that are claimed, and honest claims are about real
+/// runs.
+pub const MAX_STEPS: u64 = 1 << 36;
+
+/// The same where a block may have the rules before Karst, when modular exponentiation cost less (EIP-7883 came later): the
+/// worst block takes 2^36.2.
+pub const MAX_STEPS_BEFORE_KARST: u64 = 1 << 40;
 
 /// L2's gas per second at which its base fee stays: less than a tenth of what a challenger on two cores executes.
 const GAS_TARGET: u64 = 10_000_000;
@@ -139,6 +143,15 @@ impl DeployConfig {
             config.chain.forks = ForkSchedule::new(&[activation(Rules::Isthmus, 0), karst])?;
         }
         Ok(config)
+    }
+
+    /// Most steps of a run under the rules of its schedule.
+    pub fn max_steps(&self) -> u64 {
+        let is_older = |id: u8| Rules::from_id(id).is_some_and(|rules| rules < Rules::Karst);
+        match self.chain.forks.activations().iter().any(|activation| is_older(activation.rules)) {
+            true => MAX_STEPS_BEFORE_KARST,
+            false => MAX_STEPS,
+        }
     }
 
     /// What a devnet uses: short times, a low bond, development accounts.

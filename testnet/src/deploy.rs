@@ -3,7 +3,7 @@
 use crate::{
     Anvil, accounts,
     anvil::ensure_success,
-    config::{DeployConfig, MAX_STEPS},
+    config::DeployConfig,
     genesis::{L1Origin, l2_genesis},
 };
 use alloy::{
@@ -200,7 +200,7 @@ fn game_arguments(config: &DeployConfig, risc_v: Address) -> Vec<u8> {
         riscV: risc_v,
         programRoot: config.program.root,
         programEntry: config.program.entry,
-        maxSteps: MAX_STEPS,
+        maxSteps: config.max_steps(),
         configHash: config.chain.hash(),
         maxClockDuration: config.max_clock_duration,
         clockExtension: config.clock_extension,

@@ -32,7 +32,7 @@ const HELD_CODES: u64 = 200;
 const FIRST_HELD: u64 = 0xe3_0000_0000;
 /// How many slots the contract has that reads its own.
 const HELD_SLOTS: u64 = 400;
-const CODES: Address = address!("0x00000000000000000000000000000000000e2e21");
+const CODES: Address = address!("0x00000000000000000000000000000000000e2e25");
 const ACCOUNTS: Address = address!("0x00000000000000000000000000000000000e2e22");
 const SLOTS: Address = address!("0x00000000000000000000000000000000000e2e23");
 /// Widens its memory, and calls itself.
