@@ -32,7 +32,7 @@ use rollup::{
     program::program_path,
     shutdown::{self, Stop},
 };
-use testnet::{DevnetOptions, Key, MAX_STEPS, Process, tools};
+use testnet::{DevnetOptions, Key, Process, tools};
 use tokio::task::JoinHandle;
 use vm::Image;
 
@@ -469,7 +469,8 @@ impl Observer {
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;
         let image = Image::load(&std::fs::read(program_path()?)?)?;
-        let runner = VmRunner::new(replica.chain.clone(), image.clone(), MAX_STEPS, &options.data_dir)?;
+        let max_steps = net.devnet.options.deploy.max_steps();
+        let runner = VmRunner::new(replica.chain.clone(), image.clone(), max_steps, &options.data_dir)?;
         let honest = ReplicaProvers::new(replica.chain.clone(), runner);
         Ok(Self { chain: replica.chain, honest, image, tasks: replica.tasks, stop })
     }
