@@ -30,8 +30,7 @@ async fn check_end(node: &mut Node, name: &str) -> Result<()> {
 async fn nodes_end_before_rules_that_they_do_not_know() -> Result<()> {
     let mut options = Net::options("rules")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    // By the clock of an L1 that runs faster than ours.
-    let activation = now + 150;
+    let activation = now + 20;
     let rules = |rules, timestamp| Activation { rules, timestamp };
     options.deploy.chain.forks = ForkSchedule::new(&[rules(2, 0), rules(9, activation)])?;
     let mut net = Net::start(options).await?;

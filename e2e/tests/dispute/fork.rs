@@ -19,8 +19,8 @@ use stf::{Rules, block::L1Attributes};
 
 use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
 
-/// Seconds of Isthmus, by the clock of an L1 that runs faster than ours.
-const ISTHMUS: u64 = 150;
+/// Seconds of Isthmus: enough for some dozens of blocks.
+const ISTHMUS: u64 = 25;
 
 /// Returns CLZ(1), an instruction that only Osaka has (EIP-7939).
 const CLZ: Bytes = bytes!("60011e5f5260205ff3");

@@ -107,7 +107,7 @@ async fn estimates_suffice_and_are_tight() {
     assert_eq!(node.error("eth_call", little).await.1, "out of gas");
 
     let (code, text) = node.error("eth_estimateGas", json!([{ "from": sender, "to": BURNER }])).await;
-    assert_eq!((code, text.as_str()), (-32000, "gas required exceeds allowance (60000000)"));
+    assert_eq!((code, text.as_str()), (-32000, "gas required exceeds allowance (16777216)"));
     let poor = Address::repeat_byte(0x42);
     let (_, text) = node
         .error("eth_estimateGas", json!([{ "from": poor, "to": COUNTER, "maxFeePerGas": "0x77359400" }]))
