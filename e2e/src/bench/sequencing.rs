@@ -105,9 +105,13 @@ async fn rollup() -> Result<Figures> {
     let dir = tempfile::tempdir()?;
     let mut population = Population::new(POPULATION, DeployConfig::devnet()?.chain.chain_id);
     let funded = population.signers.iter().map(|signer| signer.address());
+    let mut deploy = DeployConfig::devnet()?;
+    // As on a main network: with a devnet's times, little may wait for L1.
+    deploy.chain.force_delay = 43_200;
+    deploy.sequencer_timeout = 21_600;
     let mut devnet = Devnet::start(
         DevnetOptions {
-            deploy: DeployConfig { funded: funded.collect(), ..DeployConfig::devnet()? },
+            deploy: DeployConfig { funded: funded.collect(), ..deploy },
             replica: false,
             proposer: false,
             ..DevnetOptions::new(dir.path())?

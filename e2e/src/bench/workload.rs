@@ -20,7 +20,7 @@ use rollup::{
     RollupConfig,
     config::{Contracts, Genesis, GenesisAccount},
 };
-use stf::ChainConfig;
+use stf::{ChainConfig, FeeParameters, fees::MAX_GAS_TARGET};
 use testnet::{DeployConfig, L1Origin, l2_genesis};
 
 /// The ERC-20 of the benchmarks' genesis.
@@ -146,6 +146,8 @@ pub(crate) fn rollup_with(
 ) -> Result<Arc<RollupConfig>> {
     let deploy = DeployConfig {
         funded: population.signers.iter().map(PrivateKeySigner::address).collect(),
+        // Full blocks, one a second, leave the fee where it is.
+        base_fee: FeeParameters::new(MAX_GAS_TARGET, 1_000_000),
         ..DeployConfig::devnet()?
     };
     let origin = L1Origin { number: 1, timestamp: 1_700_000_000, base_fee: 1_000_000_000, blob_base_fee: 1 };
