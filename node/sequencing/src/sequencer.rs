@@ -209,7 +209,10 @@ impl Sequencer {
             return Ok(Due::At(instant));
         }
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let is_away = self.l1.moved.is_none_or(|(_, at)| now.duration_since(at) > L1_AWAY);
+        let is_away = match self.l1.moved {
+            Some((_, at)) => now.duration_since(at) > L1_AWAY,
+            None => clock.saturating_sub(self.l1.time) > L1_AWAY.as_secs(),
+        };
         let clock = self.l1_clock(clock, is_away);
         let pace = self.pace(clock, is_away)?;
         match pace {

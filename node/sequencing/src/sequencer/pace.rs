@@ -265,9 +265,9 @@ mod tests {
 
     #[test]
     fn more_bytes_than_l1_takes_in_time_wait_for_nobody() {
-        let most = PaceView { unposted_bytes: 1_000_000, ..view() };
+        let most = PaceView { unposted_bytes: 1_000_000, unposted_blocks: 1, ..view() };
         assert_eq!(limits().pace(&most, NOW), Pace::Free);
-        let more = PaceView { unposted_bytes: 1_000_001, ..view() };
+        let more = PaceView { unposted_bytes: 1_000_001, ..most };
         assert!(matches!(limits().pace(&more, NOW), Pace::Stop(_)));
     }
 
