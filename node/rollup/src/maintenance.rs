@@ -31,7 +31,7 @@ const ANCHOR_INTERVAL: Duration = Duration::from_secs(60);
 /// readable, besides those from the anchor on; `None`: all.
 pub fn start(tasks: &mut Tasks, chain: &Chain, client: &L1Client, retain: Option<u64>, shutdown: &Shutdown) {
     let (kept, stop) = (chain.clone(), shutdown.clone());
-    tasks.essential("the database", "nothing new can be kept", async move {
+    tasks.essential("the chain", "nothing new can be kept", async move {
         let mut stop = stop;
         tokio::select! {
             failure = kept.failed() => Err(anyhow!("{failure}")),

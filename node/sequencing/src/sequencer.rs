@@ -18,7 +18,7 @@ use std::{
 
 use alloy::primitives::B256;
 use stf::{
-    ExtraData, InvalidTransaction, MessageHeader,
+    BlockError, ExtraData, InvalidTransaction, MessageHeader,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     derive::message_cursor,
     inbox::MessageKind,
@@ -179,6 +179,11 @@ impl Sequencer {
             let wait_until = match self.step() {
                 Ok(Due::Now) => continue,
                 Ok(Due::At(instant)) => instant,
+                // The process ends, and says why.
+                Err(ChainError::Execution { error: BlockError::UnknownRules(_), .. }) => {
+                    shutdown.wait().await;
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(target: "node::sequencer", %error, "no block");
                     metrics::counter!("recourse_sequencer_errors_total").increment(1);
