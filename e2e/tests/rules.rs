@@ -18,10 +18,10 @@ async fn check_end(node: &mut Node, name: &str) -> Result<()> {
     let exit = process.wait(PATIENCE).await?.with_context(|| format!("the {name} goes on"))?;
     ensure!(!exit.success(), "the {name} ended with {exit}");
     let log = process.log_tail();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("rules 9")).collect();
+    let lines: Vec<&str> = log.lines().filter(|line| line.starts_with("error: ")).collect();
     ensure!(
         matches!(lines[..], [line] if line.starts_with("error: the chain failed: cannot compute block")
-            && line.ends_with("a later version is needed")),
+            && line.contains("rules 9") && line.ends_with("a later version is needed")),
         "{name}: {log}"
     );
     Ok(())
