@@ -120,6 +120,12 @@ async fn flood(devnet: &Devnet) -> Result<u64> {
     let provider = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
     let inbox = IInbox::new(devnet.rollup.contracts.inbox, provider);
     devnet.anvil.pass(BLOCK_BURST / BLOCK_RATE).await?;
+    // Brings a message that is young: the header of one must be shown.
+    let (last, end) = (inbox.lastBlock().call().await?, inbox.messageCount().call().await?);
+    let call = inbox.appendBatch(Bytes::new(), last + 1, 1, end, B256::ZERO, Bytes::new());
+    let first = *call.gas(500_000).send().await.context("a batch was refused")?.tx_hash();
+    devnet.anvil.mine(1).await?;
+    ensure!(devnet.anvil.receipt(first).await?.status(), "the first batch reverted");
     let (mut last, end) = (inbox.lastBlock().call().await?, inbox.messageCount().call().await?);
     let mut left = inbox.blockAllowance().call().await?.min(BLOCK_BURST);
     let mut sent = Vec::new();
