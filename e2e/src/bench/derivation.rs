@@ -138,7 +138,7 @@ async fn flood(devnet: &Devnet) -> Result<u64> {
     devnet.anvil.mine(1).await?;
     for hash in sent {
         let receipt = devnet.anvil.receipt(hash).await?;
-        ensure!(receipt.status(), "a batch reverted");
+        ensure!(receipt.status(), "a batch of the flood reverted, with {} gas", receipt.gas_used);
     }
     Ok(last)
 }
