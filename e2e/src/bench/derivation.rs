@@ -127,11 +127,14 @@ async fn flood(devnet: &Devnet) -> Result<u64> {
     devnet.anvil.mine(1).await?;
     ensure!(devnet.anvil.receipt(first).await?.status(), "the first batch reverted");
     let (mut last, end) = (inbox.lastBlock().call().await?, inbox.messageCount().call().await?);
+    let header = newest(devnet).await?;
+    // All in one L1 block.
+    devnet.anvil.set_mining(Mining::Manual).await?;
     let mut left = inbox.blockAllowance().call().await?.min(BLOCK_BURST);
     let mut sent = Vec::new();
     while left > 0 {
         let count = left.min(MAX_BLOCKS_PER_BATCH);
-        let call = inbox.appendBatch(Bytes::new(), last + 1, count, end, B256::ZERO, newest(devnet).await?);
+        let call = inbox.appendBatch(Bytes::new(), last + 1, count, end, B256::ZERO, header.clone());
         sent.push(*call.gas(500_000).send().await.context("a batch was refused")?.tx_hash());
         (last, left) = (last + count, left - count);
     }
