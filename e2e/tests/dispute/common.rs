@@ -1,11 +1,18 @@
 //! What the tests share.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, U256};
-use anyhow::{Result, ensure};
-use e2e::dispute::{Arena, Plot, Rival};
-use fraud_prover::game::{Game, Status};
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    dispute::{Arena, Divergence, Lie, Plot, Rival, last_depth, step_proven},
+    net::user,
+};
+use fraud_prover::{
+    game::{Game, Status},
+    truth::Provers,
+};
+use rollup::interval::Interval;
 use testnet::Process;
 
 /// How long a dispute may take until a step is proven.
@@ -22,7 +29,7 @@ pub(crate) async fn propose(
     target: u64,
 ) -> Result<Address> {
     let liar = arena.liar(plot)?;
-    arena.propose(&e2e::net::user(key)?, &liar, target).await
+    arena.propose(&user(key)?, &liar, target).await
 }
 
 /// What was proposed.
@@ -44,6 +51,52 @@ pub(crate) async fn finish(
     let end = arena.finish(game, challengers).await?;
     check(arena, &end, challengers, root).await?;
     Ok(end)
+}
+
+/// Where a dispute's first wrong state is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepLie {
+    /// In the run over this block.
+    pub(crate) block: u64,
+    /// What the liar is told.
+    pub(crate) divergence: Divergence,
+    /// After so many steps, which is the same.
+    pub(crate) step: u64,
+}
+
+/// Plays a dispute for each target and lie, all at once, against wrong proposals and for right ones; checks that each ends
+/// with the step on L1, and ends the test.
+pub(crate) async fn prove_steps(mut arena: Arena, lies: BTreeMap<u64, StepLie>) -> Result<()> {
+    let plot = lies.iter().map(|(target, lie)| {
+        let flipped = Lie::FlippedBit { block: lie.block };
+        (*target, (flipped, lie.divergence))
+    });
+    let plot = Plot::ByTarget(Arc::new(plot.collect()));
+    let (honest, proposer) = (user(1)?, user(4)?);
+    let challenger = arena.challenger("honest", &honest, &[])?;
+    let rival = arena.rival("liar", user(6)?, plot.clone())?;
+    let truth = arena.observer.honest.clone();
+    let mut games = Vec::new();
+    for (target, StepLie { block, step, .. }) in lies {
+        let blocks = Interval::between(0, target).context("nothing to propose")?;
+        // Whoever proposes, it is the honest side that is asked for the step.
+        let right = !last_depth(blocks, block, arena.steps(block).await?, step).is_multiple_of(2);
+        let game = match right {
+            true => arena.propose(&proposer, &truth as &dyn Provers, target).await?,
+            false => propose(&mut arena, plot.clone(), 5, target).await?,
+        };
+        games.push((game, right));
+    }
+    for (game, _) in &games {
+        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
+    }
+    let all: Vec<Address> = games.iter().map(|(game, _)| *game).collect();
+    arena.wait_quiet(&all, QUIET, PLAY).await?;
+    for (game, right) in games {
+        let root = if right { Root::Right(proposer.address()) } else { Root::Wrong };
+        finish(&mut arena, game, &[honest.address()], root).await?;
+    }
+    leave(arena, [challenger], [rival]).await
 }
 
 /// Ends a test: all challengers are still alive, liars and the rollup end well.

@@ -1,6 +1,6 @@
 //! A change of L2's rules: under load, and disputes about blocks on both sides of it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use alloy::{
     eips::BlockId,
@@ -10,14 +10,12 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Divergence, Lie, Plot, Setting, last_depth, step_proven},
+    dispute::{Arena, Divergence, Setting},
     net::{Load, soon, until, user},
 };
-use fraud_prover::truth::Provers;
-use rollup::interval::Interval;
 use stf::{Rules, block::L1Attributes};
 
-use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
+use crate::common::{StepLie, prove_steps};
 
 /// Seconds of Isthmus: enough for some dozens of blocks.
 const ISTHMUS: u64 = 25;
@@ -103,35 +101,7 @@ async fn the_rules_change_under_load_and_disputes_on_both_sides_and_about_the_fi
         [(first - 1, 200), (first, 500), (first + 1, 800)].into_iter().zip(first + 2..)
     {
         let step = arena.steps(block).await? * share / 1000;
-        lies.insert(target, (block, step));
+        lies.insert(target, StepLie { block, divergence: Divergence::After(step), step });
     }
-    let plot = lies.iter().map(|(target, (block, step))| {
-        (*target, (Lie::FlippedBit { block: *block }, Divergence::After(*step)))
-    });
-    let plot = Plot::ByTarget(Arc::new(plot.collect()));
-    let (honest, proposer) = (user(1)?.address(), user(4)?);
-    let challenger = arena.challenger("honest", &user(1)?, &[])?;
-    let rival = arena.rival("liar", user(6)?, plot.clone())?;
-    let truth = arena.observer.honest.clone();
-    let mut games = Vec::new();
-    for (target, (block, step)) in &lies {
-        let blocks = Interval::between(0, *target).context("nothing to propose")?;
-        // Whoever proposes, it is the honest side that is asked for the step.
-        let right = !last_depth(blocks, *block, arena.steps(*block).await?, *step).is_multiple_of(2);
-        let game = match right {
-            true => arena.propose(&proposer, &truth as &dyn Provers, *target).await?,
-            false => propose(&mut arena, plot.clone(), 5, *target).await?,
-        };
-        games.push((game, right));
-    }
-    for (game, _) in &games {
-        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
-    }
-    let all: Vec<Address> = games.iter().map(|(game, _)| *game).collect();
-    arena.wait_quiet(&all, QUIET, PLAY).await?;
-    for (game, right) in games {
-        let root = if right { Root::Right(proposer.address()) } else { Root::Wrong };
-        finish(&mut arena, game, &[honest], root).await?;
-    }
-    leave(arena, [challenger], [rival]).await
+    prove_steps(arena, lies).await
 }

@@ -1,9 +1,6 @@
 //! Disputes that end at every kind of step.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::{
     eips::eip2718::Encodable2718,
@@ -14,15 +11,13 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    dispute::{Arena, Divergence, Lie, Plot, Setting, last_depth, step_proven},
+    dispute::{Arena, Divergence, Setting},
     net::{soon, user},
     proving::precompile_calls,
 };
-use fraud_prover::truth::Provers;
-use rollup::interval::Interval;
 use vm::Call;
 
-use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
+use crate::common::{StepLie, prove_steps};
 
 /// Ops of accelerators that the program asks for.
 const OPS: [u64; 17] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
@@ -79,43 +74,14 @@ async fn every_kind_of_step_can_be_disputed() -> Result<()> {
     let kinds: BTreeSet<Call> = found.keys().copied().collect();
     ensure!(kinds.is_superset(&wanted), "no block makes the calls {:?}", wanted.difference(&kinds));
     let steps = arena.steps(busy).await?;
-    let mut plots: Vec<(u64, Divergence, u64)> = Vec::new();
+    let mut lies = Vec::new();
     for (call, block) in found {
         let calls = arena.calls(block)?;
         let (before, _) = calls.iter().find(|(_, other)| *other == call).context("no such call")?;
-        plots.push((block, Divergence::Call(call), before + 1));
+        lies.push(StepLie { block, divergence: Divergence::Call(call), step: before + 1 });
     }
     let places = STEPS.into_iter().chain([steps - 1, steps]);
-    plots.extend(places.map(|step| (busy, Divergence::After(step), step)));
-    let plots: BTreeMap<u64, (u64, Divergence, u64)> = (busy + 1..).zip(plots).collect();
-    let lies = plots.iter().map(|(target, (block, divergence, _))| {
-        let lie = Lie::FlippedBit { block: *block };
-        (*target, (lie, *divergence))
-    });
-    let plot = Plot::ByTarget(Arc::new(lies.collect()));
-    let (honest, proposer) = (user(1)?.address(), user(4)?.address());
-    let challenger = arena.challenger("honest", &user(1)?, &[])?;
-    let rival = arena.rival("liar", user(6)?, plot.clone())?;
-    let truth = arena.observer.honest.clone();
-    let mut games = Vec::new();
-    for (target, (block, _, step)) in &plots {
-        let blocks = Interval::between(0, *target).context("nothing to propose")?;
-        // Whoever proposes, it is the honest side that is asked for the step.
-        let right = !last_depth(blocks, *block, arena.steps(*block).await?, *step).is_multiple_of(2);
-        let game = match right {
-            true => arena.propose(&user(4)?, &truth as &dyn Provers, *target).await?,
-            false => propose(&mut arena, plot.clone(), 5, *target).await?,
-        };
-        games.push((game, right));
-    }
-    for (game, _) in &games {
-        arena.wait(*game, "a step is proven", PLAY, step_proven).await?;
-    }
-    let all: Vec<Address> = games.iter().map(|(game, _)| *game).collect();
-    arena.wait_quiet(&all, QUIET, PLAY).await?;
-    for (game, right) in games {
-        let root = if right { Root::Right(proposer) } else { Root::Wrong };
-        finish(&mut arena, game, &[honest], root).await?;
-    }
-    leave(arena, [challenger], [rival]).await
+    lies.extend(places.map(|step| StepLie { block: busy, divergence: Divergence::After(step), step }));
+    let lies = (busy + 1..).zip(lies).collect();
+    prove_steps(arena, lies).await
 }
