@@ -24,7 +24,7 @@ use revm::{
     primitives::{TxKind, hardfork::SpecId},
 };
 use rollup::{
-    inbox_rules::{BLOCK_BURST, BLOCK_RATE, BlockAllowance, MAX_FORCED_BLOCKS},
+    inbox_rules::{BLOCK_BURST, BLOCK_RATE, BlockAllowance, MAX_FORCED_BLOCKS, SECONDS_PER_L1_BLOCK},
     testing,
 };
 use stf::{
@@ -41,8 +41,6 @@ const BATCHER: Address = Address::repeat_byte(0xba);
 const STRANGER: Address = Address::repeat_byte(0x57);
 const FORCE_DELAY: u64 = 43_200;
 const SEQUENCER_TIMEOUT: u64 = 21_600;
-/// Seconds for which a limit of time counts an L1 block.
-const SECONDS_PER_L1_BLOCK: u64 = 24;
 /// Gas of an L1 transaction (EIP-7825).
 const GAS: u64 = 1 << 24;
 
@@ -145,12 +143,6 @@ impl World {
         C::abi_decode_returns(result.output().expect("an answer")).expect("its type")
     }
 
-    /// The header of a batch, from the event that told of it.
-    fn batch_of(result: &ExecutionResult) -> BatchHeader {
-        let event = result.logs().iter().find_map(|log| IInbox::BatchAppended::decode_log(log).ok());
-        BatchHeader::decode(&event.expect("a batch").header).expect("the contract's format is ours")
-    }
-
     fn extra(&self) -> ExtraData {
         ExtraData::of(&self.head).expect("every block has it")
     }
@@ -240,8 +232,8 @@ impl World {
         let Some(result) = self.transact(caller, TxKind::Call(self.inbox), data.to_vec()) else {
             return false;
         };
-        let batch = Self::batch_of(&result);
         let event = IInbox::BatchAppended::decode_log(&result.logs()[0]).expect("a batch alone");
+        let batch = BatchHeader::decode(&event.header).expect("the contract's format is ours");
         self.learn(event.infoIndex, &event.infoHeader, B256::ZERO, Bytes::new());
         self.derive(&batch, payload);
         true
