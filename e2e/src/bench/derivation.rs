@@ -204,24 +204,14 @@ struct Figures {
 async fn derive(options: testnet::NodeOptions, target: u64) -> Result<Figures> {
     let mut node = Node::spawn(options)?;
     node.wait_ready().await?;
-    let mut begun: Option<(Instant, u64)> = None;
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        let safe = safe_head(&node).await?;
-        let now = Instant::now();
-        if safe >= target {
-            // From when the node was first seen, so starting a process does not count; nor does what it did before.
-            let (start, before) = begun.unwrap_or((now, safe));
-            let memory = peak_memory(node.process()?.id())?;
-            node.stop().await?;
-            let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
-            return Ok(Figures { rate: (safe - before) as f64 / seconds, memory });
-        }
-        begun.get_or_insert((now, safe));
-        ensure!(now < deadline, "at block {safe} of {target} after {LIMIT:?}");
+    let id = node.process()?.id();
+    let figures = measure(id, target, Duration::from_millis(5), async || {
         node.check_alive()?;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        Ok(Some(safe_head(&node).await?))
+    })
+    .await?;
+    node.stop().await?;
+    Ok(figures)
 }
 
 /// The same with a challenger, which says by its metrics how far it is.
@@ -235,25 +225,41 @@ async fn watch(devnet: &Devnet, target: u64) -> Result<Figures> {
     command.arg("--data-dir").arg(devnet.dir.join("watching"));
     let mut process =
         Process::spawn("challenger", &mut command, &devnet.dir.join("logs").join("watching.log"))?;
-    let mut begun: Option<(Instant, f64)> = None;
-    let deadline = Instant::now() + LIMIT;
-    loop {
+    let id = process.id();
+    let figures = measure(id, target, Duration::from_millis(20), async || {
+        process.check_alive()?;
         // The server may not be there yet.
         let safe = metric(&address, "recourse_safe_head").await.unwrap_or_default();
+        Ok((safe > 0.0).then_some(safe as u64))
+    })
+    .await?;
+    process.stop(LIMIT).await?;
+    Ok(figures)
+}
+
+/// Looks at a process's safe head, if it says one, until it is at `target`.
+async fn measure(
+    process: u32,
+    target: u64,
+    pause: Duration,
+    mut safe_head: impl AsyncFnMut() -> Result<Option<u64>>,
+) -> Result<Figures> {
+    // From when the head was first seen, so starting a process does not count; nor does what it did before.
+    let mut begun: Option<(Instant, u64)> = None;
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let found = safe_head().await?;
         let now = Instant::now();
-        if safe >= target as f64 {
-            let (start, before) = begun.unwrap_or((now, safe));
-            let memory = peak_memory(process.id())?;
-            process.stop(LIMIT).await?;
-            let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
-            return Ok(Figures { rate: (safe - before) / seconds, memory });
+        if let Some(safe) = found {
+            let (start, before) = *begun.get_or_insert((now, safe));
+            if safe >= target {
+                let memory = peak_memory(process)?;
+                let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
+                return Ok(Figures { rate: (safe - before) as f64 / seconds, memory });
+            }
         }
-        if safe > 0.0 {
-            begun.get_or_insert((now, safe));
-        }
-        ensure!(now < deadline, "at block {safe} of {target} after {LIMIT:?}");
-        process.check_alive()?;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        ensure!(now < deadline, "at block {} of {target} after {LIMIT:?}", found.unwrap_or_default());
+        tokio::time::sleep(pause).await;
     }
 }
 
