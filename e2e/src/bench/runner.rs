@@ -1,7 +1,7 @@
 //! Runs benchmarks one after the other. Each stands alone: one that fails, or panics, is a row that says so, and what the
 //! others have measured is written as soon as it is there.
 
-use std::{any::Any, fs, panic::AssertUnwindSafe, path::Path};
+use std::{any::Any, panic::AssertUnwindSafe, path::Path};
 
 use anyhow::{Context, Result, anyhow};
 use futures::{FutureExt, future::LocalBoxFuture};
@@ -43,13 +43,8 @@ pub async fn run(parts: Vec<Part<'_>>, json: &Path) -> Result<Vec<Row>> {
 
 /// Writes the rows whole or not at all.
 fn write(rows: &[Row], json: &Path) -> Result<()> {
-    let name = json.display();
-    if let Some(folder) = json.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    }
-    let draft = json.with_extension("json.part");
-    fs::write(&draft, serde_json::to_vec_pretty(rows)?).with_context(|| format!("cannot write {name}"))?;
-    fs::rename(&draft, json).with_context(|| format!("cannot write {name}"))
+    rollup::files::write(json, &serde_json::to_vec_pretty(rows)?)
+        .with_context(|| format!("cannot write {}", json.display()))
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -59,6 +54,8 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::Value;
 
     use super::*;

@@ -62,6 +62,13 @@ pub struct OpenDisagreement {
     pub file: Result<PathBuf, String>,
 }
 
+impl OpenDisagreement {
+    /// Whether nobody has removed its file, if it has one.
+    fn stands(&self) -> bool {
+        self.file.as_ref().map_or(true, |path| path.exists())
+    }
+}
+
 /// The disagreements that nobody has looked at yet. Each lasts until its file is removed, also over restarts, or until the
 /// two agree.
 pub(super) struct Disagreements {
@@ -87,14 +94,13 @@ impl Disagreements {
     /// Those that stand.
     pub(super) fn open(&self) -> Vec<OpenDisagreement> {
         let mut open = self.open.lock();
-        open.retain(|_, one| one.file.as_ref().map_or(true, |path| path.exists()));
+        open.retain(|_, one| one.stands());
         open.values().cloned().collect()
     }
 
     /// Whether one about this run stands.
     pub(super) fn has(&self, boot_hash: &B256) -> bool {
-        let open = self.open.lock();
-        open.get(boot_hash).is_some_and(|one| one.file.as_ref().map_or(true, |path| path.exists()))
+        self.open.lock().get(boot_hash).is_some_and(OpenDisagreement::stands)
     }
 
     /// Keeps one, with the block's witness.
@@ -174,12 +180,7 @@ impl DisagreementFile {
             "node": witness.output,
             "preimages": preimages,
         });
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let unfinished = path.with_extension("new");
-        fs::write(&unfinished, serde_json::to_vec(&content)?)?;
-        fs::rename(unfinished, path)
+        rollup::files::write(path, &serde_json::to_vec(&content)?)
     }
 
     /// Reads a file. Preimages are hashed again, so nothing in it has to be believed.

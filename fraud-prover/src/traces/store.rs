@@ -69,17 +69,9 @@ impl TraceStore {
 
     /// Keeps what is known of a run. A failure is told, and costs nothing but the file.
     pub(super) fn save(&mut self, trace: &TraceId, record: &TraceRecord) {
-        let saved = self.write(trace, record).and_then(|()| self.trim(trace));
-        self.failures.note(saved);
-    }
-
-    fn write(&self, trace: &TraceId, record: &TraceRecord) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let path = self.path(trace);
-        // Renamed when it is whole. What a power cut leaves of it is found out by its hash.
-        let unfinished = path.with_extension("new");
-        fs::write(&unfinished, record.encode(&self.limits, trace))?;
-        fs::rename(unfinished, path)
+        // What a power cut leaves of it is found out by its hash.
+        let saved = rollup::files::write(&self.path(trace), &record.encode(&self.limits, trace));
+        self.failures.note(saved.and_then(|()| self.trim(trace)));
     }
 
     /// Deletes the oldest files until the rest is not too much.

@@ -1,7 +1,8 @@
-//! Files that a user names, read with a limit: a wrong name may lead to anything.
+//! Files that a user names, read with a limit: a wrong name may lead to anything. And files that a process keeps, which are
+//! there whole or not at all.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
@@ -31,9 +32,31 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not a text"))
 }
 
+/// Writes a file whole or not at all, as far as the process goes: a power cut may still damage it. Until it is whole, it
+/// has the suffix `new` in place of its own. Its folder is made if there is none.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let unfinished = path.with_extension("new");
+    fs::write(&unfinished, bytes)?;
+    fs::rename(unfinished, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_there_whole_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("of").join("mine").join("file.txt");
+        for text in ["longer", "1"] {
+            write(&path, text.as_bytes()).unwrap();
+            assert_eq!(read_text(&path, 100).unwrap(), text);
+        }
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
 
     #[test]
     fn no_more_is_read_than_is_expected() {
