@@ -204,7 +204,7 @@ pub fn plan(view: View<'_>, truth: &(impl Truth + ?Sized)) -> Plan {
             Err(unknown) => plan.unknown.push((claim.id, unknown)),
         }
     }
-    plan.moves.sort_by_key(|planned| (planned.purpose != Purpose::Root, planned.deadline));
+    plan.moves.sort_by_key(PlannedMove::urgency);
     hurry(view, &judged, &branches, &plan.unknown, truth);
     let answers = plan.moves.iter().filter_map(|planned| planned.action.answered());
     let unanswered = answers.chain(plan.unknown.iter().map(|(claim, _)| *claim)).collect();
