@@ -14,6 +14,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result, bail, ensure};
+use rollup::inbox_rules::SECONDS_PER_L1_BLOCK;
 use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 
@@ -142,10 +143,10 @@ impl Anvil {
     }
 
     /// Lets so many seconds pass as they would on an L1 that goes on: with as many blocks as a limit of that length counts
-    /// (one for 24 seconds), and one more.
+    /// ([`SECONDS_PER_L1_BLOCK`]), and one more.
     pub async fn pass(&self, seconds: u64) -> Result<()> {
         self.increase_time(seconds).await?;
-        self.mine(seconds.div_ceil(24) + 1).await
+        self.mine(seconds.div_ceil(SECONDS_PER_L1_BLOCK) + 1).await
     }
 
     /// Lets the next block's time be this much later than it would be.

@@ -4,9 +4,12 @@
 
 use alloy::primitives::Bytes;
 use db::{Tx, TxMode};
-use stf::{BatchHeader, MessageHeader, config::GUARANTEE, inbox::DaKind};
+use stf::{BatchHeader, config::GUARANTEE, inbox::DaKind};
 
-use crate::{chain::ChainError, config::RollupConfig};
+use crate::{
+    chain::{ChainError, StoredQueue},
+    config::RollupConfig,
+};
 
 /// Most blocks of a forced batch: they make up for a backlog of 160 million gas.
 pub const MAX_FORCED_BLOCKS: u64 = 16;
@@ -19,6 +22,10 @@ pub const BLOCK_BURST: u64 = 60_000;
 
 /// Gas of messages that no batch covers yet, from which on a deposit costs more for each that waits before it.
 pub const PRICED_BACKLOG: u64 = 40_000_000;
+
+/// A limit of time counts one L1 block for each so many seconds, so that an L1 that stood still makes nothing old
+/// (`Inbox.forceDelayBlocks`).
+pub const SECONDS_PER_L1_BLOCK: u64 = 24;
 
 /// Seconds in which an empty allowance is full again.
 const REFILL: u64 = BLOCK_BURST / BLOCK_RATE;
@@ -111,6 +118,11 @@ impl BatchHistory {
     }
 }
 
+/// Gas of the messages before the queue index `end`.
+pub fn gas_end<K: TxMode>(tx: &Tx<K>, end: u64) -> Result<u64, ChainError> {
+    end.checked_sub(1).map_or(Ok(0), |last| Ok(StoredQueue(tx).header(last)?.gas_end))
+}
+
 /// The arguments of `forceBatch` that say which messages the batch covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForcedEnd {
@@ -124,16 +136,9 @@ impl ForcedEnd {
     /// Where a forced batch ends that begins at the queue index `message_end`.
     pub fn load<K: TxMode>(tx: &Tx<K>, message_end: u64) -> Result<Self, ChainError> {
         let count = tx.message_count()?;
-        let header = |index| -> Result<MessageHeader, ChainError> {
-            let missing = ChainError::Missing { what: "message", number: index };
-            let record = tx.message(index)?.ok_or(missing)?;
-            MessageHeader::decode(&record.header)
-                .map_err(|_| ChainError::Missing { what: "readable message", number: index })
-        };
-        let gas_end =
-            |end: u64| end.checked_sub(1).map_or(Ok(0), |last| header(last).map(|last| last.gas_end));
-        let most = gas_end(message_end)?.saturating_add(GUARANTEE * MAX_FORCED_BLOCKS);
-        if count <= message_end || gas_end(count)? <= most {
+        let header = |index| StoredQueue(tx).header(index);
+        let most = gas_end(tx, message_end)?.saturating_add(GUARANTEE * MAX_FORCED_BLOCKS);
+        if count <= message_end || gas_end(tx, count)? <= most {
             return Ok(Self::default());
         }
         // Gas ends ascend. Invariant: the messages before `low` fit, message `high` does not.

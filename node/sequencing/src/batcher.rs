@@ -24,7 +24,7 @@ use alloy::{
 };
 use bindings::{IInbox, ISystemConfig};
 use db::Reader;
-use stf::{ExtraData, MessageHeader, inbox::MAX_BLOCKS_PER_BATCH};
+use stf::{ExtraData, inbox::MAX_BLOCKS_PER_BATCH};
 use tracing::{debug, error, info};
 
 use crate::{
@@ -33,8 +33,8 @@ use crate::{
 };
 use plan::{BatchPlan, Limits, NextBatch, plan};
 use rollup::{
-    chain::{Chain, ChainError},
-    inbox_rules::{ForcedEnd, PRICED_BACKLOG},
+    chain::Chain,
+    inbox_rules::{ForcedEnd, PRICED_BACKLOG, gas_end},
     l1::{L1Error, SendError, TxManager, TxRequest},
     shutdown::Shutdown,
 };
@@ -250,15 +250,9 @@ impl Batcher {
 
     /// Gas of the messages that no batch covers.
     fn unserved_gas(&self, reader: &Reader) -> Result<u64, PlanError> {
-        let gas_end = |end: u64| -> Result<u64, PlanError> {
-            let Some(last) = end.checked_sub(1) else { return Ok(0) };
-            let missing = ChainError::Missing { what: "message", number: last };
-            let record = reader.message(last)?.ok_or(missing)?;
-            Ok(MessageHeader::decode(&record.header).map_or(0, |header| header.gas_end))
-        };
         let safe = self.chain.heads().safe.number;
         let served = reader.header(safe)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default();
-        Ok(gas_end(reader.message_count()?)?.saturating_sub(served.consumed_gas))
+        Ok(gas_end(reader, reader.message_count()?)?.saturating_sub(served.consumed_gas))
     }
 
     /// Where the batches end, in one L1 block.

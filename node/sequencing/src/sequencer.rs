@@ -17,10 +17,10 @@ use std::{
 };
 
 use alloy::primitives::B256;
+use db::Reader;
 use stf::{
     BlockError, ExtraData, InvalidTransaction, MessageHeader,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
-    derive::message_cursor,
     inbox::MessageKind,
 };
 use tokio::sync::{
@@ -111,7 +111,11 @@ struct L1View {
     moved: Option<(u64, Instant)>,
     /// What the batches say, and the accumulator over those that were read.
     batches: Option<(B256, BatchHistory)>,
-    /// Whether a message waits that is worth a block.
+    /// What the head says of the queue.
+    head: ExtraData,
+    /// Whether a message waits that may be consumed.
+    waits: bool,
+    /// Whether one of these is worth a block.
     work: bool,
 }
 
@@ -338,16 +342,17 @@ impl Sequencer {
         let reader = self.chain.db().read()?;
         // Before the follower has brought anything, L1 is known to have reached the time of the genesis.
         let l1_time = reader.l1_block(heads.l1)?.map_or(config.genesis.timestamp, |block| block.timestamp);
-        let head = reader.header(heads.unsafe_head.number)?;
-        let cursor = head.as_ref().and_then(|header| message_cursor(header)).unwrap_or(0);
+        let head = extra_data(&reader, heads.unsafe_head.number)?;
+        let cursor = head.message_cursor;
         let limit = self.message_limit();
-        let mut work = false;
+        let (mut waits, mut work) = (false, false);
         let most = GUARANTEE / MIN_MESSAGE_GAS;
         for message in reader.messages(cursor..=cursor.saturating_add(most))? {
             let (_, message) = message?;
             if message.l1_block > limit {
                 break;
             }
+            waits = true;
             // A report of L1 is not worth a block: it comes with every batch, which would go on for ever.
             if MessageHeader::decode(&message.header).is_ok_and(|header| header.kind != MessageKind::L1Info) {
                 work = true;
@@ -357,7 +362,7 @@ impl Sequencer {
         if heads.l1 > 0 && self.l1.moved.is_none_or(|(position, _)| position != heads.l1) {
             self.l1.moved = Some((heads.l1, Instant::now()));
         }
-        self.l1 = L1View { number: Some(heads.l1), time: l1_time, work, ..self.l1 };
+        self.l1 = L1View { number: Some(heads.l1), time: l1_time, head, waits, work, ..self.l1 };
         Ok(())
     }
 
@@ -386,19 +391,14 @@ impl Sequencer {
                 history
             }
         };
-        let extra = |number| -> Result<ExtraData, ChainError> {
-            Ok(reader.header(number)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default())
-        };
-        let (safe, head) = (extra(heads.safe.number)?, extra(heads.unsafe_head.number)?);
-        let next = reader.message(head.message_cursor)?;
-        let waits = next.is_some_and(|message| message.l1_block <= self.message_limit());
-        let consumed = head.consumed_gas.saturating_sub(safe.consumed_gas);
+        let safe = extra_data(&reader, heads.safe.number)?;
+        let consumed = self.l1.head.consumed_gas.saturating_sub(safe.consumed_gas);
         let oldest = reader.header(heads.safe.number + 1)?.map(|header| header.timestamp);
         let view = PaceView {
             history,
             l1_time: self.l1.time,
             is_away,
-            is_behind: waits || consumed > GUARANTEE.saturating_mul(self.unposted.blocks()),
+            is_behind: self.l1.waits || consumed > GUARANTEE.saturating_mul(self.unposted.blocks()),
             oldest,
             unposted_blocks: self.unposted.blocks(),
             unposted_bytes: self.unposted.bytes(),
@@ -415,6 +415,11 @@ impl Sequencer {
             tracing::warn!(target: "node::sequencer", reason, l1, safe, head, "no blocks");
         }
     }
+}
+
+/// What a block's header carries for derivation.
+fn extra_data(reader: &Reader, number: u64) -> Result<ExtraData, ChainError> {
+    Ok(reader.header(number)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default())
 }
 
 /// Executes the pool's best transactions, as many as the block's gas and the time allow.

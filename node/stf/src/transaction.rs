@@ -102,11 +102,6 @@ impl Transaction {
         &self.envelope
     }
 
-    /// Whether it is a deposit: L1's own, or one from the queue.
-    pub const fn is_deposit(&self) -> bool {
-        matches!(self.envelope, OpTxEnvelope::Deposit(_))
-    }
-
     /// Who pays.
     pub const fn sender(&self) -> Address {
         self.sender

@@ -163,7 +163,7 @@ impl Chain {
                     return Err(ChainError::NotNext { what: "batch", expected, found: index });
                 }
                 writer.put_batch(index, &record)?;
-                let derivation = self.begin_batch(head, writer, header, &record.payload)?;
+                let derivation = self.begin_batch(head, writer, header, &record.payload, events)?;
                 return Ok(derivation.map(Step::Derive));
             }
             Step::Derive(mut derivation) => {
@@ -177,13 +177,15 @@ impl Chain {
         Ok(None)
     }
 
-    /// Makes those blocks of a batch safe that are here already, and says which are to be derived.
+    /// Makes those blocks of a batch safe that are here already, takes away what is in the place of the others, and says
+    /// which are to be derived.
     fn begin_batch(
         &self,
-        head: &Head,
+        head: &mut Head,
         writer: &mut Writer,
         batch: BatchHeader,
         payload: &[u8],
+        events: &mut Vec<ChainEvent>,
     ) -> Result<Option<Derivation>, ChainError> {
         let safe = writer.safe()?.unwrap_or(0);
         if batch.first_block != safe + 1 {
@@ -197,6 +199,9 @@ impl Chain {
         let specs = specs.split_off(known as usize);
         if specs.is_empty() {
             return Ok(None);
+        }
+        if safe + known < head.header.number {
+            self.truncate(head, writer, safe + known, events)?;
         }
         let transactions = recover_all(&specs);
         let blocks: Vec<_> = specs.into_iter().zip(transactions).collect();
@@ -213,9 +218,6 @@ impl Chain {
         events: &mut Vec<ChainEvent>,
     ) -> Result<(), ChainError> {
         let config = &self.0.config.chain;
-        if derivation.next <= head.header.number {
-            self.truncate(head, writer, derivation.next - 1, events)?;
-        }
         for (spec, transactions) in derivation.blocks.by_ref().take(*budget) {
             *budget -= 1;
             let (extra, batch) = (head.extra_data(), &derivation.batch);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::Bytes;
-use db::{Database, Tx, TxMode, Writer};
+use db::{Database, MessageRecord, Tx, TxMode, Writer};
 use rayon::prelude::*;
 use stf::{
     BlockError, BlockInputs, ExtraData, InvalidTransaction, Message, MessageHeader, MessageSource,
@@ -23,16 +23,28 @@ use super::{
 const PARALLEL_RECOVERY: usize = 8;
 
 /// The message queue in the database.
-pub(super) struct StoredQueue<'a, K: TxMode>(pub(super) &'a Tx<K>);
+pub(crate) struct StoredQueue<'a, K: TxMode>(pub(crate) &'a Tx<K>);
+
+impl<K: TxMode> StoredQueue<'_, K> {
+    /// The header of message `index`.
+    pub(crate) fn header(&self, index: u64) -> Result<MessageHeader, ChainError> {
+        Ok(self.read(index)?.0)
+    }
+
+    fn read(&self, index: u64) -> Result<(MessageHeader, MessageRecord), ChainError> {
+        let missing = ChainError::Missing { what: "message", number: index };
+        let record = self.0.message(index)?.ok_or(missing)?;
+        let header = MessageHeader::decode(&record.header)
+            .map_err(|_| ChainError::Missing { what: "readable message", number: index })?;
+        Ok((header, record))
+    }
+}
 
 impl<K: TxMode> MessageSource for StoredQueue<'_, K> {
     type Error = ChainError;
 
     fn message(&mut self, index: u64) -> Result<Message, ChainError> {
-        let missing = ChainError::Missing { what: "message", number: index };
-        let record = self.0.message(index)?.ok_or(missing)?;
-        let header = MessageHeader::decode(&record.header)
-            .map_err(|_| ChainError::Missing { what: "readable message", number: index })?;
+        let (header, record) = self.read(index)?;
         Ok(Message { header, data: record.data.to_vec(), acc: record.acc })
     }
 }

@@ -31,6 +31,7 @@ mod stages;
 mod stored_state;
 mod types;
 
+pub(crate) use execute::StoredQueue;
 pub use stages::HeadBuilder;
 pub use stored_state::{HeadState, StateView, StoredStateError};
 pub use types::{BlockRef, BuildPlan, ChainBlock, ChainEvent, FeedBlock, Heads, ImportOutcome};

@@ -1,12 +1,14 @@
 //! Deciding what the next batch is, from a snapshot and nothing else.
 
 use alloy::primitives::{B256, Bytes};
+use rollup::{
+    chain::ChainError,
+    inbox_rules::{ForcedEnd, SECONDS_PER_L1_BLOCK},
+};
 use stf::{
     MessageHeader,
     codec::{EncodeError, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, encode},
 };
-
-use rollup::{chain::ChainError, inbox_rules::ForcedEnd};
 
 use super::{
     error::PlanError,
@@ -27,10 +29,6 @@ pub(super) struct Limits {
     /// Age in seconds past which messages must be covered.
     pub(super) force_delay: u64,
 }
-
-/// A limit of time counts one L1 block for each so many seconds, so that an L1 that stood still makes nothing old
-/// (`Inbox.forceDelayBlocks`).
-const SECONDS_PER_L1_BLOCK: u64 = 24;
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]

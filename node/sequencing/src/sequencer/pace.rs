@@ -148,9 +148,8 @@ impl Unposted {
     /// Adds a block that was just built. One that does not follow is found by [`follow`](Self::follow).
     pub(super) fn built(&mut self, block: &ChainBlock) {
         if block.header.number == self.end() {
-            self.push(
-                block.transactions.iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.encoded().len()).sum(),
-            );
+            let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
+            self.push(users.map(|tx| tx.encoded().len()).sum());
         }
     }
 

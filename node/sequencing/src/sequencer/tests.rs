@@ -6,6 +6,7 @@ use alloy::{
 };
 use stf::{
     BatchHeader, Message, MessageHeader,
+    derive::message_cursor,
     inbox::{DaKind, chunk_hash},
 };
 use tempfile::TempDir;
