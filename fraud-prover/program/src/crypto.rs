@@ -12,6 +12,7 @@ use revm::precompile::{
     bls12_381::{G1Point, G1PointScalar, G2Point, G2PointScalar},
     install_crypto,
 };
+use stf::blake2;
 
 use crate::machine::{PAGE, accelerate};
 
@@ -147,7 +148,7 @@ impl Crypto for Accelerated {
 
     fn blake2_compress(&self, rounds: u32, h: &mut [u64; 8], m: &[u64; 16], t: &[u64; 2], f: bool) {
         if u64::from(rounds) > ACCEL_MAX_GAS {
-            return DefaultCrypto.blake2_compress(rounds, h, m, t, f);
+            return blake2::compress(rounds, h, m, t, f);
         }
         let mut words = [0; 26 * 8];
         for (bytes, word) in words.chunks_exact_mut(8).zip(h.iter().chain(m).chain(t)) {
@@ -159,7 +160,7 @@ impl Crypto for Accelerated {
                     *word = u64::from_le_bytes(*bytes);
                 }
             }
-            Err(_) => DefaultCrypto.blake2_compress(rounds, h, m, t, f),
+            Err(_) => blake2::compress(rounds, h, m, t, f),
         }
     }
 

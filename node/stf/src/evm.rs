@@ -15,7 +15,7 @@ use revm::{
     context_interface::block::BlobExcessGasAndPrice,
 };
 
-use crate::rules::Rules;
+use crate::{blake2, rules::Rules};
 
 /// The EVM type of a block over a state.
 pub type BlockEvm<DB, INSP = ()> = DefaultOpEvm<OpContext<DB>, INSP>;
@@ -51,6 +51,7 @@ pub fn evm<DB: Database, INSP>(
     state: DB,
     inspector: INSP,
 ) -> BlockEvm<DB, INSP> {
+    blake2::install();
     let context: OpContext<DB> =
         Context::op().with_db(state).with_cfg(config).with_block(block).with_chain(L1BlockInfo::default());
     context.build_op_with_inspector(inspector)

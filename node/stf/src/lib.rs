@@ -24,6 +24,7 @@
 
 extern crate alloc;
 
+pub mod blake2;
 pub mod block;
 mod changes;
 pub mod codec;
