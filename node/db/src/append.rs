@@ -78,6 +78,7 @@ impl Writer {
             self.remove_state(block)?;
             self.remove_chain(block)?;
         }
+        self.drop_log_runs_above(number)?;
         if self.safe()?.is_some_and(|safe| safe > number) {
             self.set_safe(number)?;
         }
@@ -197,20 +198,27 @@ impl Writer {
     }
 
     fn remove_chain(&mut self, number: u64) -> Result<()> {
-        let key = number.to_be_bytes();
         let hash = self.block_hash(number)?.ok_or(Error::NoBlock(number))?;
         self.delete(Table::HeaderNumbers, hash.as_slice())?;
+        self.remove_body(number)?;
+        self.delete(Table::Headers, &number.to_be_bytes())
+    }
+
+    /// Takes away a block's transactions, receipts and lookups. Returns how many transactions there were.
+    pub(crate) fn remove_body(&mut self, number: u64) -> Result<usize> {
+        let key = number.to_be_bytes();
         let mut hashes = Vec::new();
         self.get(Table::Bodies, &key, |body| {
             codec::each_transaction(body, |_, _, raw| hashes.push(keccak256(raw)))
         })?;
-        for hash in hashes {
+        // In the order in which they lie.
+        hashes.sort_unstable();
+        for hash in &hashes {
             self.delete(Table::TxLookup, hash.as_slice())?;
         }
-        for table in [Table::Headers, Table::Bodies, Table::Receipts] {
-            self.delete(table, &key)?;
-        }
-        Ok(())
+        self.delete(Table::Bodies, &key)?;
+        self.delete(Table::Receipts, &key)?;
+        Ok(hashes.len())
     }
 }
 

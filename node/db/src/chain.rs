@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Sealed};
+use alloy_primitives::{Address, B256, Sealed};
 use alloy_rlp::Decodable;
 
 use crate::{
@@ -42,12 +42,17 @@ impl<K: TxMode> Tx<K> {
     }
 
     /// A block's transactions.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`], as from all that reads transactions or receipts of one block.
     pub fn transactions(&self, number: u64) -> Result<Option<Vec<StoredTransaction>>> {
+        self.check_kept(number)?;
         self.get(Table::Bodies, &number.to_be_bytes(), codec::body)
     }
 
     /// One transaction of a block.
     pub fn transaction(&self, location: TxLocation) -> Result<Option<StoredTransaction>> {
+        self.check_kept(location.block)?;
         let wanted = location.index as usize;
         let found = self.get(Table::Bodies, &location.block.to_be_bytes(), |bytes| {
             let mut found = None;
@@ -68,6 +73,7 @@ impl<K: TxMode> Tx<K> {
 
     /// A block's receipts.
     pub fn receipts(&self, number: u64) -> Result<Option<Vec<StoredReceipt>>> {
+        self.check_kept(number)?;
         self.get(Table::Receipts, &number.to_be_bytes(), codec::receipts)
     }
 
@@ -76,7 +82,20 @@ impl<K: TxMode> Tx<K> {
         self.records(Table::Receipts, range, codec::receipts)
     }
 
-    /// Where the transaction with this hash is. For a deposit, the hash that clients compute finds it, too.
+    /// Whether a block has a log for which `f`, given its address and topics, says so. Reads no more than it must: neither the
+    /// transactions nor the logs' data. False if there is no such block.
+    pub fn has_log(&self, number: u64, f: impl Fn(&Address, &[B256]) -> bool) -> Result<bool> {
+        self.check_kept(number)?;
+        let found = self.get(Table::Receipts, &number.to_be_bytes(), |record| {
+            let mut found = false;
+            codec::each_log(record, |address, topics| found = found || f(address, topics))?;
+            Some(found)
+        })?;
+        Ok(found.unwrap_or(false))
+    }
+
+    /// Where the transaction with this hash is; nothing of one that is pruned. For a deposit, the hash that clients compute
+    /// finds it, too.
     pub fn find_transaction(&self, hash: &B256) -> Result<Option<TxLocation>> {
         if let Some(location) = self.get(Table::TxLookup, hash.as_slice(), location)? {
             return Ok(Some(location));

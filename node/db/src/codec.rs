@@ -179,6 +179,9 @@ const DEPOSIT_VERSION: u8 = 4;
 /// Flag of a receipt: it has what the transaction paid for L1 data.
 const L1_FEE: u8 = 8;
 
+/// Most topics of a log.
+const MAX_TOPICS: usize = 4;
+
 pub(crate) fn put_receipts(out: &mut Vec<u8>, receipts: &[StoredReceipt]) {
     put_len(out, receipts.len());
     for receipt in receipts {
@@ -233,32 +236,78 @@ pub(crate) fn receipts(bytes: &[u8]) -> Option<Vec<StoredReceipt>> {
     Some(receipts)
 }
 
-fn receipt(all: &Bytes, fields: &mut Fields<'_>) -> Option<StoredReceipt> {
+/// What stands before the logs of a receipt.
+struct ReceiptHead {
+    tx_type: OpTxType,
+    success: bool,
+    cumulative_gas_used: u64,
+    gas_used: u64,
+    nonce: Option<u64>,
+    version: Option<u64>,
+    l1_fee: Option<L1Fee>,
+}
+
+fn receipt_head(fields: &mut Fields<'_>) -> Option<ReceiptHead> {
     let tx_type = OpTxType::try_from(fields.u8()?).ok()?;
     let flags = fields.u8()?;
-    let cumulative_gas_used = fields.u64()?;
-    let gas_used = fields.u64()?;
-    let nonce = if flags & DEPOSIT_NONCE != 0 { Some(fields.u64()?) } else { None };
-    let version = if flags & DEPOSIT_VERSION != 0 { Some(fields.u64()?) } else { None };
-    let l1_fee = if flags & L1_FEE != 0 {
-        Some(L1Fee { fee: u128::from_be_bytes(fields.array()?), gas_used: fields.u64()? })
-    } else {
-        None
-    };
+    Some(ReceiptHead {
+        tx_type,
+        success: flags & SUCCESS != 0,
+        cumulative_gas_used: fields.u64()?,
+        gas_used: fields.u64()?,
+        nonce: if flags & DEPOSIT_NONCE != 0 { Some(fields.u64()?) } else { None },
+        version: if flags & DEPOSIT_VERSION != 0 { Some(fields.u64()?) } else { None },
+        l1_fee: match flags & L1_FEE != 0 {
+            true => Some(L1Fee { fee: u128::from_be_bytes(fields.array()?), gas_used: fields.u64()? }),
+            false => None,
+        },
+    })
+}
+
+/// A log's address, topics and data.
+fn log<'a>(
+    fields: &mut Fields<'a>,
+) -> Option<(Address, impl ExactSizeIterator<Item = B256> + use<'a>, &'a [u8])> {
+    let address = fields.address()?;
+    let count = fields.u8()?;
+    let topics = fields.take(usize::from(count) * B256::len_bytes())?.chunks_exact(B256::len_bytes());
+    let len = fields.len()?;
+    Some((address, topics.map(B256::from_slice), fields.take(len)?))
+}
+
+fn receipt(all: &Bytes, fields: &mut Fields<'_>) -> Option<StoredReceipt> {
+    let head = receipt_head(fields)?;
     let mut logs = Vec::new();
     for _ in 0..fields.len()? {
-        let address = fields.address()?;
-        let topics = (0..fields.u8()?).map(|_| fields.b256()).collect::<Option<_>>()?;
-        let len = fields.len()?;
-        logs.push(Log::new(address, topics, all.slice_ref(fields.take(len)?))?);
+        let (address, topics, data) = log(fields)?;
+        logs.push(Log::new(address, topics.collect(), all.slice_ref(data))?);
     }
     let receipt = OpReceiptEnvelope::from_parts(
-        flags & SUCCESS != 0,
-        cumulative_gas_used,
+        head.success,
+        head.cumulative_gas_used,
         &logs,
-        tx_type,
-        nonce,
-        version,
+        head.tx_type,
+        head.nonce,
+        head.version,
     );
-    Some(StoredReceipt { receipt, gas_used, l1_fee })
+    Some(StoredReceipt { receipt, gas_used: head.gas_used, l1_fee: head.l1_fee })
+}
+
+/// Calls `f` with the address and the topics of each log of a block's receipts.
+pub(crate) fn each_log(bytes: &[u8], mut f: impl FnMut(&Address, &[B256])) -> Option<()> {
+    let mut fields = Fields(bytes);
+    let mut all = [B256::ZERO; MAX_TOPICS];
+    for _ in 0..fields.len()? {
+        receipt_head(&mut fields)?;
+        for _ in 0..fields.len()? {
+            let (address, topics, _) = log(&mut fields)?;
+            let mut count = 0;
+            for topic in topics {
+                *all.get_mut(count)? = topic;
+                count += 1;
+            }
+            f(&address, &all[..count]);
+        }
+    }
+    fields.end()
 }

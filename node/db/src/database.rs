@@ -1,4 +1,12 @@
-use std::{fs::File, os::unix::fs::MetadataExt, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use alloy_primitives::B256;
 
@@ -9,6 +17,7 @@ use crate::{
     folder,
     handles::Handles,
     meta::{IDENTITY, SCHEMA},
+    room,
 };
 
 /// Version of the layouts. A database of another version is refused: the node can rebuild it from L1.
@@ -100,6 +109,8 @@ pub struct Database {
     handles: Handles,
     /// The engine's file, held open: flushing and measuring it must not fail for want of a file descriptor.
     data: Arc<File>,
+    /// Whether the disk was nearly full when it was measured last.
+    low: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -115,7 +126,7 @@ impl Database {
         let engine = Engine::open(path, options.max_size, sync_mode)?;
         let handles = open_tables(&engine, identity)?;
         tracing::info!(target: "db", path = %path.display(), max_size = options.max_size, "database opened");
-        Ok(Self { engine, handles, data: Arc::new(data) })
+        Ok(Self { engine, handles, data: Arc::new(data), low: Arc::default() })
     }
 
     /// Begins a read-only transaction.
@@ -153,6 +164,20 @@ impl Database {
     /// The folder.
     pub fn path(&self) -> &Path {
         self.engine.path()
+    }
+
+    /// Measures the bytes that the disk has left for the database, and remembers whether they are at least so many:
+    /// [`has_room`](Self::has_room). `None`: the system does not tell.
+    pub fn measure_room(&self, least: u64) -> Option<u64> {
+        let room = room::available(self.path());
+        self.low.store(room.is_some_and(|room| room < least), Ordering::Relaxed);
+        room
+    }
+
+    /// Whether there was room when it was [measured](Self::measure_room) last. If there was not, whoever can refuse work
+    /// that would be written should: a write for which there is no room at all is [fatal](Error::is_fatal).
+    pub fn has_room(&self) -> bool {
+        !self.low.load(Ordering::Relaxed)
     }
 
     /// Bytes of the file on disk: all that holds data, or did so before.

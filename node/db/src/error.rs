@@ -128,6 +128,14 @@ pub enum Error {
         /// The newest.
         newest: u64,
     },
+    /// The transactions and receipts of this block are pruned.
+    #[error("block {number} is pruned: transactions and receipts are kept from block {oldest} on")]
+    Pruned {
+        /// The block asked for.
+        number: u64,
+        /// The oldest block that is kept.
+        oldest: u64,
+    },
     /// Blocks, messages and batches are appended in order, without gaps.
     #[error("{table:?}: expected {expected} next, found {found}")]
     NotNext {
@@ -154,6 +162,14 @@ pub enum Error {
     #[error("cannot truncate to {number}: {finalized} is finalized")]
     Finalized {
         /// The block to truncate to.
+        number: u64,
+        /// The finalized block.
+        finalized: u64,
+    },
+    /// Blocks above the finalized one are not pruned.
+    #[error("cannot prune up to block {number}: only {finalized} is final")]
+    NotFinal {
+        /// The oldest block to keep.
         number: u64,
         /// The finalized block.
         finalized: u64,

@@ -40,6 +40,8 @@
 //! - reorgs: the last block's runs, put back, undo the block,
 //! - pruning: the first runs are dropped, nothing else is touched.
 //!
+//! Transactions, receipts and lookups of old blocks can be pruned as well ([`Writer::prune_blocks`]). Headers stay.
+//!
 //! # Trie nodes
 //!
 //! Small nodes are not stored: leaves, and branches with at most one more branch between them and their leaves
@@ -56,7 +58,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | Meta | name | `schema` u32 · `identity` l1 chain id ‖ l2 chain id ‖ genesis hash ‖ config hash · `safe`, `finalized`, `oldest-state` number · `l1-cursor` number ‖ hash |
+//! | Meta | name | `schema` u32 · `identity` l1 chain id ‖ l2 chain id ‖ genesis hash ‖ config hash · `safe`, `finalized`, `oldest-state`, `oldest-block` number · `log-run` next id · `l1-cursor` number ‖ hash |
 //! | Accounts | address hash | version ‖ flags(1: nonce length, 0x10 has code, 0x20 has storage) ‖ nonce ‖ \[code hash\] ‖ \[storage root\] ‖ balance, numbers without leading zeros; nothing after the version: deleted |
 //! | Storage | address hash ‖ slot hash | version ‖ value without leading zeros |
 //! | AccountNodes | path, a byte per nibble ‖ 0x10 | version ‖ shape(4: inner u16, deep u16) ‖ RLP |
@@ -73,8 +75,17 @@
 //! | Messages | index | L1 number ‖ acc after ‖ header(182) ‖ has alias(1) ‖ \[client hash ‖ transaction hash\] ‖ data |
 //! | Batches | index | acc after ‖ header(122) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ payload |
 //! | BatchByBlock | last block | index ‖ first block |
+//! | LogRuns | 0 ‖ first block | id ‖ last block ‖ last block's hash ‖ level(1) ‖ bytes of its records |
+//! | LogRuns | 1 ‖ id | nothing: the run does not count (any more), its records are to be deleted |
+//! | LogIndex | id ‖ key(6) ‖ block, of its first piece | each piece: key(6) ‖ length (varint) ‖ intervals of blocks (`logs/pieces.rs`) |
 //!
 //! The unsafe head is the last header. Genesis writes no history: it replaces nothing and never goes.
+//!
+//! # Logs
+//!
+//! [`LogIndexer`] makes an index of logs behind the head, [`Tx::search_logs`] reads it. It may be missing, wholly or from any
+//! block on, as in a database that an earlier version wrote: then it is made. What it says is where a log may be; that it is
+//! there is for the receipts to say ([`Tx::has_log`]).
 //!
 //! # What a kill leaves
 //!
@@ -105,6 +116,7 @@ mod folder;
 mod handles;
 mod history;
 mod inbox;
+mod logs;
 mod meta;
 mod nodes;
 mod prune;
@@ -117,6 +129,7 @@ mod version;
 
 pub use database::{Database, Durability, Identity, Options};
 pub use error::{Error, Result};
+pub use logs::{LogIndexer, LogQuery, LogStretch};
 pub use nodes::NodeBuffer;
 pub use state_at::StateAt;
 pub use table::Table;

@@ -11,6 +11,8 @@ const SAFE: &[u8] = b"safe";
 const FINALIZED: &[u8] = b"finalized";
 const L1_CURSOR: &[u8] = b"l1-cursor";
 const OLDEST_STATE: &[u8] = b"oldest-state";
+const OLDEST_BLOCK: &[u8] = b"oldest-block";
+const LOG_RUN: &[u8] = b"log-run";
 
 impl<K: TxMode> Tx<K> {
     /// Number of the safe head, once set.
@@ -35,6 +37,17 @@ impl<K: TxMode> Tx<K> {
     /// The oldest height with complete state: [`Writer::prune`] raises it.
     pub fn oldest_state(&self) -> Result<u64> {
         Ok(self.get(Table::Meta, OLDEST_STATE, only_u64)?.unwrap_or(0))
+    }
+
+    /// The oldest block, apart from genesis, whose transactions and receipts are kept: [`Writer::prune_blocks`] raises it.
+    pub fn oldest_block(&self) -> Result<u64> {
+        Ok(self.get(Table::Meta, OLDEST_BLOCK, only_u64)?.unwrap_or(0))
+    }
+
+    /// An error if the transactions and receipts of this block are pruned.
+    pub fn check_kept(&self, number: u64) -> Result<()> {
+        let oldest = self.oldest_block()?;
+        if number == 0 || number >= oldest { Ok(()) } else { Err(Error::Pruned { number, oldest }) }
     }
 }
 
@@ -62,6 +75,17 @@ impl Writer {
 
     pub(crate) fn set_oldest_state(&mut self, number: u64) -> Result<()> {
         self.put(Table::Meta, OLDEST_STATE, &number.to_be_bytes())
+    }
+
+    /// An id that no run of the log index had before.
+    pub(crate) fn new_log_run(&mut self) -> Result<u64> {
+        let id = self.get(Table::Meta, LOG_RUN, only_u64)?.unwrap_or(0);
+        self.put(Table::Meta, LOG_RUN, &(id + 1).to_be_bytes())?;
+        Ok(id)
+    }
+
+    pub(crate) fn set_oldest_block(&mut self, number: u64) -> Result<()> {
+        self.put(Table::Meta, OLDEST_BLOCK, &number.to_be_bytes())
     }
 
     fn set_head(&mut self, key: &[u8], number: u64) -> Result<()> {

@@ -61,6 +61,10 @@ tables! {
     Batches,
     /// Batches by the last L2 block that they hold.
     BatchByBlock,
+    /// Ranges of blocks whose logs are indexed.
+    LogRuns,
+    /// Which blocks of such a range have logs of an address or with a topic.
+    LogIndex,
 }
 
 /// Longest key: that of a node of a storage trie in `History`.

@@ -1,6 +1,6 @@
 //! Records that are not what an encoder writes.
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{B256, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use trie::{NodeError, NodeSource};
 
@@ -10,7 +10,7 @@ use super::{
     inbox::put_l1,
     open,
 };
-use crate::{Database, Error, Result, Table, Tx, TxMode};
+use crate::{Database, Error, LogQuery, Result, Table, Tx, TxMode};
 
 const HEAD: u64 = 12;
 
@@ -26,6 +26,7 @@ fn filled(path: &std::path::Path) -> (Database, Chain) {
     writer.set_safe(3).unwrap();
     writer.set_finalized(2).unwrap();
     writer.commit().unwrap();
+    super::logs::index(&database);
     (database, chain)
 }
 
@@ -68,6 +69,9 @@ fn read_all<K: TxMode>(tx: &Tx<K>, chain: &Chain) -> Result<()> {
         at.node(None, &Default::default(), &block.header.state_root)
             .map_err(|_| Error::corrupt(Table::AccountNodes, &[]))?;
     }
+    tx.log_index_end()?;
+    let any: [[&B256; 0]; 0] = [];
+    tx.search_logs(&LogQuery::new([], any), 0..=HEAD)?;
     tx.headers(0..=u64::MAX)?.try_for_each(|item| item.map(drop))?;
     tx.messages(0..=u64::MAX)?.try_for_each(|item| item.map(drop))?;
     tx.batches(0..=u64::MAX)?.try_for_each(|item| item.map(drop))
@@ -88,7 +92,9 @@ fn short_records_are_corrupt() {
         let mut writer = database.write().unwrap();
         let short = match table {
             // Values at the end of these records may be shorter.
-            Table::Accounts | Table::Storage | Table::Messages | Table::Batches => &value[..1],
+            Table::Accounts | Table::Storage | Table::Messages | Table::Batches | Table::LogIndex => {
+                &value[..1]
+            }
             Table::Meta => &value[..value.len() - 1],
             _ => &value[..value.len() - 1],
         };

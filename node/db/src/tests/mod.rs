@@ -4,6 +4,7 @@ mod chain;
 mod damage;
 mod inbox;
 mod kill;
+mod logs;
 mod model;
 pub(crate) mod open;
 mod space;
