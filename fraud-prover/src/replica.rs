@@ -7,7 +7,7 @@ use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
     l1::{Follower, FollowerOptions, L1Client, L1Status, reach},
-    maintenance,
+    maintenance::{self, Upkeep},
     shutdown::Shutdown,
     tasks::Tasks,
 };
@@ -64,7 +64,7 @@ impl Replica {
         let status = follower.watch();
         let mut tasks = Tasks::new(shutdown.clone());
         // All states are kept: a dispute that began at an earlier anchor may still be open.
-        maintenance::start(&mut tasks, &chain, &client, None, &shutdown);
+        maintenance::start(&mut tasks, &chain, &client, Upkeep::default(), &shutdown);
         tasks.essential("the L1 follower", "new proposals are not checked", async move {
             follower.run(shutdown).await;
             Ok(())

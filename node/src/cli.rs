@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 pub use bridge::args::BridgeArgs;
 use rollup::{
     l1::FollowerOptions,
+    maintenance::Upkeep,
     process::{LogFormat, Sending, Time, duration},
 };
 use sequencing::{
@@ -103,9 +104,30 @@ pub struct Common {
     #[arg(long, value_name = "BLOCKS")]
     pub retain: Option<u64>,
 
+    /// Keep the transactions and receipts of this many blocks, and in any case those of all blocks since the anchor on L1 and
+    /// of those that are not final. Who asks for older ones, or their logs, gets an error. Default: all.
+    #[arg(long, value_name = "BLOCKS")]
+    pub prune_receipts: Option<u64>,
+
+    /// Megabytes that the disk must have left: with fewer, a sequencer takes no transactions until there is room.
+    #[arg(long, value_name = "MB", default_value_t = Upkeep::default().least_room >> 20)]
+    pub min_disk_room: u64,
+
     /// Most gigabytes that the database may take.
     #[arg(long, value_name = "GB", default_value_t = 1024)]
     pub max_db_size: usize,
+}
+
+impl Common {
+    /// What is done for the database.
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep {
+            retain: self.retain,
+            retain_receipts: self.prune_receipts,
+            least_room: self.min_disk_room.saturating_mul(1 << 20),
+            index_logs: true,
+        }
+    }
 }
 
 /// Where unsafe blocks come from.

@@ -89,7 +89,7 @@ impl Base {
             shutdown: shutdown.clone(),
             http: common.http,
         };
-        maintenance::start(&mut base.tasks, &base.chain, &base.client, common.retain, &shutdown);
+        maintenance::start(&mut base.tasks, &base.chain, &base.client, common.upkeep(), &shutdown);
         base.tasks.essential(
             "the L1 follower",
             "the node serves an old chain as if it were the newest",

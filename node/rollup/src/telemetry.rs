@@ -82,6 +82,17 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("recourse_safe_head", "", "Number of the safe head."),
     Metric::gauge("recourse_finalized_head", "", "Number of the finalized head."),
     Metric::gauge("recourse_database_bytes", "", "Bytes that the database takes on disk."),
+    Metric::gauge("recourse_disk_room_bytes", "", "Bytes that the disk has left for the database."),
+    Metric::gauge(
+        "recourse_disk_low",
+        "",
+        "1 while the disk is so full that a sequencer takes no transactions.",
+    ),
+    Metric::gauge(
+        "recourse_log_index_end",
+        "",
+        "Number of the first block behind the index of logs; a challenger has none.",
+    ),
     Metric::gauge("recourse_l1_head", "", "Number of L1's head when last seen."),
     Metric::gauge(
         "recourse_l1_cursor",

@@ -18,6 +18,8 @@ const SERVER: i32 = -32000;
 const LIMIT_EXCEEDED: i32 = -32005;
 /// Geth's code of a revert, which clients decode the data of.
 const REVERTED: i32 = 3;
+/// EIP-4444: it was there, and is pruned. Geth's code.
+const PRUNED: i32 = 4444;
 /// EIP-7966: the transaction is accepted, but did not get into a block in time.
 const SYNC_TIMEOUT: i32 = 4;
 
@@ -36,6 +38,12 @@ pub enum RpcError {
         /// The block.
         height: u64,
         /// The oldest block whose state is kept.
+        oldest: u64,
+    },
+    /// The transactions and receipts of that block are pruned.
+    #[error("pruned history unavailable: transactions and receipts are kept from block {oldest} on")]
+    Pruned {
+        /// The oldest block that is kept.
         oldest: u64,
     },
     /// The call reverted.
@@ -86,6 +94,7 @@ impl From<db::Error> for RpcError {
         match error {
             db::Error::NoState { height, newest, .. } if height > newest => Self::HeaderNotFound,
             db::Error::NoState { height, oldest, .. } => Self::NoState { height, oldest },
+            db::Error::Pruned { oldest, .. } => Self::Pruned { oldest },
             error => Self::internal(error),
         }
     }
@@ -116,6 +125,7 @@ impl From<RpcError> for ErrorObjectOwned {
                 ErrorObject::owned(REVERTED, message, Some(hex::encode_prefixed(data)))
             }
             RpcError::SyncTimeout { hash, .. } => ErrorObject::owned(SYNC_TIMEOUT, message, Some(hash)),
+            RpcError::Pruned { .. } => ErrorObject::owned(PRUNED, message, None::<()>),
             RpcError::Limit(_) => ErrorObject::owned(LIMIT_EXCEEDED, message, None::<()>),
             RpcError::Internal => ErrorObject::owned(INTERNAL, message, None::<()>),
             RpcError::HeaderNotFound | RpcError::NoState { .. } | RpcError::Refused(_) => {

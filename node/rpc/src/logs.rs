@@ -1,19 +1,27 @@
-//! Searching logs.
+//! Searching logs: by the database's index, and behind its end by the headers' blooms.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy::{
     consensus::TxReceipt,
-    primitives::Bloom,
+    primitives::{Address, B256, Bloom},
     rpc::types::{Filter, FilterBlockOption, Log},
 };
+use db::{LogQuery, Reader};
 
 use stf::config::MAX_BLOCK_GAS_LIMIT;
 
 use super::{RpcError, block::Block, context::Rpc};
 
-/// Most blocks that one search spans.
-pub(crate) const MAX_LOG_BLOCKS: u64 = 100_000;
+/// Longest time of a search, however many blocks it spans: that finds what is rare in a chain of years, and a turn for heavy
+/// work is not held for longer by one whose blocks all look as if they had a log and have none.
+const MAX_SEARCH_TIME: Duration = Duration::from_secs(5);
+
+/// Blocks behind the end of the index that are searched before the time is looked at.
+const PLAIN_STRETCH: u64 = 256;
 
 /// Most logs that a search of several blocks returns. One block is always answered: it cannot be asked for in parts.
 pub(crate) const MAX_LOGS: usize = 20_000;
@@ -82,35 +90,101 @@ impl Rpc {
         if from > to {
             return Ok(Vec::new());
         }
-        if to - from >= MAX_LOG_BLOCKS {
+        let reader = self.reader()?;
+        if to > 0 {
+            // Genesis has none.
+            reader.check_kept(from.max(1))?;
+        }
+        let query = query(filter);
+        let mut search = LogSearch { rpc: self, reader: &reader, filter, from, to, logs: Logs::default() };
+        let start = Instant::now();
+        let mut next = from;
+        while next <= to {
+            let last = match reader.search_logs(&query, next..=to)? {
+                Some(stretch) => {
+                    for number in stretch.blocks {
+                        search.check_time(start, number)?;
+                        search.look_into(number)?;
+                    }
+                    stretch.last
+                }
+                None => {
+                    let last = to.min(next.saturating_add(PLAIN_STRETCH - 1));
+                    for header in reader.headers(next..=last)? {
+                        let (number, header) = header?;
+                        if may_match(filter, header.logs_bloom) {
+                            search.check_time(start, number)?;
+                            search.look_into(number)?;
+                        }
+                    }
+                    last
+                }
+            };
+            next = last + 1;
+            search.check_time(start, next)?;
+        }
+        Ok(search.logs.into())
+    }
+}
+
+/// What the index is asked for a filter.
+fn query(filter: &Filter) -> LogQuery {
+    LogQuery::new(filter.address.iter(), filter.topics.iter().map(|topics| topics.iter()))
+}
+
+/// A search at work.
+struct LogSearch<'a> {
+    rpc: &'a Rpc,
+    reader: &'a Reader,
+    filter: &'a Filter,
+    from: u64,
+    to: u64,
+    logs: Logs,
+}
+
+impl LogSearch<'_> {
+    /// An error when the time is over. All blocks before `next` are searched.
+    fn check_time(&self, start: Instant, next: u64) -> Result<(), RpcError> {
+        // One block is always answered: it cannot be asked for in parts.
+        if start.elapsed() < MAX_SEARCH_TIME || next == self.from || next > self.to {
+            return Ok(());
+        }
+        let seconds = MAX_SEARCH_TIME.as_secs();
+        Err(RpcError::Limit(format!("query took more than {seconds} s. {}", self.hint(next))))
+    }
+
+    /// Which blocks to ask for instead: those before `next`.
+    fn hint(&self, next: u64) -> String {
+        let last = next.saturating_sub(1).max(self.from);
+        format!("Try with this block range [{:#x}, {last:#x}].", self.from)
+    }
+
+    /// Adds the logs of a block that match.
+    fn look_into(&mut self, number: u64) -> Result<(), RpcError> {
+        let hash = self.reader.block_hash(number)?.ok_or(RpcError::HeaderNotFound)?;
+        let block = match self.rpc.recent.block(number).filter(|block| block.hash == hash) {
+            Some(block) => block,
+            None => {
+                // To read the whole block takes long. Index and bloom may have meant several logs, or others.
+                let matches = |address: &Address, topics: &[B256]| {
+                    self.filter.matches_address(*address) && self.filter.matches_topics(topics)
+                };
+                if !self.reader.has_log(number, matches)? {
+                    return Ok(());
+                }
+                Block::read(self.reader, number)?.ok_or(RpcError::HeaderNotFound)?
+            }
+        };
+        let found = block_logs(&block, self.filter, false);
+        if self.from < self.to && !self.logs.have_room(&found) {
+            // The blocks before this one are within the limits, and the first one is answered on its own.
             return Err(RpcError::Limit(format!(
-                "query exceeds max block range {MAX_LOG_BLOCKS}: {} blocks",
-                to - from + 1
+                "query returned more than {MAX_LOGS} results or {MAX_BLOCK_LOGS_SIZE} bytes. {}",
+                self.hint(number)
             )));
         }
-        let reader = self.reader()?;
-        let mut logs = Logs::default();
-        for header in reader.headers(from..=to)? {
-            let (number, header) = header?;
-            if !may_match(filter, header.logs_bloom) {
-                continue;
-            }
-            let block = match self.recent.block(number).filter(|block| block.hash == header.seal()) {
-                Some(block) => block,
-                None => Block::read(&reader, number)?.ok_or(RpcError::HeaderNotFound)?,
-            };
-            let found = block_logs(&block, filter, false);
-            if from < to && !logs.have_room(&found) {
-                // The blocks before this one are within the limits, and the first one is answered on its own.
-                let last = number.saturating_sub(1).max(from);
-                return Err(RpcError::Limit(format!(
-                    "query returned more than {MAX_LOGS} results or {MAX_BLOCK_LOGS_SIZE} bytes. \
-                     Try with this block range [{from:#x}, {last:#x}]."
-                )));
-            }
-            logs.add(found);
-        }
-        Ok(logs.into())
+        self.logs.add(found);
+        Ok(())
     }
 }
 
@@ -183,7 +257,7 @@ pub(crate) fn check_filter(filter: &Filter) -> Result<(), RpcError> {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{Address, B256, LogData};
+    use alloy::primitives::LogData;
 
     use super::*;
 

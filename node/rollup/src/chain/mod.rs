@@ -16,7 +16,7 @@ use alloy::{
     consensus::{Header, Sealed},
     primitives::B256,
 };
-use db::{BlockRecord, Database, Identity, NodeBuffer, Reader};
+use db::{BlockRecord, Database, Identity, LogIndexer, NodeBuffer, Reader};
 use parking_lot::{Mutex, MutexGuard};
 use stf::{BlockError, StateTrie};
 use tokio::sync::{broadcast, watch};
@@ -234,6 +234,29 @@ impl Chain {
         let done = writer.prune(below, budget)?;
         writer.commit()?;
         Ok(done)
+    }
+
+    /// Drops transactions, receipts and lookups of the final blocks before `below`. Does a bounded part of the work; returns
+    /// whether it is done.
+    pub fn prune_blocks(&self, below: u64, budget: usize) -> Result<bool, ChainError> {
+        let _head = self.0.head.lock();
+        let mut writer = self.0.db.write()?;
+        let done = writer.prune_blocks(below, budget)?;
+        writer.commit()?;
+        Ok(done)
+    }
+
+    /// Does a bounded part of what there is to do for the index of logs; returns whether there was anything. After an error,
+    /// another indexer must take over.
+    pub fn index_logs(&self, indexer: &mut LogIndexer) -> Result<bool, ChainError> {
+        if !indexer.prepare(&self.0.db.read()?)? {
+            return Ok(false);
+        }
+        let _head = self.0.head.lock();
+        let mut writer = self.0.db.write()?;
+        indexer.write(&mut writer)?;
+        writer.commit()?;
+        Ok(true)
     }
 
     /// Notes that nothing can follow if a block has rules that this version does not know.

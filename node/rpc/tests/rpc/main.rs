@@ -5,6 +5,7 @@
 mod blocks;
 mod calls;
 mod harness;
+mod log_index;
 mod logs;
 mod server;
 mod syncing;

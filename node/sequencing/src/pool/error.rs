@@ -152,6 +152,9 @@ pub enum PoolError {
     /// No room, and nothing in it pays less.
     #[error("txpool is full")]
     Full,
+    /// What is taken now might not be kept.
+    #[error("the sequencer's disk is nearly full: transactions are taken again when there is room")]
+    NoDiskRoom,
     /// The newest state could not be read. Not the sender's fault.
     #[error("internal error: {0}")]
     State(String),
@@ -183,6 +186,7 @@ impl PoolError {
             Self::ReplacementUnderpriced => "replacement",
             Self::AccountLimit { .. } => "account_limit",
             Self::Full => "full",
+            Self::NoDiskRoom => "disk",
             Self::State(_) => "state",
         }
     }

@@ -192,7 +192,9 @@ impl Pool {
     /// Takes a transaction as `eth_sendRawTransaction` brings it; returns its hash. Takes some 50 µs, nearly all of it
     /// for the signature and without a lock: call it from as many threads as there are.
     pub fn submit(&self, raw: Bytes) -> Result<B256, PoolError> {
-        let result = self.recover(raw).and_then(|transaction| self.submit_recovered(transaction));
+        let room = self.0.state.has_room().then_some(()).ok_or(PoolError::NoDiskRoom);
+        let result =
+            room.and_then(|()| self.recover(raw)).and_then(|transaction| self.submit_recovered(transaction));
         match &result {
             Ok(_) => metrics::counter!("recourse_pool_submitted_total").increment(1),
             Err(error) => {

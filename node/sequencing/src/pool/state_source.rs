@@ -38,6 +38,9 @@ pub trait StateSource: Send + Sync {
 
     /// What comes after the newest block.
     fn next_block(&self) -> Result<NextBlock, String>;
+
+    /// Whether there is room to keep more blocks.
+    fn has_room(&self) -> bool;
 }
 
 impl StateSource for Chain {
@@ -57,6 +60,10 @@ impl StateSource for Chain {
             addresses.iter().map(account).collect::<db::Result<Vec<_>>>()
         };
         read().map_err(|error| error.to_string())
+    }
+
+    fn has_room(&self) -> bool {
+        self.db().has_room()
     }
 
     fn next_block(&self) -> Result<NextBlock, String> {

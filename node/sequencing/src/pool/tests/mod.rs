@@ -31,6 +31,7 @@ struct FakeState(Arc<Mutex<Fake>>);
 struct Fake {
     accounts: HashMap<Address, AccountState>,
     next: NextBlock,
+    has_room: bool,
 }
 
 impl FakeState {
@@ -41,7 +42,7 @@ impl FakeState {
             ..Default::default()
         };
         let next = NextBlock { rules: Rules::Karst, base_fee: BASE_FEE, gas_limit: 30_000_000, fees };
-        Self(Arc::new(Mutex::new(Fake { accounts: HashMap::new(), next })))
+        Self(Arc::new(Mutex::new(Fake { accounts: HashMap::new(), next, has_room: true })))
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Fake) -> T) -> T {
@@ -64,6 +65,10 @@ impl StateSource for FakeState {
     fn accounts(&self, addresses: &[Address]) -> Result<Vec<AccountState>, String> {
         let fake = self.0.lock().unwrap();
         Ok(addresses.iter().map(|address| fake.accounts.get(address).copied().unwrap_or_default()).collect())
+    }
+
+    fn has_room(&self) -> bool {
+        self.0.lock().unwrap().has_room
     }
 
     fn next_block(&self) -> Result<NextBlock, String> {
