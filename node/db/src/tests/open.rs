@@ -85,7 +85,7 @@ fn what_is_no_database_is_left_alone() {
 }
 
 /// All files of a folder with what they hold.
-fn contents(path: &std::path::Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+pub(super) fn contents(path: &std::path::Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
     let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
     let mut files: Vec<_> =
         entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect();

@@ -491,6 +491,19 @@ fn a_set_code_transaction_needs_an_authorization() {
     pool.submit_recovered(tx(vec![authorization])).unwrap();
 }
 
+#[test]
+fn nothing_new_is_taken_while_the_disk_is_nearly_full() {
+    let (pool, state) = pool();
+    state.set(user(0), 0, 1);
+    state.change(|fake| fake.has_room = false);
+    let raw = || from(user(0), transfer(0, 5 * GWEI, 1)).encoded().clone();
+    assert_eq!(pool.submit(raw()), Err(PoolError::NoDiskRoom));
+    // What is put back after a reorg was taken before.
+    send(&pool, user(0), 0, 5 * GWEI, 1).unwrap();
+    state.change(|fake| fake.has_room = true);
+    assert_eq!(pool.submit(raw()), Err(PoolError::AlreadyKnown));
+}
+
 #[tokio::test]
 async fn the_waiter_wakes_for_executable_transactions_only() {
     let (pool, state) = pool();
