@@ -98,7 +98,7 @@
 //! # A full disk
 //!
 //! Opening needs room for what the engine maps and writes to ([`Error::NoSpace`]). Later, a write for which there is no room
-//! fails as a whole ([`Error::DiskFull`]) and what was committed can be read on. After an error that is
+//! fails as a whole ([`Error::DiskFull`]) and what was committed can be read on. [`Database::measure_room`] tells before. After an error that is
 //! [fatal](Error::is_fatal), a process should end.
 //!
 //! # Errors

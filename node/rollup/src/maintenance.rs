@@ -222,6 +222,10 @@ async fn keep_pruned(chain: Chain, mut anchor: Anchor, upkeep: Upkeep, mut shutd
 async fn keep_logs_indexed(chain: Chain, mut shutdown: Shutdown) -> Result<()> {
     let mut failures = Failures::of_housekeeping("indexing logs");
     while next_round(&mut shutdown).await {
+        // It takes room, for a while twice; what is left is for blocks.
+        if !chain.db().has_room() {
+            continue;
+        }
         let (chain, mut indexer) = (chain.clone(), LogIndexer::default());
         failures.note(work_off(&mut shutdown, move || chain.index_logs(&mut indexer)).await);
     }
