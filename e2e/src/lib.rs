@@ -1,7 +1,7 @@
 //! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`conformance`] runs
 //! Ethereum's public tests, [`proving`] makes blocks and their witnesses, [`machine`] is the fault proof VM as L1
 //! has it, [`faults`] is an L1 endpoint that fails, [`soak`] runs a rollup for long, [`fuzz`] feeds decoders with hostile
-//! bytes, [`sources`] are the repository's files.
+//! bytes, [`powercut`] is a disk that forgets what was not flushed, [`sources`] are the repository's files.
 
 pub mod bench;
 pub mod conformance;
@@ -10,6 +10,7 @@ pub mod faults;
 pub mod fuzz;
 pub mod machine;
 pub mod net;
+pub mod powercut;
 pub mod proving;
 pub mod soak;
 pub mod sources;

@@ -11,7 +11,8 @@ use rollup::{
     process::{LogFormat, Sending, Time, duration},
 };
 use sequencing::{
-    batcher::BatcherOptions, pool::PoolOptions, proposer::ProposerOptions, sequencer::SequencerOptions,
+    announce::Durability, batcher::BatcherOptions, pool::PoolOptions, proposer::ProposerOptions,
+    sequencer::SequencerOptions,
 };
 
 /// The node of a Recourse rollup.
@@ -149,6 +150,18 @@ pub struct SequencerArgs {
     #[arg(long, value_name = "FILE")]
     pub signer_key: Option<PathBuf>,
 
+    /// The signer's key has never signed a block anywhere, but for those that the data folder's log has. Say this once, when
+    /// a new key begins to sign and the log was lost: a key whose past is not known signs nothing until L1 is past all that
+    /// it may have signed.
+    #[arg(long)]
+    pub fresh_signer: bool,
+
+    /// When a block is announced: once it is on disk, or once this process has it. With `process` blocks come some
+    /// milliseconds earlier, and a power cut, or a crash of the machine, takes announced blocks back: users lose
+    /// transactions that they were told of, and nothing is signed up to 60,000 blocks above the safe one afterwards.
+    #[arg(long, value_name = "disk|process", default_value = "disk", value_parser = durability)]
+    pub durability: Durability,
+
     /// File with the batcher's private key. Without it this process posts no batches.
     #[arg(long, value_name = "FILE")]
     pub batcher_key: Option<PathBuf>,
@@ -188,6 +201,14 @@ pub struct SequencerArgs {
     /// How L1 transactions are sent.
     #[command(flatten)]
     pub sending: Sending,
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    match text {
+        "disk" => Ok(Durability::Disk),
+        "process" => Ok(Durability::Process),
+        _ => Err(format!("expected disk or process, found {text:?}")),
+    }
 }
 
 /// What waits for a block.

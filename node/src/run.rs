@@ -24,6 +24,7 @@ use rollup::{
 };
 use rpc::{RpcConfig, RpcContext};
 use sequencing::{
+    announce::{AnnounceError, AnnounceLog, Announcer, take_back},
     batcher,
     feed::{self, FeedStatus, Signers},
     pool::Pool,
@@ -172,6 +173,14 @@ impl Base {
         });
     }
 
+    /// Drops what the log of announced blocks need not keep.
+    fn keep_log(&mut self, log: &AnnounceLog) {
+        let (chain, log, shutdown) = (self.chain.clone(), log.clone(), self.shutdown.clone());
+        self.tasks.housekeeping("dropping old announced blocks", move || {
+            sequencing::announce::keep_house(log.clone(), chain.clone(), shutdown.clone())
+        });
+    }
+
     fn post_batches(&mut self, key: PrivateKeySigner, batching: &Batching, sending: &Sending) {
         let sender = TxManager::new(self.client.clone(), key, sending.options());
         let batcher = batcher::Batcher::new(self.chain.clone(), sender, batching.options());
@@ -223,11 +232,13 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     let Some(mut base) = Base::start(&args.common, shutdown.clone()).await? else {
         return Ok(());
     };
+    let log = open_log(&args, &base.chain).await?;
+    base.keep_log(&log);
     let pool = Pool::new(&base.chain, args.pooling.options())?;
     if let Some(signer) = &signer {
         base.watch_signer(signer.address());
     }
-    let feed = signer.map(|signer| feed::module(base.chain.clone(), signer)).transpose()?;
+    let feed = signer.as_ref().map(|_| feed::module(base.chain.clone(), log.clone())).transpose()?;
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = batcher {
         base.post_batches(key, &args.batching, &args.sending);
@@ -241,17 +252,31 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
         build_budget: args.build_budget.0,
         l1_confirmations: args.l1_confirmations,
     };
+    let announcer = Announcer::start(log.clone(), signer, args.fresh_signer)?;
     let (chain, l1) = (base.chain.clone(), base.l1.clone());
     base.tasks.essential("the sequencer", "transactions that were taken are in no block", async move {
         // Blocks must build on all that is on L1 already.
         if caught_up(l1, chain.watch_heads(), shutdown.clone()).await {
-            let thread = sequencer::Sequencer::new(chain, pool, options).spawn(shutdown)?;
+            let thread = sequencer::Sequencer::new(chain, pool, announcer, options).spawn(shutdown)?;
             let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
             ended.map_err(|_| anyhow!("its thread panicked"))?;
         }
         Ok(())
     });
-    base.finish().await
+    base.finish().await?;
+    Ok(log.close()?)
+}
+
+/// Opens the log of announced blocks, and takes back from it what can be had before L1 is there: so the first answer to a
+/// client has it.
+async fn open_log(args: &SequencerArgs, chain: &Chain) -> Result<AnnounceLog> {
+    let (chain, durability) = (chain.clone(), args.durability);
+    let open = move || -> Result<AnnounceLog, AnnounceError> {
+        let log = AnnounceLog::beside(&chain, durability)?;
+        take_back(&chain, &log)?;
+        Ok(log)
+    };
+    Ok(tokio::task::spawn_blocking(open).await??)
 }
 
 /// Waits until L1 has been followed to its head, and all of it is derived. False: shutdown came first.

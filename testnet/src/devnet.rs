@@ -182,6 +182,7 @@ impl Devnet {
             metrics: None,
             log: self.dir.join("logs").join(format!("{name}.log")),
             extra: Vec::new(),
+            environment: Vec::new(),
         })
     }
 

@@ -100,6 +100,8 @@ pub struct NodeOptions {
     pub log: PathBuf,
     /// Further arguments.
     pub extra: Vec<String>,
+    /// Further variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl NodeOptions {
@@ -142,7 +144,7 @@ impl NodeOptions {
                 command.arg("--proposer-key").arg(key.path());
             }
         }
-        command.args(&self.extra);
+        command.args(&self.extra).envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
 }

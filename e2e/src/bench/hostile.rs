@@ -10,6 +10,7 @@ use rollup::{
     shutdown,
 };
 use sequencing::{
+    announce::{AnnounceLog, Announcer, Durability},
     pool::{Pool, PoolOptions},
     sequencer::{Sequencer, SequencerOptions},
 };
@@ -39,7 +40,9 @@ pub fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
     let chain = Chain::open(dir.path(), config, ChainOptions::default())?;
     let pool = Pool::new(&chain, PoolOptions::default())?;
     let (stop, shutdown) = shutdown::channel();
-    let thread = Sequencer::new(chain.clone(), pool.clone(), SequencerOptions::default()).spawn(shutdown)?;
+    let announcer = Announcer::start(AnnounceLog::beside(&chain, Durability::Disk)?, None, false)?;
+    let sequencer = Sequencer::new(chain.clone(), pool.clone(), announcer, SequencerOptions::default());
+    let thread = sequencer.spawn(shutdown)?;
     let mut rng = StdRng::seed_from_u64(6);
     let mut transfer = || -> Result<Bytes> {
         population.transactions(Workload::Transfers, 1, &mut rng).pop().context("no transfer")

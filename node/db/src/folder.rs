@@ -49,6 +49,9 @@ const _: () = assert!(MAX_READERS * READER_SLOT + (16 << 10) <= LOCK_SIZE);
 /// Room for the headers and the empty tables of a new database.
 const FIRST_DATA: u64 = 256 << 10;
 
+/// Folders that a node keeps beside its database, and that may be there when the database is lost.
+const BESIDE: [&str; 2] = ["announced", "evidence"];
+
 /// Names of files that are said when a folder is refused.
 const SHOWN: usize = 3;
 
@@ -99,7 +102,9 @@ fn length(path: &Path) -> Result<Option<u64>> {
 fn check_empty(path: &Path) -> Result<()> {
     let names = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let names = names.map_err(|error| io_error(path, error))?.into_iter().map(|entry| entry.file_name());
-    let mut others: Vec<_> = names.filter(|name| name != DATA_FILE && name != LOCK_FILE).collect();
+    let mut others: Vec<_> = names
+        .filter(|name| ![DATA_FILE, LOCK_FILE].iter().chain(&BESIDE).any(|known| name == known))
+        .collect();
     if others.is_empty() {
         return Ok(());
     }

@@ -9,10 +9,12 @@
 //!
 //! - [`pool`]: transactions that wait for a block.
 //! - [`sequencer`]: the thread that makes blocks.
+//! - [`announce`]: the log of what was announced, which outlives a power cut.
 //! - [`feed`]: unsafe blocks, signed: server and client.
 //! - [`batcher`], [`proposer`]: what goes to L1.
 //! - [`limits`]: sizes that pool, sequencer and batcher share.
 
+pub mod announce;
 pub mod batcher;
 pub mod feed;
 pub mod limits;

@@ -6,6 +6,8 @@
 //! block now and then, so that L2's clock and its view of L1 move on. Where L1 could not take what is built, blocks come
 //! slower, or not at all (`pace.rs`); an L1 that is away for a while stops nothing.
 //!
+//! Before anything else it takes back what was announced before a power cut (`resume.rs`).
+//!
 //! The sequencer has a thread of its own and drives the pool: it hands every change of the chain on to it, before it
 //! picks transactions again.
 
@@ -32,10 +34,12 @@ use tokio::sync::{
 };
 
 use crate::{
+    announce::Announcer,
     limits::MAX_BLOCK_BYTES,
     pool::{Pool, PoolTx},
 };
 use pace::{Pace, PaceLimits, PaceView, Unposted};
+use resume::Resumption;
 use rollup::{
     chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, HeadBuilder, Heads},
     inbox_rules::BatchHistory,
@@ -43,6 +47,7 @@ use rollup::{
 };
 
 mod pace;
+mod resume;
 
 /// How long to wait after a failure, or while L1 must take something first, before looking again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -91,6 +96,8 @@ pub struct Sequencer {
     chain: Chain,
     pool: Pool,
     options: SequencerOptions,
+    announcer: Announcer,
+    resumption: Resumption,
     events: broadcast::Receiver<ChainEvent>,
     heads: watch::Receiver<Heads>,
     l1: L1View,
@@ -137,21 +144,10 @@ struct Filled {
     error: Option<String>,
 }
 
-/// Runs a sequencer on a thread of its own, until shutdown.
-pub async fn run(chain: Chain, pool: Pool, options: SequencerOptions, shutdown: Shutdown) -> io::Result<()> {
-    let thread = Sequencer::new(chain, pool, options).spawn(shutdown)?;
-    let ended = tokio::task::spawn_blocking(move || thread.join()).await;
-    if ended.is_ok_and(|joined| joined.is_ok()) {
-        Ok(())
-    } else {
-        Err(io::Error::other("the sequencer's thread panicked"))
-    }
-}
-
 impl Sequencer {
-    /// A sequencer for this chain that takes transactions from this pool. From now on it must run, because it keeps the
-    /// pool up to date.
-    pub fn new(chain: Chain, pool: Pool, options: SequencerOptions) -> Self {
+    /// A sequencer for this chain that takes transactions from this pool, and announces blocks by `announcer`. From now on it
+    /// must run, because it keeps the pool up to date.
+    pub fn new(chain: Chain, pool: Pool, announcer: Announcer, options: SequencerOptions) -> Self {
         let events = chain.subscribe();
         let heads = chain.watch_heads();
         // What happened before subscribing is in the state.
@@ -161,6 +157,8 @@ impl Sequencer {
             chain,
             pool,
             options,
+            announcer,
+            resumption: Resumption::default(),
             events,
             heads,
             unposted: Unposted::default(),
@@ -212,8 +210,11 @@ impl Sequencer {
 
     /// Builds a block if it is time for one. Otherwise returns when to look again, if nothing happens before.
     fn step(&mut self) -> Result<Due, ChainError> {
-        self.read_l1()?;
         let now = Instant::now();
+        if let Some(due) = self.resume(now)? {
+            return Ok(due);
+        }
+        self.read_l1()?;
         if let Due::At(instant) = self.due(now) {
             return Ok(Due::At(instant));
         }
@@ -268,10 +269,12 @@ impl Sequencer {
         let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: self.message_limit() };
         self.last_block = Some(start);
         let (pool, budget) = (&self.pool, self.options.build_budget);
-        let (block, filled) = self.chain.build(plan, |builder| match pace {
+        let built = self.chain.build_kept(plan, &mut self.announcer, |builder| match pace {
             Pace::Alone => Filled::default(),
             _ => fill(builder, pool, budget),
-        })?;
+        });
+        // It may be announced to nobody, but in the log.
+        let (block, filled) = built.inspect_err(|_| self.resumption = Resumption::again())?;
         self.unposted.built(&block);
         let elapsed = start.elapsed();
         report(&block, &filled, elapsed);

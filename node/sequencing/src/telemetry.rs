@@ -15,6 +15,17 @@ pub const METRICS: &[Metric] = &[
     Metric::histogram("recourse_sequencer_build_seconds", "", "Time to build a block."),
     Metric::counter("recourse_sequencer_stalls_total", "", "Times that a block had to wait for L1."),
     Metric::counter("recourse_sequencer_errors_total", "", "Blocks that could not be built."),
+    Metric::histogram(
+        "recourse_announce_seconds",
+        "",
+        "Time from a built block until it is signed and on disk, so that it may be announced.",
+    ),
+    Metric::counter(
+        "recourse_announce_unsigned_total",
+        "",
+        "Blocks built without a signature, because another block of their number may have been signed.",
+    ),
+    Metric::gauge("recourse_announce_log_bytes", "", "Bytes of the log of announced blocks."),
     Metric::gauge(
         "recourse_pool_transactions",
         "kind",

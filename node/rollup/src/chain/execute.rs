@@ -6,15 +6,15 @@ use alloy::primitives::Bytes;
 use db::{Database, MessageRecord, Tx, TxMode, Writer};
 use rayon::prelude::*;
 use stf::{
-    BlockError, BlockInputs, ExtraData, InvalidTransaction, Message, MessageHeader, MessageSource,
-    Transaction,
+    BlockError, BlockInputs, ExecutedBlock, ExtraData, InvalidTransaction, Message, MessageHeader,
+    MessageSource, Transaction,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     derive::consume,
 };
 
 use super::{
-    BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, MAX_TRIE_NODES,
-    StoredStateError,
+    BuildPlan, BuiltBlock, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, Keeper,
+    MAX_TRIE_NODES, StoredStateError,
     stages::{HeadBuilder, SealedBlock, execute, run_all, seal, write},
     stored_state::HeadState,
 };
@@ -78,22 +78,24 @@ impl Head {
         }
     }
 
-    /// Executes the next block, whose transactions `fill` chooses, and writes it.
+    /// Executes the next block, whose transactions `fill` chooses, and writes it. `sealed` sees it before it is written.
     pub(super) fn append<R>(
         &mut self,
         config: &stf::ChainConfig,
         writer: &mut Writer,
         inputs: (u64, &[Message]),
         fill: impl FnOnce(&mut HeadBuilder<'_>) -> Result<R, BlockError<StoredStateError>>,
+        sealed: impl FnOnce(&ExecutedBlock, &Writer) -> Result<(), ChainError>,
     ) -> Result<(ChainBlock, R), ChainError> {
         self.begin();
         let nodes = std::mem::take(&mut self.nodes);
         let at = writer.state_at(self.header.number)?;
         let state = HeadState::new(at, &[], &mut self.hot);
         let (pending, filled) = execute(config, (&self.header, self.hash), state, inputs, fill)?;
-        let sealed = seal(pending, &mut self.trie, &at, nodes)?;
-        write(writer, std::slice::from_ref(&sealed))?;
-        let SealedBlock { block, nodes } = sealed;
+        let complete = seal(pending, &mut self.trie, &at, nodes)?;
+        sealed(&complete.block, writer)?;
+        write(writer, std::slice::from_ref(&complete))?;
+        let SealedBlock { block, nodes } = complete;
         (self.header, self.hash, self.nodes) = (block.header.clone(), block.hash, nodes);
         Ok((ChainBlock::new(block), filled))
     }
@@ -106,8 +108,8 @@ impl Head {
         inputs: &BlockInputs,
         transactions: &[Option<Transaction>],
     ) -> Result<ChainBlock, ChainError> {
-        let (block, ()) =
-            self.append(config, writer, (inputs.timestamp, &inputs.messages), run_all(transactions))?;
+        let given = (inputs.timestamp, &inputs.messages[..]);
+        let (block, ()) = self.append(config, writer, given, run_all(transactions), |_, _| Ok(()))?;
         Ok(block)
     }
 }
@@ -123,6 +125,17 @@ impl Chain {
         plan: BuildPlan,
         fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
     ) -> Result<(Arc<ChainBlock>, R), ChainError> {
+        self.build_kept(plan, &mut (), fill)
+    }
+
+    /// As [`build`](Self::build), of a block that `keeper` keeps, too: nobody hears of it before it is kept there, and if it
+    /// can't be, it is not in the chain. If this fails after the keeper was asked, the keeper may have it all the same.
+    pub fn build_kept<R>(
+        &self,
+        plan: BuildPlan,
+        keeper: &mut impl Keeper,
+        fill: impl FnOnce(&mut HeadBuilder<'_>) -> R,
+    ) -> Result<(Arc<ChainBlock>, R), ChainError> {
         let built = self.write(|head, events| {
             if head.deriving {
                 return Err(ChainError::Deriving);
@@ -133,7 +146,20 @@ impl Chain {
             let messages = consume(cursor, limit, GUARANTEE, &mut StoredQueue(&writer))?;
             let config = &self.0.config.chain;
             let inputs = (plan.timestamp, &messages[..]);
-            let (block, filled) = head.append(config, &mut writer, inputs, |builder| Ok(fill(builder)))?;
+            let (parent, number) = (head.hash, head.header.number + 1);
+            let unkept = |error| ChainError::Unkept { number, error };
+            let (block, filled) = head.append(
+                config,
+                &mut writer,
+                inputs,
+                |builder| Ok(fill(builder)),
+                |block, writer| {
+                    let built =
+                        BuiltBlock::new(block, parent, cursor..cursor + messages.len() as u64, writer)?;
+                    keeper.begin(&built).map_err(unkept)
+                },
+            )?;
+            keeper.finish().map_err(unkept)?;
             writer.commit()?;
             let block = Arc::new(block);
             events.push(ChainEvent::Block(block.clone()));

@@ -8,7 +8,8 @@
 //! - the feed, by [`Chain::import_unsafe`]: an unsafe block of the sequencer, executed here.
 //!
 //! Everybody else reads: snapshots from [`Chain::db`], positions from [`Chain::heads`], changes from
-//! [`Chain::subscribe`]. What is announced is in the database; a kill at any instant loses nothing announced.
+//! [`Chain::subscribe`]. What is announced is in the database; a kill at any instant loses nothing announced. A power cut
+//! may take the database back; who builds blocks has them kept elsewhere first ([`Keeper`]).
 
 use std::{path::Path, sync::Arc};
 
@@ -27,11 +28,13 @@ use crate::config::RollupConfig;
 mod apply_l1;
 mod execute;
 mod import;
+mod keeper;
 mod stages;
 mod stored_state;
 mod types;
 
 pub(crate) use execute::StoredQueue;
+pub use keeper::{BuiltBlock, KeepError, Keeper};
 pub use stages::HeadBuilder;
 pub use stored_state::{HeadState, StateView, StoredStateError};
 pub use types::{BlockRef, BuildPlan, ChainBlock, ChainEvent, FeedBlock, Heads, ImportOutcome};
@@ -91,6 +94,14 @@ pub enum ChainError {
     /// An L1 block is being applied, and the head stands within one of its batches.
     #[error("an L1 block is being applied")]
     Deriving,
+    /// A block was built, and is not in the chain because it could not be kept elsewhere first.
+    #[error("block {number} is not announced: {error}")]
+    Unkept {
+        /// The block's number.
+        number: u64,
+        /// Why.
+        error: KeepError,
+    },
     /// The database's genesis is not the configuration's.
     #[error("genesis in the database is {found}, the configuration's is {expected}")]
     Genesis {
@@ -286,10 +297,13 @@ impl Chain {
                 Ok(value)
             }
             Err(error) => {
-                if let ChainError::Database(database) = &error
-                    && database.is_fatal()
-                {
-                    self.0.failed.send_replace(Some(database.to_string().into()));
+                let is_fatal = match &error {
+                    ChainError::Database(database) => database.is_fatal(),
+                    ChainError::Unkept { error, .. } => error.is_fatal,
+                    _ => false,
+                };
+                if is_fatal {
+                    self.0.failed.send_replace(Some(error.to_string().into()));
                 }
                 *head = Head::load(&self.0.db.read()?)?;
                 Err(error)

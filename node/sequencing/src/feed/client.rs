@@ -13,9 +13,9 @@ use jsonrpsee::{
 };
 use tokio::sync::watch;
 
-use super::{FeedError, MAX_BLOCKS, Signers, open};
+use super::{FeedError, MAX_BLOCKS, Signers, message::open};
 use rollup::{
-    chain::{Chain, ChainError, FeedBlock, ImportOutcome},
+    chain::{Chain, ChainError, FeedBlock, Heads, ImportOutcome},
     shutdown::Shutdown,
 };
 
@@ -189,10 +189,13 @@ impl Client {
                 self.status.send_if_modified(|status| std::mem::take(&mut status.is_behind));
                 return Ok(next);
             }
-            let mut run = Vec::new();
-            for (message, expected) in messages.iter().take(MAX_BLOCKS as usize).zip(next..) {
+            let mut run: Vec<FeedBlock> = Vec::new();
+            for message in messages.iter().take(MAX_BLOCKS as usize) {
                 let block = self.open(message)?;
-                if block.number != expected {
+                let expected = run.last().map_or(next, |last| last.number + 1);
+                if run.is_empty() && block.number > expected {
+                    self.reach(client, expected, block.number - 1).await?;
+                } else if block.number != expected {
                     return Err(Ended::Order { expected, found: block.number });
                 }
                 run.push(block);
@@ -204,6 +207,26 @@ impl Client {
                 status.is_behind |= highest.saturating_sub(self.chain.heads().unsafe_head.number) > LAG;
             });
             next = self.import(run).await?;
+        }
+    }
+
+    /// Waits until L1 has brought the blocks up to `last`: the feed does not have them. Says so once.
+    async fn reach(&self, client: &WsClient, first: u64, last: u64) -> Result<(), Ended> {
+        // Our own unsafe blocks do not count where they are not the sequencer's.
+        let from_safe = self.from_safe;
+        let has = |heads: &Heads| if from_safe { heads.safe } else { heads.unsafe_head }.number >= last;
+        let mut heads = self.chain.watch_heads();
+        if !has(&heads.borrow()) {
+            tracing::info!(
+                target: "node::feed", first, last,
+                "the feed does not have these blocks: waiting for them to come from L1"
+            );
+        }
+        tokio::select! {
+            reached = heads.wait_for(has) => {
+                reached.map(drop).map_err(|_| Ended::Shutdown)
+            }
+            _ = client.on_disconnect() => Err(Ended::Closed),
         }
     }
 

@@ -1,158 +1,29 @@
 //! The feed: the sequencer's unsafe blocks, signed, for nodes that do not want to wait for L1.
 //!
 //! ```text
-//! sequencer: chain ──▶ sign ──▶ recourse_feedBlocks, recourse_subscribeFeed        (server)
+//! sequencer: announce::log ──▶ recourse_feedBlocks, recourse_subscribeFeed          (server)
 //! replica:   verify ──▶ Chain::import_unsafe, which executes and compares           (client)
 //! ```
 //!
 //! The signature, by the key that L1's `SystemConfig` names ([`signers`] follows it), says whose word it is; execution says whether the block is
 //! what it claims to be; L1 decides in the end. A node works without the feed, and nothing that comes from it can do
 //! more than cost the node a connection.
-//!
-//! # Message
-//!
-//! | bytes | |
-//! |---|---|
-//! | 65 | signature r ‖ s ‖ v over keccak256("recourse feed v1" ‖ chain id u64 ‖ block hash ‖ keccak256(payload)) |
-//! | | payload: |
-//! | 8 | block number |
-//! | 32 | block hash |
-//! | 8 | timestamp |
-//! | 8 | messages consumed |
-//! | 4 | number of user transactions |
-//! | 4 + n each | length ‖ EIP-2718 encoding |
-//!
-//! Numbers are big-endian.
-
-use std::time::Instant;
-
-use alloy::{
-    primitives::{Address, B256, Bytes, Keccak256, Signature, keccak256},
-    signers::{SignerSync, local::PrivateKeySigner},
-};
-use stf::BlockSpec;
-
-use rollup::chain::FeedBlock;
 
 mod client;
+mod message;
 mod server;
 pub mod signers;
 
 pub use client::{Client, FeedStatus};
+pub use message::{FeedError, SIGNATURE_SIZE, decode, encode, sign, unsigned};
 pub use server::{FeedServer, module};
 pub use signers::Signers;
-
-const DOMAIN: &[u8] = b"recourse feed v1";
-const SIGNATURE_SIZE: usize = 65;
-const FIXED_SIZE: usize = 60;
 
 /// Most blocks that one request is answered with.
 const MAX_BLOCKS: u64 = 128;
 
 /// Most bytes of blocks that one request is answered with, but for a single block that is larger.
 const MAX_ANSWER: usize = 2 << 20;
-
-/// Why a message of the feed is worth nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FeedError {
-    /// It is not laid out as a message.
-    #[error("malformed message")]
-    Malformed,
-    /// Somebody else signed it, or nobody.
-    #[error("signed by {}, expected {}", name(.found), name(.expected))]
-    Signature {
-        /// Whose signature it should have; `None` while L1 has not said.
-        expected: Option<Address>,
-        /// Whose it has.
-        found: Option<Address>,
-    },
-}
-
-fn name(signer: &Option<Address>) -> String {
-    signer.map_or("nobody".to_owned(), |signer| signer.to_string())
-}
-
-/// What is signed.
-fn digest(chain_id: u64, hash: &B256, payload: &[u8]) -> B256 {
-    let mut hasher = Keccak256::new();
-    hasher.update(DOMAIN);
-    hasher.update(chain_id.to_be_bytes());
-    hasher.update(hash);
-    hasher.update(keccak256(payload));
-    hasher.finalize()
-}
-
-/// The payload of a block's message. `None` if the block has more transactions, or a longer one, than 32 bits count.
-pub fn encode(block: &FeedBlock) -> Option<Vec<u8>> {
-    let transactions = &block.spec.transactions;
-    let size: usize = transactions.iter().map(|tx| 4 + tx.len()).sum();
-    let mut payload = Vec::with_capacity(FIXED_SIZE + size);
-    payload.extend_from_slice(&block.number.to_be_bytes());
-    payload.extend_from_slice(block.hash.as_slice());
-    payload.extend_from_slice(&block.spec.timestamp.to_be_bytes());
-    payload.extend_from_slice(&block.spec.messages.to_be_bytes());
-    payload.extend_from_slice(&u32::try_from(transactions.len()).ok()?.to_be_bytes());
-    for transaction in transactions {
-        payload.extend_from_slice(&u32::try_from(transaction.len()).ok()?.to_be_bytes());
-        payload.extend_from_slice(transaction);
-    }
-    Some(payload)
-}
-
-/// The message for a block. `None` if the key cannot sign.
-fn sign(chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Bytes> {
-    let payload = encode(block)?;
-    let signature = key.sign_hash_sync(&digest(chain_id, &block.hash, &payload)).ok()?;
-    Some([&signature.as_bytes()[..], &payload].concat().into())
-}
-
-/// The block of a message, if one of the `signers` signed it.
-fn open(chain_id: u64, signers: &Signers, message: &Bytes) -> Result<FeedBlock, FeedError> {
-    let (signature, payload) = message.split_at_checked(SIGNATURE_SIZE).ok_or(FeedError::Malformed)?;
-    let hash = payload.get(8..40).map(B256::from_slice).ok_or(FeedError::Malformed)?;
-    let digest = digest(chain_id, &hash, payload);
-    // Other writings of v would make several messages of one.
-    let found = match signature.last() {
-        Some(27 | 28) => {
-            Signature::from_raw(signature).and_then(|s| s.recover_address_from_prehash(&digest)).ok()
-        }
-        _ => None,
-    };
-    if !found.is_some_and(|found| signers.accepts(found, Instant::now())) {
-        return Err(FeedError::Signature { expected: signers.current(), found });
-    }
-    let payload = message.slice(SIGNATURE_SIZE..);
-    decode(&payload).ok_or(FeedError::Malformed)
-}
-
-/// The block of a payload, whoever sent it: exactly what [`encode`] writes, or `None`. Takes no more memory than some
-/// multiple of the payload.
-pub fn decode(payload: &Bytes) -> Option<FeedBlock> {
-    let mut at = 0;
-    let mut take = |length: usize| {
-        let end = at + length;
-        let bytes = (end <= payload.len()).then(|| payload.slice(at..end));
-        at = end;
-        bytes
-    };
-    let mut number = || Some(u64::from_be_bytes(take(8)?.as_ref().try_into().ok()?));
-    let block = number()?;
-    let hash = B256::from_slice(&take(32)?);
-    let mut number = || Some(u64::from_be_bytes(take(8)?.as_ref().try_into().ok()?));
-    let (timestamp, messages) = (number()?, number()?);
-    let mut length = || Some(u32::from_be_bytes(take(4)?.as_ref().try_into().ok()?));
-    let count = length()?;
-    let mut transactions = Vec::new();
-    for _ in 0..count {
-        let length = u32::from_be_bytes(take(4)?.as_ref().try_into().ok()?);
-        transactions.push(take(usize::try_from(length).ok()?)?);
-    }
-    (at == payload.len()).then_some(FeedBlock {
-        number: block,
-        hash,
-        spec: BlockSpec { timestamp, messages, transactions },
-    })
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,18 @@
 //! Serving the feed.
 
-use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use alloy::{
-    primitives::{B256, Bytes},
-    signers::local::PrivateKeySigner,
-};
+use alloy::primitives::{B256, Bytes};
 use db::Reader;
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionSink,
     core::RegisterMethodError,
     types::{ErrorObjectOwned, error::INTERNAL_ERROR_CODE},
 };
-use lru::LruCache;
-use parking_lot::Mutex;
 
-use super::{MAX_ANSWER, MAX_BLOCKS, sign};
-use rollup::chain::{Chain, FeedBlock};
-
-/// Signed messages kept, so that many subscribers cost one signature per block.
-const CACHE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
+use super::{MAX_ANSWER, MAX_BLOCKS};
+use crate::announce::{AnnounceError, AnnounceLog};
+use rollup::chain::{Chain, ChainError};
 
 /// A subscriber who does not take a message for this long is left behind.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,12 +20,12 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How deep a reorg may be for a subscriber to be told exactly what changed.
 const REMEMBERED: usize = 1024;
 
-/// Signs and serves a chain's blocks.
+/// Serves a chain's blocks, as far as the log has their signed messages. It holds none of them: memory grows with what is on
+/// its way to readers only.
 #[derive(Debug)]
 pub struct FeedServer {
     chain: Chain,
-    key: PrivateKeySigner,
-    cache: Mutex<LruCache<B256, Bytes>>,
+    log: AnnounceLog,
 }
 
 /// How far one subscriber has been served.
@@ -44,18 +37,16 @@ struct Progress {
 }
 
 /// The feed's methods, to be merged into the node's: `recourse_feedBlocks(from, count)` and the subscription
-/// `recourse_subscribeFeed(from)`.
-pub fn module(
-    chain: Chain,
-    key: PrivateKeySigner,
-) -> Result<RpcModule<Arc<FeedServer>>, RegisterMethodError> {
-    let server = FeedServer { chain, key, cache: Mutex::new(LruCache::new(CACHE)) };
+/// `recourse_subscribeFeed(from)`. Blocks that nobody signed, or that the log no longer has, are left out: what comes first
+/// may have a higher number than was asked for.
+pub fn module(chain: Chain, log: AnnounceLog) -> Result<RpcModule<Arc<FeedServer>>, RegisterMethodError> {
+    let server = FeedServer { chain, log };
     let mut module = RpcModule::new(Arc::new(server));
     module.register_blocking_method("recourse_feedBlocks", |params, server, _| {
         let (from, count): (u64, u64) = params.parse()?;
         let reader = server.chain.db().read().map_err(internal)?;
         let blocks = server.messages(&reader, from, count.min(MAX_BLOCKS)).map_err(internal)?;
-        Ok::<_, ErrorObjectOwned>(blocks.into_iter().map(|(_, message)| message).collect::<Vec<_>>())
+        Ok::<_, ErrorObjectOwned>(blocks.into_iter().map(|(_, _, message)| message).collect::<Vec<_>>())
     })?;
     module.register_subscription(
         "recourse_subscribeFeed",
@@ -122,10 +113,10 @@ async fn send(sink: &SubscriptionSink, messages: Vec<Bytes>) -> Option<()> {
 
 impl FeedServer {
     /// The next messages for a subscriber; none if it has everything.
-    fn advance(&self, progress: &mut Progress) -> db::Result<Vec<Bytes>> {
-        let reader = self.chain.db().read()?;
+    fn advance(&self, progress: &mut Progress) -> Result<Vec<Bytes>, AnnounceError> {
+        let reader = self.chain.db().read().map_err(ChainError::from)?;
         while let Some((number, hash)) = progress.sent.back() {
-            if reader.block_hash(*number)? == Some(*hash) {
+            if reader.block_hash(*number).map_err(ChainError::from)? == Some(*hash) {
                 break;
             }
             progress.next = *number;
@@ -133,9 +124,9 @@ impl FeedServer {
         }
         let blocks = self.messages(&reader, progress.next, MAX_BLOCKS)?;
         let mut messages = Vec::with_capacity(blocks.len());
-        for (hash, message) in blocks {
-            progress.sent.push_back((progress.next, hash));
-            progress.next += 1;
+        for (number, hash, message) in blocks {
+            progress.sent.push_back((number, hash));
+            progress.next = number + 1;
             messages.push(message);
         }
         let surplus = progress.sent.len().saturating_sub(REMEMBERED);
@@ -143,32 +134,37 @@ impl FeedServer {
         Ok(messages)
     }
 
-    /// The messages of up to `count` blocks from `from` on, with the blocks' hashes, as far as they exist.
-    fn messages(&self, reader: &Reader, from: u64, count: u64) -> db::Result<Vec<(B256, Bytes)>> {
-        let mut messages = Vec::new();
+    /// The messages of up to `count` signed blocks that follow one another, the first of them from `from` on, with the
+    /// blocks' numbers and hashes.
+    fn messages(
+        &self,
+        reader: &Reader,
+        from: u64,
+        count: u64,
+    ) -> Result<Vec<(u64, B256, Bytes)>, AnnounceError> {
+        let mut messages: Vec<(u64, B256, Bytes)> = Vec::new();
         let mut size = 0;
         // The genesis block is everybody's own.
-        for number in from.max(1)..from.max(1).saturating_add(count) {
-            let Some((hash, message)) = self.message(reader, number)? else { break };
-            size += message.len();
-            if size > MAX_ANSWER && !messages.is_empty() {
-                break;
+        let mut number = from.max(1);
+        while (messages.len() as u64) < count {
+            // Nobody hears of a block before it is in the database, though the log has it.
+            let Some(hash) = reader.block_hash(number).map_err(ChainError::from)? else { break };
+            match self.log.message(number, hash)? {
+                Some((Some(_), message)) => {
+                    size += message.len();
+                    if size > MAX_ANSWER && !messages.is_empty() {
+                        break;
+                    }
+                    messages.push((number, hash, message));
+                    number += 1;
+                }
+                _ if !messages.is_empty() => break,
+                _ => match self.log.next_signed(number.saturating_add(1)) {
+                    Some(next) => number = next,
+                    None => break,
+                },
             }
-            messages.push((hash, message));
         }
         Ok(messages)
-    }
-
-    fn message(&self, reader: &Reader, number: u64) -> db::Result<Option<(B256, Bytes)>> {
-        let Some(hash) = reader.block_hash(number)? else { return Ok(None) };
-        if let Some(message) = self.cache.lock().get(&hash) {
-            return Ok(Some((hash, message.clone())));
-        }
-        let Some(block) = FeedBlock::stored(reader, number)? else { return Ok(None) };
-        let Some(message) = sign(self.chain.config().chain.chain_id, &self.key, &block) else {
-            return Ok(None);
-        };
-        self.cache.lock().put(hash, message.clone());
-        Ok(Some((hash, message)))
     }
 }

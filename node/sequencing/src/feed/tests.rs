@@ -2,18 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::primitives::{B256, Bytes};
+use alloy::{
+    primitives::{B256, Bytes},
+    signers::SignerSync,
+};
 use jsonrpsee::{
     RpcModule,
     server::{Server, ServerHandle},
 };
+use parking_lot::Mutex;
 use stf::BlockSpec;
 
 use tokio::sync::watch;
 
-use super::*;
+use super::{
+    message::{FIXED_SIZE, digest, open},
+    *,
+};
+use crate::announce::{AnnounceLog, Announcer, Durability};
 use rollup::{
-    chain::{BuildPlan, Chain},
+    chain::{BuildPlan, Chain, FeedBlock, HeadBuilder},
     shutdown,
     testing::{self, CHAIN_ID, key, transaction, transfer},
 };
@@ -88,20 +96,42 @@ fn a_signed_payload_that_does_not_decode_is_refused() {
 
 struct Node {
     chain: Chain,
+    log: AnnounceLog,
+    announcer: Mutex<Announcer>,
     _dir: tempfile::TempDir,
 }
 
 impl Node {
     fn new(config: &Arc<rollup::RollupConfig>) -> Self {
+        Self::with_key(config, 9)
+    }
+
+    /// A node that signs with a key.
+    fn with_key(config: &Arc<rollup::RollupConfig>, index: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { chain: testing::open(dir.path(), config), _dir: dir }
+        let chain = testing::open(dir.path(), config);
+        let log = AnnounceLog::beside(&chain, Durability::Process).unwrap();
+        let announcer = Announcer::start(log.clone(), Some(key(index)), false).unwrap();
+        Self { chain, log, announcer: Mutex::new(announcer), _dir: dir }
+    }
+
+    /// Begins to sign with another key.
+    fn rotate(&self, index: u8) {
+        let mut announcer = Announcer::start(self.log.clone(), Some(key(index)), false).unwrap();
+        announcer.begin(&self.chain, 0).unwrap();
+        *self.announcer.lock() = announcer;
+    }
+
+    fn feed(&self) -> RpcModule<Arc<FeedServer>> {
+        module(self.chain.clone(), self.log.clone()).unwrap()
     }
 
     /// Adds a block with one transaction.
     fn build(&self, from: u8, nonce: u64) {
         let tx = stf::Transaction::recover(transaction(from, transfer(nonce))).unwrap();
         let plan = BuildPlan { timestamp: 0, max_messages: 0, message_l1_limit: 0 };
-        self.chain.build(plan, |builder| builder.execute(&tx).unwrap().unwrap()).unwrap();
+        let fill = |builder: &mut HeadBuilder<'_>| builder.execute(&tx).unwrap().unwrap();
+        self.chain.build_kept(plan, &mut *self.announcer.lock(), fill).unwrap();
     }
 
     async fn reaches(&self, other: &Self) {
@@ -138,7 +168,7 @@ async fn a_follower_catches_up_and_then_gets_blocks_as_they_are_made() {
     let config = testing::config(3, 0);
     let (sequencer, replica) = (Node::new(&config), Node::new(&config));
     (0..300).for_each(|nonce| sequencer.build(0, nonce));
-    let (_server, url) = serve(module(sequencer.chain.clone(), key(9)).unwrap()).await;
+    let (_server, url) = serve(sequencer.feed()).await;
     let (stop, task) = follow(&replica, &url, signer(9));
     replica.reaches(&sequencer).await;
     for nonce in 0..50 {
@@ -156,7 +186,7 @@ async fn a_follower_is_behind_until_it_has_caught_up() {
     (0..300).for_each(|nonce| sequencer.build(0, nonce));
     // The sequencer's answers, one for each permit.
     let answers = Arc::new(tokio::sync::Semaphore::new(1));
-    let feed = module(sequencer.chain.clone(), key(9)).unwrap();
+    let feed = sequencer.feed();
     let mut gated = RpcModule::new((feed, answers.clone()));
     gated
         .register_async_method("recourse_feedBlocks", |params, gated, _| async move {
@@ -192,7 +222,7 @@ async fn a_follower_reconnects_and_loses_nothing() {
     let (sequencer, replica) = (Node::new(&config), Node::new(&config));
     let server = Server::builder().build("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
-    let handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    let handle = server.start(sequencer.feed());
     let (_stop, _task) = follow(&replica, &format!("ws://{address}"), signer(9));
     sequencer.build(0, 0);
     replica.reaches(&sequencer).await;
@@ -206,33 +236,40 @@ async fn a_follower_reconnects_and_loses_nothing() {
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    let _handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    let _handle = server.start(sequencer.feed());
     replica.reaches(&sequencer).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_goes_along_when_the_sequencer_replaces_unsafe_blocks() {
+async fn a_follower_waits_for_l1_where_the_feed_lacks_blocks_and_goes_on_behind_them() {
     let config = testing::config(3, 0);
     let (sequencer, rival, replica) = (Node::new(&config), Node::new(&config), Node::new(&config));
     (0..5).for_each(|nonce| sequencer.build(0, nonce));
-    let (_server, url) = serve(module(sequencer.chain.clone(), key(9)).unwrap()).await;
+    let (_server, url) = serve(sequencer.feed()).await;
     let (_stop, _task) = follow(&replica, &url, signer(9));
     replica.reaches(&sequencer).await;
-    // The sequencer's own blocks are replaced by others, from block 1 on.
+    // The sequencer's own blocks are replaced by others, from block 1 on, as L1 does it. Nobody has signed these.
     for nonce in 0..8 {
         rival.build(1, nonce);
         sequencer.chain.import_unsafe(&[testing::feed_block(&rival.chain, nonce + 1)]).unwrap();
     }
-    assert_eq!(sequencer.chain.heads().unsafe_head, rival.chain.heads().unsafe_head);
+    sequencer.build(2, 0);
+    let all: Vec<Bytes> = sequencer.feed().call("recourse_feedBlocks", (1, 100)).await.unwrap();
+    let numbers: Vec<u64> =
+        all.iter().map(|message| open(CHAIN_ID, &signer(9), message).unwrap().number).collect();
+    assert_eq!(numbers, [9]);
+    // In place of L1.
+    let blocks: Vec<_> = (1..=8).map(|number| testing::feed_block(&rival.chain, number)).collect();
+    replica.chain.import_unsafe(&blocks).unwrap();
     replica.reaches(&sequencer).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_of_another_signer_are_not_imported() {
     let config = testing::config(3, 0);
-    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    let (sequencer, replica) = (Node::with_key(&config, 8), Node::new(&config));
     sequencer.build(0, 0);
-    let (_server, url) = serve(module(sequencer.chain.clone(), key(8)).unwrap()).await;
+    let (_server, url) = serve(sequencer.feed()).await;
     let (stop, task) = follow(&replica, &url, signer(9));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(replica.chain.heads().unsafe_head.number, 0);
@@ -247,7 +284,7 @@ async fn a_follower_goes_on_by_itself_when_the_signer_is_replaced() {
     sequencer.build(0, 0);
     let server = Server::builder().build("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
-    let handle = server.start(module(sequencer.chain.clone(), key(9)).unwrap());
+    let handle = server.start(sequencer.feed());
     // L1 has not answered yet: nothing is believed.
     let (named, signers) = watch::channel(Signers::default());
     let (stop, task) = follow_signers(&replica, &format!("ws://{address}"), signers);
@@ -271,7 +308,8 @@ async fn a_follower_goes_on_by_itself_when_the_signer_is_replaced() {
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    let _handle = server.start(module(sequencer.chain.clone(), key(8)).unwrap());
+    sequencer.rotate(8);
+    let _handle = server.start(sequencer.feed());
     replica.reaches(&sequencer).await;
     stop.stop();
     task.await.unwrap();
@@ -298,7 +336,7 @@ async fn answers_are_bounded() {
     let config = testing::config(3, 0);
     let sequencer = Node::new(&config);
     (0..140).for_each(|nonce| sequencer.build(0, nonce));
-    let module = module(sequencer.chain.clone(), key(9)).unwrap();
+    let module = sequencer.feed();
     let count = async |from: u64, count: u64| {
         let blocks: Vec<Bytes> = module.call("recourse_feedBlocks", (from, count)).await.unwrap();
         blocks.len()

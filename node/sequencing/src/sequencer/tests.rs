@@ -12,7 +12,10 @@ use stf::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::pool::PoolOptions;
+use crate::{
+    announce::{AnnounceLog, Durability},
+    pool::PoolOptions,
+};
 use rollup::{
     l1::{InboxEvent, L1Block, L1Update},
     shutdown::{self, Stop},
@@ -40,7 +43,8 @@ impl Running {
         let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
         let events = chain.subscribe();
         let (stop, shutdown) = shutdown::channel();
-        let thread = Sequencer::new(chain.clone(), pool.clone(), options).spawn(shutdown).unwrap();
+        let sequencer = Sequencer::new(chain.clone(), pool.clone(), announcer(&chain), options);
+        let thread = sequencer.spawn(shutdown).unwrap();
         Self { chain, pool, events, stop, thread: Some(thread), _dir: dir }
     }
 
@@ -76,6 +80,18 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop.stop();
     }
+}
+
+fn announcer(chain: &Chain) -> Announcer {
+    let log = AnnounceLog::beside(chain, Durability::Process).unwrap();
+    Announcer::start(log, Some(testing::key(9)), false).unwrap()
+}
+
+/// A sequencer that is driven by hand, and has taken back what there was.
+fn resumed(chain: &Chain, pool: Pool, options: SequencerOptions) -> Sequencer {
+    let mut sequencer = Sequencer::new(chain.clone(), pool, announcer(chain), options);
+    assert_eq!(sequencer.resume(Instant::now()).unwrap(), Some(Due::Now));
+    sequencer
 }
 
 fn quiet() -> SequencerOptions {
@@ -159,7 +175,7 @@ fn invalid_transactions_leave_the_pool() {
     let dir = tempfile::tempdir().unwrap();
     let chain = testing::open(dir.path(), &testing::config(3, 0));
     let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
-    let mut sequencer = Sequencer::new(chain.clone(), pool.clone(), quiet());
+    let mut sequencer = resumed(&chain, pool.clone(), quiet());
     // A second sequencer's block takes the money and the nonce, and this pool is not told.
     let hash = pool.submit(transaction(0, transfer(0))).unwrap();
     let poor = TxEip1559 { nonce: 1, value: U256::from(10).pow(U256::from(20)), ..transfer(1) };
@@ -184,7 +200,7 @@ fn a_reorg_brings_dropped_transactions_back() {
     let dir = tempfile::tempdir().unwrap();
     let chain = testing::open(dir.path(), &testing::config(3, 0));
     let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
-    let mut sequencer = Sequencer::new(chain.clone(), pool.clone(), quiet());
+    let mut sequencer = resumed(&chain, pool.clone(), quiet());
     let hash = pool.submit(transaction(0, transfer(0))).unwrap();
     sequencer.step().unwrap();
     assert!(pool.get(&hash).is_none());
@@ -302,8 +318,7 @@ fn a_deposit_is_worth_a_block_once_it_is_deep_enough_and_a_report_of_l1_is_not()
     let time = config.genesis.timestamp;
     let chain = testing::open(dir.path(), &config);
     let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
-    let mut sequencer =
-        Sequencer::new(chain.clone(), pool, SequencerOptions { l1_confirmations: 2, ..quiet() });
+    let mut sequencer = resumed(&chain, pool, SequencerOptions { l1_confirmations: 2, ..quiet() });
     sequencer.step().unwrap();
     let mut apply = |update| {
         chain.apply_l1(update).unwrap();

@@ -1,0 +1,153 @@
+//! Keeping the blocks of a sequencer as they are built.
+
+use std::{
+    io,
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
+    time::Instant,
+};
+
+use alloy::signers::local::PrivateKeySigner;
+use rollup::chain::{BuiltBlock, Chain, FeedBlock, KeepError, Keeper};
+
+use super::{AnnounceError, AnnounceLog, Announced};
+use crate::feed;
+
+/// Signs the blocks of a sequencer, and keeps them in the log, on a thread of its own, beside the database's work.
+#[derive(Debug)]
+pub struct Announcer {
+    log: AnnounceLog,
+    key: Option<PrivateKeySigner>,
+    jobs: Sender<Job>,
+    kept: Receiver<Result<(), AnnounceError>>,
+    /// A block is on its way.
+    is_busy: bool,
+    is_fresh: bool,
+}
+
+#[derive(Debug)]
+struct Job {
+    block: FeedBlock,
+    about: Announced,
+    start: Instant,
+}
+
+impl Announcer {
+    /// Begins to keep blocks in `log`; with a key, to sign them, too. `is_fresh` says that the key has never signed a block,
+    /// but for those in the log.
+    pub fn start(log: AnnounceLog, key: Option<PrivateKeySigner>, is_fresh: bool) -> io::Result<Self> {
+        let (jobs, todo) = mpsc::channel::<Job>();
+        let (done, kept) = mpsc::channel();
+        let (writing, signing) = (log.clone(), key.clone());
+        thread::Builder::new().name("announce".into()).spawn(move || {
+            for job in todo {
+                if done.send(keep(&writing, signing.as_ref(), &job)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { log, key, jobs, kept, is_busy: false, is_fresh })
+    }
+
+    /// The log.
+    pub const fn log(&self) -> &AnnounceLog {
+        &self.log
+    }
+
+    /// Finds out what may be signed, once the chain has all of L1 and all that was announced. Where the log can't say what was
+    /// signed before, nothing is up to `burst` blocks above the safe one: there can't have been more. Blocks that are not on
+    /// L1 yet, and that another key signed or none, are signed anew if this one may.
+    pub fn begin(&mut self, chain: &Chain, burst: u64) -> Result<(), AnnounceError> {
+        let heads = chain.heads();
+        let (safe, newest) = (heads.safe, heads.unsafe_head);
+        let is_new_rollup = newest.number == 0 && self.log.newest().is_none();
+        let lacks_head =
+            newest.number > safe.number && self.log.message(newest.number, newest.hash)?.is_none();
+        let reason = match () {
+            () if is_new_rollup => None,
+            () if self.log.was_new() => Some("there was no log of announced blocks"),
+            () if self.log.was_cut() => Some("the log may lack what was announced before the machine ended"),
+            () if lacks_head => Some("the log lacks blocks that the database has"),
+            () => None,
+        };
+        if let Some(reason) = reason {
+            let up_to = safe.number.saturating_add(burst);
+            self.log.lose(up_to)?;
+            tracing::warn!(
+                target: "node::announce", reason, up_to,
+                "no block is signed up to this one: nodes get them from L1 only"
+            );
+        }
+        self.log.confirm()?;
+        let Some(key) = &self.key else { return Ok(()) };
+        if self.is_fresh {
+            self.log.declare_fresh(key.address())?;
+        }
+        for block in self.log.above(safe.number) {
+            let signed = self.log.signed_up_to(key.address());
+            if block.signer == Some(key.address()) || block.number <= signed.number {
+                continue;
+            }
+            let message = self.log.message(block.number, block.hash)?.map(|(_, message)| message);
+            let payload = message.and_then(|message| feed::decode(&message.slice(feed::SIGNATURE_SIZE..)));
+            let payload = payload.ok_or_else(|| self.log.unreadable(block.number))?;
+            let chain_id = self.log.identity().chain_id;
+            let message = feed::sign(chain_id, key, &payload).ok_or(AnnounceError::TooLarge(block.number))?;
+            self.log.append(&Announced { signer: Some(key.address()), ..block }, &message)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is on its way. What was may be in the log without being in the chain.
+    pub fn settle(&mut self) {
+        if std::mem::take(&mut self.is_busy) {
+            // Whoever asked for it has another error already.
+            let _ = self.kept.recv();
+        }
+    }
+}
+
+fn keep(log: &AnnounceLog, key: Option<&PrivateKeySigner>, job: &Job) -> Result<(), AnnounceError> {
+    let too_large = || AnnounceError::TooLarge(job.about.number);
+    let chain_id = log.identity().chain_id;
+    let message = match (key, job.about.signer) {
+        (Some(key), Some(_)) => feed::sign(chain_id, key, &job.block).ok_or_else(too_large)?,
+        _ => feed::unsigned(&job.block).ok_or_else(too_large)?,
+    };
+    log.append(&job.about, &message)?;
+    metrics::histogram!("recourse_announce_seconds").record(job.start.elapsed().as_secs_f64());
+    if job.about.signer.is_none() && key.is_some() {
+        metrics::counter!("recourse_announce_unsigned_total").increment(1);
+    }
+    Ok(())
+}
+
+impl Keeper for Announcer {
+    fn begin(&mut self, built: &BuiltBlock<'_>) -> Result<(), KeepError> {
+        self.settle();
+        let start = Instant::now();
+        let signer = match &self.key {
+            Some(key) => {
+                let signer = key.address();
+                self.log.may_sign(signer, built)?.then_some(signer)
+            }
+            None => None,
+        };
+        let about = Announced {
+            number: built.block.number,
+            hash: built.block.hash,
+            parent: built.parent,
+            messages: built.messages,
+            message_acc: built.message_acc,
+            signer,
+        };
+        self.jobs.send(Job { block: built.block.clone(), about, start }).map_err(|_| AnnounceError::Ended)?;
+        self.is_busy = true;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), KeepError> {
+        self.is_busy = false;
+        Ok(self.kept.recv().map_err(|_| AnnounceError::Ended)??)
+    }
+}
