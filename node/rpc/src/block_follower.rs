@@ -2,13 +2,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::broadcast::{
-    Receiver,
-    error::{RecvError, TryRecvError},
-};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::{RpcError, block::Block, context::Rpc};
-use rollup::chain::ChainEvent;
+use rollup::chain::{ChainEvent, Events};
 
 /// Blocks that are read from the database at a time for a follower that is too far behind.
 const CATCH_UP: u64 = 32;
@@ -25,7 +22,7 @@ pub(crate) enum Change {
 /// A follower of the chain. Where it missed events it reads the blocks instead, but not those that came and went.
 #[derive(Debug)]
 pub(crate) struct BlockFollower {
-    events: Receiver<ChainEvent>,
+    events: Events,
     /// The newest block that was announced.
     last: u64,
     /// Events were missed: blocks have to be read from the database first.

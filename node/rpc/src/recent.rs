@@ -7,13 +7,13 @@ use alloy::{
     primitives::{B256, map::B256Map},
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{
-    broadcast::{Receiver, error::RecvError},
-    oneshot,
-};
+use tokio::sync::{broadcast::error::RecvError, oneshot};
 
 use super::block::Block;
-use rollup::{chain::ChainEvent, shutdown::Shutdown};
+use rollup::{
+    chain::{ChainEvent, Events},
+    shutdown::Shutdown,
+};
 
 /// Blocks kept.
 const BLOCKS: usize = 64;
@@ -41,7 +41,7 @@ struct Blocks {
 
 impl Recent {
     /// Follows the chain until shutdown.
-    pub(crate) async fn follow(&self, mut events: Receiver<ChainEvent>, mut shutdown: Shutdown) {
+    pub(crate) async fn follow(&self, mut events: Events, mut shutdown: Shutdown) {
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,

@@ -21,7 +21,10 @@ use tokio::{
 };
 
 use super::{RpcError, context::Rpc, forward::Forward};
-use rollup::{chain::ChainEvent, shutdown::Shutdown};
+use rollup::{
+    chain::{ChainEvent, Events},
+    shutdown::Shutdown,
+};
 use sequencing::pool::{PoolTx, StateSource};
 
 /// How often is looked what has to be asked for at the sequencer.
@@ -145,7 +148,7 @@ impl Rpc {
     }
 
     /// Keeps what was passed on up to date until shutdown: with the chain, and with the sequencer.
-    pub(crate) async fn follow_sent(&self, events: Receiver<ChainEvent>, mut shutdown: Shutdown) {
+    pub(crate) async fn follow_sent(&self, events: Events, mut shutdown: Shutdown) {
         let Some(forward) = &self.forward else { return };
         let follow =
             async { tokio::join!(self.follow_blocks(forward, events), self.follow_sequencer(forward)) };
@@ -155,7 +158,7 @@ impl Rpc {
         }
     }
 
-    async fn follow_blocks(&self, forward: &Forward, mut events: Receiver<ChainEvent>) {
+    async fn follow_blocks(&self, forward: &Forward, mut events: Events) {
         loop {
             match events.recv().await {
                 Ok(ChainEvent::Block(block)) => {

@@ -26,10 +26,7 @@ use stf::{
     inbox::MessageKind,
 };
 use tokio::sync::{
-    broadcast::{
-        self,
-        error::{RecvError, TryRecvError},
-    },
+    broadcast::error::{RecvError, TryRecvError},
     watch,
 };
 
@@ -41,7 +38,7 @@ use crate::{
 use pace::{Pace, PaceLimits, PaceView, Unposted};
 use resume::Resumption;
 use rollup::{
-    chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, HeadBuilder, Heads},
+    chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Events, HeadBuilder, Heads},
     inbox_rules::BatchHistory,
     shutdown::Shutdown,
 };
@@ -98,7 +95,7 @@ pub struct Sequencer {
     options: SequencerOptions,
     announcer: Announcer,
     resumption: Resumption,
-    events: broadcast::Receiver<ChainEvent>,
+    events: Events,
     heads: watch::Receiver<Heads>,
     l1: L1View,
     limits: PaceLimits,

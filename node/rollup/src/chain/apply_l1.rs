@@ -224,7 +224,7 @@ impl Chain {
             let inputs = block_inputs(config, &head.header, &extra, batch, spec, &mut StoredQueue(writer))?;
             let block = head.append_inputs(config, writer, &inputs, &transactions)?;
             derivation.next += 1;
-            if self.0.events.receiver_count() > 0 {
+            if self.0.events.is_followed() {
                 events.push(ChainEvent::Block(Arc::new(block)));
             }
         }

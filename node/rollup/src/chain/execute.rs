@@ -15,12 +15,17 @@ use stf::{
 use super::{
     BuildPlan, BuiltBlock, Chain, ChainBlock, ChainError, ChainEvent, Head, KEPT_TRIE_DEPTH, Keeper,
     MAX_TRIE_NODES, StoredStateError,
+    events::size,
     stages::{HeadBuilder, SealedBlock, execute, run_all, seal, write},
     stored_state::HeadState,
 };
 
 /// A list of transactions shorter than this is not worth spreading over threads.
 const PARALLEL_RECOVERY: usize = 8;
+
+/// Bytes of dropped blocks that are told of, some. A run of 60,000 blocks may be dropped at once, and what it had is in
+/// memory until all have heard of it.
+const MAX_DROPPED: usize = 16 << 20;
 
 /// The message queue in the database.
 pub(crate) struct StoredQueue<'a, K: TxMode>(pub(crate) &'a Tx<K>);
@@ -176,12 +181,19 @@ impl Chain {
         number: u64,
         events: &mut Vec<ChainEvent>,
     ) -> Result<(), ChainError> {
-        let dropped =
-            (number + 1..=head.header.number).map(|number| load_block(writer, number).map(Arc::new));
-        let dropped: Vec<_> = dropped.collect::<Result<_, _>>()?;
+        let (mut dropped, mut bytes) = (Vec::new(), 0);
+        for number in number + 1..=head.header.number {
+            let block = load_block(writer, number)?;
+            bytes += size(&block);
+            if bytes > MAX_DROPPED {
+                break;
+            }
+            dropped.push(Arc::new(block));
+        }
+        let count = head.header.number - number;
         writer.truncate_above(number)?;
         let header = writer.header(number)?.ok_or(ChainError::Missing { what: "header", number })?;
-        tracing::info!(target: "node::chain", to = number, dropped = dropped.len(), "unsafe blocks dropped");
+        tracing::info!(target: "node::chain", to = number, dropped = count, "unsafe blocks dropped");
         head.hash = header.hash();
         head.header = header.into_inner();
         head.trie = stf::StateTrie::new(head.header.state_root);

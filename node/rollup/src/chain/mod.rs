@@ -20,12 +20,13 @@ use alloy::{
 use db::{BlockRecord, Database, Identity, LogIndexer, NodeBuffer, Reader};
 use parking_lot::{Mutex, MutexGuard};
 use stf::{BlockError, StateTrie};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use trie::TrieError;
 
 use crate::config::RollupConfig;
 
 mod apply_l1;
+mod events;
 mod execute;
 mod import;
 mod keeper;
@@ -33,14 +34,12 @@ mod stages;
 mod stored_state;
 mod types;
 
+pub use events::Events;
 pub(crate) use execute::StoredQueue;
 pub use keeper::{BuiltBlock, KeepError, Keeper};
 pub use stages::HeadBuilder;
 pub use stored_state::{HeadState, StateView, StoredStateError};
 pub use types::{BlockRef, BuildPlan, ChainBlock, ChainEvent, FeedBlock, Heads, ImportOutcome};
-
-/// Events kept for a subscriber that is behind; one that is further behind starts over from the database.
-const EVENT_BUFFER: usize = 1024;
 
 /// Trie nodes kept in memory between blocks, some 300 bytes each.
 const MAX_TRIE_NODES: usize = 200_000;
@@ -135,7 +134,7 @@ struct Inner {
     config: Arc<RollupConfig>,
     head: Mutex<Head>,
     heads: watch::Sender<Heads>,
-    events: broadcast::Sender<ChainEvent>,
+    events: events::EventSender,
     /// Why nothing more can be written, once that is so.
     failed: watch::Sender<Option<Arc<str>>>,
 }
@@ -189,7 +188,7 @@ impl Chain {
             config,
             head: Mutex::new(head),
             heads: watch::channel(heads).0,
-            events: broadcast::channel(EVENT_BUFFER).0,
+            events: events::EventSender::new(),
             failed: watch::channel(None).0,
         }));
         chain.take_back_unfinished()?;
@@ -217,7 +216,7 @@ impl Chain {
     }
 
     /// Follows the blocks.
-    pub fn subscribe(&self) -> broadcast::Receiver<ChainEvent> {
+    pub fn subscribe(&self) -> Events {
         self.0.events.subscribe()
     }
 
@@ -290,10 +289,7 @@ impl Chain {
                 // Heads first, so that whoever hears of a block finds it there. Still under the lock: in order.
                 let heads = read_heads(&self.0.db.read()?)?;
                 self.0.heads.send_replace(heads);
-                for event in events {
-                    // An error means that nobody listens.
-                    let _ = self.0.events.send(event);
-                }
+                events.into_iter().for_each(|event| self.0.events.send(event));
                 Ok(value)
             }
             Err(error) => {

@@ -75,7 +75,7 @@ pub enum ChainEvent {
     Reorg {
         /// The newest block that stands.
         to: BlockRef,
-        /// The blocks that do not, oldest first.
+        /// The blocks that do not, oldest first: as many of them as are not too large together.
         dropped: Arc<Vec<Arc<ChainBlock>>>,
     },
 }

@@ -26,7 +26,7 @@ use rollup::{
 struct Running {
     chain: Chain,
     pool: Pool,
-    events: broadcast::Receiver<ChainEvent>,
+    events: Events,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
     _dir: TempDir,
@@ -350,6 +350,7 @@ fn where_l1_is_ahead_its_time_counts() {
 fn latency_and_throughput() {
     let node = Running::start(SequencerOptions::default());
     let mut events = node.chain.subscribe();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut times: Vec<_> = (0..500)
         .map(|nonce| {
             thread::sleep(Duration::from_millis(5));
@@ -357,7 +358,7 @@ fn latency_and_throughput() {
             let start = Instant::now();
             let hash = node.pool.submit(raw).unwrap();
             loop {
-                let Ok(ChainEvent::Block(block)) = events.blocking_recv() else { panic!() };
+                let Ok(ChainEvent::Block(block)) = runtime.block_on(events.recv()) else { panic!() };
                 if block.transactions.iter().any(|tx| tx.hash() == hash) {
                     return start.elapsed();
                 }
