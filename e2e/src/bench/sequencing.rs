@@ -1,6 +1,7 @@
 //! Transfers through JSON-RPC into sealed blocks, and how long one waits, beside Anvil with the same client.
 
 use std::{
+    io::Write,
     net::SocketAddr,
     sync::{
         Arc,
@@ -32,15 +33,21 @@ const CONNECTIONS: usize = 16;
 const SINGLES: usize = 500;
 /// Runs of each side, alternating; the best of each counts, as the one least disturbed.
 const RUNS: usize = 3;
+/// Records that are flushed one by one.
+const FLUSHES: usize = 200;
+/// Bytes of the record of a block with one transfer.
+const RECORD: usize = 400;
 /// How long anything may take before the benchmark gives up.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs the node, then Anvil, with the same client and the same kind of transfers.
 pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
-    let (mut ours, mut each) = (Figures::WORST, Figures::WORST);
+    let (mut ours, mut hasty, mut each) = (Figures::WORST, Figures::WORST, Figures::WORST);
     for _ in 0..RUNS {
         progress("sequencing: the node");
-        ours = ours.best(rollup().await?);
+        ours = ours.best(rollup("disk").await?);
+        progress("sequencing: the node, without waiting for the disk");
+        hasty = hasty.best(rollup("process").await?);
         progress("sequencing: Anvil, a block per transaction");
         each = each.best(anvil(Mining::OnDemand).await?);
     }
@@ -63,6 +70,23 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
             timed.rate,
             Goal::Shown,
         ),
+        Row::new(
+            "… beside one that does not wait for the disk",
+            ours.rate,
+            "tx/s",
+            "--durability process",
+            hasty.rate,
+            Goal::Shown,
+        ),
+        Row::new(
+            "… median of send to receipt there",
+            ours.median,
+            "ms",
+            "--durability process",
+            hasty.median,
+            Goal::Shown,
+        ),
+        Row::new("a record on disk, median", flush()?, "ms", "limit", 10.0, Goal::AtMostPeer),
         Row::new("send to receipt, median", ours.median, "ms", "limit", 10.0, Goal::AtMostPeer),
         Row::new(
             "… beside Anvil",
@@ -101,7 +125,21 @@ impl Figures {
     }
 }
 
-async fn rollup() -> Result<Figures> {
+/// Milliseconds to append a record as that of a block with one transfer, and to have it on this disk.
+fn flush() -> Result<f64> {
+    let mut file = tempfile::tempfile()?;
+    let mut times = Vec::new();
+    for _ in 0..FLUSHES {
+        let start = Instant::now();
+        file.write_all(&[7; RECORD])?;
+        file.sync_data()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_unstable_by(f64::total_cmp);
+    times.get(FLUSHES / 2).copied().context("no flush")
+}
+
+async fn rollup(durability: &str) -> Result<Figures> {
     let dir = tempfile::tempdir()?;
     let mut population = Population::new(POPULATION, DeployConfig::devnet()?.chain.chain_id);
     let funded = population.signers.iter().map(|signer| signer.address());
@@ -114,6 +152,7 @@ async fn rollup() -> Result<Figures> {
             deploy: DeployConfig { funded: funded.collect(), ..deploy },
             replica: false,
             proposer: false,
+            sequencer_arguments: vec!["--durability".into(), durability.into()],
             ..DevnetOptions::new(dir.path())?
         },
         |_| {},
