@@ -150,6 +150,11 @@ pub struct SequencerArgs {
     #[arg(long, value_name = "FILE")]
     pub signer_key: Option<PathBuf>,
 
+    /// Address that serves the feed, over WebSocket, and nothing else, with limits of its own: 64 readers. Default: the
+    /// feed is served where JSON-RPC is.
+    #[arg(long, value_name = "ADDR")]
+    pub feed_listen: Option<SocketAddr>,
+
     /// The signer's key has never signed a block anywhere, but for those that the data folder's log has. Say this once, when
     /// a new key begins to sign and the log was lost: a key whose past is not known signs nothing until L1 is past all that
     /// it may have signed.

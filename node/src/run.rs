@@ -1,12 +1,14 @@
 //! Putting a node together, and taking it apart again.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{Result, anyhow, bail};
+use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
 use crate::cli::{
@@ -26,7 +28,7 @@ use rpc::{RpcConfig, RpcContext};
 use sequencing::{
     announce::{AnnounceError, AnnounceLog, Announcer, take_back},
     batcher,
-    feed::{self, FeedStatus, Signers},
+    feed::{self, Evidence, FeedServer, FeedStatus, Signers},
     pool::Pool,
     proposer,
     sequencer::{self, SequencerOptions},
@@ -157,20 +159,34 @@ impl Base {
         });
     }
 
-    /// Takes unsafe blocks from the sequencer's feed.
-    fn follow_feed(&mut self, url: String) {
+    /// Takes unsafe blocks from the sequencer's feed; to post them, those too that are no confirmations.
+    fn follow_feed(&mut self, url: String, to_post: bool) {
         let (chain, signers, shutdown) = (self.chain.clone(), self.follow_signers(), self.shutdown.clone());
         let (status, watched) = watch::channel(FeedStatus::default());
         self.feed = Some(watched);
+        let evidence = Evidence::beside(&self.chain);
         // Without it, the same blocks come from L1, later.
         self.tasks.housekeeping("following the feed", move || {
-            let client = feed::Client::new(chain.clone(), url.clone(), signers.clone(), status.clone());
+            let client = feed::Client::new(chain.clone(), url.clone(), signers.clone(), status.clone())
+                .with_evidence(evidence.clone());
+            let client = if to_post { client.with_unconfirmed() } else { client };
             let shutdown = shutdown.clone();
             async move {
                 client.run(shutdown).await;
                 Ok(())
             }
         });
+    }
+
+    /// Serves the feed on an address of its own.
+    async fn serve_feed(&mut self, address: SocketAddr, module: RpcModule<Arc<FeedServer>>) -> Result<()> {
+        let server = feed::listen(address, module, self.shutdown.clone()).await?;
+        tracing::info!(target: "node", %address, "serving the feed");
+        self.tasks.essential("the feed's server", "replicas and the batcher get no blocks", async move {
+            server.stopped().await;
+            Ok(())
+        });
+        Ok(())
     }
 
     /// Drops what the log of announced blocks need not keep.
@@ -239,6 +255,13 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
         base.watch_signer(signer.address());
     }
     let feed = signer.as_ref().map(|_| feed::module(base.chain.clone(), log.clone())).transpose()?;
+    let feed = match (feed, args.feed_listen) {
+        (Some(feed), Some(address)) => {
+            base.serve_feed(address, feed).await?;
+            None
+        }
+        (feed, _) => feed,
+    };
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = batcher {
         base.post_batches(key, &args.batching, &args.sending);
@@ -302,7 +325,7 @@ async fn run_replica(args: ReplicaArgs, shutdown: Shutdown) -> Result<()> {
         return Ok(());
     };
     if let Some(url) = args.feed.feed {
-        base.follow_feed(url);
+        base.follow_feed(url, false);
     }
     base.serve(None, args.sequencer_rpc, None).await?;
     base.finish().await
@@ -313,7 +336,7 @@ async fn run_batcher(args: BatcherArgs, shutdown: Shutdown) -> Result<()> {
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
-    base.follow_feed(args.feed);
+    base.follow_feed(args.feed, true);
     base.serve(None, None, None).await?;
     base.post_batches(key, &args.batching, &args.sending);
     base.finish().await

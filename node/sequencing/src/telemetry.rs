@@ -38,6 +38,11 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge("recourse_feed_connected", "", "1 while the feed is followed."),
     Metric::counter("recourse_feed_blocks_total", "", "Blocks taken from the feed."),
     Metric::counter("recourse_feed_disconnects_total", "", "Ends of connections to the feed."),
+    Metric::counter(
+        "recourse_feed_equivocations_total",
+        "",
+        "Blocks that a signer signed beside another of the same number, on one queue.",
+    ),
     Metric::gauge(
         "recourse_feed_signer_refused",
         "",

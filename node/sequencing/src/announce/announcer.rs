@@ -11,7 +11,7 @@ use alloy::signers::local::PrivateKeySigner;
 use rollup::chain::{BuiltBlock, Chain, FeedBlock, KeepError, Keeper};
 
 use super::{AnnounceError, AnnounceLog, Announced};
-use crate::feed;
+use crate::feed::{self, Meaning};
 
 /// Signs the blocks of a sequencer, and keeps them in the log, on a thread of its own, beside the database's work.
 #[derive(Debug)]
@@ -92,7 +92,8 @@ impl Announcer {
             let payload = message.and_then(|message| feed::decode(&message.slice(feed::SIGNATURE_SIZE..)));
             let payload = payload.ok_or_else(|| self.log.unreadable(block.number))?;
             let chain_id = self.log.identity().chain_id;
-            let message = feed::sign(chain_id, key, &payload).ok_or(AnnounceError::TooLarge(block.number))?;
+            let message = feed::sign(Meaning::Confirmed, chain_id, key, &payload)
+                .ok_or(AnnounceError::TooLarge(block.number))?;
             self.log.append(&Announced { signer: Some(key.address()), ..block }, &message)?;
         }
         Ok(())
@@ -111,8 +112,11 @@ fn keep(log: &AnnounceLog, key: Option<&PrivateKeySigner>, job: &Job) -> Result<
     let too_large = || AnnounceError::TooLarge(job.about.number);
     let chain_id = log.identity().chain_id;
     let message = match (key, job.about.signer) {
-        (Some(key), Some(_)) => feed::sign(chain_id, key, &job.block).ok_or_else(too_large)?,
-        _ => feed::unsigned(&job.block).ok_or_else(too_large)?,
+        (Some(key), signer) => {
+            let meaning = signer.map_or(Meaning::Unconfirmed, |_| Meaning::Confirmed);
+            feed::sign(meaning, chain_id, key, &job.block).ok_or_else(too_large)?
+        }
+        (None, _) => feed::unsigned(&job.block).ok_or_else(too_large)?,
     };
     log.append(&job.about, &message)?;
     metrics::histogram!("recourse_announce_seconds").record(job.start.elapsed().as_secs_f64());

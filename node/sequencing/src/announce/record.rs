@@ -27,8 +27,8 @@
 //! | 32 | hash of the block before |
 //! | 8 | message cursor after the block |
 //! | 32 | accumulator over the messages before it |
-//! | 20 | signer; zero if nobody signed |
-//! | n | the feed's message; without a signer its signature is zero |
+//! | 20 | signer; zero if nobody has confirmed it |
+//! | n | the feed's message; without a signer it is signed for the batcher only, or its signature is zero |
 //! | 8 | checksum |
 //!
 //! Numbers are big-endian. A checksum is the first bytes of keccak256 of all that stands before it in the same header or

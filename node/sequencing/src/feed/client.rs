@@ -13,7 +13,7 @@ use jsonrpsee::{
 };
 use tokio::sync::watch;
 
-use super::{FeedError, MAX_BLOCKS, Signers, message::open};
+use super::{Evidence, FeedError, MAX_BLOCKS, Meaning, Signers, message::open};
 use rollup::{
     chain::{Chain, ChainError, FeedBlock, Heads, ImportOutcome},
     shutdown::Shutdown,
@@ -23,13 +23,16 @@ use rollup::{
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
 
 /// Largest message taken from a server: twice the answer's bytes, in hexadecimal, with room for one large block.
-const MAX_MESSAGE: u32 = 16 << 20;
+pub(super) const MAX_MESSAGE: u32 = 16 << 20;
 
 /// Messages that the server may be ahead of execution here. Beyond that the subscription ends, and blocks are asked for
 /// at the pace at which they are executed. With [`MAX_MESSAGE`] this bounds what a hostile server can make us hold.
 const BUFFER: usize = 16;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often a batcher asks for blocks that the feed does not announce.
+const UNCONFIRMED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest wait for messages from L1 that a block of the feed consumes.
 const L1_PATIENCE: Duration = Duration::from_secs(120);
@@ -53,6 +56,9 @@ pub struct Client {
     chain: Chain,
     url: String,
     signers: watch::Receiver<Signers>,
+    evidence: Option<Evidence>,
+    /// Blocks that are no confirmations are taken, too.
+    takes_unconfirmed: bool,
     /// Our own unsafe blocks are not the sequencer's: begin again at the safe head.
     from_safe: bool,
     status: watch::Sender<FeedStatus>,
@@ -96,7 +102,19 @@ impl Client {
         signers: watch::Receiver<Signers>,
         status: watch::Sender<FeedStatus>,
     ) -> Self {
-        Self { chain, url, signers, from_safe: false, status }
+        Self { chain, url, signers, evidence: None, takes_unconfirmed: false, from_safe: false, status }
+    }
+
+    /// Keeps evidence of two blocks of one number.
+    #[must_use]
+    pub fn with_evidence(self, evidence: Evidence) -> Self {
+        Self { evidence: Some(evidence), ..self }
+    }
+
+    /// Takes blocks that are no confirmations, too: whoever posts the sequencer's blocks needs them all.
+    #[must_use]
+    pub fn with_unconfirmed(self) -> Self {
+        Self { takes_unconfirmed: true, ..self }
     }
 
     /// Follows the feed until shutdown. Whatever goes wrong costs a connection and some time, nothing else.
@@ -159,7 +177,7 @@ impl Client {
             next = self.catch_up(&client, next).await?;
             let params = rpc_params![next];
             let subscription = client.subscribe("recourse_subscribeFeed", params, "recourse_unsubscribeFeed");
-            let after = self.live(subscription.await?).await?;
+            let after = self.live(&client, subscription.await?).await?;
             // Without progress there would be no end to this.
             if after == next || !client.is_connected() {
                 return Err(Ended::Closed);
@@ -186,6 +204,11 @@ impl Client {
             let messages: Vec<Bytes> =
                 client.request("recourse_feedBlocks", rpc_params![next, MAX_BLOCKS]).await?;
             if messages.is_empty() {
+                let after = self.take_unconfirmed(client, next).await?;
+                if after != next {
+                    next = after;
+                    continue;
+                }
                 self.status.send_if_modified(|status| std::mem::take(&mut status.is_behind));
                 return Ok(next);
             }
@@ -194,13 +217,18 @@ impl Client {
                 let block = self.open(message)?;
                 let expected = run.last().map_or(next, |last| last.number + 1);
                 if run.is_empty() && block.number > expected {
+                    let after = self.take_unconfirmed(client, expected).await?;
+                    if after != expected {
+                        next = after;
+                        break;
+                    }
                     self.reach(client, expected, block.number - 1).await?;
                 } else if block.number != expected {
                     return Err(Ended::Order { expected, found: block.number });
                 }
                 run.push(block);
             }
-            let highest = run.last().map_or(0, |block| block.number);
+            let Some(highest) = run.last().map(|block| block.number) else { continue };
             self.status.send_modify(|status| {
                 status.highest = highest;
                 // Once it is, it is so until there is no more to ask for.
@@ -231,8 +259,17 @@ impl Client {
     }
 
     /// Imports blocks as they come. Returns the next block to ask for, once that has to be asked for.
-    async fn live(&self, mut subscription: Subscription<Bytes>) -> Result<u64, Ended> {
-        while let Some(message) = subscription.next().await {
+    async fn live(&self, client: &WsClient, mut subscription: Subscription<Bytes>) -> Result<u64, Ended> {
+        loop {
+            let message = match tokio::time::timeout(UNCONFIRMED_INTERVAL, subscription.next()).await {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                // There may be blocks that the feed does not announce.
+                Err(_) => {
+                    self.take_unconfirmed(client, self.chain.heads().unsafe_head.number + 1).await?;
+                    continue;
+                }
+            };
             let block = self.open(&message.map_err(|_| FeedError::Malformed)?)?;
             let number = block.number;
             let next = self.import(vec![block]).await?;
@@ -246,7 +283,31 @@ impl Client {
     }
 
     fn open(&self, message: &Bytes) -> Result<FeedBlock, FeedError> {
-        open(self.chain.config().chain.chain_id, &self.signers.borrow(), message)
+        let chain_id = self.chain.config().chain.chain_id;
+        let (signer, block) = open(Meaning::Confirmed, chain_id, &self.signers.borrow(), message)?;
+        if let Some(evidence) = &self.evidence {
+            evidence.hears(&self.chain, signer, &block, message);
+        }
+        Ok(block)
+    }
+
+    /// Asks for blocks from `next` on that are no confirmations, if this node takes them. Returns the next block to ask for.
+    async fn take_unconfirmed(&self, client: &WsClient, next: u64) -> Result<u64, Ended> {
+        if !self.takes_unconfirmed {
+            return Ok(next);
+        }
+        let messages: Vec<Bytes> =
+            client.request("recourse_feedUnconfirmed", rpc_params![next, MAX_BLOCKS]).await?;
+        let chain_id = self.chain.config().chain.chain_id;
+        let mut run = Vec::new();
+        for (message, expected) in messages.iter().take(MAX_BLOCKS as usize).zip(next..) {
+            let (_, block) = open(Meaning::Unconfirmed, chain_id, &self.signers.borrow(), message)?;
+            if block.number != expected {
+                return Err(Ended::Order { expected, found: block.number });
+            }
+            run.push(block);
+        }
+        if run.is_empty() { Ok(next) } else { self.import(run).await }
     }
 
     /// Brings a run of blocks into the chain. Returns the number of the block that fits next.

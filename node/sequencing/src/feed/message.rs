@@ -2,7 +2,7 @@
 //!
 //! | bytes | |
 //! |---|---|
-//! | 65 | signature r ‖ s ‖ v over keccak256("recourse feed v1" ‖ chain id u64 ‖ block hash ‖ keccak256(payload)) |
+//! | 65 | signature r ‖ s ‖ v over keccak256("recourse feed v1", or "recourse unconfirmed v1" ‖ chain id u64 ‖ block hash ‖ keccak256(payload)) |
 //! | | payload: |
 //! | 8 | block number |
 //! | 32 | block hash |
@@ -25,11 +25,25 @@ use super::Signers;
 use rollup::chain::FeedBlock;
 
 const DOMAIN: &[u8] = b"recourse feed v1";
+
+/// In place of that, where a block is no confirmation.
+const UNCONFIRMED: &[u8] = b"recourse unconfirmed v1";
+
 /// Bytes of a message before its payload.
 pub const SIGNATURE_SIZE: usize = 65;
 
 /// Bytes of a payload besides its transactions.
 pub(super) const FIXED_SIZE: usize = 60;
+
+/// What a signature says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// The block is the one of its number.
+    Confirmed,
+    /// The block is this sequencer's, for its own batcher to post; it is no word to anybody else, because another block of
+    /// its number may have been confirmed.
+    Unconfirmed,
+}
 
 /// Why a message of the feed is worth nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,9 +66,12 @@ fn name(signer: &Option<Address>) -> String {
 }
 
 /// What is signed.
-pub(super) fn digest(chain_id: u64, hash: &B256, payload: &[u8]) -> B256 {
+pub(super) fn digest(meaning: Meaning, chain_id: u64, hash: &B256, payload: &[u8]) -> B256 {
     let mut hasher = Keccak256::new();
-    hasher.update(DOMAIN);
+    hasher.update(match meaning {
+        Meaning::Confirmed => DOMAIN,
+        Meaning::Unconfirmed => UNCONFIRMED,
+    });
     hasher.update(chain_id.to_be_bytes());
     hasher.update(hash);
     hasher.update(keccak256(payload));
@@ -79,9 +96,9 @@ pub fn encode(block: &FeedBlock) -> Option<Vec<u8>> {
 }
 
 /// The message for a block. `None` if the key cannot sign, or [`encode`] can't write it.
-pub fn sign(chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Bytes> {
+pub fn sign(meaning: Meaning, chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Bytes> {
     let payload = encode(block)?;
-    let signature = key.sign_hash_sync(&digest(chain_id, &block.hash, &payload)).ok()?;
+    let signature = key.sign_hash_sync(&digest(meaning, chain_id, &block.hash, &payload)).ok()?;
     Some([&signature.as_bytes()[..], &payload].concat().into())
 }
 
@@ -90,11 +107,16 @@ pub fn unsigned(block: &FeedBlock) -> Option<Bytes> {
     Some([&[0; SIGNATURE_SIZE][..], &encode(block)?].concat().into())
 }
 
-/// The block of a message, if one of the `signers` signed it.
-pub(super) fn open(chain_id: u64, signers: &Signers, message: &Bytes) -> Result<FeedBlock, FeedError> {
+/// The block of a message, and who signed it, if that is one of the `signers`.
+pub(super) fn open(
+    meaning: Meaning,
+    chain_id: u64,
+    signers: &Signers,
+    message: &Bytes,
+) -> Result<(Address, FeedBlock), FeedError> {
     let (signature, payload) = message.split_at_checked(SIGNATURE_SIZE).ok_or(FeedError::Malformed)?;
     let hash = payload.get(8..40).map(B256::from_slice).ok_or(FeedError::Malformed)?;
-    let digest = digest(chain_id, &hash, payload);
+    let digest = digest(meaning, chain_id, &hash, payload);
     // Other writings of v would make several messages of one.
     let found = match signature.last() {
         Some(27 | 28) => {
@@ -102,11 +124,11 @@ pub(super) fn open(chain_id: u64, signers: &Signers, message: &Bytes) -> Result<
         }
         _ => None,
     };
-    if !found.is_some_and(|found| signers.accepts(found, Instant::now())) {
+    let Some(signer) = found.filter(|found| signers.accepts(*found, Instant::now())) else {
         return Err(FeedError::Signature { expected: signers.current(), found });
-    }
+    };
     let payload = message.slice(SIGNATURE_SIZE..);
-    decode(&payload).ok_or(FeedError::Malformed)
+    Ok((signer, decode(&payload).ok_or(FeedError::Malformed)?))
 }
 
 /// The block of a payload, whoever sent it: exactly what [`encode`] writes, or `None`. Takes no more memory than some

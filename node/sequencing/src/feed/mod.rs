@@ -10,20 +10,22 @@
 //! more than cost the node a connection.
 
 mod client;
+mod evidence;
 mod message;
 mod server;
 pub mod signers;
 
 pub use client::{Client, FeedStatus};
-pub use message::{FeedError, SIGNATURE_SIZE, decode, encode, sign, unsigned};
-pub use server::{FeedServer, module};
+pub use evidence::Evidence;
+pub use message::{FeedError, Meaning, SIGNATURE_SIZE, decode, encode, sign, unsigned};
+pub use server::{FeedServer, ListenError, listen, module};
 pub use signers::Signers;
 
 /// Most blocks that one request is answered with.
 const MAX_BLOCKS: u64 = 128;
 
 /// Most bytes of blocks that one request is answered with, but for a single block that is larger.
-const MAX_ANSWER: usize = 2 << 20;
+const MAX_ANSWER: usize = 512 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use stf::BlockSpec;
 use tokio::sync::watch;
 
 use super::{
-    message::{FIXED_SIZE, digest, open},
+    message::{FIXED_SIZE, digest},
     *,
 };
 use crate::announce::{AnnounceLog, Announcer, Durability};
@@ -25,6 +25,10 @@ use rollup::{
     shutdown,
     testing::{self, CHAIN_ID, key, transaction, transfer},
 };
+
+fn open(chain_id: u64, signers: &Signers, message: &Bytes) -> Result<FeedBlock, FeedError> {
+    message::open(Meaning::Confirmed, chain_id, signers, message).map(|(_, block)| block)
+}
 
 fn block() -> FeedBlock {
     FeedBlock {
@@ -43,7 +47,7 @@ fn signer(index: u8) -> Signers {
 }
 
 fn signed() -> Bytes {
-    sign(CHAIN_ID, &key(9), &block()).unwrap()
+    sign(Meaning::Confirmed, CHAIN_ID, &key(9), &block()).unwrap()
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_signed_payload_that_does_not_decode_is_refused() {
     let payloads: [&[u8]; 3] = [&[0; 40], &[0; FIXED_SIZE - 1], &[0; FIXED_SIZE + 1]];
     let endless = [[0; FIXED_SIZE - 4].as_slice(), &[0xff; 4]].concat();
     for payload in payloads.into_iter().chain([endless.as_slice()]) {
-        let digest = digest(CHAIN_ID, &B256::ZERO, payload);
+        let digest = digest(Meaning::Confirmed, CHAIN_ID, &B256::ZERO, payload);
         let signature = key(9).sign_hash_sync(&digest).unwrap();
         let message: Bytes = [signature.as_bytes().as_slice(), payload].concat().into();
         assert_eq!(open(CHAIN_ID, &signer(9), &message), Err(FeedError::Malformed));
@@ -320,7 +324,7 @@ async fn a_signed_block_that_comes_out_differently_is_not_imported() {
     let config = testing::config(3, 0);
     let replica = Node::new(&config);
     let wrong = FeedBlock { number: 1, spec: BlockSpec { messages: 0, ..block().spec }, ..block() };
-    let message = sign(CHAIN_ID, &key(9), &wrong).unwrap();
+    let message = sign(Meaning::Confirmed, CHAIN_ID, &key(9), &wrong).unwrap();
     let mut module = RpcModule::new(());
     module.register_method("recourse_feedBlocks", move |_, _, _| vec![message.clone()]).unwrap();
     let (_server, url) = serve(module).await;
@@ -346,4 +350,82 @@ async fn answers_are_bounded() {
     assert_eq!(count(141, 5).await, 0);
     assert_eq!(count(u64::MAX, u64::MAX).await, 0);
     assert_eq!(count(1, 0).await, 0);
+}
+
+#[test]
+fn what_is_signed_for_the_batcher_is_no_confirmation() {
+    let message = sign(Meaning::Unconfirmed, CHAIN_ID, &key(9), &block()).unwrap();
+    assert!(matches!(open(CHAIN_ID, &signer(9), &message), Err(FeedError::Signature { .. })));
+    let opened = message::open(Meaning::Unconfirmed, CHAIN_ID, &signer(9), &message);
+    assert_eq!(opened, Ok((key(9).address(), block())));
+    message::open(Meaning::Unconfirmed, CHAIN_ID, &signer(9), &signed()).unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batcher_gets_the_blocks_that_nobody_may_confirm() {
+    let config = testing::config(3, 0);
+    let (sequencer, batcher, replica) = (Node::new(&config), Node::new(&config), Node::new(&config));
+    sequencer.log.lose(3).unwrap();
+    (0..3).for_each(|nonce| sequencer.build(0, nonce));
+    let (_server, url) = serve(sequencer.feed()).await;
+    let (_, signers) = watch::channel(signer(9));
+    let (_stop, shutdown) = shutdown::channel();
+    let status = watch::channel(FeedStatus::default()).0;
+    let client = Client::new(batcher.chain.clone(), url.clone(), signers, status).with_unconfirmed();
+    tokio::spawn(client.run(shutdown));
+    batcher.reaches(&sequencer).await;
+    let (_stop_replica, _task) = follow(&replica, &url, signer(9));
+    // Those that may be confirmed, too.
+    (3..5).for_each(|nonce| sequencer.build(0, nonce));
+    batcher.reaches(&sequencer).await;
+    assert_eq!(sequencer.log.next_signed(1), Some(4));
+    assert_eq!(replica.chain.heads().unsafe_head.number, 0, "it has nothing to build on before L1 brings it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_blocks_of_one_number_are_kept_as_evidence() {
+    let config = testing::config(3, 0);
+    let (first, second, replica) = (Node::new(&config), Node::new(&config), Node::new(&config));
+    first.build(0, 0);
+    second.build(1, 0);
+    let message = |node: &Node| {
+        let (number, hash) = (1, node.chain.heads().unsafe_head.hash);
+        node.log.message(number, hash).unwrap().unwrap().1
+    };
+    let evidence = Evidence::beside(&replica.chain);
+    let folder = replica._dir.path().join("evidence");
+    let hear = |message: &Bytes| {
+        let (signer, block) = message::open(Meaning::Confirmed, CHAIN_ID, &signer(9), message).unwrap();
+        evidence.hears(&replica.chain, signer, &block, message);
+    };
+    hear(&message(&first));
+    hear(&message(&first));
+    assert!(!folder.exists(), "once said is not twice");
+    hear(&message(&second));
+    hear(&message(&second));
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let messages: Vec<Bytes> = serde_json::from_value(kept["messages"].clone()).unwrap();
+    assert_eq!(messages, [message(&first), message(&second)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feeds_own_address_serves_the_feed_with_limits() {
+    let config = testing::config(3, 0);
+    let (sequencer, replica) = (Node::new(&config), Node::new(&config));
+    sequencer.build(0, 0);
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_stop, shutdown) = shutdown::channel();
+    let _server = listen(address, sequencer.feed(), shutdown).await.unwrap();
+    let url = format!("ws://{address}");
+    let (_stop_replica, _task) = follow(&replica, &url, signer(9));
+    replica.reaches(&sequencer).await;
+    // The follower has one connection already.
+    let mut readers = Vec::new();
+    while let Ok(reader) = jsonrpsee::ws_client::WsClientBuilder::default().build(&url).await {
+        readers.push(reader);
+        assert!(readers.len() < 100, "no limit");
+    }
+    assert!(readers.len() > 50, "{}", readers.len());
 }
