@@ -129,10 +129,13 @@ async fn cut_power(name: &str, cuts: usize, arguments: &[&str]) -> Result<Option
         }
     }
     let included = load.stop().await?;
-    for tx in included.iter().filter(|_| lost.is_none()) {
+    for tx in &included {
+        if lost.is_some() {
+            break;
+        }
         let found = receipt(net.devnet.sequencer()?, tx.hash).await?;
         if found.is_none_or(|found| found["blockHash"] != tx.block_hash.to_string()) {
-            lost = lost.or(Some(format!("the receipt of {} in block {}", tx.hash, tx.block)));
+            lost = Some(format!("the receipt of {} in block {}", tx.hash, tx.block));
         }
     }
     let lost = lost.or(seen.with(|heads| heads.conflict.take()));

@@ -93,7 +93,8 @@ fn l1_block(index: u64, branch: u8, timestamp: u64) -> L1Update {
 fn a_database_that_lost_everything_gets_it_back_from_the_log() {
     let config = testing::config(3, 0);
     let mut node = Node::new(&config);
-    (0..150).for_each(|nonce| drop(node.build(nonce)));
+    node.announcer.begin(&node.chain, 60_000).unwrap();
+    (0..150).for_each(|nonce| _ = node.build(nonce));
     let head = node.head();
     let mut again = node.lose_database(&config);
     assert_eq!(again.head().0, 0);
@@ -110,7 +111,7 @@ fn the_end_of_a_record_cut_short_is_cut_off_and_damage_before_it_is_an_error() {
     let config = testing::config(3, 0);
     let mut node = Node::new(&config);
     let identity = node.announcer.log().identity();
-    (0..2).for_each(|nonce| drop(node.build(nonce)));
+    (0..2).for_each(|nonce| _ = node.build(nonce));
     let path = segment::files(&node.folder()).unwrap().pop().unwrap();
     let before = fs::metadata(&path).unwrap().len() as usize;
     node.build(2);
@@ -223,7 +224,7 @@ fn a_number_is_signed_again_only_where_both_premises_cannot_be_true() {
 fn blocks_that_l1_has_replaced_are_not_taken_back() {
     let config = testing::config(3, 0);
     let mut node = Node::new(&config);
-    (0..3).for_each(|nonce| drop(node.build(nonce)));
+    (0..3).for_each(|nonce| _ = node.build(nonce));
     let again = node.lose_database(&config);
     // Another block 1 stands there, which nobody announced.
     let rival = testing::open(tempfile::tempdir().unwrap().path(), &config);
@@ -241,7 +242,7 @@ fn blocks_that_l1_has_replaced_are_not_taken_back() {
 fn what_is_final_is_dropped_with_what_it_says_of_signatures_kept() {
     let config = testing::config(3, 0);
     let mut node = Node::new(&config);
-    (0..3).for_each(|nonce| drop(node.build(nonce)));
+    (0..3).for_each(|nonce| _ = node.build(nonce));
     let log = node.announcer.log().clone();
     // Begins another file.
     log.declare_fresh(key(7).address()).unwrap();
