@@ -20,12 +20,14 @@ pub struct ReplicaOptions {
     pub config: Arc<RollupConfig>,
     /// Folder of the database.
     pub data_dir: std::path::PathBuf,
-    /// HTTP endpoint of L1.
-    pub l1_rpc: String,
+    /// HTTP endpoints of L1, the preferred one first.
+    pub l1_rpc: Vec<String>,
     /// How often L1 is asked for new blocks.
     pub l1_poll: Option<Duration>,
     /// How long L1 may take to answer first; by default, for ever.
     pub l1_timeout: Option<Duration>,
+    /// Least L1 endpoints that must say the same of what is derived.
+    pub l1_agreement: usize,
 }
 
 /// A replica that follows L1.
@@ -59,7 +61,11 @@ impl Replica {
             return Ok(None);
         };
         let chain = open(&options.data_dir, options.config.clone()).await?;
-        let follow = FollowerOptions { poll_interval: options.l1_poll, ..FollowerOptions::default() };
+        let follow = FollowerOptions {
+            poll_interval: options.l1_poll,
+            least_endpoints: options.l1_agreement,
+            ..FollowerOptions::default()
+        };
         let follower = Follower::new(chain.clone(), client.clone(), follow);
         let status = follower.watch();
         let mut tasks = Tasks::new(shutdown.clone());

@@ -76,9 +76,15 @@ pub struct Common {
     #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
     pub data_dir: PathBuf,
 
-    /// HTTP endpoint of an L1 node.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
-    pub l1_rpc: String,
+    /// HTTP endpoint of an L1 node. Several, by commas or by repeating it, the preferred one first: where one fails, the next
+    /// is asked; what the chain is derived from counts only if two say the same.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC", required = true, value_delimiter = ',')]
+    pub l1_rpc: Vec<String>,
+
+    /// Least L1 endpoints that must say the same of what is derived. With 1, two must where two answer, and one is followed
+    /// alone while the others are left out; with 2, nothing is derived then.
+    #[arg(long, value_name = "NUMBER", default_value_t = FollowerOptions::default().least_endpoints)]
+    pub l1_agreement: usize,
 
     /// Most L1 blocks in one request for logs. An endpoint that fails on so many is asked for fewer.
     #[arg(long, value_name = "BLOCKS", default_value_t = FollowerOptions::default().range)]

@@ -69,6 +69,10 @@ struct Base {
 impl Base {
     /// Starts what every node has. `None`: shutdown came before L1 answered.
     async fn start(common: &Common, mut shutdown: Shutdown) -> Result<Option<Self>> {
+        let (least, given) = (common.l1_agreement, common.l1_rpc.len());
+        if least > given {
+            bail!("--l1-agreement is {least}, but --l1-rpc names {given} endpoints");
+        }
         let config = Arc::new(RollupConfig::load(&common.rollup)?);
         if let Some(address) = common.metrics {
             rollup::telemetry::serve(
@@ -81,7 +85,12 @@ impl Base {
             return Ok(None);
         };
         let chain = open_chain(&common.data_dir, config, common.max_db_size).await?;
-        let options = FollowerOptions { poll_interval: common.l1_poll, range: common.l1_log_range };
+        let options = FollowerOptions {
+            poll_interval: common.l1_poll,
+            range: common.l1_log_range,
+            least_endpoints: common.l1_agreement,
+            ..FollowerOptions::default()
+        };
         let follower = Follower::new(chain.clone(), client.clone(), options);
         let mut base = Self {
             l1: follower.watch(),

@@ -279,9 +279,10 @@ impl Arena {
         Ok(WatchOptions {
             config: Arc::new(self.net.devnet.rollup.clone()),
             data_dir: self.data_dir(name),
-            l1_rpc: self.net.devnet.anvil.url().into(),
+            l1_rpc: vec![self.net.devnet.anvil.url().into()],
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
+            l1_agreement: 1,
             key,
             program: program_path()?,
             metrics: None,
@@ -462,9 +463,10 @@ impl Observer {
         let options = fraud_prover::replica::ReplicaOptions {
             config,
             data_dir: net.devnet.dir.join("data/observer"),
-            l1_rpc: net.devnet.anvil.url().into(),
+            l1_rpc: vec![net.devnet.anvil.url().into()],
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
+            l1_agreement: 1,
         };
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;

@@ -37,6 +37,10 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
             (Fault::Pruned, "eth_call" | "eth_getCode") if number(&call["params"][1]).is_some() => {
                 return Some(error(&id, -32000, "missing trie node"));
             }
+            (Fault::NoCalls, "eth_call") => return Some(error(&id, -32000, "missing trie node")),
+            (Fault::Tip(tip), "eth_maxPriorityFeePerGas") => {
+                return Some(result(&id, json!(format!("{tip:#x}"))));
+            }
             (Fault::OldNonces(blocks), "eth_getTransactionCount") => {
                 call["params"][1] = before_head(*blocks, backend).await?;
             }
@@ -60,6 +64,10 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
         lag.after(&method, &mut answer);
     }
     for fault in faults {
+        if let Fault::Fork(blocks) = fault {
+            let root = number(&before_head(*blocks, backend).await?)?;
+            fork(root, &mut answer["result"]);
+        }
         change(*fault, &method, &mut answer);
     }
     Some(answer)
@@ -69,6 +77,17 @@ pub(super) async fn answer(mut call: Value, faults: &[Fault], backend: &Backend)
 async fn before_head(blocks: u64, backend: &Backend) -> Option<Value> {
     let latest = number(&backend.ask("eth_blockNumber", json!([])).await?)?;
     Some(json!(format!("{:#x}", latest.saturating_sub(blocks))))
+}
+
+/// Gives a block above `root` the hash that it would have on another fork.
+fn fork(root: u64, block: &mut Value) {
+    let Some(above) = number(&block["number"]).and_then(|number| number.checked_sub(root + 1)) else {
+        return;
+    };
+    flip(&mut block["hash"], 40);
+    if above > 0 {
+        flip(&mut block["parentHash"], 40);
+    }
 }
 
 /// Changes what is in an answer.

@@ -64,6 +64,12 @@ pub enum Fault {
     Late(u64),
     /// Says how many transactions an account has in blocks as of so many blocks ago.
     OldNonces(u64),
+    /// Shows the newest so many blocks with hashes of its own: another fork.
+    Fork(u64),
+    /// Has no state of any block.
+    NoCalls,
+    /// Suggests this tip, in wei.
+    Tip(u128),
     /// Does not know the tag `finalized`.
     NoFinalized,
     /// Has no state of blocks that it is asked for by number.
@@ -161,6 +167,9 @@ impl Fault {
             Self::Late(_) => "late",
             Self::OldNonces(_) => "old nonces",
             Self::Pruned => "pruned",
+            Self::Fork(_) => "fork",
+            Self::NoCalls => "no calls",
+            Self::Tip(_) => "tip",
             Self::NoFinalized => "no finalized",
         }
     }
@@ -188,6 +197,9 @@ impl Fault {
                 let heads = ["eth_getBlockByNumber", "eth_blockNumber"];
                 heads.iter().any(|method| methods.contains(method))
             }
+            Self::Fork(_) => methods.iter().any(|method| method.starts_with("eth_getBlock")),
+            Self::Tip(_) => methods.contains(&"eth_maxPriorityFeePerGas"),
+            Self::NoCalls => methods.contains(&"eth_call"),
             Self::Pruned => methods.iter().any(|method| ["eth_call", "eth_getCode"].contains(method)),
             Self::NoFinalized => methods.contains(&"eth_getBlockByNumber"),
             _ => true,

@@ -21,7 +21,7 @@ use db::{BatchRecord, L1Cursor, MessageRecord};
 use rollup::{
     RollupConfig,
     chain::{BuildPlan, Chain, ChainOptions},
-    l1::{Follower, FollowerOptions, connect},
+    l1::{Follower, FollowerOptions, L1Client, connect, reach},
     shutdown::{self, Shutdown, Stop},
 };
 use stf::Transaction;
@@ -166,6 +166,7 @@ impl Task {
 /// A chain in this process that follows L1.
 pub(crate) struct Node {
     pub(crate) chain: Chain,
+    endpoints: Vec<L1Client>,
     follower: Option<Task>,
 }
 
@@ -184,11 +185,24 @@ impl Node {
     }
 
     pub(crate) async fn open(config: &Arc<RollupConfig>, path: &Path, url: &str, range: u64) -> Self {
-        let chain = Chain::open(path, config.clone(), ChainOptions::default()).unwrap();
         let client = connect(url, config).await.unwrap();
-        let options = FollowerOptions { range, poll_interval: Some(Duration::from_millis(20)) };
+        Self::follow(config, path, client, FollowerOptions { range, ..FollowerOptions::default() })
+    }
+
+    /// A node with several endpoints.
+    pub(crate) async fn start_with(l1: &L1, name: &str, urls: &[&str], options: FollowerOptions) -> Self {
+        let urls: Vec<String> = urls.iter().map(|url| (*url).into()).collect();
+        let (_stop, mut shutdown) = shutdown::channel();
+        let client = reach(&urls, &l1.config, Some(LIMIT), &mut shutdown).await.unwrap().unwrap();
+        Self::follow(&l1.config, &l1.path(name), client, options)
+    }
+
+    fn follow(config: &Arc<RollupConfig>, path: &Path, client: L1Client, options: FollowerOptions) -> Self {
+        let chain = Chain::open(path, config.clone(), ChainOptions::default()).unwrap();
+        let options = FollowerOptions { poll_interval: Some(Duration::from_millis(20)), ..options };
+        let endpoints = client.endpoints().to_vec();
         let follower = Follower::new(chain.clone(), client, options);
-        Self { chain, follower: Some(Task::spawn(|shutdown| follower.run(shutdown))) }
+        Self { chain, endpoints, follower: Some(Task::spawn(|shutdown| follower.run(shutdown))) }
     }
 
     /// Waits until the newest L1 block has been read.
@@ -199,6 +213,16 @@ impl Node {
             cursor == Some(L1Cursor { number: latest.number, hash: latest.hash })
         })
         .await;
+    }
+
+    /// Waits until no endpoint is left out.
+    pub(crate) async fn all_used(&self) {
+        until("all endpoints are used", async || self.endpoints.iter().all(L1Client::is_used)).await;
+    }
+
+    /// Waits until an endpoint is left out.
+    pub(crate) async fn left_out(&self, place: usize) {
+        until("an endpoint is left out", async || !self.endpoints[place].is_used()).await;
     }
 
     pub(crate) async fn stop(mut self) {

@@ -10,7 +10,7 @@ use stf::{BlockSpec, codec::encode};
 use crate::common::{L1, Node, until};
 
 /// Some blocks with deposits, configuration changes and batches in them, more or less at random.
-async fn activity(l1: &L1, seed: u64) {
+pub(crate) async fn activity(l1: &L1, seed: u64) {
     for block in 0..3 {
         let n = seed * 3 + block;
         if n.is_multiple_of(2) {

@@ -4,6 +4,7 @@
 
 mod batcher;
 mod common;
+mod endpoints;
 mod follower;
 mod limits;
 mod proposer;

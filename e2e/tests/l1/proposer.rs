@@ -100,9 +100,9 @@ async fn a_proposal_becomes_the_anchor_and_its_bond_comes_back() {
     assert_eq!(factory.gameCount().call().await.unwrap(), U256::from(3));
     assert_ne!(registry.anchorGame().call().await.unwrap(), Address::ZERO);
     // The genesis is still compared with L1, where another anchor stands now.
-    reach_for_command(l1.anvil.url(), &l1.config, None).await.unwrap();
+    reach_for_command(&[l1.anvil.url().into()], &l1.config, None).await.unwrap();
     let other = RollupConfig { genesis_output_root: B256::ZERO, ..RollupConfig::clone(&l1.config) };
-    let error = reach_for_command(l1.anvil.url(), &other, None).await.unwrap_err().to_string();
+    let error = reach_for_command(&[l1.anvil.url().into()], &other, None).await.unwrap_err().to_string();
     assert!(error.contains("genesisOutputRoot"), "{error}");
     task.end().await;
     node.stop().await;

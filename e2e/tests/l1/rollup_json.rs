@@ -17,7 +17,7 @@ use crate::common::L1;
 async fn refused(l1: &L1, change: impl FnOnce(&mut RollupConfig)) -> String {
     let mut config = (*l1.config).clone();
     change(&mut config);
-    let error = reach_for_command(l1.anvil.url(), &config, None).await.unwrap_err();
+    let error = reach_for_command(&[l1.anvil.url().into()], &config, None).await.unwrap_err();
     let line = error.to_string();
     assert!(matches!(error, ConnectError::Config(_)) && !line.contains('\n'), "{line}");
     line
@@ -40,7 +40,7 @@ fn set(contracts: &mut Contracts, field: ContractField, address: Address) {
 async fn each_wrong_field_is_named_and_nothing_else() {
     let l1 = L1::start().await;
     l1.anvil.mine(2).await.unwrap();
-    reach_for_command(l1.anvil.url(), &l1.config, None).await.unwrap();
+    reach_for_command(&[l1.anvil.url().into()], &l1.config, None).await.unwrap();
     // What another rollup on the same L1 has.
     let other = deploy(&l1.anvil, &l1.deployed).await.unwrap();
     for field in ContractField::ALL {
@@ -93,7 +93,7 @@ async fn parameters_that_the_owner_changed_are_compared_as_they_were() {
     l1.anvil.mine(1).await.unwrap();
     l1.batch(b"", 1).await;
     l1.anvil.mine(1).await.unwrap();
-    reach_for_command(l1.anvil.url(), &l1.config, None).await.unwrap();
+    reach_for_command(&[l1.anvil.url().into()], &l1.config, None).await.unwrap();
     assert!(refused(&l1, limit).await.contains("on L1: genesis.gasLimit is "));
     let line = refused(&l1, |config| {
         let storage = &mut config.genesis.alloc.get_mut(&stf::predeploys::L1_BLOCK).unwrap().storage;

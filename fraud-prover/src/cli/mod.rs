@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use rollup::{
     RollupConfig, keys,
-    l1::{L1Client, reach_for_command},
+    l1::{FollowerOptions, L1Client, reach_for_command},
     process::{LogFormat, Sending},
     program::program_path,
     shutdown,
@@ -90,9 +90,10 @@ pub struct Rollup {
     #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
     pub rollup: PathBuf,
 
-    /// HTTP endpoint of an L1 node.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
-    pub l1_rpc: String,
+    /// HTTP endpoint of an L1 node. Several, by commas or by repeating it, the preferred one first: where one fails, the next
+    /// is asked; what the chain is derived from counts only if two say the same.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC", required = true, value_delimiter = ',')]
+    pub l1_rpc: Vec<String>,
 
     /// End with an error if L1 has not answered for so long at the start. Default: `watch` waits for it, and tells so;
     /// other commands give it 10s.
@@ -125,6 +126,11 @@ pub struct Watch {
     /// How often L1 is asked for new blocks, such as 500ms or 4s. Default: by the L1's chain id, 250 ms on a devnet.
     #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
     pub l1_poll: Option<Duration>,
+
+    /// Least L1 endpoints that must say the same of what is derived. With 1, two must where two answer, and one is followed
+    /// alone while the others are left out; with 2, nothing is derived then.
+    #[arg(long, value_name = "NUMBER", default_value_t = FollowerOptions::default().least_endpoints)]
+    pub l1_agreement: usize,
 
     /// Address that serves Prometheus metrics. Default: none.
     #[arg(long, value_name = "ADDR")]
@@ -360,12 +366,17 @@ pub async fn run(cli: Cli) -> Result<()> {
 
 async fn run_watch(args: Watch) -> Result<()> {
     let key = args.key.as_deref().map(keys::read).transpose()?;
+    let (least, given) = (args.l1_agreement, args.rollup.l1_rpc.len());
+    if least > given {
+        bail!("--l1-agreement is {least}, but --l1-rpc names {given} endpoints");
+    }
     let options = WatchOptions {
         config: Arc::new(RollupConfig::load(&args.rollup.rollup)?),
         data_dir: args.data_dir,
         l1_rpc: args.rollup.l1_rpc,
         l1_poll: args.l1_poll,
         l1_timeout: args.rollup.l1_timeout,
+        l1_agreement: args.l1_agreement,
         key,
         program: program(args.program)?,
         metrics: args.metrics,

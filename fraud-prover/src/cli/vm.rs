@@ -193,7 +193,7 @@ fn peak_memory() -> Option<u64> {
 /// Asks the rollup's step verifier on L1.
 async fn ask(rollup: &Path, url: &str, proof: &Proof) -> Result<B256> {
     let config = RollupConfig::load(rollup)?;
-    let client = reach_for_command(url, &config, None).await?;
+    let client = reach_for_command(&[url.to_owned()], &config, None).await?;
     let latest = BlockId::latest();
     let factory = config.contracts.dispute_game_factory;
     let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;

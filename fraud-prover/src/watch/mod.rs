@@ -56,12 +56,14 @@ pub struct WatchOptions {
     pub config: Arc<RollupConfig>,
     /// Folder of the replica's database.
     pub data_dir: PathBuf,
-    /// HTTP endpoint of L1.
-    pub l1_rpc: String,
+    /// HTTP endpoints of L1, the preferred one first.
+    pub l1_rpc: Vec<String>,
     /// How often L1 is asked for new blocks; by default what suits the chain.
     pub l1_poll: Option<Duration>,
     /// How long L1 may take to answer first; by default, for ever.
     pub l1_timeout: Option<Duration>,
+    /// Least L1 endpoints that must say the same of what is derived.
+    pub l1_agreement: usize,
     /// The key that acts. Without it, the challenger is read-only: it reports and sends nothing.
     pub key: Option<PrivateKeySigner>,
     /// The fault proof program, an ELF file.
@@ -89,6 +91,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         l1_rpc: options.l1_rpc.clone(),
         l1_poll: options.l1_poll,
         l1_timeout: options.l1_timeout,
+        l1_agreement: options.l1_agreement,
     };
     let Some(mut replica) = Replica::start(&replica, shutdown.clone()).await? else {
         return Ok(());

@@ -56,9 +56,10 @@ pub struct EndpointArgs {
     #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
     pub rollup: PathBuf,
 
-    /// HTTP endpoint of an L1 node.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
-    pub l1_rpc: String,
+    /// HTTP endpoint of an L1 node. Several, by commas or by repeating it, the preferred one first: where one fails, the next
+    /// is asked.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC", required = true, value_delimiter = ',')]
+    pub l1_rpc: Vec<String>,
 
     /// End with an error if L1 has not answered for so long at the start. Default: 10s.
     #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]

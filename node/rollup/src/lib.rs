@@ -25,7 +25,7 @@
 //!
 //! let config = Arc::new(RollupConfig::load(Path::new("rollup.json"))?);
 //! let (_stop, mut shutdown) = shutdown::channel();
-//! let Some(client) = reach("http://127.0.0.1:8545", &config, None, &mut shutdown).await? else {
+//! let Some(client) = reach(&["http://127.0.0.1:8545".into()], &config, None, &mut shutdown).await? else {
 //!     return Ok(());
 //! };
 //! let chain = Chain::open(Path::new("data"), config, ChainOptions::default())?;

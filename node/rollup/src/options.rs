@@ -9,13 +9,13 @@
 //! table of the command that is to use the key. Commands that do one thing and end take their options from the command line.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::PathBuf,
     process::ExitCode,
 };
 
-use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 use toml::{Table, Value};
 
 use crate::files;
@@ -192,7 +192,7 @@ impl File {
         let mut file = Self { path, ..Self::default() };
         let services: Vec<&Command> =
             command.get_subcommands().filter(|command| services.contains(&command.get_name())).collect();
-        let known: BTreeSet<String> = services.iter().copied().flat_map(long_names).collect();
+        let known: BTreeMap<String, bool> = services.iter().copied().flat_map(long_names).collect();
         for (key, value) in table {
             match value {
                 Value::Table(own) if services.iter().any(|service| service.get_name() == key) => {
@@ -215,19 +215,22 @@ impl File {
         Ok(file)
     }
 
-    fn value(&self, key: &str, value: Value, known: &BTreeSet<String>) -> Result<String, OptionsError> {
+    fn value(&self, key: &str, value: Value, known: &BTreeMap<String, bool>) -> Result<String, OptionsError> {
         let file = self.path.clone();
-        if !known.contains(key) {
-            let alike = known.iter().map(|name| (strsim::jaro_winkler(name, key), name));
+        let Some(takes_list) = known.get(key) else {
+            let alike = known.keys().map(|name| (strsim::jaro_winkler(name, key), name));
             let nearest = alike.max_by(|one, other| one.0.total_cmp(&other.0));
             let suggestion =
                 nearest.filter(|(likeness, _)| *likeness > LIKENESS).map(|(_, name)| name.clone());
             return Err(OptionsError::Key { file, key: key.into(), suggestion });
-        }
+        };
         match value {
             Value::String(text) => Ok(text),
             Value::Integer(number) => Ok(number.to_string()),
             Value::Boolean(truth) => Ok(truth.to_string()),
+            Value::Array(list) if *takes_list && list.iter().all(Value::is_str) => {
+                Ok(list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+            }
             other => Err(OptionsError::Kind { file, key: key.into(), found: other.type_str() }),
         }
     }
@@ -237,10 +240,10 @@ impl File {
     }
 }
 
-/// The options of a command that a file can hold.
-fn long_names(command: &Command) -> BTreeSet<String> {
-    let own = command.get_arguments().filter_map(Arg::get_long).filter(|name| *name != FILE_OPTION);
-    own.map(str::to_owned).collect()
+/// The options of a command that a file can hold, and whether each takes several values, by commas.
+fn long_names(command: &Command) -> BTreeMap<String, bool> {
+    let own = command.get_arguments().filter(|argument| argument.get_long() != Some(FILE_OPTION));
+    own.filter_map(|one| Some((one.get_long()?.to_owned(), one.get_value_delimiter().is_some()))).collect()
 }
 
 /// Whether an option names a private key.
@@ -348,6 +351,8 @@ mod tests {
         test_endpoint: String,
         #[arg(long, default_value_t = 7)]
         test_blocks: u64,
+        #[arg(long, value_delimiter = ',')]
+        test_peers: Vec<String>,
     }
 
     #[derive(Debug, Args)]
@@ -415,6 +420,16 @@ mod tests {
         assert!(refused("test-blocks = [1]").contains("has array, expected a text"));
         let text = refused("a = 1\nb = = 2");
         assert!(text.contains("is not TOML: line 2") && !text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn an_option_with_several_values_is_a_list_or_a_text_with_commas() {
+        let peers = |file: &str| follow(&["follow", "--test-endpoint", "a"], file).test_peers;
+        assert_eq!(peers("test-peers = [\"http://one\", \"http://two\"]"), ["http://one", "http://two"]);
+        assert_eq!(peers("test-peers = \"http://one,http://two\""), ["http://one", "http://two"]);
+        let line = ["follow", "--test-endpoint", "a", "--test-peers", "x", "--test-peers", "y"];
+        assert_eq!(follow(&line, "test-peers = [\"z\"]").test_peers, ["x", "y"]);
+        assert!(refused("test-peers = [1]").contains("has array, expected a text"));
     }
 
     #[test]

@@ -99,6 +99,21 @@ pub const METRICS: &[Metric] = &[
         "",
         "Number of the L1 block up to which the inbox is read and applied.",
     ),
+    Metric::gauge(
+        "recourse_l1_endpoints_heard",
+        "",
+        "L1 endpoints that had a say in what was read last; two must say the same.",
+    ),
+    Metric::gauge(
+        "recourse_l1_endpoint_used",
+        "endpoint",
+        "1 while an L1 endpoint is used, 0 while it is left out.",
+    ),
+    Metric::counter(
+        "recourse_l1_endpoint_left_out_total",
+        "endpoint, reason",
+        "Times that an L1 endpoint was left out, by reason: failing, busy, lagging, wrong or other chain.",
+    ),
     Metric::counter("recourse_l1_follow_failures_total", "", "Failed attempts to follow L1."),
     Metric::counter("recourse_l1_reorgs_total", "", "L1 reorgs that undid something that was read."),
     Metric::counter("recourse_l1_transactions_total", "", "Own L1 transactions that are in a block."),

@@ -1,6 +1,10 @@
-//! The connection to an L1 endpoint.
+//! The connection to L1: one endpoint, or several as one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    sync::{Arc, Weak},
+    time::{Duration, SystemTime},
+};
 
 use alloy::{
     eips::BlockId,
@@ -9,182 +13,52 @@ use alloy::{
     providers::{Provider, RootProvider},
     rpc::{
         client::{BatchRequest, RpcClient},
-        json_rpc::{RpcError, RpcRecv, RpcSend},
+        json_rpc::{RpcRecv, RpcSend},
         types::{BlockNumberOrTag, Log, TransactionRequest},
     },
     sol_types::SolCall,
-    transports::{TransportError, TransportErrorKind, http::reqwest, utils::guess_local_url},
+    transports::{http::reqwest, utils::guess_local_url},
 };
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tracing::info;
 
 use super::{
+    error::{ConnectError, L1Error},
+    failover::Failover,
     size::RequestSize,
+    standing::{LeftOut, Standing},
     transport::Transport,
-    words::{line, words},
 };
-use crate::{RollupConfig, config::ConfigMismatches};
+use crate::RollupConfig;
 
 /// Requests in one JSON-RPC batch: below what common endpoints allow. Fewer where one does not.
 const BATCH_SIZE: u64 = 16;
 /// An answer that takes longer is none.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same where there is another endpoint to go to.
+const FAILOVER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Chain ids that development chains use by default.
 const DEVNETS: [u64; 3] = [31_337, 1_337, 900];
 
-/// A connection to an L1 endpoint whose chain is the expected one. Cheap to clone.
+/// A connection to L1, by one endpoint, or by several of which the first that is well answers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct L1Client {
     rpc: RpcClient,
     provider: RootProvider,
     chain_id: u64,
     name: Arc<str>,
-    /// Requests in a batch, as this endpoint takes them.
+    /// Requests in a batch, as they are taken.
     batches: Arc<Mutex<RequestSize>>,
-}
-
-/// Why an L1 endpoint cannot be used for a rollup. Each says it in one line.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// Not the URL of an HTTP endpoint.
-    #[error("L1 endpoint {0:?} is not an http:// or https:// URL")]
-    Url(String),
-    /// It does not answer.
-    #[error("L1 endpoint {endpoint} does not answer: {error}")]
-    Unreachable {
-        /// Scheme, host and port.
-        endpoint: Arc<str>,
-        /// What went wrong.
-        error: L1Error,
-    },
-    /// It did not answer for as long as it was given.
-    #[error("L1 endpoint {endpoint} does not answer within {limit:?}: {error}")]
-    TimedOut {
-        /// Scheme, host and port.
-        endpoint: Arc<str>,
-        /// How long it was given.
-        limit: Duration,
-        /// What went wrong last.
-        error: L1Error,
-    },
-    /// It serves another chain.
-    #[error("L1 endpoint {endpoint} serves chain {found}, but l1ChainId in rollup.json is {expected}")]
-    WrongChain {
-        /// Scheme, host and port.
-        endpoint: Arc<str>,
-        /// As the rollup's configuration says.
-        expected: u64,
-        /// As the endpoint says.
-        found: u64,
-    },
-    /// The rollup there is another than the configuration's.
-    #[error(transparent)]
-    Config(#[from] ConfigMismatches),
-}
-
-/// Why a request to L1 had no usable answer.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum L1Error {
-    /// The endpoint answered with a JSON-RPC error.
-    #[error("{message} (code {code})")]
-    ErrorResponse {
-        /// JSON-RPC error code.
-        code: i64,
-        /// The endpoint's message.
-        message: String,
-        /// Data of a revert.
-        data: Option<Bytes>,
-    },
-    /// Something on the way to the endpoint answered, or the endpoint with an error of HTTP.
-    #[error("HTTP status {status}: {message}")]
-    Status {
-        /// The status.
-        status: u16,
-        /// What the answer says, in short.
-        message: String,
-    },
-    /// No answer.
-    #[error("{0}")]
-    Unreachable(String),
-    /// An answer that makes no sense.
-    #[error("unusable answer: {0}")]
-    InvalidResponse(String),
-}
-
-impl L1Error {
-    /// What a call reverted with, if this says that it reverted.
-    pub fn revert_data(&self) -> Option<Bytes> {
-        match self {
-            Self::ErrorResponse { code, message, data } if *code == 3 || message.contains("revert") => {
-                Some(data.clone().unwrap_or_default())
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether this says that a call failed in the contract.
-    pub(super) fn is_failed_call(&self) -> bool {
-        let is_invalid = |message: &str| message.contains("opcode");
-        self.revert_data().is_some()
-            || matches!(self, Self::ErrorResponse { message, .. } if is_invalid(message))
-    }
-
-    /// The endpoint's message, in lower case.
-    pub(crate) fn message(&self) -> String {
-        match self {
-            Self::ErrorResponse { message, .. } | Self::Status { message, .. } => message.to_lowercase(),
-            Self::Unreachable(message) | Self::InvalidResponse(message) => message.to_lowercase(),
-        }
-    }
-
-    /// Whether this is an answer to the very request: not silence, nor that there were too many others.
-    pub(super) const fn is_answer(&self) -> bool {
-        !matches!(self, Self::Unreachable(_) | Self::Status { status: 429, .. })
-    }
-}
-
-impl From<TransportError> for L1Error {
-    fn from(error: TransportError) -> Self {
-        match error {
-            RpcError::ErrorResp(payload) => {
-                let data = payload.as_revert_data();
-                Self::ErrorResponse { code: payload.code, message: line(&payload.message), data }
-            }
-            RpcError::Transport(TransportErrorKind::HttpError(error)) => {
-                Self::Status { status: error.status, message: words(error.body.as_bytes()) }
-            }
-            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => {
-                Self::InvalidResponse("a batch with fewer answers than requests".into())
-            }
-            // The innermost cause says it best, and without the URL, which may hold a secret.
-            RpcError::Transport(error) => {
-                let mut cause: &dyn std::error::Error = &error;
-                while let Some(source) = cause.source() {
-                    cause = source;
-                }
-                Self::Unreachable(line(&cause.to_string()))
-            }
-            RpcError::DeserError { err, text } if text.is_empty() => {
-                Self::InvalidResponse(line(&err.to_string()))
-            }
-            RpcError::DeserError { err, text } => {
-                Self::InvalidResponse(format!("{} ({})", words(text.as_bytes()), line(&err.to_string())))
-            }
-            other => Self::InvalidResponse(line(&other.to_string())),
-        }
-    }
-}
-
-impl From<alloy::sol_types::Error> for L1Error {
-    fn from(error: alloy::sol_types::Error) -> Self {
-        Self::InvalidResponse(error.to_string())
-    }
+    /// Of one endpoint.
+    transport: Option<Transport>,
+    /// Of several: each by itself, by preference.
+    members: Arc<[Self]>,
 }
 
 /// What following L1 needs of a block. Unknown fields do not matter, so that forks of L1 do not, either.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct L1Header {
     number: U64,
@@ -213,6 +87,12 @@ impl L1Header {
     /// Base fee in wei; zero where there is none.
     pub fn base_fee(&self) -> u128 {
         self.base_fee_per_gas.unwrap_or_default().saturating_to()
+    }
+
+    /// How long ago it was made, by our clock.
+    pub fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(Duration::from_secs(self.timestamp()))
     }
 
     /// Whether a contract may have logs in the block.
@@ -267,21 +147,108 @@ impl L1Client {
     /// Connects to any endpoint, whatever its chain.
     pub async fn dial(url: &str) -> Result<Self, ConnectError> {
         let (url, name) = parse(url)?;
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .build()
-            .map_err(|error| ConnectError::Unreachable {
-                endpoint: name.clone(),
-                error: L1Error::Unreachable(error.to_string()),
-            })?;
+        let standing = Arc::new(Standing::new(name.clone(), true));
+        let mut client = Self::of(url, name, standing, REQUEST_TIMEOUT)?;
+        match client.current_chain_id().await {
+            Ok(chain_id) => client.chain_id = chain_id,
+            Err(error) => return Err(client.unreachable(error)),
+        }
+        Ok(client)
+    }
+
+    /// Several endpoints as one, of which none is asked anything yet. Whoever makes it sees to it that those come back that are
+    /// left out.
+    pub(super) fn several(urls: &[String], chain_id: u64) -> Result<Self, ConnectError> {
+        let mut members: Vec<Self> = Vec::with_capacity(urls.len());
+        for url in urls {
+            let (url, mut name) = parse(url)?;
+            // Accounts at one host have the same name.
+            let alike = |member: &&Self| member.name.split(" #").next() == Some(&*name);
+            match members.iter().filter(alike).count() {
+                0 => {}
+                count => name = format!("{name} #{}", count + 1).into(),
+            }
+            let standing = Arc::new(Standing::new(name.clone(), false));
+            members.push(Self { chain_id, ..Self::of(url, name, standing, FAILOVER_TIMEOUT)? });
+        }
+        let transports: Vec<Transport> = members.iter().filter_map(|one| one.transport.clone()).collect();
+        let names: Vec<&str> = members.iter().map(Self::name).collect();
+        let is_local = members.iter().all(|member| member.rpc.is_local());
+        let rpc = RpcClient::new(Failover(transports.into()), is_local);
+        let client = Self {
+            provider: RootProvider::new(rpc.clone()),
+            rpc,
+            chain_id,
+            name: names.join(", ").into(),
+            batches: Arc::new(Mutex::new(RequestSize::new(BATCH_SIZE))),
+            transport: None,
+            members: members.into(),
+        };
+        Ok(client)
+    }
+
+    /// One endpoint, of which nothing is known yet.
+    fn of(
+        url: reqwest::Url,
+        name: Arc<str>,
+        standing: Arc<Standing>,
+        timeout: Duration,
+    ) -> Result<Self, ConnectError> {
+        let http =
+            reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(timeout).build().map_err(
+                |error| ConnectError::Unreachable {
+                    endpoint: name.clone(),
+                    error: L1Error::Unreachable(error.to_string()),
+                },
+            )?;
         let is_local = guess_local_url(url.as_str());
-        let rpc = RpcClient::new(Transport::new(http, url), is_local);
-        let provider = RootProvider::new(rpc.clone());
-        let batches = Arc::new(Mutex::new(RequestSize::new(BATCH_SIZE)));
-        match provider.get_chain_id().await {
-            Ok(chain_id) => Ok(Self { rpc, provider, chain_id, name, batches }),
-            Err(error) => Err(ConnectError::Unreachable { endpoint: name, error: error.into() }),
+        let transport = Transport::new(http, url, standing);
+        let rpc = RpcClient::new(transport.clone(), is_local);
+        Ok(Self {
+            provider: RootProvider::new(rpc.clone()),
+            rpc,
+            chain_id: 0,
+            name,
+            batches: Arc::new(Mutex::new(RequestSize::new(BATCH_SIZE))),
+            transport: Some(transport),
+            members: Arc::default(),
+        })
+    }
+
+    /// Each endpoint by itself, by preference.
+    pub fn endpoints(&self) -> &[Self] {
+        if self.members.is_empty() { std::slice::from_ref(self) } else { &self.members }
+    }
+
+    /// The same, as long as anybody uses them.
+    pub(super) fn weak_endpoints(&self) -> Weak<[Self]> {
+        Arc::downgrade(&self.members)
+    }
+
+    /// Whether this endpoint is used; of several, whether any is.
+    pub fn is_used(&self) -> bool {
+        match &self.transport {
+            Some(transport) => transport.standing().is_used(),
+            None => self.members.iter().any(Self::is_used),
+        }
+    }
+
+    /// Of one endpoint among several: whether it is left out, and may be tried again.
+    pub(super) fn is_due(&self) -> bool {
+        self.transport.as_ref().is_some_and(|transport| transport.standing().is_due())
+    }
+
+    /// Of one endpoint among several: it is used again.
+    pub(super) fn restore(&self) {
+        if let Some(transport) = &self.transport {
+            transport.standing().restore();
+        }
+    }
+
+    /// Of one endpoint among several: it is used no more, for a time. Tells why.
+    pub(super) fn leave_out(&self, why: LeftOut, what: &dyn Display) {
+        if let Some(transport) = &self.transport {
+            transport.standing().leave_out(why, what);
         }
     }
 
@@ -300,7 +267,7 @@ impl L1Client {
         self.chain_id
     }
 
-    /// Scheme, host and port: fit for a log.
+    /// Scheme, host and port, of each endpoint: fit for a log.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -3,24 +3,28 @@
 //! The follower stands at a cursor, the newest L1 block that the chain has, and moves it. Far below L1's
 //! head it reads logs in ranges; near the head it reads every block's header, so that a reorg can be traced, and the
 //! logs of a block by its hash, so that they are of that very block. What it reads must continue the accumulators held
-//! so far, and give as many records as the inbox counts; what does not is never passed on. When the block at the
-//! cursor is no longer L1's, it walks back to the newest stored block that is, and rewinds the chain to it.
+//! so far, and give as many records as the inbox counts; what does not is never passed on.
+//!
+//! A reorg is that the block at the cursor is no longer L1's, and nothing else, asked twice. Then it walks back to the
+//! newest stored block that is, and rewinds the chain to it. An answer that contradicts what was read before is no reorg:
+//! what was read stays, until the inbox itself says that it is wrong.
 //!
 //! An endpoint may fail, lag, or send invalid responses. Then the follower waits, longer each time, and says so once.
 
 mod outage;
 mod read;
+mod recover;
+mod voices;
 
 use std::time::{Duration, Instant};
 
-use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    primitives::{B256, U256},
-};
-use bindings::IInbox;
 use db::L1Cursor;
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
-use tracing::{debug, info, warn};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tracing::{info, warn};
 
 use super::{
     L1Client, L1Error, L1Header, L1Update, RequestSize,
@@ -31,6 +35,8 @@ use crate::{
     shutdown::Shutdown,
 };
 use outage::Outage;
+use recover::{Doubt, Suspicion};
+use voices::{Difference, Voices};
 
 const TARGET: &str = "node::l1";
 
@@ -38,10 +44,12 @@ const TARGET: &str = "node::l1";
 const RECENT: u64 = 256;
 /// Blocks of these that are read at once.
 const RECENT_STEP: u64 = 64;
-/// Stored L1 blocks that are compared at once when a reorg is traced.
-const TRACE_STEP: u64 = 64;
 /// Contradictions in a row from which on the records held are doubted, too.
 const DOUBT_AFTER: u32 = 5;
+/// L1 makes a block every 12 seconds, and hardly ever misses more than a few. What is older than this is not its head.
+const MAX_LAG: Duration = Duration::from_secs(120);
+/// A step that takes longer is told of, again and again.
+const SILENCE: Duration = Duration::from_secs(10);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How to follow L1.
@@ -51,11 +59,16 @@ pub struct FollowerOptions {
     pub poll_interval: Option<Duration>,
     /// Most blocks in one request for logs. Fewer, by itself, where the endpoint fails on so many.
     pub range: u64,
+    /// Least endpoints that must say the same of what is derived. With 1, two must where two answer, and one is followed
+    /// alone while the others are left out.
+    pub least_endpoints: usize,
+    /// An endpoint lags whose head is older than this, while another's is younger.
+    pub lag: Duration,
 }
 
 impl Default for FollowerOptions {
     fn default() -> Self {
-        Self { poll_interval: None, range: 1000 }
+        Self { poll_interval: None, range: 1000, least_endpoints: 1, lag: MAX_LAG }
     }
 }
 
@@ -75,7 +88,7 @@ pub struct L1Status {
 enum Step {
     /// Something was read or undone; there may be more.
     Moved,
-    /// The records held were checked; those that could be wrong were given up, to be read again.
+    /// What is held was compared with the inbox itself.
     Doubted,
     /// Nothing is new.
     Idle,
@@ -85,6 +98,10 @@ enum Step {
 enum FollowError {
     #[error(transparent)]
     Endpoint(#[from] L1Error),
+    #[error("only {found} of the L1 endpoints are of use, expected at least {expected}")]
+    TooFew { expected: usize, found: usize },
+    #[error("L1 endpoints differ, and none is shown to be wrong: {0}")]
+    Disagree(#[from] Difference),
     #[error("the endpoint now serves chain {found} instead of {expected}")]
     WrongChain { expected: u64, found: u64 },
     #[error("the endpoint contradicts itself or what was read before: {0}")]
@@ -124,14 +141,32 @@ pub struct Follower {
     applying: Option<JoinHandle<Result<(), ChainError>>>,
     /// Whether a block's bloom filter says where logs are. Not any more once it hid some.
     trust_blooms: bool,
+    voices: Voices,
     finalized: u64,
     /// The cursor when the endpoint was last asked what is final.
     finalized_asked: u64,
-    /// How often records were read again because the endpoint contradicted them, and the block to get past.
-    doubts: u32,
-    doubted: u64,
+    /// What makes it look as if L1 was reorganised, until it is seen again.
+    suspicion: Option<Suspicion>,
+    doubt: Doubt,
+    /// Up to this block there may be records that are known when it is read.
+    known_until: u64,
     status: watch::Sender<L1Status>,
     catching_up: Option<Instant>,
+}
+
+/// Waits for a step, and tells so while it takes long: an endpoint may say nothing for as long as a request may take.
+async fn told<T>(client: L1Client, step: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let mut step = std::pin::pin!(step);
+    loop {
+        match timeout(SILENCE, &mut step).await {
+            Ok(outcome) => return outcome,
+            Err(_) => {
+                let seconds = start.elapsed().as_secs();
+                info!(target: TARGET, endpoint = client.name(), seconds, "still waiting for L1's answers");
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +180,7 @@ impl Follower {
     pub fn new(chain: Chain, client: L1Client, options: FollowerOptions) -> Self {
         Self {
             poll_interval: options.poll_interval.unwrap_or(client.default_poll_interval()),
+            voices: Voices::new(client.endpoints().len(), options.least_endpoints, options.lag),
             chain,
             client,
             range: RequestSize::new(options.range),
@@ -153,8 +189,9 @@ impl Follower {
             trust_blooms: true,
             finalized: 0,
             finalized_asked: 0,
-            doubts: 0,
-            doubted: 0,
+            suspicion: None,
+            doubt: Doubt::default(),
+            known_until: 0,
             status: watch::channel(L1Status::default()).0,
             catching_up: None,
         }
@@ -171,7 +208,7 @@ impl Follower {
         while !shutdown.is_set() {
             let step = tokio::select! {
                 () = shutdown.wait() => break,
-                step = self.step(&outage) => step,
+                step = told(self.client.clone(), self.step(&outage)) => step,
             };
             let pause = match step {
                 Ok(Step::Doubted) => {
@@ -208,22 +245,19 @@ impl Follower {
     async fn step(&mut self, outage: &Outage) -> Result<Step, FollowError> {
         if outage.failures > 0 {
             self.settle().await?;
-            let (expected, found) = (self.client.chain_id(), self.client.current_chain_id().await?);
-            if found != expected {
-                return Err(FollowError::WrongChain { expected, found });
-            }
+            self.check_chain().await?;
         }
         if outage.contradictions >= DOUBT_AFTER {
+            self.gather().await?;
             return self.doubt().await;
         }
-        let head = self.client.head().await?;
+        let head = self.gather().await?;
         let Place { cursor, position } = self.place().await?;
         self.report(&head, cursor);
         let start = self.chain.config().l1_start_block;
         let next = cursor.map_or(start, |cursor| cursor.number.saturating_add(1));
-        if next > self.doubted.saturating_add(1) {
-            self.doubts = 0;
-        }
+        self.doubt.passed(next);
+        self.look_at_outvoted(&head).await;
         let step = match cursor {
             Some(cursor) if head.number() <= cursor.number => self.compare(head, cursor).await?,
             _ if head.number() < next => Step::Idle,
@@ -244,121 +278,6 @@ impl Follower {
         Ok(step)
     }
 
-    /// The endpoint's head is not past the cursor: is it the same chain?
-    async fn compare(&mut self, head: L1Header, cursor: L1Cursor) -> Result<Step, FollowError> {
-        let stored = match head.number() == cursor.number {
-            true => Some(cursor.hash),
-            false => {
-                self.settle().await?;
-                self.chain.db().read()?.l1_block(head.number())?.map(|block| block.hash)
-            }
-        };
-        match stored {
-            Some(hash) if hash != head.hash => self.rewind(cursor, head.number()).await,
-            // It lags: it will catch up, or show another chain.
-            _ => Ok(Step::Idle),
-        }
-    }
-
-    /// The block at the cursor is no longer L1's: goes back to the newest stored one that is.
-    async fn rewind(&mut self, cursor: L1Cursor, head: u64) -> Result<Step, FollowError> {
-        self.settle().await?;
-        let start = self.chain.config().l1_start_block;
-        let mut top = cursor.number.min(head);
-        let to = loop {
-            if top < start {
-                break start.saturating_sub(1);
-            }
-            let bottom = top.saturating_sub(TRACE_STEP - 1).max(start);
-            let rows: Vec<(u64, db::L1BlockRecord)> =
-                self.chain.db().read()?.l1_blocks(bottom..=top)?.collect::<Result<_, _>>()?;
-            let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
-            let headers = self.headers(&numbers).await?;
-            let same = rows.iter().zip(&headers).rev().find(|((_, row), header)| row.hash == header.hash);
-            match same {
-                Some(((number, _), _)) => break *number,
-                None if bottom == 0 => break 0,
-                None => top = bottom - 1,
-            }
-        };
-        let finalized = self.final_block()?;
-        if to < finalized {
-            return Err(FollowError::Final { to, finalized });
-        }
-        let depth = cursor.number - to.min(cursor.number);
-        if depth > RECENT {
-            warn!(target: TARGET, to, depth, "L1 was reorganised deeper than it is traced");
-        } else {
-            info!(target: TARGET, to, depth, "L1 was reorganised");
-        }
-        metrics::counter!("recourse_l1_reorgs_total").increment(1);
-        self.send_back(to).await
-    }
-
-    /// The endpoint keeps contradicting what was read before. Unless the inbox itself confirms that: reads the newest
-    /// records again, and more of them each time.
-    async fn doubt(&mut self) -> Result<Step, FollowError> {
-        self.settle().await?;
-        let place = self.place().await?;
-        let Some(cursor) = place.cursor else {
-            return Ok(Step::Doubted);
-        };
-        if self.confirms(&place.position, cursor.hash).await == Some(true) {
-            debug!(target: TARGET, cursor = cursor.number, "the inbox confirms what was read: the endpoint lies");
-            return Ok(Step::Doubted);
-        }
-        let reader = self.chain.db().read()?;
-        let back = 1u64 << self.doubts.min(32);
-        let newest = |l1_block: Option<u64>| l1_block.unwrap_or(cursor.number).min(cursor.number);
-        let message = reader.message_count()?.checked_sub(back).map(|index| reader.message(index));
-        let batch = reader.batch_count()?.checked_sub(back).map(|index| reader.batch(index));
-        let message = newest(message.transpose()?.flatten().map(|message| message.l1_block));
-        let batch = newest(batch.transpose()?.flatten().map(|batch| batch.l1_block));
-        drop(reader);
-        let start = self.chain.config().l1_start_block;
-        let to = message.min(batch).max(start).saturating_sub(1).max(self.final_block()?);
-        warn!(target: TARGET, to, from = cursor.number, "reading the newest L1 records again");
-        self.doubts += 1;
-        self.doubted = self.doubted.max(cursor.number);
-        self.send_back(to).await?;
-        Ok(Step::Doubted)
-    }
-
-    /// The newest L1 block that is known to be final; 0 if none is.
-    fn final_block(&self) -> Result<u64, FollowError> {
-        let reader = self.chain.db().read()?;
-        let batch = match self.chain.heads().finalized.number {
-            0 => None,
-            block => reader.batch_of_block(block)?,
-        };
-        let batch = batch.map(|index| reader.batch(index)).transpose()?.flatten();
-        Ok(self.finalized.max(batch.map_or(0, |batch| batch.l1_block)))
-    }
-
-    /// Whether the inbox itself, as of a block, has the records that are held. `None`: the endpoint can't say.
-    async fn confirms(&self, position: &InboxPosition, block: B256) -> Option<bool> {
-        let inbox = self.chain.config().contracts.inbox;
-        let at = BlockId::hash(block);
-        let messages = U256::from(position.messages);
-        let batches = U256::from(position.batches);
-        let answers = tokio::try_join!(
-            self.client.view(inbox, IInbox::messageCountCall {}, at),
-            self.client.view(inbox, IInbox::batchCountCall {}, at),
-            self.client.view(inbox, IInbox::messageAccCall { count: messages }, at),
-            self.client.view(inbox, IInbox::batchAccCall { count: batches }, at),
-        );
-        let held = (position.messages, position.batches, position.message_acc, position.batch_acc);
-        answers.ok().map(|answers| answers == held)
-    }
-
-    async fn send_back(&mut self, to: u64) -> Result<Step, FollowError> {
-        self.place = None;
-        self.apply(L1Update::Rewind { to }).await?;
-        self.settle().await?;
-        self.place = None;
-        Ok(Step::Moved)
-    }
-
     /// Lets the chain know which L1 blocks are final.
     async fn finalize(&mut self) -> Result<(), FollowError> {
         let Some(cursor) = self.place().await?.cursor else {
@@ -369,10 +288,7 @@ impl Follower {
             return Ok(());
         }
         self.finalized_asked = cursor.number;
-        // An endpoint that does not know the tag says so with an error: then nothing is final.
-        let Ok(Some(header)) = self.client.header(BlockNumberOrTag::Finalized).await else {
-            return Ok(());
-        };
+        let Some(header) = self.final_header().await else { return Ok(()) };
         let number = header.number();
         if number <= self.finalized || number > cursor.number {
             return Ok(());

@@ -9,15 +9,20 @@ use stf::{BatchHeader, Message};
 
 mod client;
 mod deployment;
+mod error;
+mod failover;
 mod follower;
+mod probe;
 mod reach;
 mod records;
 mod size;
+mod standing;
 mod transport;
 mod tx_manager;
 mod words;
 
-pub use client::{ConnectError, L1Client, L1Error, L1Header, L1Transaction, connect};
+pub use client::{L1Client, L1Header, L1Transaction, connect};
+pub use error::{ConnectError, L1Error};
 pub use follower::{Follower, FollowerOptions, L1Status};
 pub use reach::{reach, reach_for_command};
 pub use records::{InboxPosition, Mismatch};

@@ -1,14 +1,18 @@
-//! Reaching L1 at the start: an endpoint may come later than whoever needs it.
+//! Reaching L1 at the start: endpoints may come later than whoever needs them.
 
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::{
     L1Client, L1Error,
-    client::{ConnectError, connect, parse},
+    client::{connect, parse},
     deployment::{self, CheckError},
+    error::ConnectError,
+    probe,
+    standing::LeftOut,
 };
 use crate::{
     RollupConfig,
@@ -25,22 +29,33 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest time between two attempts: with the attempt itself, at least a line every 25 seconds.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long the other endpoints are waited for once one is good: they can join later.
+const OTHERS: Duration = Duration::from_secs(2);
+
 /// How long a command that ends by itself waits for L1, if it is not told: whoever typed it looks on.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
-/// Connects to an L1 endpoint and compares all of `rollup.json` with the rollup there; while it does not answer, tells so
-/// and tries again, for ever or up to `limit`. `None`: shutdown came first.
+/// Connects to L1 by these endpoints, the preferred one first, and compares all of `rollup.json` with the rollup there;
+/// while none answers, tells so and tries again, for ever or up to `limit`. `None`: shutdown came first.
 ///
-/// Nothing else may be done on L1 before: with a configuration that is not the rollup's, valid proposals look wrong.
+/// Nothing else may be done on L1 before: with a configuration that is not the rollup's, valid proposals look wrong. Of
+/// several endpoints one must be good; the others are left out until they are.
 ///
 /// # Errors
 /// What waiting does not help against, at once; otherwise, that the time is over.
 pub async fn reach(
-    url: &str,
+    urls: &[String],
     config: &RollupConfig,
     limit: Option<Duration>,
     shutdown: &mut Shutdown,
 ) -> Result<Option<L1Client>, ConnectError> {
+    let [url] = urls else {
+        let client = L1Client::several(urls, config.l1_chain_id)?;
+        tokio::spawn(probe::watch(client.weak_endpoints()));
+        let wait = Wait { endpoint: client.name(), start: Instant::now(), limit };
+        let admitted = wait.retry(MAX_ATTEMPT + MAX_CHECK, shutdown, || admit(&client, config)).await?;
+        return Ok(admitted.map(|()| client));
+    };
     let (_, endpoint) = parse(url)?;
     let wait = Wait { endpoint: &endpoint, start: Instant::now(), limit };
     let Some(client) = wait.retry(MAX_ATTEMPT, shutdown, || connect(url, config)).await? else {
@@ -48,6 +63,55 @@ pub async fn reach(
     };
     let checked = wait.retry(MAX_CHECK, shutdown, || check(&client, config)).await?;
     Ok(checked.map(|()| client))
+}
+
+/// Asks several endpoints, each by itself, whether they serve the rollup, and leaves out those that do not.
+async fn admit(client: &L1Client, config: &RollupConfig) -> Result<(), ConnectError> {
+    let ask = |member| async move { (member, admit_one(member, config).await) };
+    let mut asked: FuturesUnordered<_> = client.endpoints().iter().map(ask).collect();
+    let mut silent: Vec<&L1Client> = client.endpoints().iter().collect();
+    let (mut is_good, mut unreachable, mut refusal) = (false, None, None);
+    loop {
+        let next = match is_good {
+            true => timeout(OTHERS, asked.next()).await.ok().flatten(),
+            false => asked.next().await,
+        };
+        let Some((member, answer)) = next else { break };
+        silent.retain(|one| one.name() != member.name());
+        match answer {
+            Ok(()) => {
+                member.restore();
+                is_good = true;
+            }
+            Err(ConnectError::Unreachable { endpoint, error }) => {
+                member.leave_out(LeftOut::Failing, &error);
+                unreachable = Some(ConnectError::Unreachable { endpoint, error });
+            }
+            Err(error) => {
+                member.leave_out(LeftOut::OtherChain, &error);
+                refusal = Some(error);
+            }
+        }
+    }
+    for member in silent {
+        member.leave_out(LeftOut::Failing, &format!("no answer while another had one, and {OTHERS:?} more"));
+    }
+    match unreachable.or(refusal).filter(|_| !is_good) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+async fn admit_one(member: &L1Client, config: &RollupConfig) -> Result<(), ConnectError> {
+    let silence =
+        |longest| member.unreachable(L1Error::Unreachable(format!("no answer within {longest:.1?}")));
+    let found = timeout(MAX_ATTEMPT, member.current_chain_id()).await.map_err(|_| silence(MAX_ATTEMPT))?;
+    let found = found.map_err(|error| member.unreachable(error))?;
+    let expected = config.l1_chain_id;
+    if found != expected {
+        return Err(ConnectError::WrongChain { endpoint: member.name().into(), expected, found });
+    }
+    timeout(MAX_CHECK, check(member, config)).await.map_err(|_| silence(MAX_CHECK))?
 }
 
 async fn check(client: &L1Client, config: &RollupConfig) -> Result<(), ConnectError> {
@@ -62,14 +126,14 @@ async fn check(client: &L1Client, config: &RollupConfig) -> Result<(), ConnectEr
 /// # Errors
 /// Those of [`reach`].
 pub async fn reach_for_command(
-    url: &str,
+    urls: &[String],
     config: &RollupConfig,
     limit: Option<Duration>,
 ) -> Result<L1Client, ConnectError> {
     let (_stop, mut never) = shutdown::channel();
     loop {
         let limit = Some(limit.unwrap_or(COMMAND_LIMIT));
-        if let Some(client) = reach(url, config, limit, &mut never).await? {
+        if let Some(client) = reach(urls, config, limit, &mut never).await? {
             return Ok(client);
         }
     }

@@ -19,6 +19,10 @@ use stf::{
 
 use super::{InboxEvent, client::L1Transaction};
 
+/// What a [`Mismatch`] calls the inbox's records.
+pub(super) const MESSAGE: &str = "message";
+pub(super) const BATCH: &str = "batch";
+
 /// How logs contradict what is known, or themselves. After an L1 reorg they do; otherwise the endpoint lies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
@@ -42,6 +46,12 @@ pub enum Mismatch {
         number: u64,
         /// The hash of the block before.
         parent: B256,
+    },
+    /// A block that is told with one hash now, and with another a moment later.
+    #[error("block {number} is told with several hashes")]
+    SeveralHashes {
+        /// The L1 block.
+        number: u64,
     },
     /// A log out of order, from another contract, or not to be decoded.
     #[error("log {index} of block {number} is malformed")]
@@ -147,7 +157,7 @@ impl InboxPosition {
         header: &[u8],
         data: Vec<u8>,
     ) -> Result<Message, Mismatch> {
-        let what = "message";
+        let what = MESSAGE;
         if index != self.messages {
             return Err(Mismatch::Index { what, expected: self.messages, found: index });
         }
@@ -166,7 +176,7 @@ impl InboxPosition {
     }
 
     fn batch(&mut self, index: u64, acc: B256, header: &[u8]) -> Result<BatchHeader, Mismatch> {
-        let what = "batch";
+        let what = BATCH;
         if index != self.batches {
             return Err(Mismatch::Index { what, expected: self.batches, found: index });
         }
@@ -211,12 +221,34 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// What it is, its index, and the accumulator after it; none for a log that is no record.
+    pub(super) const fn link(&self) -> Option<(&'static str, u64, B256)> {
+        match &self.record {
+            Record::Message(event) => Some((MESSAGE, event.index, event.acc)),
+            Record::Batch(event) => Some((BATCH, event.index, event.acc)),
+            Record::Deposit => None,
+        }
+    }
+
     /// The transaction to fetch for a batch's payload.
     pub(super) fn payload_tx(&self) -> Option<B256> {
         match &self.record {
-            Record::Batch(event) if event.header.first() != Some(&(DaKind::None as u8)) => Some(self.tx),
+            Record::Batch(event) => {
+                let header = BatchHeader::decode(&event.header).ok()?;
+                (header.da_kind == DaKind::Calldata).then_some(self.tx)
+            }
             _ => None,
         }
+    }
+
+    /// Whether a transaction holds the payload that a batch's header commits to.
+    pub(super) fn check_payload(&self, tx: Option<&L1Transaction>, inbox: Address) -> Result<(), Mismatch> {
+        let Record::Batch(event) = &self.record else { return Ok(()) };
+        let (what, index) = (BATCH, event.index);
+        let header =
+            BatchHeader::decode(&event.header).map_err(|error| Mismatch::Header { what, index, error })?;
+        let payload = tx.and_then(|tx| payload(tx, inbox)).filter(|payload| is_payload(payload, &header));
+        payload.map(drop).ok_or(Mismatch::Data { what, index })
     }
 
     /// How many L2 blocks it holds, as far as it can be believed yet.
@@ -293,13 +325,12 @@ pub(super) fn events(
                 let info = position.message(event.infoIndex, None, &event.infoHeader, Vec::new())?;
                 let header = position.batch(event.index, event.acc, &event.header)?;
                 let payload = match header.da_kind {
-                    DaKind::Calldata => payload_of(entry.tx).and_then(|tx| payload(tx, inbox)),
+                    DaKind::Calldata => payload_of(entry.tx).and_then(|tx| payload(&tx, inbox)),
                     DaKind::None => Some(Vec::new()),
                     DaKind::Blobs => None,
                 };
                 let payload = payload
-                    .filter(|payload| payload.len() as u64 == header.payload_length)
-                    .filter(|payload| chunk_hash(payload) == header.data_hash)
+                    .filter(|payload| is_payload(payload, &header))
                     .ok_or(Mismatch::Data { what: "batch", index: event.index })?;
                 events.push(InboxEvent::Batch {
                     index: event.index,
@@ -318,8 +349,30 @@ pub(super) fn events(
     Ok(events)
 }
 
+/// Follows entries with all that their logs hold, which is all but payloads.
+pub(super) fn follow(position: &mut InboxPosition, entries: &[Entry]) -> Result<(), Mismatch> {
+    for entry in entries {
+        match &entry.record {
+            Record::Message(event) => {
+                position.message(event.index, Some(event.acc), &event.header, event.data.to_vec())?;
+            }
+            Record::Batch(event) => {
+                position.message(event.infoIndex, None, &event.infoHeader, Vec::new())?;
+                position.batch(event.index, event.acc, &event.header)?;
+            }
+            Record::Deposit => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a header commits to a payload.
+fn is_payload(payload: &[u8], header: &BatchHeader) -> bool {
+    payload.len() as u64 == header.payload_length && chunk_hash(payload) == header.data_hash
+}
+
 /// The payload in a transaction that posted a batch.
-fn payload(tx: L1Transaction, inbox: Address) -> Option<Vec<u8>> {
+fn payload(tx: &L1Transaction, inbox: Address) -> Option<Vec<u8>> {
     if tx.to != Some(inbox) {
         return None;
     }

@@ -1,6 +1,7 @@
 //! JSON-RPC over HTTP, as L1 endpoints answer it: with error pages, with limits, with too much.
 
 use std::{
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -15,7 +16,11 @@ use alloy::{
 use serde::de::Error;
 use tower::Service;
 
-use super::words::words;
+use super::{
+    error::L1Error,
+    standing::{LeftOut, Standing},
+    words::words,
+};
 
 /// Longest answer that is read. The logs of one L1 block or the transactions of one batch are well below, and of more
 /// blocks fewer can be asked for.
@@ -32,26 +37,48 @@ const MAX_BUSY_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Transport {
     http: reqwest::Client,
     url: reqwest::Url,
+    standing: Arc<Standing>,
 }
 
 impl Transport {
-    pub(super) const fn new(http: reqwest::Client, url: reqwest::Url) -> Self {
-        Self { http, url }
+    pub(super) const fn new(http: reqwest::Client, url: reqwest::Url, standing: Arc<Standing>) -> Self {
+        Self { http, url, standing }
     }
 
-    async fn post(self, request: RequestPacket) -> TransportResult<ResponsePacket> {
+    /// Whether the endpoint is used.
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Sends a request. One of several endpoints is not waited for while it has too many of them.
+    pub(super) async fn post(self, request: RequestPacket) -> TransportResult<ResponsePacket> {
+        let standing = self.standing.clone();
+        let posted = self.post_patiently(request).await;
+        match &posted {
+            Ok(_) => standing.answered(),
+            // What went silent would go on to cost time.
+            Err(error) if is_timeout(error) => standing.leave_out(LeftOut::Failing, &L1Error::of(error)),
+            Err(error) => standing.failed(&L1Error::of(error)),
+        }
+        posted
+    }
+
+    async fn post_patiently(self, request: RequestPacket) -> TransportResult<ResponsePacket> {
         let mut pause = BUSY_PAUSE;
         let mut attempt = 1;
         loop {
             let sent = self.http.post(self.url.clone()).json(&request).send().await;
             let response = sent.map_err(TransportErrorKind::custom)?;
-            if response.status() == StatusCode::TOO_MANY_REQUESTS && attempt < BUSY_ATTEMPTS {
-                let wait = retry_after(&response).unwrap_or(pause).clamp(BUSY_PAUSE, MAX_BUSY_PAUSE);
-                drop(response);
-                tokio::time::sleep(wait).await;
-                attempt += 1;
-                pause *= 2;
-                continue;
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                self.standing.is_busy(retry_after(&response));
+                if self.standing.is_alone() && attempt < BUSY_ATTEMPTS {
+                    let wait = retry_after(&response).unwrap_or(pause).clamp(BUSY_PAUSE, MAX_BUSY_PAUSE);
+                    drop(response);
+                    tokio::time::sleep(wait).await;
+                    attempt += 1;
+                    pause *= 2;
+                    continue;
+                }
             }
             let (status, body) = read(response).await?;
             return answer(&request, status, &body);
@@ -71,6 +98,12 @@ impl Service<RequestPacket> for Transport {
     fn call(&mut self, request: RequestPacket) -> Self::Future {
         Box::pin(self.clone().post(request))
     }
+}
+
+/// Whether there was no answer in time.
+fn is_timeout(error: &TransportError) -> bool {
+    let RpcError::Transport(TransportErrorKind::Custom(error)) = error else { return false };
+    error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout)
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -13,13 +13,15 @@ use db::L1Cursor;
 
 use super::{FollowError, Follower, Place, Step};
 use crate::l1::{
-    L1Block, L1Error, L1Header, L1Transaction, L1Update,
-    records::{Entry, InboxPosition, Mismatch, entries, events},
+    L1Block, L1Client, L1Error, L1Header, L1Transaction, L1Update,
+    records::{BATCH, Entry, InboxPosition, Mismatch, entries, events},
 };
 
 /// Batches and L2 blocks that are handed to the chain at once, in one database transaction.
 const UPDATE_BATCHES: usize = 16;
 const UPDATE_L2_BLOCKS: u64 = 4096;
+/// L1 blocks below the head whose states every node has; common ones keep 128 of them.
+const RECENT_STATES: u64 = 64;
 
 impl Follower {
     /// Reads blocks near the head, each by its hash.
@@ -30,6 +32,7 @@ impl Follower {
         range: RangeInclusive<u64>,
         head: L1Header,
     ) -> Result<Step, FollowError> {
+        // The head is what all that have a say know.
         let headers = if range.start() == range.end() && head.number() == *range.end() {
             vec![head.clone()]
         } else {
@@ -53,7 +56,10 @@ impl Follower {
             headers.iter().filter(|header| !self.trust_blooms || header.may_log(inbox)).collect();
         let filters: Vec<Filter> =
             wanted.iter().map(|header| self.filter().at_block_hash(header.hash)).collect();
-        let logs: Vec<Log> = self.client.logs(&filters).await?.into_iter().flatten().collect();
+        let filters = &filters[..];
+        let ask = |endpoint: L1Client| async move { endpoint.logs(filters).await };
+        let answers = self.ask(ask).await?.into_iter().map(|logs| logs.into_iter().flatten().collect());
+        let logs = self.agreed(&position, &headers, answers.collect()).await?;
         self.read(&mut position, headers, &logs).await
     }
 
@@ -65,23 +71,30 @@ impl Follower {
         range: RangeInclusive<u64>,
     ) -> Result<Step, FollowError> {
         let (first, mut last) = range.into_inner();
-        let logs = loop {
+        let answers = loop {
             let asked = last - first + 1;
-            let filter = self.filter().from_block(first).to_block(last);
-            match self.client.logs(&[filter]).await {
-                Ok(mut logs) => {
-                    self.range.succeeded(asked);
-                    break logs.pop().unwrap_or_default();
+            let filter = &[self.filter().from_block(first).to_block(last)][..];
+            let ask = |endpoint: L1Client| async move {
+                match endpoint.logs(filter).await {
+                    Ok(logs) => Ok(Ok(logs.into_iter().flatten().collect())),
+                    Err(error) => endpoint.may_ask_less(asked, error.clone()).await.map(|()| Err(error)),
                 }
-                Err(error) => {
-                    self.client.may_ask_less(asked, error).await?;
+            };
+            let answers: Result<Vec<Vec<Log>>, L1Error> = self.ask(ask).await?.into_iter().collect();
+            match answers {
+                Ok(answers) => {
+                    self.range.succeeded(asked);
+                    break answers;
+                }
+                Err(_) => {
                     self.range.failed(asked);
                     last = last.min(first.saturating_add(self.range.get() - 1));
                 }
             }
         };
-        let mut numbers: Vec<u64> = logs.iter().filter_map(|log| log.block_number).collect();
+        let mut numbers: Vec<u64> = answers.iter().flatten().filter_map(|log| log.block_number).collect();
         numbers.retain(|number| (first..=last).contains(number));
+        numbers.sort_unstable();
         numbers.push(last);
         numbers.dedup();
         if let Some(cursor) = cursor {
@@ -93,6 +106,7 @@ impl Follower {
         {
             return self.rewind(cursor, last).await;
         }
+        let logs = self.agreed(&position, &headers, answers).await?;
         self.read(&mut position, headers, &logs).await
     }
 
@@ -104,7 +118,8 @@ impl Follower {
         logs: &[Log],
     ) -> Result<Step, FollowError> {
         let contracts = self.chain.config().contracts;
-        let entries = entries(logs, contracts.inbox, contracts.portal)?;
+        let mut entries = entries(logs, contracts.inbox, contracts.portal)?;
+        self.leave_out_known(&mut entries)?;
         let mut rest = &entries[..];
         let mut updates = Vec::new();
         for header in &headers {
@@ -134,60 +149,123 @@ impl Follower {
             }
             let last = updates[to - 1].0;
             if to == updates.len() {
-                self.check_counts(position, last.hash).await?;
+                let depth = self.status.borrow().head.saturating_sub(last.number());
+                self.check_counts(position, last.hash, depth).await?;
             }
             self.apply(L1Update::Blocks(blocks)).await?;
             let cursor = Some(L1Cursor { number: last.number(), hash: last.hash });
             self.place = Some(Place { cursor, position: *position });
             from = to;
         }
+        self.suspicion = None;
+        self.voices.well();
         Ok(Step::Moved)
     }
 
-    /// Fetches the transactions that hold the batches' payloads.
-    async fn payloads(
-        &self,
-        blocks: &[(&L1Header, &[Entry])],
-    ) -> Result<HashMap<B256, L1Transaction>, FollowError> {
-        let entries = blocks.iter().flat_map(|(_, entries)| *entries);
-        let hashes: Vec<B256> = entries.filter_map(Entry::payload_tx).collect();
-        let found = self.client.transactions(&hashes).await?;
-        let missing = || L1Error::InvalidResponse("a transaction with logs does not exist".into());
-        hashes.into_iter().zip(found).map(|(hash, tx)| Ok((hash, tx.ok_or_else(missing)?))).collect()
-    }
-
-    /// Asks the inbox how many records it has, so that logs that the endpoint left out are noticed at once.
-    async fn check_counts(&mut self, position: &InboxPosition, block: B256) -> Result<(), FollowError> {
-        let inbox = self.chain.config().contracts.inbox;
-        let at = BlockId::hash(block);
-        let (messages, batches) = tokio::join!(
-            self.client.view(inbox, IInbox::messageCountCall {}, at),
-            self.client.view(inbox, IInbox::batchCountCall {}, at),
-        );
-        // Endpoints without old states can't say; then the accumulators tell, with the next record.
-        let (Ok(messages), Ok(batches)) = (messages, batches) else {
+    /// Takes the records away that are known, where blocks are read again.
+    pub(super) fn leave_out_known(&self, entries: &mut Vec<Entry>) -> Result<(), FollowError> {
+        if entries.first().is_none_or(|first| first.block > self.known_until) {
             return Ok(());
-        };
-        let checks = [("messages", position.messages, messages), ("batches", position.batches, batches)];
-        for (what, expected, found) in checks {
-            if expected != found {
-                self.trust_blooms = false;
-                return Err(Mismatch::Count { what, expected, found }.into());
+        }
+        let reader = self.chain.db().read()?;
+        let mut news = Vec::with_capacity(entries.len());
+        for entry in entries.drain(..) {
+            let Some((what, index, found)) = entry.link() else {
+                news.push(entry);
+                continue;
+            };
+            let held = match what {
+                BATCH => reader.batch(index)?.map(|record| record.acc),
+                _ => reader.message(index)?.map(|record| record.acc),
+            };
+            match held {
+                None => news.push(entry),
+                Some(expected) if expected != found => {
+                    return Err(Mismatch::Accumulator { what, index, expected, found }.into());
+                }
+                Some(_) => {}
             }
         }
+        *entries = news;
         Ok(())
     }
 
-    pub(super) async fn headers(&self, numbers: &[u64]) -> Result<Vec<L1Header>, FollowError> {
-        let headers = self.client.headers(numbers).await?;
-        let missing =
-            |number| L1Error::InvalidResponse(format!("block {number} is below the head but not there"));
-        let mut found = Vec::with_capacity(numbers.len());
-        for (number, header) in numbers.iter().zip(headers) {
-            let header = header.filter(|header| header.number() == *number);
-            found.push(header.ok_or_else(|| missing(*number))?);
+    /// Fetches the transactions that hold the batches' payloads. Their hashes stand in the batches' headers, so one endpoint is
+    /// enough, whichever has them.
+    async fn payloads(
+        &mut self,
+        blocks: &[(&L1Header, &[Entry])],
+    ) -> Result<HashMap<B256, L1Transaction>, FollowError> {
+        let inbox = self.chain.config().contracts.inbox;
+        let with_payload =
+            || blocks.iter().flat_map(|(_, entries)| *entries).filter(|entry| entry.payload_tx().is_some());
+        let hashes: Vec<B256> = with_payload().filter_map(Entry::payload_tx).collect();
+        let mut failure = None;
+        for (one, endpoint) in self.pair().into_iter().enumerate() {
+            let found = match endpoint.transactions(&hashes).await {
+                Ok(found) => found,
+                Err(error) => {
+                    failure = failure.or(Some(error.into()));
+                    continue;
+                }
+            };
+            let wrong = with_payload()
+                .zip(&found)
+                .find_map(|(entry, tx)| entry.check_payload(tx.as_ref(), inbox).err());
+            match wrong {
+                None => {
+                    if let Some(FollowError::Mismatch(error)) = &failure {
+                        self.accuse(0, &format!("{error}, and another endpoint has it"));
+                    }
+                    return Ok(hashes.into_iter().zip(found.into_iter().flatten()).collect());
+                }
+                Some(error) if one == 0 => failure = Some(error.into()),
+                Some(_) => {}
+            }
         }
-        Ok(found)
+        Err(failure.unwrap_or_else(|| L1Error::InvalidResponse("no transactions".into()).into()))
+    }
+
+    /// Asks the inbox how many records it has, so that logs that were left out are noticed at once.
+    async fn check_counts(
+        &mut self,
+        position: &InboxPosition,
+        block: B256,
+        depth: u64,
+    ) -> Result<(), FollowError> {
+        let inbox = self.chain.config().contracts.inbox;
+        let at = BlockId::hash(block);
+        let ask = |endpoint: L1Client| async move {
+            let counts = tokio::try_join!(
+                endpoint.view(inbox, IInbox::messageCountCall {}, at),
+                endpoint.view(inbox, IInbox::batchCountCall {}, at),
+            );
+            match counts {
+                // Endpoints without old states can't say; then the accumulators tell, with the next record.
+                Err(L1Error::ErrorResponse { .. }) if depth > RECENT_STATES => Ok(None),
+                counts => counts.map(Some),
+            }
+        };
+        let expected = (position.messages, position.batches);
+        let answers = self.ask(ask).await?;
+        let wrong: Vec<(usize, (u64, u64))> = answers
+            .iter()
+            .enumerate()
+            .filter_map(|(one, counts)| {
+                counts.filter(|counts| *counts != expected).map(|counts| (one, counts))
+            })
+            .collect();
+        let Some((one, (messages, batches))) = wrong.first().copied() else { return Ok(()) };
+        let error = match messages == expected.0 {
+            true => Mismatch::Count { what: "batches", expected: expected.1, found: batches },
+            false => Mismatch::Count { what: "messages", expected: expected.0, found: messages },
+        };
+        if wrong.len() == answers.len() {
+            self.trust_blooms = false;
+        } else {
+            self.accuse(one, &format!("{error}, and another endpoint confirms them"));
+        }
+        Err(error.into())
     }
 
     fn filter(&self) -> Filter {
