@@ -8,7 +8,7 @@ pub use bridge::args::BridgeArgs;
 use rollup::{
     l1::FollowerOptions,
     maintenance::Upkeep,
-    process::{LogFormat, Sending, Time, duration},
+    process::{Ether, Gwei, LogFormat, Sending, Time, duration},
 };
 use sequencing::{
     announce::Durability, batcher::BatcherOptions, pool::PoolOptions, proposer::ProposerOptions,
@@ -212,6 +212,14 @@ pub struct SequencerArgs {
     /// How L1 transactions are sent.
     #[command(flatten)]
     pub sending: Sending,
+
+    /// What the batcher pays at most.
+    #[command(flatten)]
+    pub batcher_caps: BatcherCaps,
+
+    /// What the proposer pays at most.
+    #[command(flatten)]
+    pub proposer_caps: ProposerCaps,
 }
 
 fn durability(text: &str) -> Result<Durability, String> {
@@ -334,6 +342,58 @@ impl Proposing {
             depth: self.propose_depth,
             ..ProposerOptions::default()
         }
+    }
+}
+
+/// What the batcher pays at most, where it is to be other than what the sender options say.
+#[derive(Clone, Debug, Args)]
+pub struct BatcherCaps {
+    /// --max-gas-price of the batcher alone.
+    #[arg(long, value_name = "GWEI")]
+    pub batcher_max_gas_price: Option<Gwei>,
+
+    /// --max-tip of the batcher alone.
+    #[arg(long, value_name = "GWEI")]
+    pub batcher_max_tip: Option<Gwei>,
+
+    /// --max-tx-cost of the batcher alone.
+    #[arg(long, value_name = "ETH")]
+    pub batcher_max_tx_cost: Option<Ether>,
+}
+
+impl BatcherCaps {
+    /// The sender options, with these in their place.
+    pub fn over(&self, mut sending: Sending) -> Sending {
+        sending.max_gas_price = self.batcher_max_gas_price.unwrap_or(sending.max_gas_price);
+        sending.max_tip = self.batcher_max_tip.unwrap_or(sending.max_tip);
+        sending.max_tx_cost = self.batcher_max_tx_cost.unwrap_or(sending.max_tx_cost);
+        sending
+    }
+}
+
+/// What the proposer pays at most, where it is to be other than what the sender options say.
+#[derive(Clone, Debug, Args)]
+pub struct ProposerCaps {
+    /// --max-gas-price of the proposer alone.
+    #[arg(long, value_name = "GWEI")]
+    pub proposer_max_gas_price: Option<Gwei>,
+
+    /// --max-tip of the proposer alone.
+    #[arg(long, value_name = "GWEI")]
+    pub proposer_max_tip: Option<Gwei>,
+
+    /// --max-tx-cost of the proposer alone.
+    #[arg(long, value_name = "ETH")]
+    pub proposer_max_tx_cost: Option<Ether>,
+}
+
+impl ProposerCaps {
+    /// The sender options, with these in their place.
+    pub fn over(&self, mut sending: Sending) -> Sending {
+        sending.max_gas_price = self.proposer_max_gas_price.unwrap_or(sending.max_gas_price);
+        sending.max_tip = self.proposer_max_tip.unwrap_or(sending.max_tip);
+        sending.max_tx_cost = self.proposer_max_tx_cost.unwrap_or(sending.max_tx_cost);
+        sending
     }
 }
 

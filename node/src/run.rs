@@ -207,7 +207,7 @@ impl Base {
     }
 
     fn post_batches(&mut self, key: PrivateKeySigner, batching: &Batching, sending: &Sending) {
-        let sender = TxManager::new(self.client.clone(), key, sending.options());
+        let sender = TxManager::new(self.client.clone(), key, sending.options("batcher"));
         let batcher = batcher::Batcher::new(self.chain.clone(), sender, batching.options());
         let shutdown = self.shutdown.clone();
         self.tasks.essential("the batcher", "blocks that users were told of never get to L1", async move {
@@ -217,7 +217,7 @@ impl Base {
     }
 
     fn propose(&mut self, key: PrivateKeySigner, proposing: &Proposing, sending: &Sending) {
-        let (options, sending) = (proposing.options(), sending.options());
+        let (options, sending) = (proposing.options(), sending.options("proposer"));
         let (client, chain, shutdown) = (self.client.clone(), self.chain.clone(), self.shutdown.clone());
         // Without it, withdrawals wait, and nothing is lost.
         self.tasks.housekeeping("the proposer", move || {
@@ -273,10 +273,10 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     };
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = batcher {
-        base.post_batches(key, &args.batching, &args.sending);
+        base.post_batches(key, &args.batching, &args.batcher_caps.over(args.sending.clone()));
     }
     if let Some(key) = proposer {
-        base.propose(key, &args.proposing, &args.sending);
+        base.propose(key, &args.proposing, &args.proposer_caps.over(args.sending.clone()));
     }
     let options = SequencerOptions {
         heartbeat: args.heartbeat.0,

@@ -12,7 +12,10 @@ use alloy::{
 };
 use bindings::IInbox;
 use e2e::faults::{Fault, Proxy};
-use rollup::l1::{Retry, SendError, TxManager, TxOptions, TxRequest, connect};
+use rollup::{
+    l1::{FeeCaps, Retry, SendError, TxManager, TxOptions, TxRequest, connect, reach},
+    shutdown,
+};
 use tokio::task::JoinHandle;
 
 use crate::common::{L1, until};
@@ -314,11 +317,91 @@ async fn a_nonce_taken_by_another_is_noticed() {
         .gas_limit(21_000)
         .max_fee_per_gas(400_000_000_000)
         .max_priority_fee_per_gas(100_000_000_000);
-    let _ = l1.anvil.wallet(&key()).unwrap().send_transaction(other).await.unwrap();
+    let other = *l1.anvil.wallet(&key()).unwrap().send_transaction(other).await.unwrap().tx_hash();
     mine_until_ended(&l1, "some blocks have shown no receipt", &send).await;
     let error = send.await.unwrap().unwrap_err();
     assert!(matches!(error, SendError::Replaced { nonce: 0 }), "{error}");
     assert_eq!(received(&l1).await, 0);
+    assert_eq!(txs.other_sender(), Some((0, Some(other))), "it is named");
+    // It goes on, and takes nothing of its own for another's.
+    let send = spawn(&txs, transfer(3));
+    mine_until_ended(&l1, "the next is mined", &send).await;
+    assert!(send.await.unwrap().unwrap().status());
+    assert_eq!((received(&l1).await, txs.other_sender()), (3, Some((0, Some(other)))));
+}
+
+/// Between two of our own, another process has sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_with_the_same_key_is_named() {
+    let l1 = L1::start().await;
+    let txs = manager(&l1, l1.anvil.url(), TxOptions::default()).await;
+    let second = manager(&l1, l1.anvil.url(), TxOptions::default()).await;
+    for value in 1..=2 {
+        let send = spawn(&txs, transfer(value));
+        mine_until_ended(&l1, "it is mined", &send).await;
+        assert!(send.await.unwrap().unwrap().status());
+    }
+    assert_eq!(txs.other_sender(), None);
+    let send = spawn(&second, transfer(10));
+    mine_until_ended(&l1, "the second's is mined", &send).await;
+    let foreign = send.await.unwrap().unwrap().transaction_hash;
+    let send = spawn(&txs, transfer(100));
+    mine_until_ended(&l1, "the next is mined", &send).await;
+    assert!(send.await.unwrap().unwrap().status());
+    assert_eq!(txs.other_sender(), Some((2, Some(foreign))));
+    assert_eq!((received(&l1).await, nonce(&l1).await), (113, 4), "both go on");
+}
+
+/// An endpoint that suggests a tip of a thousand gwei does not drain the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tip_is_never_an_endpoints_word_alone() {
+    const GWEI: u128 = 1_000_000_000;
+    let l1 = L1::start().await;
+    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
+    proxy.set(Fault::Tip(1_000 * GWEI));
+    let url = l1.anvil.url().to_owned();
+    for (urls, most) in [(vec![proxy.url().to_owned()], 20 * GWEI), (vec![proxy.url().into(), url], 2 * GWEI)]
+    {
+        let (_stop, mut shutdown) = shutdown::channel();
+        let client = reach(&urls, &l1.config, None, &mut shutdown).await.unwrap().unwrap();
+        let poll_interval = Some(Duration::from_millis(20));
+        let txs = TxManager::new(client, key(), TxOptions { poll_interval, ..TxOptions::default() });
+        let send = spawn(&txs, transfer(1));
+        mine_until_ended(&l1, "it is mined", &send).await;
+        let hash = send.await.unwrap().unwrap().transaction_hash;
+        let sent = l1.anvil.provider().get_transaction_by_hash(hash).await.unwrap().unwrap();
+        let tip = sent.max_priority_fee_per_gas().unwrap();
+        assert!(tip <= most, "{tip} wei of at most {most}, from {urls:?}");
+    }
+}
+
+/// Fees beyond a cap are waited out: nothing is sent before, and no error ends the call.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_fee_cap_a_transaction_waits() {
+    let l1 = L1::start().await;
+    let set_base_fee = async |gwei: u64| {
+        let fee = format!("{:#x}", gwei * 1_000_000_000);
+        let _: serde_json::Value = l1.anvil.call("anvil_setNextBlockBaseFeePerGas", [fee]).await.unwrap();
+        l1.anvil.mine(1).await.unwrap();
+    };
+    set_base_fee(90).await;
+    // One is bounded by the price of gas, one by the cost of the transaction: some 21,000 gas.
+    let by_gas = FeeCaps { max_fee: 50_000_000_000, ..FeeCaps::default() };
+    let by_cost = FeeCaps { max_cost: 25_000 * 50_000_000_000, ..FeeCaps::default() };
+    for (round, caps) in (1..).zip([by_gas, by_cost]) {
+        let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
+        let options = TxOptions { caps, ..TxOptions::default() };
+        let txs = manager(&l1, proxy.url(), options).await;
+        let send = spawn(&txs, transfer(1));
+        // Several looks at the fees.
+        until("it has looked twice", async || proxy.requests() >= 14 || send.is_finished()).await;
+        assert!(!send.is_finished() && waiting(&l1).await == 0);
+        set_base_fee(3).await;
+        mine_until_ended(&l1, "it is mined", &send).await;
+        assert!(send.await.unwrap().unwrap().status());
+        assert_eq!(received(&l1).await, round);
+        set_base_fee(90).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -375,7 +458,7 @@ async fn waiting_ends() {
     let options = TxOptions {
         resend_after: Duration::from_millis(100),
         timeout: Duration::from_secs(1),
-        max_fee_per_gas: 5_000_000_000,
+        caps: FeeCaps { max_fee: 5_000_000_000, ..FeeCaps::default() },
         ..TxOptions::default()
     };
     let txs = manager(&l1, l1.anvil.url(), options).await;

@@ -380,7 +380,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         key,
         program: program(args.program)?,
         metrics: args.metrics,
-        transactions: args.sending.options(),
+        transactions: args.sending.options("challenger"),
         once: args.once,
     };
     let (stop, shutdown) = shutdown::channel();

@@ -20,7 +20,7 @@ pub(super) async fn run(args: MoveArgs) -> Result<()> {
     let key = keys::read(&args.key)?;
     let open = args.rollup.open().await?;
     let game = open.game(args.game)?.game()?;
-    let options = TxOptions { timeout: Duration::from_secs(300), ..TxOptions::default() };
+    let options = TxOptions { timeout: Duration::from_secs(300), role: "challenger", ..TxOptions::default() };
     let manager = TxManager::new(open.client.clone(), key, options);
     let find = |text: &str| find(game, text);
     let call = match args.action {

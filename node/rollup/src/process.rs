@@ -2,10 +2,11 @@
 
 use std::{io::IsTerminal, time::Duration};
 
+use alloy::primitives::utils::{format_units, parse_units};
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use crate::l1::TxOptions;
+use crate::l1::{FeeCaps, TxOptions};
 
 /// The log's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,23 +106,101 @@ pub struct Sending {
     #[arg(long, value_name = "PERCENT", default_value_t = TxOptions::default().gas_margin_percent)]
     pub gas_margin: u64,
 
-    /// Most to pay for a unit of gas, in gwei. A transaction that would need more waits.
-    #[arg(long, value_name = "GWEI", default_value_t = (TxOptions::default().max_fee_per_gas / GWEI) as u64)]
-    pub max_gas_price: u64,
+    /// Most to pay for a unit of gas, in gwei, the tip with it. A transaction that would need more waits, and says so.
+    #[arg(long, value_name = "GWEI", default_value_t = Gwei(FeeCaps::default().max_fee))]
+    pub max_gas_price: Gwei,
+
+    /// Most of that for the block's producer, in gwei, whatever endpoints suggest.
+    #[arg(long, value_name = "GWEI", default_value_t = Gwei(FeeCaps::default().max_tip))]
+    pub max_tip: Gwei,
+
+    /// Least of that for the block's producer, in gwei.
+    #[arg(long, value_name = "GWEI", default_value_t = Gwei(FeeCaps::default().min_tip))]
+    pub min_tip: Gwei,
+
+    /// Most to pay for all gas of one transaction, in ETH.
+    #[arg(long, value_name = "ETH", default_value_t = Ether(FeeCaps::default().max_cost))]
+    pub max_tx_cost: Ether,
+
+    /// How often a transaction is sent with a higher fee. After that it waits with the fee that it has.
+    #[arg(long, value_name = "NUMBER", default_value_t = TxOptions::default().max_raises)]
+    pub max_raises: u32,
+
+    /// Warn when the balance pays for fewer transactions than this, of the recent cost.
+    #[arg(long, value_name = "NUMBER", default_value_t = TxOptions::default().low_balance)]
+    pub low_balance: u64,
 }
 
-/// Wei.
-const GWEI: u128 = 1_000_000_000;
+/// An amount in gwei on a command line, such as `1.5`; held in wei.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gwei(pub u128);
+
+/// An amount in ETH on a command line, such as `0.25`; held in wei.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ether(pub u128);
+
+/// Reads a decimal number of units of `10^digits` wei.
+fn amount(text: &str, digits: u8) -> Result<u128, String> {
+    let wrong = || format!("expected a number such as 1.5, found {text:?}");
+    // Neither signs nor exponents.
+    if !text.chars().all(|c| c.is_ascii_digit() || c == '.') || !text.contains(|c: char| c.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let wei = parse_units(text, digits).map_err(|_| wrong())?.get_absolute();
+    wei.try_into().map_err(|_| format!("{text} is too much"))
+}
+
+/// Prints it so that it reads as the same.
+fn shown(wei: u128, digits: u8) -> String {
+    let text = format_units(wei, digits).unwrap_or_default();
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+impl std::str::FromStr for Gwei {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        amount(text, 9).map(Self)
+    }
+}
+
+impl std::fmt::Display for Gwei {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&shown(self.0, 9))
+    }
+}
+
+impl std::str::FromStr for Ether {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        amount(text, 18).map(Self)
+    }
+}
+
+impl std::fmt::Display for Ether {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&shown(self.0, 18))
+    }
+}
 
 impl Sending {
-    /// The transaction manager's options.
-    pub fn options(&self) -> TxOptions {
+    /// The transaction manager's options, for a role as logs and metrics name it.
+    pub fn options(&self, role: &'static str) -> TxOptions {
         TxOptions {
             resend_after: self.resend_after.0,
             timeout: self.send_timeout.0,
             confirmations: self.send_confirmations,
             gas_margin_percent: self.gas_margin,
-            max_fee_per_gas: u128::from(self.max_gas_price) * GWEI,
+            caps: FeeCaps {
+                max_fee: self.max_gas_price.0,
+                max_tip: self.max_tip.0,
+                min_tip: self.min_tip.0,
+                max_cost: self.max_tx_cost.0,
+            },
+            max_raises: self.max_raises,
+            low_balance: self.low_balance,
+            role,
             ..TxOptions::default()
         }
     }
@@ -140,6 +219,17 @@ mod tests {
         }
         for wrong in ["", "5", "s", "1d", "-1s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+    #[test]
+    fn amounts_are_decimal_and_print_as_they_are_read() {
+        for text in ["0", "1", "1.5", "500", "0.000000001"] {
+            assert_eq!(text.parse::<Gwei>().map(|gwei| gwei.to_string()).as_deref(), Ok(text));
+            assert_eq!(text.parse::<Ether>().map(|ether| ether.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!("0.25".parse(), Ok(Ether(250_000_000_000_000_000)));
+        for wrong in ["", ".", "-1", "1e3", "1,5", "0x10", "9999999999999999999999999999999999999999"] {
+            assert!(wrong.parse::<Gwei>().is_err(), "{wrong}");
         }
     }
 }

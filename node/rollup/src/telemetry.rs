@@ -123,6 +123,22 @@ pub const METRICS: &[Metric] = &[
         "Times that a waiting L1 transaction was sent again with a higher fee.",
     ),
     Metric::counter("recourse_l1_gas_used_total", "", "L1 gas of own transactions."),
+    Metric::gauge("recourse_l1_balance_eth", "role", "Balance of the account that sends, in ETH."),
+    Metric::gauge(
+        "recourse_l1_balance_transactions",
+        "role",
+        "For how many transactions of the recent cost the balance is enough.",
+    ),
+    Metric::gauge(
+        "recourse_l1_fee_cap_waiting",
+        "role",
+        "Transactions that wait as their fees are at a cap.",
+    ),
+    Metric::counter(
+        "recourse_l1_foreign_transactions_total",
+        "role",
+        "Transactions in blocks that another process has sent with the same key.",
+    ),
     Metric::counter(
         "recourse_housekeeping_failures_total",
         "task",

@@ -27,7 +27,7 @@ pub use follower::{Follower, FollowerOptions, L1Status};
 pub use reach::{reach, reach_for_command};
 pub use records::{InboxPosition, Mismatch};
 pub use size::RequestSize;
-pub use tx_manager::{Fees, Retry, SendError, TxManager, TxOptions, TxRequest};
+pub use tx_manager::{FeeCaps, Fees, Retry, SendError, TxManager, TxOptions, TxRequest};
 
 /// An L1 block that the follower has read, with what it holds for the rollup, in log order.
 #[derive(Clone, Debug)]

@@ -11,10 +11,13 @@
 //! What follows from what is seen is decided without I/O: [`state`] for one transaction, [`nonces`] for the account.
 
 mod error;
+mod fees;
 mod flight;
+mod market;
 mod nonces;
 mod send_state;
 mod types;
+mod wallet;
 
 use std::{
     sync::Arc,
@@ -41,16 +44,18 @@ use error::Refusal;
 use flight::{Flight, SendingAccount, TRANSFER_GAS};
 use nonces::{NextNonce, Nonces};
 use send_state::{GAP_AFTER, Holder, SendState, SendVerdict, Sight};
+use wallet::{CapWait, Wallet};
 
 pub use error::{Retry, SendError};
-pub use types::{Fees, TxOptions, TxRequest};
+pub use fees::{FeeCaps, Fees};
+pub use types::{TxOptions, TxRequest};
 
 const TARGET: &str = "node::tx";
 
 /// Most gas that L1 allows a transaction (EIP-7825).
 const MAX_TX_GAS: u64 = 1 << 24;
-/// Tip where the endpoint does not suggest one.
-const DEFAULT_TIP: u128 = 1_000_000_000;
+/// Time between two looks at fees that are beyond a cap.
+const CAP_PAUSE: Duration = Duration::from_secs(2);
 /// Raises of a transaction that an endpoint does not take: thirty multiply the fees by forty.
 const MAX_RAISES: u32 = 30;
 
@@ -62,6 +67,7 @@ pub struct TxManager {
     options: TxOptions,
     poll_interval: Duration,
     nonces: Mutex<Nonces>,
+    wallet: Wallet,
     /// Held from the choice of a nonce until it is used, so that an endpoint sees no gaps. Calls get it in their order.
     turn: sync::Mutex<()>,
     places: Semaphore,
@@ -72,23 +78,33 @@ impl TxManager {
     /// `accountslots`, reth's `max-account-slots`).
     pub const MAX_IN_FLIGHT: usize = 16;
 
-    /// A manager for a key. There should be no other for it on this chain.
+    /// A manager for a key. There should be no other for it on this chain. To be called within a runtime: a task looks at
+    /// the balance.
     pub fn new(client: L1Client, signer: PrivateKeySigner, options: TxOptions) -> Arc<Self> {
         let poll_interval = options.poll_interval.unwrap_or(client.default_poll_interval());
-        Arc::new(Self {
+        let manager = Arc::new(Self {
             client,
             signer,
             options,
             poll_interval,
             nonces: Mutex::default(),
+            wallet: Wallet::default(),
             turn: sync::Mutex::default(),
             places: Semaphore::new(Self::MAX_IN_FLIGHT),
-        })
+        });
+        tokio::spawn(wallet::watch(Arc::downgrade(&manager)));
+        manager
     }
 
     /// The account that sends.
     pub const fn address(&self) -> Address {
         self.signer.address()
+    }
+
+    /// The newest transaction that another process has sent with this key, if any did: its nonce, and its hash if L1 showed
+    /// it.
+    pub fn other_sender(&self) -> Option<(u64, Option<B256>)> {
+        self.wallet.other()
     }
 
     /// The endpoint.
@@ -100,8 +116,21 @@ impl TxManager {
     pub async fn send(&self, request: TxRequest) -> Result<TransactionReceipt, SendError> {
         // Never closed.
         let _place = self.places.acquire().await;
-        let mut flight = self.begin(request).await?;
-        self.see_through(&mut flight).await
+        let mut cap = CapWait::new(&self.wallet, self.options.role);
+        let started = Instant::now();
+        let mut flight = loop {
+            match self.begin(&request).await {
+                Err(SendError::FeeCap { needed, cap: allowed })
+                    if started.elapsed() < self.options.timeout =>
+                {
+                    cap.begin(needed, allowed);
+                    sleep(self.poll_interval.max(CAP_PAUSE)).await;
+                }
+                begun => break begun?,
+            }
+        };
+        cap.end();
+        self.see_through(&mut flight, &mut cap).await
     }
 
     const fn account(&self) -> SendingAccount<'_> {
@@ -109,7 +138,7 @@ impl TxManager {
     }
 
     /// Sends the first version.
-    async fn begin(&self, request: TxRequest) -> Result<Flight<'_>, SendError> {
+    async fn begin(&self, request: &TxRequest) -> Result<Flight<'_>, SendError> {
         let _turn = self.turn.lock().await;
         let deadline = Instant::now() + self.options.resend_after;
         loop {
@@ -117,10 +146,16 @@ impl TxManager {
             let mut flight = Flight::new(self.account(), state, request.clone());
             flight.gas_limit = match request.gas_limit {
                 Some(gas_limit) => gas_limit,
-                None => self.estimate(&request).await?,
+                None => self.estimate(request).await?,
             };
-            let market = self.market_fees().await?;
-            flight.fees = flight.entry_fees(market).capped(self.options.max_fee_per_gas);
+            let market = self.market().await?;
+            let caps = &self.options.caps;
+            let (needed, cap) =
+                (market.base_fee.saturating_add(caps.min_tip), caps.for_gas(flight.gas_limit));
+            if needed > cap {
+                return Err(SendError::FeeCap { needed, cap });
+            }
+            flight.fees = caps.apply(flight.entry_fees(market.fees), flight.gas_limit);
             self.check_funds(&flight).await?;
             match self.broadcast(&mut flight).await {
                 // What was left under the nonce is in a block after all, or the endpoint's nodes do not agree: nothing
@@ -145,6 +180,10 @@ impl TxManager {
             let latest = latest?;
             // Endpoints without the tag `pending` have no say.
             let pending = pending.unwrap_or(latest);
+            let foreign = self.nonces.lock().foreign(latest, pending);
+            if let Some(nonce) = foreign {
+                self.name_other(nonce).await;
+            }
             let next = self.nonces.lock().next(latest, pending, call);
             match next {
                 NextNonce::Take(state) => return Ok(*state),
@@ -192,15 +231,6 @@ impl TxManager {
         }
     }
 
-    /// What a transaction should pay now: room for the base fee to double.
-    async fn market_fees(&self) -> Result<Fees, L1Error> {
-        let (head, tip) =
-            tokio::join!(self.client.head(), self.client.provider().get_max_priority_fee_per_gas());
-        let tip = tip.unwrap_or(DEFAULT_TIP).max(self.options.min_tip);
-        let max_fee = head?.base_fee().saturating_mul(2).saturating_add(tip);
-        Ok(Fees { max_fee, tip })
-    }
-
     /// Whether the account can pay for a transaction besides those on their way: an endpoint may only compare each with the
     /// balance, and then a block leaves out what it can't pay for, and all that is behind it.
     async fn check_funds(&self, flight: &Flight<'_>) -> Result<(), SendError> {
@@ -223,14 +253,24 @@ impl TxManager {
     }
 
     /// Looks and resends until there is an outcome.
-    async fn see_through(&self, flight: &mut Flight<'_>) -> Result<TransactionReceipt, SendError> {
+    async fn see_through(
+        &self,
+        flight: &mut Flight<'_>,
+        cap: &mut CapWait<'_>,
+    ) -> Result<TransactionReceipt, SendError> {
         let started = Instant::now();
         let mut told = false;
         let mut behind = None;
         loop {
             sleep(self.poll_interval).await;
             let (verdict, receipt) = match self.look(&flight.state).await {
-                Ok((sight, receipt)) => (Some(flight.state.see(sight)), receipt),
+                Ok((sight, receipt)) => {
+                    let verdict = flight.state.see(sight);
+                    if verdict == SendVerdict::Replaced && sight != Sight::RivalMined {
+                        self.name_other(flight.state.nonce).await;
+                    }
+                    (Some(verdict), receipt)
+                }
                 Err(error) => {
                     debug!(target: TARGET, %error, "looking for a transaction failed");
                     (None, None)
@@ -241,9 +281,11 @@ impl TxManager {
             }
             match (verdict, receipt) {
                 (Some(SendVerdict::Included { confirmations }), Some(receipt)) => {
+                    cap.end();
                     if confirmations < self.options.confirmations {
                         continue;
                     }
+                    self.wallet.paid(receipt.effective_gas_price.saturating_mul(receipt.gas_used.into()));
                     metrics::counter!("recourse_l1_transactions_total").increment(1);
                     metrics::counter!("recourse_l1_gas_used_total").increment(receipt.gas_used);
                     let receipt = Box::new(receipt);
@@ -299,7 +341,7 @@ impl TxManager {
                     let nonce = flight.state.nonce;
                     info!(target: TARGET, nonce, "no block took a transaction yet; sending it again");
                 }
-                self.raise(flight, verdict == Some(SendVerdict::Queued)).await?;
+                self.raise(flight, cap, verdict == Some(SendVerdict::Queued)).await?;
             }
         }
     }
@@ -357,8 +399,8 @@ impl TxManager {
         };
         let mut flight = Flight::new(self.account(), state, request);
         let filled = async {
-            let fees = flight.entry_fees(self.market_fees().await?);
-            flight.fees = fees.capped(self.options.max_fee_per_gas);
+            let fees = flight.entry_fees(self.market().await?.fees);
+            flight.fees = self.options.caps.apply(fees, flight.gas_limit);
             self.broadcast(&mut flight).await
         };
         match filled.await {
@@ -389,29 +431,36 @@ impl TxManager {
 
     /// Sends a version with higher fees, as far as the cap allows. One that waits for others is only sent once more, unless
     /// L1 has become dearer: its own fees are not what it waits for.
-    async fn raise(&self, flight: &mut Flight<'_>, queued: bool) -> Result<(), SendError> {
-        let market = self.market_fees().await.unwrap_or_default();
-        if queued && market.max_fee <= flight.fees.max_fee {
+    async fn raise(
+        &self,
+        flight: &mut Flight<'_>,
+        cap: &mut CapWait<'_>,
+        queued: bool,
+    ) -> Result<(), SendError> {
+        let market = self.market().await.unwrap_or_default().fees;
+        let is_enough = queued && market.max_fee <= flight.fees.max_fee;
+        if is_enough || flight.raises >= self.options.max_raises {
             self.rebroadcast(flight).await;
             return Ok(());
         }
         let fees = flight.fees.bumped(market);
-        if fees.max_fee > self.options.max_fee_per_gas {
-            warn!(
-                target: TARGET,
-                nonce = flight.state.nonce,
-                max_fee = fees.max_fee,
-                limit = self.options.max_fee_per_gas,
-                "a transaction waits: its fee is at the limit"
-            );
+        if let Some((needed, allowed)) = self.beyond_caps(fees, flight.gas_limit) {
+            cap.begin(needed, allowed);
             self.rebroadcast(flight).await;
             return Ok(());
         }
+        cap.end();
+        flight.raises += 1;
         metrics::counter!("recourse_l1_transactions_raised_total").increment(1);
         flight.fees = fees;
         match self.broadcast(flight).await {
             // An earlier version is out there: what happens to it shows.
-            Err(SendError::Endpoint(_) | SendError::Funds { .. } | SendError::Replaced { .. }) => Ok(()),
+            Err(
+                SendError::Endpoint(_)
+                | SendError::Funds { .. }
+                | SendError::FeeCap { .. }
+                | SendError::Replaced { .. },
+            ) => Ok(()),
             result => result,
         }
     }
@@ -444,11 +493,12 @@ impl TxManager {
                 Refusal::NonceTooLow if flight.state.is_sent() => return Ok(()),
                 Refusal::NonceTooLow => return Err(SendError::Replaced { nonce }),
                 Refusal::FeeTooLow => {
-                    let fees = flight.fees.bumped(self.market_fees().await?);
-                    if fees.max_fee <= self.options.max_fee_per_gas {
-                        flight.fees = fees;
-                        continue;
+                    let fees = flight.fees.bumped(self.market().await?.fees);
+                    if let Some((needed, cap)) = self.beyond_caps(fees, flight.gas_limit) {
+                        return Err(SendError::FeeCap { needed, cap });
                     }
+                    flight.fees = fees;
+                    continue;
                 }
                 _ => {}
             }

@@ -67,6 +67,14 @@ pub enum SendError {
         /// The endpoint's words.
         reason: String,
     },
+    /// L1 asks for more than may be paid.
+    #[error("the fee cap is reached: it needs {needed} wei for a unit of gas, at most {cap} are allowed")]
+    FeeCap {
+        /// Wei for a unit of gas.
+        needed: u128,
+        /// Most of that, by the caps and the transaction's gas.
+        cap: u128,
+    },
     /// The endpoint failed or refused before anything was sent.
     #[error(transparent)]
     Endpoint(#[from] L1Error),
@@ -95,7 +103,7 @@ impl SendError {
             Self::Replaced { .. } | Self::Gap { .. } | Self::Stuck { .. } | Self::NoReceipt { .. } => {
                 Retry::Now
             }
-            Self::Endpoint(_) | Self::Funds { .. } => Retry::Later,
+            Self::Endpoint(_) | Self::Funds { .. } | Self::FeeCap { .. } => Retry::Later,
             Self::WouldRevert { .. } | Self::Reverted(_) | Self::Dropped { .. } => Retry::Never,
             Self::Signer(_) => Retry::DeadKey,
         }
@@ -209,6 +217,7 @@ mod tests {
             (SendError::NoReceipt { hash, seconds: 1 }, Retry::Now),
             (SendError::Endpoint(refused("txpool is full")), Retry::Later),
             (SendError::Funds { account: Address::ZERO, reason: reason.clone() }, Retry::Later),
+            (SendError::FeeCap { needed: 2, cap: 1 }, Retry::Later),
             (SendError::WouldRevert { reason: reason.clone(), data: Bytes::new() }, Retry::Never),
             (SendError::Dropped { hash, reason: reason.clone() }, Retry::Never),
             (SendError::Signer(reason), Retry::DeadKey),

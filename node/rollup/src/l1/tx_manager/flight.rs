@@ -10,12 +10,7 @@ use alloy::{
 };
 use parking_lot::Mutex;
 
-use super::{
-    error::SendError,
-    nonces::Nonces,
-    send_state::SendState,
-    types::{Fees, TxRequest},
-};
+use super::{error::SendError, fees::Fees, nonces::Nonces, send_state::SendState, types::TxRequest};
 
 /// Gas of a transfer.
 pub(super) const TRANSFER_GAS: u64 = 21_000;
@@ -38,6 +33,8 @@ pub(super) struct Flight<'a> {
     /// The newest version.
     pub(super) raw: Bytes,
     pub(super) sent_at: Instant,
+    /// How often it was sent with higher fees.
+    pub(super) raises: u32,
 }
 
 impl Drop for Flight<'_> {
@@ -49,7 +46,16 @@ impl Drop for Flight<'_> {
 impl<'a> Flight<'a> {
     pub(super) fn new(account: SendingAccount<'a>, state: SendState, request: TxRequest) -> Self {
         let (fees, raw) = (Fees::default(), Bytes::new());
-        Self { account, state, request, gas_limit: TRANSFER_GAS, fees, raw, sent_at: Instant::now() }
+        Self {
+            account,
+            state,
+            request,
+            gas_limit: TRANSFER_GAS,
+            fees,
+            raw,
+            sent_at: Instant::now(),
+            raises: 0,
+        }
     }
 
     /// The version with these fees: its hash, and its bytes.
@@ -78,8 +84,7 @@ impl<'a> Flight<'a> {
 
     /// What it may cost at most.
     pub(super) fn cost(&self) -> U256 {
-        let gas = U256::from(self.gas_limit).saturating_mul(U256::from(self.fees.max_fee));
-        gas.saturating_add(self.request.value)
+        self.fees.cost(self.gas_limit).saturating_add(self.request.value)
     }
 
     /// Why it is given up after so long.

@@ -15,6 +15,8 @@ pub(super) struct Nonces {
     slots: BTreeMap<u64, Slot>,
     /// Below it, all were seen in blocks.
     floor: u64,
+    /// Below it, all are accounted for: used before the first look, or here, or told to be another's.
+    accounted: Option<u64>,
     others: Option<Others>,
 }
 
@@ -68,6 +70,18 @@ impl Nonces {
         NextNonce::Occupied { nonce, since: seen.since }
     }
 
+    /// The first nonce that was used in a block since the last look, and that no call here has had. `latest` and `pending`
+    /// are those of [`next`](Self::next).
+    pub(super) fn foreign(&mut self, latest: u64, pending: u64) -> Option<u64> {
+        let Some(accounted) = self.accounted else {
+            // What waits may be from a process before this one.
+            self.accounted = Some(latest.max(pending));
+            return None;
+        };
+        self.accounted = Some(accounted.max(latest));
+        (accounted < latest).then_some(accounted)
+    }
+
     /// The same, whatever waits there.
     pub(super) fn next_whatever(&mut self, latest: u64, call: B256) -> SendState {
         self.floor = self.floor.min(latest);
@@ -86,6 +100,7 @@ impl Nonces {
     }
 
     fn take(&mut self, nonce: u64, call: B256) -> SendState {
+        self.accounted = self.accounted.map(|accounted| accounted.max(nonce.saturating_add(1)));
         match self.slots.insert(nonce, Slot::Flight { cost: U256::ZERO }) {
             Some(Slot::Left { state, .. }) => state.taken_over(call),
             _ => SendState::new(nonce, call),
@@ -147,7 +162,7 @@ impl Nonces {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{send_state::Sight, types::Fees},
+        super::{fees::Fees, send_state::Sight},
         *,
     };
 
@@ -246,6 +261,23 @@ mod tests {
         assert!(nonce == 7 && later > since);
         let (nonce, last) = occupied(&mut nonces, 5, 9);
         assert!(nonce == 7 && last > later);
+    }
+
+    #[test]
+    fn a_nonce_that_nobody_here_had_is_anothers() {
+        let mut nonces = Nonces::default();
+        // Two are from before.
+        assert_eq!(nonces.foreign(4, 6), None);
+        assert_eq!(nonces.foreign(6, 6), None);
+        let first = sent(&mut nonces, 6, 6);
+        nonces.release(mined(first));
+        assert_eq!(nonces.foreign(7, 7), None, "our own");
+        assert_eq!(nonces.foreign(9, 9), Some(7));
+        assert_eq!(nonces.foreign(9, 9), None, "once");
+        assert_eq!(nonces.foreign(5, 5), None, "an endpoint is behind");
+        let last = sent(&mut nonces, 9, 9);
+        assert_eq!(nonces.foreign(10, 10), None);
+        nonces.release(last);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use alloy::primitives::{B256, U256};
 
-use super::types::Fees;
+use super::fees::Fees;
 
 /// Looks in a row that must find an earlier nonce free: an endpoint may be behind.
 pub(super) const GAP_AFTER: u32 = 5;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, Keccak256, U256};
 
-/// What a replacement must pay more, in per cent. Nodes ask for 10.
-const BUMP_PERCENT: u128 = 13;
+use super::fees::FeeCaps;
 
 /// What to send.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +43,14 @@ pub struct TxOptions {
     pub timeout: Duration,
     /// Added to the estimate of gas, in per cent.
     pub gas_margin_percent: u64,
-    /// Most to pay for a unit of gas, in wei. A transaction that would need more waits.
-    pub max_fee_per_gas: u128,
-    /// Least tip, in wei.
-    pub min_tip: u128,
+    /// What to pay at most. A transaction that would need more waits.
+    pub caps: FeeCaps,
+    /// How often a transaction is sent with higher fees; after that it is only sent once more, as it is.
+    pub max_raises: u32,
+    /// For how many transactions of the recent cost the balance should last. Below, there is a warning.
+    pub low_balance: u64,
+    /// Whose transactions these are, as logs and metrics name it.
+    pub role: &'static str,
 }
 
 impl Default for TxOptions {
@@ -58,51 +61,10 @@ impl Default for TxOptions {
             resend_after: Duration::from_secs(45),
             timeout: Duration::from_secs(600),
             gas_margin_percent: 20,
-            max_fee_per_gas: 500_000_000_000,
-            min_tip: 1,
+            caps: FeeCaps::default(),
+            max_raises: 50,
+            low_balance: 50,
+            role: "sender",
         }
-    }
-}
-
-/// Fees of an EIP-1559 transaction, in wei per gas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fees {
-    /// Most to pay in total.
-    pub max_fee: u128,
-    /// Tip for the block's producer.
-    pub tip: u128,
-}
-
-impl Fees {
-    /// Enough to replace a transaction with these fees, and no less than the market's.
-    pub(super) fn bumped(self, market: Self) -> Self {
-        let bump = |fee: u128| {
-            fee.saturating_add((fee.saturating_mul(BUMP_PERCENT)).div_ceil(100)).max(fee.saturating_add(1))
-        };
-        Self { max_fee: bump(self.max_fee).max(market.max_fee), tip: bump(self.tip).max(market.tip) }
-    }
-
-    pub(super) fn capped(self, cap: u128) -> Self {
-        let max_fee = self.max_fee.min(cap);
-        Self { max_fee, tip: self.tip.min(max_fee) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bump_is_enough_to_replace() {
-        for fee in [0, 1, 7, 99, 1_000_000_000, 1_000_000_007] {
-            let fees = Fees { max_fee: fee, tip: fee };
-            let bumped = fees.bumped(Fees::default());
-            assert!(bumped.max_fee * 8 >= fee * 9 && bumped.max_fee > fee, "{fee}");
-            assert!(bumped.tip * 8 >= fee * 9 && bumped.tip > fee, "{fee}");
-        }
-        let market = Fees { max_fee: 1000, tip: 10 };
-        assert_eq!(Fees { max_fee: 1, tip: 1 }.bumped(market), market);
-        let huge = Fees { max_fee: u128::MAX - 1, tip: 1 };
-        assert_eq!(huge.bumped(market).capped(500), Fees { max_fee: 500, tip: 10 });
     }
 }
