@@ -63,7 +63,7 @@ struct Base {
     feed: Option<watch::Receiver<FeedStatus>>,
     tasks: Tasks,
     shutdown: Shutdown,
-    http: std::net::SocketAddr,
+    serving: RpcConfig,
 }
 
 impl Base {
@@ -99,7 +99,7 @@ impl Base {
             client,
             tasks: Tasks::new(shutdown.clone()),
             shutdown: shutdown.clone(),
-            http: common.http,
+            serving: common.serving.config(),
         };
         maintenance::start(&mut base.tasks, &base.chain, &base.client, common.upkeep(), &shutdown);
         base.tasks.essential(
@@ -122,11 +122,12 @@ impl Base {
     ) -> Result<()> {
         let (l1, followed_feed) = (self.l1.clone(), self.feed.clone());
         let context = RpcContext { chain: self.chain.clone(), pool, forward, feed, l1, followed_feed };
-        let config = RpcConfig { address: self.http };
-        let handle = rpc::serve(config, context, self.shutdown.clone()).await?;
-        let address = handle.local_addr();
+        let handle = rpc::serve(self.serving.clone(), context, self.shutdown.clone()).await?;
         let head = self.chain.heads().unsafe_head.number;
-        tracing::info!(target: "node", %address, head, "serving JSON-RPC over HTTP and WebSocket");
+        for (address, listener) in handle.addresses().iter().zip(&self.serving.listeners) {
+            let api = &listener.namespaces;
+            tracing::info!(target: "node", %address, head, %api, "serving JSON-RPC over HTTP and WebSocket");
+        }
         self.tasks.essential("JSON-RPC", "transactions for this node are lost", async move {
             handle.stopped().await;
             Ok(())

@@ -116,6 +116,8 @@ impl NodeOptions {
         });
         command.arg("--rollup").arg(&self.rollup).arg("--data-dir").arg(&self.data_dir);
         command.args(["--l1-rpc", &self.l1_rpc, "--http", &format!("127.0.0.1:{}", self.port)]);
+        // Everything for developers, and for the pages that they make.
+        command.args(["--rpc-api", "all", "--rpc-cors", "*"]);
         if let Some(port) = self.metrics {
             command.args(["--metrics", &format!("127.0.0.1:{port}")]);
         }

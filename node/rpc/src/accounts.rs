@@ -11,10 +11,13 @@ use alloy::{
 };
 use trie::{Account, EMPTY_ROOT, Trie};
 
-use super::{RpcError, context::Rpc};
+use super::{RpcError, answer::AnswerText, context::Rpc, peers::Work, work};
 
 /// Most slots in one proof request.
 const MAX_PROOF_KEYS: usize = 1024;
+
+/// Bytes that a proof takes besides its nodes.
+const PROOF: usize = 512;
 
 impl Rpc {
     pub(crate) async fn balance(
@@ -96,7 +99,7 @@ impl Rpc {
         address: Address,
         keys: Vec<JsonStorageKey>,
         block: Option<BlockId>,
-    ) -> Result<EIP1186AccountProofResponse, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         if keys.len() > MAX_PROOF_KEYS {
             return Err(RpcError::invalid(format!(
                 "{} storage keys asked for, at most {MAX_PROOF_KEYS} are allowed",
@@ -104,7 +107,7 @@ impl Rpc {
             )));
         }
         let height = self.height(block)?;
-        self.heavy(move |rpc| rpc.prove(address, keys, height)).await
+        self.answer(Work::Light, move |rpc| rpc.prove(address, keys, height)).await
     }
 
     fn prove(
@@ -119,16 +122,20 @@ impl Rpc {
         let hashed = keccak256(address);
         let account_proof = Trie::from_root(header.state_root).proof(&state, None, hashed.as_slice())?;
         let account = state.account(&hashed)?.unwrap_or(EMPTY);
+        let budget = work::current().budget;
         // One trie for all keys, so that the nodes they share are read once.
         let mut storage = Trie::from_root(account.storage_root);
         let storage_proof = keys
             .into_iter()
             .map(|key| {
+                budget.check_time()?;
                 let slot = keccak256(key.as_b256());
-                let proof = match account.storage_root {
+                let proof: Vec<Bytes> = match account.storage_root {
                     EMPTY_ROOT => Vec::new(),
                     _ => storage.proof(&state, Some(&hashed), slot.as_slice())?,
                 };
+                // The trie keeps the nodes, too.
+                budget.take(PROOF + 2 * proof.iter().map(|node| node.len()).sum::<usize>())?;
                 Ok(EIP1186StorageProof { key, value: state.storage(&hashed, &slot)?, proof })
             })
             .collect::<Result<_, RpcError>>()?;

@@ -25,6 +25,15 @@ pub(crate) type RpcHeader = eth::Header;
 /// A block as clients read it.
 pub(crate) type RpcBlock = eth::Block<RpcTransaction, RpcHeader>;
 
+/// More logs than this are read off the network's threads.
+const MANY_LOGS: usize = 256;
+/// Bytes that a block takes in memory besides its transactions.
+const BLOCK: usize = 2 << 10;
+/// Bytes that a transaction takes with its receipt, besides its encoding, which is held twice, and its logs.
+const TRANSACTION: usize = 1 << 10;
+/// Bytes that a log takes besides its topics and data.
+const LOG: usize = 128;
+
 /// A block of the chain.
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -77,6 +86,24 @@ impl Block {
 
     pub(crate) fn number(&self) -> u64 {
         self.header.number
+    }
+
+    /// Whether its logs take long to read.
+    pub(crate) fn has_many_logs(&self) -> bool {
+        self.receipts.iter().map(|receipt| receipt.logs().len()).sum::<usize>() > MANY_LOGS
+    }
+
+    /// Whether those of the transaction at `index` do.
+    pub(crate) fn has_many_logs_of(&self, index: usize) -> bool {
+        self.receipts.get(index).is_some_and(|receipt| receipt.logs().len() > MANY_LOGS)
+    }
+
+    /// About how many bytes it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        let transactions = self.transactions.iter().map(|tx| TRANSACTION + 2 * tx.encoded().len());
+        let logs = self.receipts.iter().flat_map(|receipt| receipt.logs());
+        let logs = logs.map(|log| LOG + 32 * log.topics().len() + log.data.data.len());
+        BLOCK + transactions.sum::<usize>() + logs.sum::<usize>()
     }
 
     pub(crate) fn base_fee(&self) -> u64 {

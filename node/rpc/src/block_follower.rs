@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-use super::{RpcError, block::Block, context::Rpc};
+use super::{RpcError, block::Block, context::Rpc, peers::Work};
 use rollup::chain::{ChainEvent, Events};
 
 /// Blocks that are read from the database at a time for a follower that is too far behind.
@@ -49,7 +49,7 @@ impl BlockFollower {
             }
         }
         let (first, last) = self.next_range(rpc);
-        let read = rpc.clone().heavy(move |rpc| read(rpc, first, last));
+        let read = rpc.clone().work(Work::Light, move |rpc| read(rpc, first, last));
         Some(read.await.inspect(|_| self.last = last))
     }
 
@@ -62,9 +62,18 @@ impl BlockFollower {
     ) -> Result<(), RpcError> {
         loop {
             while let Some(change) = self.left.pop_front() {
-                if let Some(change) = take(change) {
-                    self.left.push_front(change);
-                    return Ok(());
+                match take(change) {
+                    // Read again, rather than held until the next poll.
+                    Some(Change::New(block)) => {
+                        self.last = block.number().saturating_sub(1);
+                        self.fall_behind();
+                        return Ok(());
+                    }
+                    Some(gone) => {
+                        self.left.push_front(gone);
+                        return Ok(());
+                    }
+                    None => {}
                 }
             }
             if self.is_behind {

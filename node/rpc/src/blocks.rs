@@ -6,15 +6,18 @@ use alloy::{
     eips::{BlockId, BlockNumberOrTag},
     primitives::{B256, U64},
 };
-use op_alloy_rpc_types::OpTransactionReceipt;
+use serde::Serialize;
 
 use super::{
     RpcError,
-    block::{RpcBlock, RpcHeader},
+    answer::AnswerText,
+    block::{Block, RpcBlock},
     context::Rpc,
+    peers::Work,
+    work,
 };
 
-/// Full blocks larger than this are converted off the network's threads.
+/// Blocks with more transactions than this are converted off the network's threads.
 const SMALL_BLOCK: usize = 32;
 
 impl Rpc {
@@ -26,7 +29,7 @@ impl Rpc {
         self: Arc<Self>,
         number: BlockNumberOrTag,
         full: Option<bool>,
-    ) -> Result<Option<RpcBlock>, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         self.whole_block(number.into(), full.unwrap_or_default()).await
     }
 
@@ -34,55 +37,58 @@ impl Rpc {
         self: Arc<Self>,
         hash: B256,
         full: Option<bool>,
-    ) -> Result<Option<RpcBlock>, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         self.whole_block(hash.into(), full.unwrap_or_default()).await
     }
 
-    async fn whole_block(self: Arc<Self>, id: BlockId, full: bool) -> Result<Option<RpcBlock>, RpcError> {
+    async fn whole_block(self: Arc<Self>, id: BlockId, full: bool) -> Result<AnswerText, RpcError> {
+        self.of_block(id, move |block| block.rpc_block(full)).await
+    }
+
+    /// What `read` makes of a block, `null` if there is none. Of a small one at hand it is made at once.
+    async fn of_block<R: Serialize>(
+        self: Arc<Self>,
+        id: BlockId,
+        read: impl FnOnce(&Block) -> R + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
         let Some(number) = self.existing(id)? else {
-            return Ok(None);
+            return AnswerText::new(&None::<R>, &work::current().budget);
         };
-        if let Some(block) = self.recent.block(number)
-            && (!full || block.transactions.len() <= SMALL_BLOCK)
-        {
-            return Ok(Some(block.rpc_block(full)));
+        match self.recent.block(number) {
+            Some(block) if block.transactions.len() <= SMALL_BLOCK && !block.has_many_logs() => {
+                AnswerText::new(&Some(read(&block)), &work::current().budget)
+            }
+            _ => self.answer(Work::Light, move |rpc| Ok(rpc.block(number)?.map(|block| read(&block)))).await,
         }
-        self.heavy(move |rpc| Ok(rpc.block(number)?.map(|block| block.rpc_block(full)))).await
     }
 
     pub(crate) async fn header_by_number(
         self: Arc<Self>,
         number: BlockNumberOrTag,
-    ) -> Result<Option<RpcHeader>, RpcError> {
-        Ok(self.block_by_id(number.into())?.map(|block| block.rpc_header()))
+    ) -> Result<AnswerText, RpcError> {
+        self.of_block(number.into(), Block::rpc_header).await
     }
 
-    pub(crate) async fn header_by_hash(self: Arc<Self>, hash: B256) -> Result<Option<RpcHeader>, RpcError> {
-        Ok(self.block_by_id(hash.into())?.map(|block| block.rpc_header()))
+    pub(crate) async fn header_by_hash(self: Arc<Self>, hash: B256) -> Result<AnswerText, RpcError> {
+        self.of_block(hash.into(), Block::rpc_header).await
     }
 
-    pub(crate) async fn block_receipts(
-        self: Arc<Self>,
-        block: BlockId,
-    ) -> Result<Option<Vec<OpTransactionReceipt>>, RpcError> {
-        let Some(number) = self.existing(block)? else {
-            return Ok(None);
-        };
-        self.heavy(move |rpc| Ok(rpc.block(number)?.map(|block| block.all_receipts()))).await
+    pub(crate) async fn block_receipts(self: Arc<Self>, block: BlockId) -> Result<AnswerText, RpcError> {
+        self.of_block(block, Block::all_receipts).await
     }
 
     pub(crate) async fn transaction_count_by_number(
         self: Arc<Self>,
         number: BlockNumberOrTag,
     ) -> Result<Option<U64>, RpcError> {
-        Ok(self.block_by_id(number.into())?.map(|block| U64::from(block.transactions.len())))
+        Ok(self.block_by_id(number.into()).await?.map(|block| U64::from(block.transactions.len())))
     }
 
     pub(crate) async fn transaction_count_by_hash(
         self: Arc<Self>,
         hash: B256,
     ) -> Result<Option<U64>, RpcError> {
-        Ok(self.block_by_id(hash.into())?.map(|block| U64::from(block.transactions.len())))
+        Ok(self.block_by_id(hash.into()).await?.map(|block| U64::from(block.transactions.len())))
     }
 
     pub(crate) async fn uncle_count_by_number(

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alloy::{
     consensus::TxType,
     eips::BlockId,
-    primitives::{Bytes, U64, U256},
+    primitives::{U64, U256},
     rpc::types::{AccessListResult, BlockOverrides, TransactionRequest, state::StateOverride},
 };
 use revm::{
-    DatabaseRef, ExecuteEvm, InspectEvm,
+    DatabaseRef,
     context::{ContextTr, result::ExecutionResult},
     primitives::KECCAK_EMPTY,
 };
@@ -17,8 +17,11 @@ use revm_inspectors::access_list::AccessListInspector;
 
 use super::{
     RpcError,
+    answer::AnswerText,
     context::Rpc,
-    evm::{CallEvm, CallSite, GAS_CAP, Overrides, call_tx, halt_text, is_free, output, refusal},
+    evm::{CallEvm, CallSite, GAS_CAP, Overrides, call_tx, halt_text, is_free, output, run},
+    meter::Tool,
+    peers::Work,
 };
 
 /// Gas of a transfer of ether to an account without code.
@@ -40,14 +43,14 @@ impl Rpc {
         block: Option<BlockId>,
         state: Option<StateOverride>,
         overrides: Option<BlockOverrides>,
-    ) -> Result<Bytes, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         let height = self.height(block)?;
         let overrides = Overrides { state, block: overrides };
-        self.heavy(move |rpc| {
+        self.answer(Work::Light, move |rpc| {
             let site = rpc.call_site(height, overrides)?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
-            let result = site.evm((), is_free(&request))?.transact(tx).map_err(refusal)?;
+            let result = run(&mut site.evm(is_free(&request))?, tx)?;
             output(result.result)
         })
         .await
@@ -62,7 +65,10 @@ impl Rpc {
     ) -> Result<U64, RpcError> {
         let height = self.height(block)?;
         let overrides = Overrides { state, block: overrides };
-        self.heavy(move |rpc| Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?))).await
+        self.work(Work::Light, move |rpc| {
+            Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?))
+        })
+        .await
     }
 
     pub(crate) async fn create_access_list(
@@ -70,9 +76,9 @@ impl Rpc {
         request: TransactionRequest,
         block: Option<BlockId>,
         state: Option<StateOverride>,
-    ) -> Result<AccessListResult, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         let height = self.height(block)?;
-        self.heavy(move |rpc| {
+        self.answer(Work::Light, move |rpc| {
             let site = rpc.call_site(height, Overrides { state, block: None })?;
             access_list(site, request)
         })
@@ -96,7 +102,7 @@ pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u6
     let high = affordable(&site, &request, wanted)?;
     let is_transfer = is_plain_transfer(&site, &request)?;
     let tx = call_tx(&request, &site.state, site.config.chain_id, high)?;
-    let mut search = Search { evm: site.evm((), is_free(&request))?, tx };
+    let mut search = Search { evm: site.evm(is_free(&request))?, tx };
     if is_transfer && let Ok(Some(_)) = search.try_with(TRANSFER_GAS.min(high)) {
         return Ok(TRANSFER_GAS);
     }
@@ -142,7 +148,7 @@ fn affordable(site: &CallSite, request: &TransactionRequest, wanted: u64) -> Res
         return Ok(wanted);
     }
     let sender = request.from.unwrap_or_default();
-    let balance = site.state.basic_ref(sender).map_err(RpcError::internal)?.unwrap_or_default().balance;
+    let balance = site.state.basic_ref(sender)?.unwrap_or_default().balance;
     let value = request.value.unwrap_or_default();
     let left = balance
         .checked_sub(value)
@@ -168,7 +174,7 @@ fn is_plain_transfer(site: &CallSite, request: &TransactionRequest) -> Result<bo
     if !plain {
         return Ok(false);
     }
-    let account = site.state.basic_ref(to).map_err(RpcError::internal)?;
+    let account = site.state.basic_ref(to)?;
     Ok(account.is_none_or(|account| account.code_hash == KECCAK_EMPTY))
 }
 
@@ -182,7 +188,7 @@ impl Search {
     fn run(&mut self, gas: u64) -> Result<ExecutionResult<op_revm::OpHaltReason>, RpcError> {
         let mut tx = self.tx.clone();
         tx.base.gas_limit = gas;
-        Ok(self.evm.transact(tx).map_err(refusal)?.result)
+        Ok(run(&mut self.evm, tx)?.result)
     }
 
     /// Whether the call succeeds with this gas limit.
@@ -202,15 +208,16 @@ fn access_list(site: CallSite, mut request: TransactionRequest) -> Result<Access
     let free = is_free(&request);
     let chain_id = site.config.chain_id;
     let mut list = request.access_list.take().unwrap_or_default();
-    let mut evm = site.evm(AccessListInspector::new(list.clone()), free)?;
+    let mut evm = site.evm(free)?;
     let mut result = None;
     for _ in 0..ACCESS_LIST_ROUNDS {
         request.access_list = Some(list.clone());
         request.transaction_type = Some(TxType::Eip2930.into());
         let tx = call_tx(&request, evm.0.ctx.db(), chain_id, gas)?;
-        evm.0.inspector = AccessListInspector::new(list.clone());
-        let run = evm.inspect_tx(tx).map_err(refusal)?;
-        let mut found = evm.0.inspector.access_list();
+        evm.0.inspector.tool = Tool::AccessList(AccessListInspector::new(list.clone()));
+        let run = run(&mut evm, tx)?;
+        let Tool::AccessList(inspector) = &evm.0.inspector.tool else { return Err(RpcError::Internal) };
+        let mut found = inspector.access_list();
         found.0.sort_by_key(|item| item.address);
         for item in &mut found.0 {
             item.storage_keys.sort_unstable();

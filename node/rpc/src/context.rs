@@ -1,23 +1,26 @@
-//! What all methods share: reading blocks and states, and bounds on heavy work.
+//! What all methods share: reading blocks and states, and work off the network's threads.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag, RpcBlockHash},
     primitives::B256,
 };
 use db::Reader;
-use tokio::sync::Semaphore;
+use serde::Serialize;
 
-use super::{RpcError, block::Block, forward::Forward, progress::Syncing, recent::Recent};
+use super::{
+    RpcError,
+    answer::AnswerText,
+    block::Block,
+    forward::Forward,
+    peers::{Turns, Work},
+    progress::Syncing,
+    recent::Recent,
+    work,
+};
 use rollup::chain::{Chain, StateView};
 use sequencing::pool::Pool;
-
-/// How long heavy work waits for its turn.
-const HEAVY_WAIT: Duration = Duration::from_secs(10);
-
-/// Turns on the smallest machines: more than one, so that a long trace does not hold up every call.
-const LEAST_TURNS: usize = 4;
 
 /// Everything that methods need.
 pub(crate) struct Rpc {
@@ -28,21 +31,13 @@ pub(crate) struct Rpc {
     pub(crate) forward: Option<Forward>,
     pub(crate) recent: Recent,
     pub(crate) syncing: Syncing,
-    /// Turns for heavy work, about one for each processor.
-    heavy: Arc<Semaphore>,
+    /// Turns of all clients together.
+    turns: Turns,
 }
 
 impl Rpc {
     pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>, syncing: Syncing) -> Self {
-        let turns = std::thread::available_parallelism().map_or(1, usize::from).max(LEAST_TURNS);
-        Self {
-            chain,
-            pool,
-            forward,
-            recent: Recent::default(),
-            syncing,
-            heavy: Arc::new(Semaphore::new(turns)),
-        }
+        Self { chain, pool, forward, recent: Recent::default(), syncing, turns: Turns::of_process() }
     }
 
     /// A snapshot of the database.
@@ -50,22 +45,46 @@ impl Rpc {
         Ok(self.chain.db().read()?)
     }
 
-    /// Runs work that takes more than some microseconds off the network's threads, as much at a time as there are
-    /// processors.
-    pub(crate) async fn heavy<R: Send + 'static>(
+    /// Does work that takes more than some microseconds off the network's threads, when it is its turn. It ends with the
+    /// request's time, and with its budget.
+    pub(crate) async fn work<R: Send + 'static>(
         self: Arc<Self>,
+        kind: Work,
         work: impl FnOnce(&Self) -> Result<R, RpcError> + Send + 'static,
     ) -> Result<R, RpcError> {
-        let turn = tokio::time::timeout(HEAVY_WAIT, self.heavy.clone().acquire_owned()).await;
+        let request = work::current();
+        let turns = async {
+            // Its own first: whoever asks for much waits behind himself.
+            Some((request.peer.turns.take(kind).await?, self.turns.take(kind).await?))
+        };
+        let turn = tokio::time::timeout(request.budget.time_left(), turns).await;
         let turn = turn
             .map_err(|_| RpcError::Limit("server is busy: try again later".into()))?
-            .map_err(RpcError::internal)?;
+            .ok_or(RpcError::Internal)?;
         let task = tokio::task::spawn_blocking(move || {
-            let result = work(&self);
+            let budget = request.budget.clone();
+            let result = request.here(|| budget.check_time().and_then(|()| work(&self)));
             drop(turn);
             result
         });
         task.await.map_err(RpcError::internal)?
+    }
+
+    /// The same for work whose result may be large: it is made a text in the same turn.
+    pub(crate) async fn answer<R: Serialize>(
+        self: Arc<Self>,
+        kind: Work,
+        work: impl FnOnce(&Self) -> Result<R, RpcError> + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
+        let text = move |rpc: &Self| AnswerText::new(&work(rpc)?, &work::current().budget);
+        let answer = self.clone().work(kind, text).await?;
+        if answer.is_long() {
+            // What the server does with it from here on takes long, too.
+            let turn = self.turns.take(Work::Light).await.ok_or(RpcError::Internal)?;
+            work::begin_long(turn);
+            tokio::task::yield_now().await;
+        }
+        Ok(answer)
     }
 
     /// The number that a tag or number stands for, whether or not there is such a block.
@@ -116,35 +135,61 @@ impl Rpc {
         Ok(StateView::new(self.reader()?, height)?)
     }
 
-    /// A block by its number.
+    /// A block by its number. Reading it from the database is work.
     pub(crate) fn block(&self, number: u64) -> Result<Option<Arc<Block>>, RpcError> {
+        if let Some(block) = self.recent.block(number) {
+            return Ok(Some(block));
+        }
+        let block = Block::read(&self.reader()?, number)?;
+        if let Some(block) = &block {
+            work::current().budget.take(block.weight())?;
+        }
+        Ok(block)
+    }
+
+    /// A block by its number, read where that may take its time.
+    pub(crate) async fn load(self: Arc<Self>, number: u64) -> Result<Option<Arc<Block>>, RpcError> {
         match self.recent.block(number) {
             Some(block) => Ok(Some(block)),
-            None => Block::read(&self.reader()?, number),
+            None => self.work(Work::Light, move |rpc| rpc.block(number)).await,
         }
     }
 
     /// A block by what a client calls it.
-    pub(crate) fn block_by_id(&self, block: BlockId) -> Result<Option<Arc<Block>>, RpcError> {
+    pub(crate) async fn block_by_id(self: Arc<Self>, block: BlockId) -> Result<Option<Arc<Block>>, RpcError> {
         match self.existing(block)? {
-            Some(number) => self.block(number),
+            Some(number) => self.load(number).await,
             None => Ok(None),
         }
     }
 
     /// The block of a transaction, and its index there. Of a deposit, the hash that clients compute is as good.
-    pub(crate) fn find_transaction(&self, hash: &B256) -> Result<Option<(Arc<Block>, usize)>, RpcError> {
+    pub(crate) async fn find_transaction(
+        self: Arc<Self>,
+        hash: &B256,
+    ) -> Result<Option<(Arc<Block>, usize)>, RpcError> {
         if let Some(found) = self.recent.transaction(hash) {
             return Ok(Some(found));
         }
-        let reader = self.reader()?;
-        let Some(location) = reader.find_transaction(hash)? else {
+        if self.reader()?.find_transaction(hash)?.is_none() {
             return Ok(None);
-        };
-        let block = match self.recent.block(location.block) {
-            Some(block) => Some(block),
-            None => Block::read(&reader, location.block)?,
-        };
-        Ok(block.map(|block| (block, location.index as usize)))
+        }
+        let hash = *hash;
+        self.work(Work::Light, move |rpc| {
+            // In one snapshot: a reorg may have come in between.
+            let reader = rpc.reader()?;
+            let Some(location) = reader.find_transaction(&hash)? else {
+                return Ok(None);
+            };
+            let block = match rpc.recent.block(location.block) {
+                Some(block) => Some(block),
+                None => Block::read(&reader, location.block)?,
+            };
+            if let Some(block) = &block {
+                work::current().budget.take(block.weight())?;
+            }
+            Ok(block.map(|block| (block, location.index as usize)))
+        })
+        .await
     }
 }

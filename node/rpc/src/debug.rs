@@ -13,37 +13,35 @@ use alloy_rpc_types_trace::geth::{
 };
 use op_revm::OpTransaction;
 use revm::{
-    DatabaseCommit, ExecuteEvm, InspectEvm,
-    context::{ContextTr, TxEnv, result::EVMError},
+    DatabaseCommit,
+    context::{ContextTr, TxEnv},
     database::CacheDB,
 };
-use revm_inspectors::tracing::{DebugInspector, TraceLimitBehavior, TraceLimits, TransactionContext};
+use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
+use serde::Serialize;
 use stf::evm::{block_env, evm, evm_config, store_parent_hash};
 
 use super::{
     RpcError,
+    answer::AnswerText,
     block::Block,
     context::Rpc,
-    evm::{CallEvm, GAS_CAP, Overrides, StoredState, call_tx, is_free, refusal},
+    evm::{CallEvm, GAS_CAP, Overrides, StoredState, call_tx, is_free, refusal, run},
+    meter::{Metered, Tool},
+    peers::Work,
+    work,
 };
-
-/// Most gas that is traced step by step. A step costs some three gas and takes up to a kilobyte.
-const MAX_STEP_TRACE_GAS: u64 = 5_000_000;
-
-/// Most bytes of call data and memory that one trace keeps.
-const MAX_RECORDED: usize = 256 << 20;
 
 impl Rpc {
     pub(crate) async fn trace_transaction(
         self: Arc<Self>,
         hash: B256,
         options: Option<GethDebugTracingOptions>,
-    ) -> Result<GethTrace, RpcError> {
-        let found = self.find_transaction(&hash)?;
+    ) -> Result<AnswerText, RpcError> {
+        let found = self.clone().find_transaction(&hash).await?;
         let (block, index) = found.ok_or_else(|| RpcError::refused("transaction not found"))?;
-        self.heavy(move |rpc| {
+        self.answer(Work::Heavy, move |rpc| {
             let options = options.unwrap_or_default();
-            check_steps(&options, block.gas_used(index))?;
             let mut replay = Replay::new(rpc, &block, &options)?;
             for before in 0..index {
                 replay.execute(before)?;
@@ -57,7 +55,7 @@ impl Rpc {
         self: Arc<Self>,
         block: BlockNumberOrTag,
         options: Option<GethDebugTracingOptions>,
-    ) -> Result<Vec<TraceResult>, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         self.trace_block(block.into(), options.unwrap_or_default()).await
     }
 
@@ -65,7 +63,7 @@ impl Rpc {
         self: Arc<Self>,
         block: B256,
         options: Option<GethDebugTracingOptions>,
-    ) -> Result<Vec<TraceResult>, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         self.trace_block(block.into(), options.unwrap_or_default()).await
     }
 
@@ -73,20 +71,19 @@ impl Rpc {
         self: Arc<Self>,
         block: BlockId,
         options: GethDebugTracingOptions,
-    ) -> Result<Vec<TraceResult>, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         let number = self.existing(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
-        self.heavy(move |rpc| {
+        self.answer(Work::Heavy, move |rpc| {
             let block = rpc.block(number)?.ok_or(RpcError::HeaderNotFound)?;
             if block.number() == 0 {
                 return Err(RpcError::refused("genesis is not traceable"));
             }
-            check_steps(&options, block.header.gas_used)?;
             let mut replay = Replay::new(rpc, &block, &options)?;
             let traces = block.transactions.iter().enumerate().map(|(index, tx)| {
                 let result = replay.trace(index)?;
                 Ok(TraceResult::Success { result, tx_hash: Some(tx.hash()) })
             });
-            traces.collect()
+            traces.collect::<Result<Vec<_>, RpcError>>()
         })
         .await
     }
@@ -96,38 +93,52 @@ impl Rpc {
         request: TransactionRequest,
         block: Option<BlockId>,
         options: Option<GethDebugTracingCallOptions>,
-    ) -> Result<GethTrace, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         let height = self.height(block)?;
-        self.heavy(move |rpc| {
+        self.answer(Work::Heavy, move |rpc| {
             let options = options.unwrap_or_default();
             let (state, overrides): (Option<StateOverride>, Option<BlockOverrides>) =
                 (options.state_overrides, options.block_overrides);
             let tracing = options.tracing_options;
             let site = rpc.call_site(height, Overrides { state, block: overrides })?;
-            let mut gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
-            if tracing.tracer.is_none() {
-                gas = gas.min(MAX_STEP_TRACE_GAS);
-            }
+            let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
-            let mut evm = site.evm(tracer(tracing)?, is_free(&request))?;
-            run(&mut evm, tx, None)
+            let mut evm = site.evm(is_free(&request))?;
+            evm.0.inspector = tracer(tracing)?;
+            trace(&mut evm, tx, None)
         })
         .await
     }
 
     pub(crate) async fn raw_header(self: Arc<Self>, block: BlockId) -> Result<Bytes, RpcError> {
-        let block = self.block_by_id(block)?.ok_or_else(|| RpcError::refused("header not found"))?;
+        let block = self.block_by_id(block).await?.ok_or_else(|| RpcError::refused("header not found"))?;
         Ok(alloy::rlp::encode(&block.header).into())
     }
 
-    pub(crate) async fn raw_block(self: Arc<Self>, block: BlockId) -> Result<Bytes, RpcError> {
-        let block = self.block_by_id(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
-        Ok(encode_block(&block))
+    pub(crate) async fn raw_block(self: Arc<Self>, block: BlockId) -> Result<AnswerText, RpcError> {
+        self.raw(block, encode_block).await
     }
 
-    pub(crate) async fn raw_receipts(self: Arc<Self>, block: BlockId) -> Result<Vec<Bytes>, RpcError> {
-        let block = self.block_by_id(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
-        Ok(block.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect())
+    pub(crate) async fn raw_receipts(self: Arc<Self>, block: BlockId) -> Result<AnswerText, RpcError> {
+        let encoded = |block: &Block| -> Vec<Bytes> {
+            block.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect()
+        };
+        self.raw(block, encoded).await
+    }
+
+    async fn raw<R: Serialize>(
+        self: Arc<Self>,
+        block: BlockId,
+        encode: impl FnOnce(&Block) -> R + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
+        let missing = || RpcError::refused("block not found");
+        let number = self.existing(block)?.ok_or_else(missing)?;
+        self.answer(Work::Light, move |rpc| {
+            let block = rpc.block(number)?.ok_or_else(missing)?;
+            work::current().budget.take(block.weight())?;
+            Ok(encode(&block))
+        })
+        .await
     }
 }
 
@@ -153,38 +164,17 @@ fn encode_block(block: &Block) -> Bytes {
     out.into()
 }
 
-/// Refuses step traces that would not fit into memory.
-fn check_steps(options: &GethDebugTracingOptions, gas: u64) -> Result<(), RpcError> {
-    if options.tracer.is_none() && gas > MAX_STEP_TRACE_GAS {
-        return Err(RpcError::Limit(format!(
-            "{gas} gas to trace step by step, at most {MAX_STEP_TRACE_GAS} is allowed: use callTracer"
-        )));
-    }
-    Ok(())
-}
-
-/// The tracer that is asked for. What it records is bounded.
-fn tracer(options: GethDebugTracingOptions) -> Result<DebugInspector, RpcError> {
-    let limits = TraceLimits::default()
-        .set_max_recorded_bytes(Some(MAX_RECORDED))
-        .set_behavior(TraceLimitBehavior::Halt);
-    let inspector =
+/// What holds runs to the request's budget, with the tracer that is asked for.
+fn tracer(options: GethDebugTracingOptions) -> Result<Metered, RpcError> {
+    let tracer =
         DebugInspector::new(options).map_err(|error| RpcError::invalid(format!("tracer: {error}")))?;
-    Ok(match inspector {
-        DebugInspector::Default(inspector, options) => {
-            DebugInspector::Default(inspector.with_limits(limits), options)
-        }
-        DebugInspector::CallTracer(inspector, options) => {
-            DebugInspector::CallTracer(inspector.with_limits(limits), options)
-        }
-        other => other,
-    })
+    Ok(Metered::with_tracer(work::current().budget, tracer))
 }
 
 /// A block executed again, transaction by transaction.
 struct Replay<'a> {
     block: &'a Block,
-    evm: CallEvm<DebugInspector>,
+    evm: CallEvm,
 }
 
 impl<'a> Replay<'a> {
@@ -194,7 +184,7 @@ impl<'a> Replay<'a> {
         let config = rpc.chain.config().chain;
         let rules = config.rules_at(block.header.timestamp).map_err(RpcError::internal)?;
         let config = evm_config(rules, config.chain_id);
-        let state = CacheDB::new(StoredState(rpc.state_at(parent)?));
+        let state = CacheDB::new(StoredState::new(rpc.state_at(parent)?));
         let mut evm = evm(config, block_env(&block.header), state, tracer(options.clone())?);
         store_parent_hash(&mut evm, block.header.parent_hash).map_err(refusal)?;
         Ok(Self { block, evm })
@@ -209,7 +199,9 @@ impl<'a> Replay<'a> {
     /// Executes a transaction without a trace.
     fn execute(&mut self, index: usize) -> Result<(), RpcError> {
         let tx = self.tx(index)?;
-        let run = self.evm.transact(tx).map_err(refusal)?;
+        self.evm.0.inspector.is_tracing = false;
+        let run = run(&mut self.evm, tx)?;
+        self.evm.0.inspector.is_tracing = true;
         self.evm.0.ctx.db_mut().commit(run.state);
         Ok(())
     }
@@ -222,24 +214,25 @@ impl<'a> Replay<'a> {
             tx_index: Some(index),
         };
         let tx = self.tx(index)?;
-        run(&mut self.evm, tx, Some(context))
+        trace(&mut self.evm, tx, Some(context))
     }
 }
 
 /// Executes a transaction, commits it, and returns its trace.
-fn run(
-    evm: &mut CallEvm<DebugInspector>,
+fn trace(
+    evm: &mut CallEvm,
     tx: OpTransaction<TxEnv>,
     context: Option<TransactionContext>,
 ) -> Result<GethTrace, RpcError> {
-    let result = evm.inspect_tx(tx.clone()).map_err(|error| match error {
-        EVMError::Custom(limit) => RpcError::Limit(format!("trace is too large: {limit}")),
-        error => refusal(error),
-    })?;
+    let result = run(evm, tx.clone())?;
     let block = evm.0.ctx.block.clone();
-    let trace = evm.0.inspector.get_result(context, &tx, &block, &result, evm.0.ctx.db_mut());
-    let trace = trace.map_err(RpcError::internal)?;
-    evm.0.inspector.fuse().map_err(RpcError::internal)?;
+    let Tool::Tracer(tracer) = &mut evm.0.inspector.tool else { return Err(RpcError::Internal) };
+    let trace = tracer.get_result(context, &tx, &block, &result, evm.0.ctx.db_mut());
+    let trace = trace.map_err(|error| match error {
+        DebugInspectorError::Database(error) => error.into(),
+        error => RpcError::internal(error),
+    })?;
+    tracer.fuse().map_err(RpcError::internal)?;
     evm.0.ctx.db_mut().commit(result.state);
     Ok(trace)
 }

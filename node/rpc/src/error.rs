@@ -16,6 +16,8 @@ const INTERNAL: i32 = -32603;
 const SERVER: i32 = -32000;
 /// EIP-1474: more than one request may ask for.
 const LIMIT_EXCEEDED: i32 = -32005;
+/// Geth's code of an answer that is too large.
+const RESPONSE_TOO_LARGE: i32 = -32003;
 /// Geth's code of a revert, which clients decode the data of.
 const REVERTED: i32 = 3;
 /// EIP-4444: it was there, and is pruned. Geth's code.
@@ -55,6 +57,9 @@ pub enum RpcError {
     /// More than one request may ask for.
     #[error("{0}")]
     Limit(String),
+    /// The answer is larger than a response may be.
+    #[error("{0}")]
+    TooLarge(String),
     /// The transaction is in the pool, but not in a block yet.
     #[error("transaction was accepted, but was not in a block after {milliseconds} ms")]
     SyncTimeout {
@@ -127,6 +132,7 @@ impl From<RpcError> for ErrorObjectOwned {
             RpcError::SyncTimeout { hash, .. } => ErrorObject::owned(SYNC_TIMEOUT, message, Some(hash)),
             RpcError::Pruned { .. } => ErrorObject::owned(PRUNED, message, None::<()>),
             RpcError::Limit(_) => ErrorObject::owned(LIMIT_EXCEEDED, message, None::<()>),
+            RpcError::TooLarge(_) => ErrorObject::owned(RESPONSE_TOO_LARGE, message, None::<()>),
             RpcError::Internal => ErrorObject::owned(INTERNAL, message, None::<()>),
             RpcError::HeaderNotFound | RpcError::NoState { .. } | RpcError::Refused(_) => {
                 ErrorObject::owned(SERVER, message, None::<()>)

@@ -1,5 +1,7 @@
 //! Running calls on a state: what `eth_call`, estimation, simulation and tracing have in common.
 
+use std::sync::Arc;
+
 use alloy::{
     consensus::Header,
     primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
@@ -7,13 +9,14 @@ use alloy::{
 };
 use op_revm::{OpHaltReason, OpTransaction, OpTransactionError};
 use revm::{
-    DatabaseRef,
+    DatabaseRef, InspectEvm,
     context::{
         BlockEnv, TxEnv,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultAndState},
     },
     context_interface::either::Either,
     database::CacheDB,
+    database_interface::DBErrorMarker,
     state::{AccountInfo, Bytecode},
 };
 use stf::{
@@ -22,34 +25,88 @@ use stf::{
     state::{account_info, bytecode},
 };
 
-use super::RpcError;
-use rollup::chain::{StateView, StoredStateError};
+use super::{RpcError, budget::Budget, meter::Metered, work};
+use rollup::chain::StateView;
 
 /// Most gas that a call, an estimate or all calls of a simulation may use, whatever the request says.
 pub(crate) const GAS_CAP: u64 = 100_000_000;
 
-/// A stored state, to be read through a shared reference.
+/// Bytes that an account takes: as it is cached, in the journal, and in what is made of it.
+const ACCOUNT: usize = 1024;
+
+/// Bytes that a slot takes.
+const SLOT: usize = 512;
+
+/// How often the bytes of a code are held: as they are, with their jump table, and as an answer shows them.
+const CODE_COPIES: usize = 2;
+
+/// A stored state, to be read through a shared reference. What is read stays in memory, so it counts.
 #[derive(Debug)]
-pub(crate) struct StoredState(pub(crate) StateView);
+pub(crate) struct StoredState {
+    view: StateView,
+    budget: Arc<Budget>,
+}
+
+/// Why a state cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct ReadError(RpcError);
+
+impl DBErrorMarker for ReadError {}
+
+impl From<RpcError> for ReadError {
+    fn from(error: RpcError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<db::Error> for ReadError {
+    fn from(error: db::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<ReadError> for RpcError {
+    fn from(error: ReadError) -> Self {
+        error.0
+    }
+}
+
+impl StoredState {
+    /// A state for the request that is worked on.
+    pub(crate) fn new(view: StateView) -> Self {
+        Self { view, budget: work::current().budget }
+    }
+
+    fn count(&self, bytes: usize) -> Result<(), RpcError> {
+        self.budget.check_time()?;
+        self.budget.take(bytes)
+    }
+}
 
 impl DatabaseRef for StoredState {
-    type Error = StoredStateError;
+    type Error = ReadError;
 
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StoredStateError> {
-        Ok(self.0.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
+        self.count(ACCOUNT)?;
+        Ok(self.view.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
     }
 
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StoredStateError> {
-        Ok(bytecode(self.0.reader().code(&code_hash)?))
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, ReadError> {
+        let code = self.view.reader().code(&code_hash)?;
+        self.count(CODE_COPIES * code.len())?;
+        Ok(bytecode(code))
     }
 
-    fn storage_ref(&self, address: Address, key: U256) -> Result<U256, StoredStateError> {
+    fn storage_ref(&self, address: Address, key: U256) -> Result<U256, ReadError> {
+        self.count(SLOT)?;
         let key = keccak256(key.to_be_bytes::<32>());
-        Ok(self.0.at()?.storage(&keccak256(address), &key)?)
+        Ok(self.view.at()?.storage(&keccak256(address), &key)?)
     }
 
-    fn block_hash_ref(&self, number: u64) -> Result<B256, StoredStateError> {
-        Ok(self.0.at()?.block_hash(number)?)
+    fn block_hash_ref(&self, number: u64) -> Result<B256, ReadError> {
+        self.count(0)?;
+        Ok(self.view.at()?.block_hash(number)?)
     }
 }
 
@@ -57,10 +114,10 @@ impl DatabaseRef for StoredState {
 pub(crate) type CallState = CacheDB<StoredState>;
 
 /// The EVM on such a state.
-pub(crate) type CallEvm<INSP = ()> = BlockEvm<CallState, INSP>;
+pub(crate) type CallEvm = BlockEvm<CallState, Metered>;
 
 /// What the EVM fails with.
-pub(crate) type CallError = EVMError<StoredStateError, OpTransactionError>;
+pub(crate) type CallError = EVMError<ReadError, OpTransactionError>;
 
 /// Changes to what is stored.
 #[derive(Debug, Default)]
@@ -84,7 +141,7 @@ impl CallSite {
         config: ChainConfig,
         overrides: Overrides,
     ) -> Result<Self, RpcError> {
-        let mut site = Self { state: CacheDB::new(StoredState(view)), block: block_env(header), config };
+        let mut site = Self { state: CacheDB::new(StoredState::new(view)), block: block_env(header), config };
         site.apply(overrides)?;
         Ok(site)
     }
@@ -104,7 +161,7 @@ impl CallSite {
 
     /// An EVM that forgives what a call need not have: a funded sender, a nonce, a fee. `free`: no fee is charged and
     /// the base fee need not be met.
-    pub(crate) fn evm<INSP>(self, inspector: INSP, free: bool) -> Result<CallEvm<INSP>, RpcError> {
+    pub(crate) fn evm(self, free: bool) -> Result<CallEvm, RpcError> {
         let mut config = evm_config(self.rules()?, self.config.chain_id);
         // A call is no transaction, so what one may ask for does not bound it.
         config.tx_gas_limit_cap = Some(u64::MAX);
@@ -113,7 +170,7 @@ impl CallSite {
         config.disable_block_gas_limit = true;
         config.disable_base_fee = free;
         config.disable_fee_charge = free;
-        Ok(evm(config, self.block, self.state, inspector))
+        Ok(evm(config, self.block, self.state, Metered::new(work::current().budget)))
     }
 }
 
@@ -135,7 +192,7 @@ fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(),
         if change.move_precompile_to.is_some() {
             return Err(RpcError::invalid("movePrecompileToAddress is not supported"));
         }
-        let mut info = state.basic_ref(address).map_err(RpcError::internal)?.unwrap_or_default();
+        let mut info = state.basic_ref(address)?.unwrap_or_default();
         info.balance = change.balance.unwrap_or(info.balance);
         info.nonce = change.nonce.unwrap_or(info.nonce);
         if let Some(code) = change.code {
@@ -150,12 +207,10 @@ fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(),
             (Some(_), Some(_)) => {
                 return Err(RpcError::invalid(format!("account {address} has both 'state' and 'stateDiff'")));
             }
-            (Some(all), None) => {
-                state.replace_account_storage(address, slots(all).collect()).map_err(RpcError::internal)?
-            }
+            (Some(all), None) => state.replace_account_storage(address, slots(all).collect())?,
             (None, Some(some)) => {
                 for (key, value) in slots(some) {
-                    state.insert_account_storage(address, key, value).map_err(RpcError::internal)?;
+                    state.insert_account_storage(address, key, value)?;
                 }
             }
             (None, None) => {}
@@ -196,7 +251,7 @@ pub(crate) fn call_tx(
     let caller = request.from.unwrap_or_default();
     let nonce = match request.nonce {
         Some(nonce) => nonce,
-        None => state.basic_ref(caller).map_err(RpcError::internal)?.map_or(0, |info| info.nonce),
+        None => state.basic_ref(caller)?.map_or(0, |info| info.nonce),
     };
     let authorizations = request.authorization_list.clone().unwrap_or_default();
     let tx_type = match () {
@@ -240,8 +295,21 @@ pub(crate) fn refusal(error: CallError) -> RpcError {
             invalid => RpcError::refused(invalid),
         },
         EVMError::Transaction(error) => RpcError::refused(error),
-        EVMError::Database(error) => RpcError::internal(error),
+        EVMError::Database(error) => error.0,
         error => RpcError::internal(error),
+    }
+}
+
+/// Executes a transaction within the request's budget.
+pub(crate) fn run(
+    evm: &mut CallEvm,
+    tx: OpTransaction<TxEnv>,
+) -> Result<ResultAndState<OpHaltReason>, RpcError> {
+    let result = evm.inspect_tx(tx);
+    // An error that the inspector made up comes before what the EVM makes of it.
+    match evm.0.inspector.refusal() {
+        Some(refused) => Err(refused),
+        None => result.map_err(refusal),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy::{consensus::Transaction as _, eips::BlockNumberOrTag, primitives::U256, rpc::types::FeeHistory};
 use stf::{ExtraData, FeeParameters};
 
-use super::{RpcError, block::Block, context::Rpc};
+use super::{RpcError, block::Block, context::Rpc, peers::Work, work};
 
 /// The tip that is suggested while blocks have room, in wei per gas: the OP Stack's least.
 const LEAST_TIP: u128 = 1_000_000;
@@ -32,7 +32,7 @@ impl Rpc {
 
     pub(crate) async fn gas_price(self: Arc<Self>) -> Result<U256, RpcError> {
         let head = self.chain.heads().unsafe_head.number;
-        let base_fee = self.next_base_fee(&*self.block(head)?.ok_or(RpcError::HeaderNotFound)?);
+        let base_fee = self.next_base_fee(&*self.clone().load(head).await?.ok_or(RpcError::HeaderNotFound)?);
         Ok(U256::from(u128::from(base_fee) + self.suggested_tip()))
     }
 
@@ -70,7 +70,7 @@ impl Rpc {
             return Ok(FeeHistory::default());
         }
         let oldest = (newest + 1).saturating_sub(count);
-        self.heavy(move |rpc| rpc.history(oldest, newest, &percentiles)).await
+        self.work(Work::Heavy, move |rpc| rpc.history(oldest, newest, &percentiles)).await
     }
 
     fn history(&self, oldest: u64, newest: u64, percentiles: &[f64]) -> Result<FeeHistory, RpcError> {
@@ -87,7 +87,9 @@ impl Rpc {
         history.base_fee_per_gas.push(next.into());
         history.base_fee_per_blob_gas.push(1);
         if !percentiles.is_empty() {
+            let request = work::current();
             let rewards = (oldest..=newest).map(|number| {
+                request.budget.check_time()?;
                 let block = match self.recent.block(number) {
                     Some(block) => Some(block),
                     None => Block::read(&reader, number)?,

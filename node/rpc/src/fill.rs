@@ -12,7 +12,7 @@ use op_alloy_consensus::OpTxEnvelope;
 use op_alloy_rpc_types::OpTransactionRequest;
 use serde::Serialize;
 
-use super::{RpcError, calls::estimate, context::Rpc, evm::Overrides};
+use super::{RpcError, calls::estimate, context::Rpc, evm::Overrides, peers::Work};
 
 /// A complete transaction without its signature (in the place of which there are zeros).
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +38,7 @@ impl Rpc {
             let tip = *request.max_priority_fee_per_gas.get_or_insert_with(|| self.suggested_tip());
             if request.max_fee_per_gas.is_none() {
                 let head = self.chain.heads().unsafe_head.number;
-                let block = self.block(head)?.ok_or(RpcError::HeaderNotFound)?;
+                let block = self.clone().load(head).await?.ok_or(RpcError::HeaderNotFound)?;
                 // Twice the base fee holds for as long as a wallet may take to sign.
                 request.max_fee_per_gas = Some(u128::from(self.next_base_fee(&block)) * 2 + tip);
             }
@@ -46,8 +46,9 @@ impl Rpc {
         if request.gas.is_none() {
             let head = self.chain.heads().unsafe_head.number;
             let asked = request.clone();
-            let gas =
-                self.heavy(move |rpc| estimate(rpc.call_site(head, Overrides::default())?, asked)).await?;
+            let gas = self
+                .work(Work::Light, move |rpc| estimate(rpc.call_site(head, Overrides::default())?, asked))
+                .await?;
             request.gas = Some(gas);
         }
         if request.to.is_none() {

@@ -8,16 +8,20 @@ use std::{
 
 use alloy::{
     primitives::{B256, U128},
-    rpc::types::{Filter, FilterBlockOption, FilterChanges, Log},
+    rpc::types::{Filter, FilterBlockOption, FilterChanges},
 };
 use parking_lot::Mutex;
 
 use super::{
     RpcError,
+    answer::AnswerText,
     block_follower::{BlockFollower, Change},
+    budget::{Budget, Scope},
     context::Rpc,
     logs::{Logs, block_logs, check_filter},
+    peers::{Peer, Work},
     waiting::NewTransactions,
+    work,
 };
 
 /// A filter that is not polled for this long is gone.
@@ -26,15 +30,32 @@ const EXPIRY: Duration = Duration::from_secs(300);
 /// Most filters at a time.
 const MAX_FILTERS: usize = 4096;
 
+/// Most filters of one address: nobody can take all.
+const MAX_PEER_FILTERS: usize = 256;
+
+/// Most bytes that all filters take.
+const FILTER_MEMORY: usize = 32 << 20;
+
+/// Bytes that a filter takes besides the addresses and topics that it looks for.
+const FILTER: usize = 1 << 10;
+
+/// Bytes of an address or a topic.
+const ALTERNATIVE: usize = 64;
+
 /// All filters, and the methods on them.
 pub(crate) struct Filters {
     rpc: Arc<Rpc>,
+    memory: Arc<Budget>,
     by_id: Mutex<HashMap<U128, Entry>>,
 }
 
 #[derive(Debug)]
 struct Entry {
     polled: Instant,
+    /// Who made it.
+    peer: Arc<Peer>,
+    /// What it takes.
+    _memory: Budget,
     /// Taken out while it is polled.
     kind: Arc<Mutex<Kind>>,
 }
@@ -46,24 +67,45 @@ enum Kind {
     Transactions(NewTransactions),
 }
 
+impl Kind {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Logs { filter, .. } => {
+                let topics: usize = filter.topics.iter().map(|topic| topic.len()).sum();
+                FILTER + ALTERNATIVE * (filter.address.len() + topics)
+            }
+            Self::Blocks(_) | Self::Transactions(_) => FILTER,
+        }
+    }
+}
+
 /// What a poll gives.
-pub(crate) type Changes = FilterChanges<()>;
+type Changes = FilterChanges<()>;
 
 impl Filters {
     /// No filters yet.
     pub(crate) fn new(rpc: Arc<Rpc>) -> Self {
-        Self { rpc, by_id: Mutex::default() }
+        Self { rpc, memory: Arc::new(Budget::new(Scope::Filters, FILTER_MEMORY)), by_id: Mutex::default() }
     }
 
     fn add(&self, kind: Kind) -> Result<U128, RpcError> {
+        let peer = work::current().peer;
+        let memory = self.memory.within(Scope::Filters, FILTER_MEMORY);
+        memory.take(kind.weight())?;
         let mut filters = self.by_id.lock();
         filters.retain(|_, entry| entry.polled.elapsed() < EXPIRY);
         if filters.len() >= MAX_FILTERS {
             return Err(RpcError::Limit(format!("too many filters: {MAX_FILTERS} are in use")));
         }
+        if filters.values().filter(|entry| Arc::ptr_eq(&entry.peer, &peer)).count() >= MAX_PEER_FILTERS {
+            return Err(RpcError::Limit(format!(
+                "too many filters: one address may have {MAX_PEER_FILTERS}"
+            )));
+        }
         // Not to be guessed: a filter can be polled and removed by everybody who knows its id.
         let id = U128::from(u128::from_be_bytes(B256::random()[..16].try_into().unwrap_or_default()));
-        filters.insert(id, Entry { polled: Instant::now(), kind: Arc::new(Mutex::new(kind)) });
+        let kind = Arc::new(Mutex::new(kind));
+        filters.insert(id, Entry { polled: Instant::now(), peer, _memory: memory, kind });
         Ok(id)
     }
 
@@ -105,11 +147,11 @@ impl Filters {
         Ok(self.remove(&id))
     }
 
-    pub(crate) async fn filter_changes(self: Arc<Self>, id: U128) -> Result<Changes, RpcError> {
+    pub(crate) async fn filter_changes(self: Arc<Self>, id: U128) -> Result<AnswerText, RpcError> {
         let kind = self.get(&id)?;
         self.rpc
             .clone()
-            .heavy(move |rpc| match &mut *kind.lock() {
+            .answer(Work::Light, move |rpc| match &mut *kind.lock() {
                 Kind::Logs { filter, follower } => {
                     let mut logs = Logs::default();
                     follower.drain(rpc, |change| {
@@ -150,7 +192,7 @@ impl Filters {
             .await
     }
 
-    pub(crate) async fn filter_logs(self: Arc<Self>, id: U128) -> Result<Vec<Log>, RpcError> {
+    pub(crate) async fn filter_logs(self: Arc<Self>, id: U128) -> Result<AnswerText, RpcError> {
         let kind = self.get(&id)?;
         let filter = match &*kind.lock() {
             Kind::Logs { filter, .. } => (**filter).clone(),

@@ -1,12 +1,16 @@
 //! JSON-RPC: what wallets, libraries and explorers talk to.
 //!
 //! ```text
-//! server      HTTP and WebSocket on one port, limits, CORS, batches worked on concurrently
-//!   └ methods     the list of all methods, with their parameters
+//! server      listeners, each with HTTP and WebSocket on one port
+//!   ├ front       names, origins, health, compression
+//!   ├ connection  what a client has sent and not taken
+//!   └ requests    budgets, batches worked on concurrently, times
+//!     └ methods     the list of all methods, with their parameters
 //!       └ blocks · transactions · accounts · calls · logs · filters · fees · debug · txpool · rollup · …
-//!           └ context     snapshots of the chain, block tags, bounds on heavy work
+//!           └ context     snapshots of the chain, block tags, turns for work
 //!               ├ recent      the newest blocks in memory
-//!               └ evm         calls on any retained state
+//!               ├ evm, meter  calls on any retained state, and what they hold
+//!               └ budget      bytes and time of a request, a batch, an address, all
 //! ```
 //!
 //! Nothing here writes to the chain. Transactions go to the pool; a replica, which has none, passes them to the
@@ -18,8 +22,10 @@
 //!   block in the making to show. Pending nonces count what waits in the pool.
 //! - What does not exist is `null` for a getter and an error for a state. Errors are geth's, in code and text, because
 //!   clients match on them; internal ones say nothing of the machine, which the log does ([`RpcError`]).
-//! - What takes more than some microseconds runs off the network's threads, as much at a time as there are processors,
-//!   and everything that a request can make large has a limit: gas, blocks, logs, proofs, batches, subscriptions.
+//! - What takes more than some microseconds runs off the network's threads, as much at a time as there are processors;
+//!   what takes long waits for turns of its own.
+//! - Whatever a request makes large is taken from its budget before it is there, or soon after: no request takes more than
+//!   its share, one address no more than half of what there is, and all together no more than the node can bear.
 //! - A search of several blocks has limits, and its refusal names a range that is answered. One block is always
 //!   answered, with all its logs and receipts: nothing that fits into a block can stop those who read them. A block that
 //!   this node does not have yet is not passed over in silence.
@@ -27,11 +33,14 @@
 //! - A deposit answers to two hashes: its own, and the one that OP Stack clients compute from its L1 event.
 
 mod accounts;
+mod answer;
 mod args;
 mod block;
 mod block_follower;
 mod blocks;
+mod budget;
 mod calls;
+mod connection;
 mod context;
 mod debug;
 mod error;
@@ -41,10 +50,15 @@ mod fill;
 mod filters;
 mod fork_config;
 mod forward;
+mod front;
+mod listener;
 mod logs;
+mod meter;
 mod methods;
+mod peers;
 mod progress;
 mod recent;
+mod requests;
 mod rollup;
 mod sent;
 mod server;
@@ -56,24 +70,17 @@ mod transaction;
 mod transactions;
 mod txpool;
 mod waiting;
-
-use std::net::SocketAddr;
+mod work;
 
 use jsonrpsee::Methods;
 use tokio::sync::watch;
 
 pub use error::RpcError;
+pub use listener::{Listener, Names, Namespaces, RpcConfig};
 pub use server::{RpcHandle, ServeError, methods, serve};
 
 use ::rollup::{chain::Chain, l1::L1Status};
 use sequencing::{feed::FeedStatus, pool::Pool};
-
-/// How to serve.
-#[derive(Clone, Copy, Debug)]
-pub struct RpcConfig {
-    /// Where to listen. Port 0 takes a free one.
-    pub address: SocketAddr,
-}
 
 /// What to serve.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use db::{LogQuery, Reader};
 
 use stf::config::MAX_BLOCK_GAS_LIMIT;
 
-use super::{RpcError, block::Block, context::Rpc};
+use super::{RpcError, answer::AnswerText, block::Block, context::Rpc, peers::Work, work};
 
 /// Longest time of a search, however many blocks it spans: that finds what is rare in a chain of years, and a turn for heavy
 /// work is not held for longer by one whose blocks all look as if they had a log and have none.
@@ -42,7 +42,7 @@ pub(super) const MAX_BLOCK_LOGS_SIZE: usize = (MAX_BLOCK_GAS_LIMIT / LOG_GAS) as
 const MAX_ALTERNATIVES: usize = 1000;
 
 impl Rpc {
-    pub(crate) async fn logs(self: Arc<Self>, filter: Filter) -> Result<Vec<Log>, RpcError> {
+    pub(crate) async fn logs(self: Arc<Self>, filter: Filter) -> Result<AnswerText, RpcError> {
         // A node that lags behind others must not hide what it does not know yet.
         if let FilterBlockOption::Range { from_block, to_block } = filter.block_option {
             let head = self.chain.heads().unsafe_head.number;
@@ -57,7 +57,7 @@ impl Rpc {
     }
 
     /// The logs of those blocks of a filter that exist.
-    pub(crate) async fn logs_so_far(self: Arc<Self>, filter: Filter) -> Result<Vec<Log>, RpcError> {
+    pub(crate) async fn logs_so_far(self: Arc<Self>, filter: Filter) -> Result<AnswerText, RpcError> {
         check_filter(&filter)?;
         let (from, to) = match filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => {
@@ -68,7 +68,7 @@ impl Rpc {
                     // A reorg may have come in between: then these are another block's.
                     (rpc.number_of_hash(&hash)? == Some(number)).then_some(logs).ok_or_else(unknown)
                 };
-                return self.heavy(logs).await;
+                return self.answer(Work::Light, logs).await;
             }
             FilterBlockOption::Range { from_block, to_block } => (from_block, to_block),
         };
@@ -78,10 +78,10 @@ impl Rpc {
             return match numbers {
                 [Some(_), Some(_)] => Err(RpcError::invalid("invalid block range params")),
                 // Where a tag stands is the node's to say: there is nothing in this range yet.
-                _ => Ok(Vec::new()),
+                _ => AnswerText::new(&Vec::<Log>::new(), &work::current().budget),
             };
         }
-        self.heavy(move |rpc| rpc.search(&filter, from, to)).await
+        self.answer(Work::Heavy, move |rpc| rpc.search(&filter, from, to)).await
     }
 
     /// The logs of the blocks `from` to `to` that match, as far as these blocks exist.
@@ -145,6 +145,7 @@ struct LogSearch<'a> {
 impl LogSearch<'_> {
     /// An error when the time is over. All blocks before `next` are searched.
     fn check_time(&self, start: Instant, next: u64) -> Result<(), RpcError> {
+        work::current().budget.check_time()?;
         // One block is always answered: it cannot be asked for in parts.
         if start.elapsed() < MAX_SEARCH_TIME || next == self.from || next > self.to {
             return Ok(());
@@ -176,6 +177,7 @@ impl LogSearch<'_> {
             }
         };
         let found = block_logs(&block, self.filter, false);
+        work::current().budget.take(held(&found))?;
         if self.from < self.to && !self.logs.have_room(&found) {
             // The blocks before this one are within the limits, and the first one is answered on its own.
             return Err(RpcError::Limit(format!(
@@ -217,6 +219,12 @@ impl From<Logs> for Vec<Log> {
     }
 }
 
+/// Bytes that logs take in memory.
+fn held(logs: &[Log]) -> usize {
+    let one = |log: &Log| size_of::<Log>() + 32 * log.topics().len() + log.inner.data.data.len();
+    logs.iter().map(one).sum()
+}
+
 /// Most bytes that logs take in an answer.
 fn size(logs: &[Log]) -> usize {
     let one = |log: &Log| LOG_SIZE + TOPIC_SIZE * log.topics().len() + 2 * log.inner.data.data.len();
@@ -230,18 +238,23 @@ fn may_match(filter: &Filter, bloom: Bloom) -> bool {
 
 /// The logs of a block that match, whatever blocks the filter names.
 pub(crate) fn block_logs(block: &Block, filter: &Filter, removed: bool) -> Vec<Log> {
-    if !may_match(filter, block.header.logs_bloom) {
-        return Vec::new();
-    }
-    let matching = block
-        .receipts
+    matching_logs(block, filter, removed).collect()
+}
+
+/// The same, one by one.
+pub(crate) fn matching_logs<'a>(
+    block: &'a Block,
+    filter: &'a Filter,
+    removed: bool,
+) -> impl Iterator<Item = Log> + Send + 'a {
+    let receipts = if may_match(filter, block.header.logs_bloom) { &block.receipts[..] } else { &[] };
+    let matching = receipts
         .iter()
         .enumerate()
         .filter(|(_, receipt)| !receipt.logs().is_empty() && filter.matches_bloom(receipt.bloom()));
     matching
-        .flat_map(|(index, _)| block.logs(index, removed))
+        .flat_map(move |(index, _)| block.logs(index, removed))
         .filter(|log| filter.matches_address(log.address()) && filter.matches_topics(log.topics()))
-        .collect()
 }
 
 /// Refuses filters that would cost more to check than to search.

@@ -5,19 +5,28 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy::primitives::{B256, Bytes, U64, keccak256};
 use jsonrpsee::{RpcModule, core::RegisterMethodError};
 
-use super::{RpcError, args::Args, context::Rpc, filters::Filters, subscriptions};
+use super::{
+    RpcError,
+    answer::LONG,
+    args::Args,
+    context::Rpc,
+    filters::Filters,
+    listener::Namespaces,
+    requests::{Asker, in_place},
+    subscriptions,
+};
 
 /// Registers methods: name => function(parameters that must be there; parameters that may be left out).
 macro_rules! methods {
     ($module:ident of $context:ident: $($name:literal => $method:ident($($required:ident),*; $($optional:ident),*),)*) => {$(
         $module.register_async_method($name, |params, context, _| async move {
             #[allow(unused_variables, unused_mut, clippy::unused_unit, clippy::let_unit_value)]
-            let ($($required,)* $($optional,)*) = {
+            let ($($required,)* $($optional,)*) = in_place(params.as_str().is_some_and(|text| text.len() > LONG), || {
                 let mut args = Args::new(&params)?;
                 $(let $required = args.required()?;)*
                 $(let $optional = args.optional()?;)*
-                ($($required,)* $($optional,)*)
-            };
+                Ok::<_, RpcError>(($($required,)* $($optional,)*))
+            })?;
             $context::$method(Arc::clone(&context), $($required,)* $($optional,)*).await
         })?;
     )*};
@@ -110,15 +119,33 @@ pub(crate) fn module(rpc: Arc<Rpc>) -> Result<RpcModule<Arc<Rpc>>, RegisterMetho
         "recourse_batchOfBlock" => batch_of_block(block;),
         "recourse_rollupConfig" => rollup_config(;),
         "optimism_outputAtBlock" => output_at_block(block;),
-
-        "rpc_modules" => modules(;),
     }
     module.register_subscription(
         "eth_subscribe",
         "eth_subscription",
         "eth_unsubscribe",
-        |params, pending, rpc, _| subscriptions::subscribe(params, pending, Arc::clone(&rpc)),
+        |params, pending, rpc, extensions| {
+            let connection = extensions.get::<Asker>().map(|client| client.connection.clone());
+            subscriptions::subscribe(params, pending, Arc::clone(&rpc), connection)
+        },
     )?;
+    Ok(module)
+}
+
+/// Those methods that are in some namespaces, and one that tells which these are.
+pub(crate) fn with_namespaces(
+    mut module: RpcModule<Arc<Rpc>>,
+    namespaces: &Namespaces,
+) -> Result<RpcModule<Arc<Rpc>>, RegisterMethodError> {
+    let other: Vec<_> = module.method_names().filter(|name| !namespaces.have(name)).collect();
+    for name in other {
+        module.remove_method(name);
+    }
+    let names: Vec<_> = namespaces.names().collect();
+    module.register_method("rpc_modules", move |_, _, _| {
+        let modules: BTreeMap<_, _> = names.iter().map(|name| (*name, "1.0")).collect();
+        Ok::<_, RpcError>(modules)
+    })?;
     Ok(module)
 }
 
@@ -152,10 +179,5 @@ impl Rpc {
 
     async fn net_peer_count(self: Arc<Self>) -> Result<U64, RpcError> {
         Ok(U64::ZERO)
-    }
-
-    async fn modules(self: Arc<Self>) -> Result<BTreeMap<&'static str, &'static str>, RpcError> {
-        let names = ["eth", "net", "web3", "txpool", "debug", "recourse", "optimism", "rpc"];
-        Ok(names.map(|name| (name, "1.0")).into())
     }
 }

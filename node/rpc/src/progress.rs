@@ -74,6 +74,36 @@ impl Syncing {
         })
     }
 
+    /// How far L1 is followed.
+    pub(crate) fn l1(&self) -> watch::Receiver<L1Status> {
+        self.l1.clone()
+    }
+
+    /// Why the node does not serve the newest blocks, in words; empty if it does.
+    pub(crate) fn reasons(&self, chain: &Chain) -> Vec<String> {
+        let Some(progress) = self.progress(chain) else { return Vec::new() };
+        let mut reasons = Vec::new();
+        let l1 = *self.l1.borrow();
+        let lag = progress.l1_highest_block.saturating_sub(progress.l1_current_block);
+        if l1.head == 0 {
+            reasons.push("L1 has not answered yet".into());
+        } else if lag > U64::ZERO {
+            reasons.push(format!("{lag} L1 blocks behind L1, whose head is {}", l1.head));
+        }
+        if l1.head > 0 && !l1.healthy {
+            reasons.push("L1 does not answer".into());
+        }
+        let feed = self.feed.as_ref().map(|feed| *feed.borrow()).unwrap_or_default();
+        if feed.is_behind {
+            let behind = progress.highest_block.saturating_sub(progress.current_block);
+            reasons.push(format!("{behind} blocks behind the sequencer's feed"));
+        }
+        if reasons.is_empty() {
+            reasons.push("L1 is not followed to its head yet".into());
+        }
+        reasons
+    }
+
     pub(crate) fn watch(&self, chain: &Chain) -> SyncWatch {
         SyncWatch { l1: self.l1.clone(), feed: self.feed.clone(), heads: chain.watch_heads() }
     }

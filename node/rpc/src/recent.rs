@@ -18,8 +18,8 @@ use rollup::{
 /// Blocks kept.
 const BLOCKS: usize = 64;
 
-/// Transactions kept, at least of one block: bounds memory under full blocks, some 2 kB each.
-const TRANSACTIONS: usize = 50_000;
+/// Bytes that they take together, unless one alone takes more.
+const BYTES: usize = 64 << 20;
 
 /// A tip is suggested above the least only if a block is this full, in percent: otherwise there is room for all.
 const CROWDED_PERCENT: u64 = 90;
@@ -37,6 +37,8 @@ struct Blocks {
     by_number: BTreeMap<u64, Arc<Block>>,
     by_hash: B256Map<u64>,
     transactions: B256Map<(u64, usize)>,
+    /// Bytes that they take.
+    weight: usize,
 }
 
 impl Recent {
@@ -64,10 +66,9 @@ impl Recent {
         for (index, tx) in block.transactions.iter().enumerate() {
             blocks.transactions.insert(tx.hash(), (block.number(), index));
         }
+        blocks.weight += block.weight();
         blocks.by_number.insert(block.number(), block.clone());
-        while blocks.by_number.len() > 1
-            && (blocks.by_number.len() > BLOCKS || blocks.transactions.len() > TRANSACTIONS)
-        {
+        while blocks.by_number.len() > 1 && (blocks.by_number.len() > BLOCKS || blocks.weight > BYTES) {
             let Some((_, oldest)) = blocks.by_number.pop_first() else {
                 break;
             };
@@ -162,6 +163,7 @@ impl Blocks {
     }
 
     fn forget(&mut self, block: &Block) {
+        self.weight -= block.weight();
         self.by_hash.remove(&block.hash);
         for tx in &block.transactions {
             let hash = tx.hash();

@@ -1,60 +1,49 @@
-//! The server: HTTP and WebSocket on one port, limits, and what browsers need.
+//! The server: listeners, each with HTTP and WebSocket on one port.
 
 use std::{
-    collections::HashMap,
+    io,
     net::{SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
+    sync::Arc,
+    time::Duration,
 };
 
-use futures::{StreamExt, future::join_all, stream};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::{
-    MethodResponse, Methods, RpcModule,
-    core::{
-        RegisterMethodError,
-        middleware::{Batch, BatchEntry, Notification, RpcServiceBuilder, RpcServiceT},
-        server::BatchResponseBuilder,
-        traits::IdProvider,
-    },
-    server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle},
-    types::{ErrorObject, Request, SubscriptionId},
+    Methods, RpcModule,
+    core::{RegisterMethodError, middleware::RpcServiceBuilder, traits::IdProvider},
+    server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle, StopHandle, stop_channel},
+    types::SubscriptionId,
 };
-use metrics::Histogram;
-use tower_http::cors::CorsLayer;
+use tokio::sync::Semaphore;
 
 use super::{
-    RpcConfig, RpcContext, context::Rpc, forward::Forward, logs::MAX_BLOCK_LOGS_SIZE, progress::Syncing,
+    RpcContext,
+    answer::MAX_RESPONSE_SIZE,
+    connection::{Connection, Wire},
+    context::Rpc,
+    forward::Forward,
+    front::Front,
+    listener::RpcConfig,
+    methods::with_namespaces,
+    peers::Peers,
+    progress::Syncing,
+    requests::{Handler, Handling, MAX_BATCH},
 };
 use rollup::shutdown::Shutdown;
 
-/// Most bytes of a request, a batch included.
-const MAX_REQUEST_SIZE: u32 = 10 << 20;
-/// Most bytes of a response. The logs and the receipts of the largest block fit: a block that cannot be read would stop
-/// every indexer.
-const MAX_RESPONSE_SIZE: u32 = 80 << 20;
-/// Room for what is in an answer beside the logs: its envelope, and the receipt that holds them.
-const RESPONSE_FRAME: usize = 64 << 10;
-const _: () = assert!(MAX_BLOCK_LOGS_SIZE + RESPONSE_FRAME <= MAX_RESPONSE_SIZE as usize);
-/// Most requests in a batch.
-const MAX_BATCH: u32 = 1000;
-/// Most connections at a time.
-const MAX_CONNECTIONS: u32 = 4096;
+/// Most bytes of a request, a batch included: as many as geth takes. The longest transaction has some hundred thousand.
+const MAX_REQUEST_SIZE: u32 = 5 << 20;
 /// Most subscriptions of a connection.
 const MAX_SUBSCRIPTIONS: u32 = 128;
 /// Messages that a WebSocket client may be behind before it is slowed down to.
-const MESSAGE_BUFFER: u32 = 1024;
-/// Requests of a batch that are worked on at a time in one task.
-const BATCH_CONCURRENCY: usize = 16;
-/// Bytes of the answers of a batch together; the rest of a response is for refusing what is beyond.
-const BATCH_ROOM: usize = MAX_RESPONSE_SIZE as usize - MAX_BATCH as usize * 256;
-const _: () = assert!(MAX_BLOCK_LOGS_SIZE + RESPONSE_FRAME <= BATCH_ROOM);
-/// Code of the error for what is beyond, as geth has it.
-const RESPONSE_TOO_LARGE: i32 = -32003;
-/// A batch with more requests than this is spread over several tasks.
-const SMALL_BATCH: usize = 4;
+const MESSAGE_BUFFER: u32 = 64;
+/// Most bytes of the head of a request, of which an idle connection holds as many.
+const MAX_HEAD: usize = 32 << 10;
+/// How long a connection may be open without a request.
+const IDLE: Duration = Duration::from_secs(120);
+/// How long is waited after a connection could not be taken, because there are no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +54,11 @@ pub enum ServeError {
         /// The address.
         address: SocketAddr,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
+    /// There is nowhere to listen.
+    #[error("RPC: no address to listen on, expected one at least")]
+    NoListener,
     /// The sequencer's URL is not one.
     #[error("RPC: {url} is not usable as the sequencer's RPC: {error}")]
     Forward {
@@ -89,14 +81,19 @@ impl From<RegisterMethodError> for ServeError {
 /// A running server. It ends with the shutdown signal.
 #[derive(Debug)]
 pub struct RpcHandle {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     server: ServerHandle,
 }
 
 impl RpcHandle {
-    /// Where the server listens; the port is real, even if 0 was asked for.
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// Where the first listener is; the port is real, even if 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// Where the listeners are, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Returns when the server has ended.
@@ -132,32 +129,38 @@ pub async fn serve(
 ) -> Result<RpcHandle, ServeError> {
     let chain = context.chain.clone();
     let (rpc, module) = prepare(context)?;
+    // All of them first: a node that serves some of what it was told to is none.
+    let mut bound = Vec::with_capacity(config.listeners.len());
+    for listener in &config.listeners {
+        let bind = |error| ServeError::Bind { address: listener.address, error };
+        let socket = TcpListener::bind(listener.address).map_err(bind)?;
+        socket.set_nonblocking(true).map_err(bind)?;
+        let address = socket.local_addr().map_err(bind)?;
+        bound.push((tokio::net::TcpListener::from_std(socket).map_err(bind)?, address, listener.clone()));
+    }
+    let addresses: Vec<_> = bound.iter().map(|(_, address, _)| *address).collect();
+    if addresses.is_empty() {
+        return Err(ServeError::NoListener);
+    }
 
-    let times = Arc::new(Times::new(module.method_names()));
-    let bind = |error| ServeError::Bind { address: config.address, error };
-    let listener = TcpListener::bind(config.address).map_err(bind)?;
-    listener.set_nonblocking(true).map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
-    let limits = ServerConfig::builder()
-        .max_request_body_size(MAX_REQUEST_SIZE)
-        .max_response_body_size(MAX_RESPONSE_SIZE)
-        .max_connections(MAX_CONNECTIONS)
-        .max_subscriptions_per_connection(MAX_SUBSCRIPTIONS)
-        .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
-        .set_message_buffer_capacity(MESSAGE_BUFFER)
-        .set_id_provider(HexIds)
-        .enable_ws_ping(PingConfig::new())
-        .build();
-    let server = Server::builder()
-        .set_config(limits)
-        // Any page may ask: there is nothing here that only some may see, and no cookie to act with.
-        .set_http_middleware(tower::ServiceBuilder::new().layer(CorsLayer::permissive()))
-        .set_rpc_middleware(
-            RpcServiceBuilder::new().layer_fn(move |service| Concurrent { service, times: times.clone() }),
-        )
-        .build_from_tcp(listener)
-        .map_err(bind)?
-        .start(module);
+    let (stop, server) = stop_channel();
+    let peers = Arc::new(Peers::new(config.memory));
+    let handling = Arc::new(Handling::new(module.method_names(), config.time, config.slow));
+    let turns = std::thread::available_parallelism().map_or(1, usize::from);
+    let compressing = Arc::new(Semaphore::new(turns));
+    for (socket, _, listener) in bound {
+        let methods = with_namespaces(module.clone(), &listener.namespaces)?;
+        let front = Front { listener, rpc: rpc.clone(), compressing: compressing.clone() };
+        let serving = Serving {
+            methods: methods.into(),
+            front: Arc::new(front),
+            handling: handling.clone(),
+            peers: peers.clone(),
+            stop: stop.clone(),
+        };
+        tokio::spawn(serving.accept(socket));
+    }
+    drop(stop);
 
     tokio::spawn({
         let (rpc, events, shutdown) = (rpc.clone(), chain.subscribe(), shutdown.clone());
@@ -166,6 +169,10 @@ pub async fn serve(
     tokio::spawn({
         let (rpc, shutdown) = (rpc.clone(), shutdown.clone());
         async move { rpc.follow_syncing(shutdown).await }
+    });
+    tokio::spawn({
+        let (rpc, shutdown) = (rpc.clone(), shutdown.clone());
+        async move { rpc.measure(&peers, shutdown).await }
     });
     tokio::spawn({
         let (events, shutdown) = (chain.subscribe(), shutdown.clone());
@@ -179,7 +186,92 @@ pub async fn serve(
             let _ = server.stop();
         }
     });
-    Ok(RpcHandle { address, server })
+    Ok(RpcHandle { addresses, server })
+}
+
+/// A listener at work.
+struct Serving {
+    methods: Methods,
+    front: Arc<Front>,
+    handling: Arc<Handling>,
+    peers: Arc<Peers>,
+    stop: StopHandle,
+}
+
+impl Serving {
+    /// Takes connections until the server stops.
+    async fn accept(self, listener: tokio::net::TcpListener) {
+        let limits = ServerConfig::builder()
+            .max_request_body_size(MAX_REQUEST_SIZE)
+            .max_response_body_size(MAX_RESPONSE_SIZE as u32)
+            // Connections have their places; this counts requests.
+            .max_connections(u32::MAX >> 4)
+            .max_subscriptions_per_connection(MAX_SUBSCRIPTIONS)
+            .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
+            .set_message_buffer_capacity(MESSAGE_BUFFER)
+            .set_id_provider(HexIds)
+            .enable_ws_ping(PingConfig::new())
+            .build();
+        let handling = self.handling.clone();
+        let service = Server::builder()
+            .set_config(limits)
+            .set_rpc_middleware(
+                RpcServiceBuilder::new().layer_fn(move |service| Handler::new(service, handling.clone())),
+            )
+            .to_service_builder();
+        let stopped = self.stop.clone().shutdown();
+        tokio::pin!(stopped);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut stopped => return,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::debug!(target: "node::rpc", %error, "a connection could not be taken");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let peer = self.peers.get(address.ip());
+            let Some(place) = self.peers.place(&peer) else {
+                metrics::counter!("recourse_rpc_connections_refused_total").increment(1);
+                continue;
+            };
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(target: "node::rpc", %error, "a connection is gone");
+                continue;
+            }
+            let connection = Connection::new(peer, place);
+            let wire = TokioIo::new(Wire::new(stream, connection.clone()));
+            let service = service.clone().build(self.methods.clone(), self.stop.clone());
+            let front = self.front.clone();
+            let answer = move |request: Request<Incoming>| {
+                front.clone().answer(connection.clone(), request, service.clone())
+            };
+            let stop = self.stop.clone();
+            tokio::spawn(async move {
+                let served = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(IDLE)
+                    .max_buf_size(MAX_HEAD)
+                    .serve_connection(wire, service_fn(answer))
+                    .with_upgrades();
+                tokio::pin!(served);
+                let ended = tokio::select! {
+                    ended = &mut served => ended,
+                    () = stop.shutdown() => {
+                        served.as_mut().graceful_shutdown();
+                        served.await
+                    }
+                };
+                if let Err(error) = ended {
+                    tracing::debug!(target: "node::rpc", %error, "a connection ended");
+                }
+            });
+        }
+    }
 }
 
 /// Subscription ids as geth has them.
@@ -190,177 +282,5 @@ impl IdProvider for HexIds {
     fn next_id(&self) -> SubscriptionId<'static> {
         let id = alloy::primitives::B128::random();
         SubscriptionId::Str(id.to_string().into())
-    }
-}
-
-/// How long requests take, by method. Made once: to find a metric by its name costs as much as a small request.
-struct Times {
-    methods: HashMap<&'static str, Histogram>,
-    /// Whatever clients make up goes under one name.
-    unknown: Histogram,
-}
-
-impl Times {
-    fn new(methods: impl Iterator<Item = &'static str>) -> Self {
-        let of = |method| metrics::histogram!("recourse_rpc_request_seconds", "method" => method);
-        Self { methods: methods.map(|method| (method, of(method))).collect(), unknown: of("unknown") }
-    }
-}
-
-/// Works on the requests of a batch at the same time; the answers come in the order of the requests.
-#[derive(Clone)]
-struct Concurrent<S> {
-    service: S,
-    times: Arc<Times>,
-}
-
-impl<S> RpcServiceT for Concurrent<S>
-where
-    S: RpcServiceT<
-            MethodResponse = MethodResponse,
-            BatchResponse = MethodResponse,
-            NotificationResponse = MethodResponse,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
-{
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
-
-    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let Self { service, times } = self.clone();
-        measured(service, times, request)
-    }
-
-    fn notification<'a>(
-        &self,
-        notification: Notification<'a>,
-    ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        self.service.notification(notification)
-    }
-
-    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let service = self.clone();
-        async move {
-            let mut is_notified = false;
-            let mut entries = Vec::with_capacity(batch.len());
-            for entry in batch {
-                match entry {
-                    Ok(BatchEntry::Call(request)) => entries.push(Ok(owned(request))),
-                    Ok(BatchEntry::Notification(_)) => is_notified = true,
-                    Err(error) => {
-                        let (error, id) = error.into_parts();
-                        entries.push(Err(MethodResponse::error(id, error)));
-                    }
-                }
-            }
-            let room = Arc::new(AtomicUsize::new(BATCH_ROOM));
-            let responses = if entries.len() <= SMALL_BATCH {
-                answer(service, entries, room).await
-            } else {
-                spread(service, entries, room).await
-            };
-            let mut all = BatchResponseBuilder::new_with_limit(MAX_RESPONSE_SIZE as usize);
-            for response in responses {
-                if let Err(error) = all.append(response) {
-                    return error;
-                }
-            }
-            if all.is_empty() && is_notified {
-                MethodResponse::notification()
-            } else {
-                MethodResponse::from_batch(all.finish())
-            }
-        }
-    }
-}
-
-/// A request of a batch, or what is wrong with it.
-type Entry = Result<Request<'static>, MethodResponse>;
-
-/// Answers requests, several at a time.
-async fn answer<S>(service: Concurrent<S>, entries: Vec<Entry>, room: Arc<AtomicUsize>) -> Vec<MethodResponse>
-where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync,
-{
-    let answers: Vec<_> =
-        entries.into_iter().map(|entry| answer_one(service.clone(), entry, &room)).collect();
-    stream::iter(answers).buffered(BATCH_CONCURRENCY).collect().await
-}
-
-/// Answers a request of a batch as long as there is room for its answer in the batch's. What comes after that is refused
-/// one by one, like by geth, so that no more is held than can be sent.
-async fn answer_one<S>(service: Concurrent<S>, entry: Entry, room: &AtomicUsize) -> MethodResponse
-where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
-{
-    let request = match entry {
-        Ok(request) => request,
-        Err(response) => return response,
-    };
-    let id = request.id.clone();
-    let too_large = |id| {
-        let text = format!("response too large: a batch's answers may have {BATCH_ROOM} bytes");
-        MethodResponse::error(id, ErrorObject::owned(RESPONSE_TOO_LARGE, text, None::<()>))
-    };
-    if room.load(Ordering::Relaxed) == 0 {
-        return too_large(id);
-    }
-    let response = measured(service.service, service.times, request).await;
-    let size = response.as_json().get().len();
-    let take = |left: usize| Some(left.saturating_sub(size));
-    let left = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or_default();
-    if left < size { too_large(id) } else { response }
-}
-
-/// Answers requests on as many threads as there are.
-async fn spread<S>(
-    service: Concurrent<S>,
-    mut entries: Vec<Entry>,
-    room: Arc<AtomicUsize>,
-) -> Vec<MethodResponse>
-where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
-{
-    let tasks = std::thread::available_parallelism().map_or(2, usize::from);
-    let share = entries.len().div_ceil(tasks);
-    let mut spawned = Vec::with_capacity(tasks);
-    while !entries.is_empty() {
-        let rest = entries.split_off(share.min(entries.len()));
-        spawned.push(tokio::spawn(answer(
-            service.clone(),
-            std::mem::replace(&mut entries, rest),
-            room.clone(),
-        )));
-    }
-    join_all(spawned).await.into_iter().flatten().flatten().collect()
-}
-
-/// Answers one request, and counts it.
-async fn measured<S>(service: S, times: Arc<Times>, request: Request<'_>) -> MethodResponse
-where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
-{
-    let start = Instant::now();
-    let known = times.methods.get_key_value(request.method.as_ref());
-    let response = service.call(request).await;
-    let (method, time) = known.map_or(("unknown", &times.unknown), |(method, time)| (*method, time));
-    time.record(start.elapsed().as_secs_f64());
-    if let Some(code) = response.as_error_code() {
-        metrics::counter!("recourse_rpc_errors_total", "method" => method, "code" => code.to_string())
-            .increment(1);
-    }
-    response
-}
-
-fn owned(request: Request<'_>) -> Request<'static> {
-    Request {
-        jsonrpc: request.jsonrpc,
-        id: request.id.into_owned(),
-        method: request.method.into_owned().into(),
-        params: request.params.map(|params| std::borrow::Cow::Owned(params.into_owned())),
-        extensions: request.extensions,
     }
 }

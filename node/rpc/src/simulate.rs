@@ -15,17 +15,20 @@ use alloy::{
 };
 use op_revm::OpHaltReason;
 use revm::{
-    DatabaseCommit, ExecuteEvm,
+    DatabaseCommit,
     context::{ContextTr, result::ExecutionResult},
 };
 use stf::{ExtraData, FeeParameters};
 
 use super::{
     RpcError,
+    answer::AnswerText,
     block::{RpcBlock, rpc_header},
     context::Rpc,
     error::revert_message,
-    evm::{CallSite, GAS_CAP, Overrides, call_tx, halt_text, is_free, refusal},
+    evm::{CallSite, GAS_CAP, Overrides, call_tx, halt_text, is_free, run},
+    peers::Work,
+    work,
 };
 
 /// Most calls in one simulation.
@@ -47,7 +50,7 @@ impl Rpc {
         self: Arc<Self>,
         payload: SimulatePayload,
         block: Option<BlockId>,
-    ) -> Result<Vec<SimulatedBlock<RpcBlock>>, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         let calls: usize = payload.block_state_calls.iter().map(|block| block.calls.len()).sum();
         if payload.block_state_calls.is_empty() {
             return Err(RpcError::invalid("empty input"));
@@ -61,9 +64,9 @@ impl Rpc {
             return Err(RpcError::invalid("traceTransfers and returnFullTransactions are not supported"));
         }
         let height = self.height(block)?;
-        self.heavy(move |rpc| {
+        self.answer(Work::Heavy, move |rpc| {
             let site = rpc.call_site(height, Overrides::default())?;
-            let header = site.state.db.0.reader().header(height)?.ok_or(RpcError::HeaderNotFound)?;
+            let header = rpc.reader()?.header(height)?.ok_or(RpcError::HeaderNotFound)?;
             let mut simulation = Simulation {
                 site: Some(site),
                 parent_hash: header.seal(),
@@ -72,7 +75,11 @@ impl Rpc {
                 gas_left: GAS_CAP,
                 validation: payload.validation,
             };
-            payload.block_state_calls.into_iter().map(|block| simulation.block(block)).collect()
+            payload
+                .block_state_calls
+                .into_iter()
+                .map(|block| simulation.block(block))
+                .collect::<Result<Vec<_>, RpcError>>()
         })
         .await
     }
@@ -149,11 +156,14 @@ impl Simulation {
         }
         let (config, block) = (site.config, site.block.clone());
         let tx = call_tx(&request, &site.state, config.chain_id, gas)?;
-        let mut evm = site.evm((), !self.validation && is_free(&request))?;
-        let run = evm.transact(tx).map_err(refusal)?;
+        let mut evm = site.evm(!self.validation && is_free(&request))?;
+        let run = run(&mut evm, tx)?;
         evm.0.ctx.db_mut().commit(run.state);
         let state = evm.into_context().journaled_state.database;
         let result = call_result(run.result, header, index);
+        // The state that it leaves stays for those after it, and the result for the answer.
+        let logged: usize = result.logs.iter().map(|log| size_of::<Log>() + log.inner.data.data.len()).sum();
+        work::current().budget.take(size_of::<SimCallResult>() + result.return_data.len() + logged)?;
         self.gas_left = self.gas_left.saturating_sub(result.gas_used);
         Ok((result, CallSite { state, block, config }))
     }

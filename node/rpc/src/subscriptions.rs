@@ -1,24 +1,34 @@
 //! Subscriptions over WebSocket.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use alloy::rpc::types::{Filter, Log};
+use alloy::rpc::types::Filter;
 use jsonrpsee::{
     PendingSubscriptionSink, SubscriptionSink,
     core::{SubscriptionResult, server::SubscriptionMessage},
     types::Params,
 };
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use super::{
     RpcError,
     args::Args,
     block_follower::{BlockFollower, Change},
+    connection::Connection,
     context::Rpc,
-    logs::{block_logs, check_filter},
+    logs::{check_filter, matching_logs},
+    peers::MAX_PEER_SUBSCRIPTIONS,
     transaction::RpcTransaction,
     waiting::NewTransactions,
 };
+
+/// How long a notification waits for room among what all clients hold. A client for which there is none by then is behind
+/// for good: its subscription ends.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// How often is looked whether there is room.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What can be subscribed to.
 enum Topic {
@@ -47,13 +57,58 @@ impl Topic {
     }
 }
 
+/// Where notifications go.
+pub(super) struct Notify {
+    sink: SubscriptionSink,
+    /// Absent where nobody is connected.
+    connection: Option<Arc<Connection>>,
+}
+
+impl Notify {
+    /// Sends one, as soon as there is room for it.
+    pub(super) async fn send(&self, item: &impl Serialize) -> SubscriptionResult {
+        let text = serde_json::value::to_raw_value(item)?;
+        if let Some(connection) = &self.connection {
+            let size = text.get().len();
+            let room = async {
+                loop {
+                    match connection.notify(size) {
+                        Ok(message) => return message,
+                        Err(_) => tokio::time::sleep(LOOK).await,
+                    }
+                }
+            };
+            let message = tokio::time::timeout(WAIT, room).await;
+            let message = message.map_err(|_| format!("no room for a notification in {WAIT:?}"))?;
+            connection.hand_over(message, size);
+        }
+        let message = SubscriptionMessage::new(self.sink.method_name(), self.sink.subscription_id(), &text)?;
+        Ok(self.sink.send(message).await?)
+    }
+
+    /// Returns when the client has gone or does not want any more.
+    pub(super) async fn closed(&self) {
+        self.sink.closed().await;
+    }
+}
+
 /// Serves one subscription until either side ends it. A client that does not read is slowed down to, not buffered for:
 /// the follower then reads from the database what it missed.
 pub(crate) async fn subscribe(
     params: Params<'static>,
     pending: PendingSubscriptionSink,
     rpc: Arc<Rpc>,
+    connection: Option<Arc<Connection>>,
 ) -> SubscriptionResult {
+    let place = connection.as_ref().map(|connection| connection.peer.subscriptions.clone());
+    let _place = match place.map(Semaphore::try_acquire_owned).transpose() {
+        Ok(place) => place,
+        Err(_) => {
+            let text = format!("too many subscriptions: one address may have {MAX_PEER_SUBSCRIPTIONS}");
+            pending.reject(RpcError::Limit(text)).await;
+            return Ok(());
+        }
+    };
     let topic = match Topic::parse(&params) {
         Ok(topic) => topic,
         Err(error) => {
@@ -67,69 +122,57 @@ pub(crate) async fn subscribe(
         Topic::PendingTransactions(_) => rpc.new_transactions(),
         _ => NewTransactions::None,
     };
-    let sink = pending.accept().await?;
+    let notify = Notify { sink: pending.accept().await?, connection };
     match topic {
-        Topic::NewHeads => {
-            blocks(&rpc, &sink, follower, |change| match change {
-                Change::New(block) => vec![block.rpc_header()],
-                Change::Gone(_) => Vec::new(),
-            })
-            .await
-        }
-        Topic::Logs(filter) => {
-            blocks(&rpc, &sink, follower, |change| -> Vec<Log> {
-                match change {
-                    Change::New(block) => block_logs(block, &filter, false),
-                    Change::Gone(block) => block_logs(block, &filter, true),
-                }
-            })
-            .await
-        }
-        Topic::PendingTransactions(full) => transactions(waiting, &sink, full).await,
-        Topic::Syncing => rpc.tell_syncing(&sink).await,
+        Topic::NewHeads => blocks(&rpc, &notify, follower, None).await,
+        Topic::Logs(filter) => blocks(&rpc, &notify, follower, Some(&filter)).await,
+        Topic::PendingTransactions(full) => transactions(waiting, &notify, full).await,
+        Topic::Syncing => rpc.tell_syncing(&notify).await,
     }
 }
 
-/// Sends what `items` makes of each change.
-async fn blocks<T: Serialize>(
+/// Sends the logs of each change that match, or new headers where no filter is given.
+async fn blocks(
     rpc: &Arc<Rpc>,
-    sink: &SubscriptionSink,
+    notify: &Notify,
     mut follower: BlockFollower,
-    items: impl Fn(&Change) -> Vec<T>,
+    filter: Option<&Filter>,
 ) -> SubscriptionResult {
     loop {
         let changes = tokio::select! {
             changes = follower.next(rpc) => changes,
-            () = sink.closed() => return Ok(()),
+            () = notify.closed() => return Ok(()),
         };
         let Some(changes) = changes else { return Ok(()) };
         for change in changes.map_err(|error| error.to_string())? {
-            for item in items(&change) {
-                send(sink, &item).await?;
+            let (block, is_gone) = match &change {
+                Change::New(block) => (block, false),
+                Change::Gone(block) => (block, true),
+            };
+            match filter {
+                // One by one: a block may have very many.
+                Some(filter) => {
+                    for log in matching_logs(block, filter, is_gone) {
+                        notify.send(&log).await?;
+                    }
+                }
+                None if is_gone => {}
+                None => notify.send(&block.rpc_header()).await?,
             }
         }
     }
 }
 
-async fn transactions(
-    mut waiting: NewTransactions,
-    sink: &SubscriptionSink,
-    full: bool,
-) -> SubscriptionResult {
+async fn transactions(mut waiting: NewTransactions, notify: &Notify, full: bool) -> SubscriptionResult {
     loop {
         let next = tokio::select! {
             next = waiting.next() => next,
-            () = sink.closed() => return Ok(()),
+            () = notify.closed() => return Ok(()),
         };
         match next {
-            Some(tx) if full => send(sink, &RpcTransaction::pending(&tx)).await?,
-            Some(tx) => send(sink, &tx.hash()).await?,
+            Some(tx) if full => notify.send(&RpcTransaction::pending(&tx)).await?,
+            Some(tx) => notify.send(&tx.hash()).await?,
             None => return Ok(()),
         }
     }
-}
-
-pub(super) async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
-    let message = SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), item)?;
-    Ok(sink.send(message).await?)
 }

@@ -7,9 +7,10 @@ use alloy::{
     primitives::{B256, Bytes},
     rpc::types::Index,
 };
-use op_alloy_rpc_types::OpTransactionReceipt;
 
-use super::{RpcError, context::Rpc, transaction::RpcTransaction};
+use super::{
+    RpcError, answer::AnswerText, block::Block, context::Rpc, peers::Work, transaction::RpcTransaction, work,
+};
 
 /// How long [`Rpc::send_raw_transaction_sync`] waits if the client does not say.
 const SYNC_WAIT: Duration = Duration::from_secs(2);
@@ -26,7 +27,7 @@ impl Rpc {
         self: Arc<Self>,
         raw: Bytes,
         timeout: Option<u64>,
-    ) -> Result<OpTransactionReceipt, RpcError> {
+    ) -> Result<AnswerText, RpcError> {
         let wait = timeout.map_or(SYNC_WAIT, Duration::from_millis).min(MAX_SYNC_WAIT);
         let deadline = tokio::time::Instant::now() + wait;
         // Registered before it is sent: no block can slip through in between.
@@ -42,12 +43,10 @@ impl Rpc {
             }
         };
         loop {
-            if let Some((block, index)) = self.find_transaction(&hash)?
-                && let Some(receipt) = block.receipt(index)
-            {
+            if let Some((block, index)) = self.clone().find_transaction(&hash).await? {
                 drop(included);
                 self.recent.stop_waiting(&hash);
-                return Ok(receipt);
+                return self.receipt(block, index).await;
             }
             if tokio::time::timeout_at(deadline, &mut included).await.is_err() {
                 drop(included);
@@ -64,22 +63,30 @@ impl Rpc {
     ) -> Result<Option<RpcTransaction>, RpcError> {
         // In this order: what stops waiting in between is in a block.
         let waiting = self.waiting(&hash);
-        if let Some((block, index)) = self.find_transaction(&hash)? {
+        if let Some((block, index)) = self.find_transaction(&hash).await? {
             return Ok(block.transaction(index));
         }
         Ok(waiting.map(|tx| RpcTransaction::pending(&tx)))
     }
 
-    pub(crate) async fn transaction_receipt(
-        self: Arc<Self>,
-        hash: B256,
-    ) -> Result<Option<OpTransactionReceipt>, RpcError> {
-        Ok(self.find_transaction(&hash)?.and_then(|(block, index)| block.receipt(index)))
+    pub(crate) async fn transaction_receipt(self: Arc<Self>, hash: B256) -> Result<AnswerText, RpcError> {
+        match self.clone().find_transaction(&hash).await? {
+            Some((block, index)) => self.receipt(block, index).await,
+            None => AnswerText::new(&(), &work::current().budget),
+        }
+    }
+
+    async fn receipt(self: Arc<Self>, block: Arc<Block>, index: usize) -> Result<AnswerText, RpcError> {
+        if block.has_many_logs_of(index) {
+            self.answer(Work::Light, move |_| Ok(block.receipt(index))).await
+        } else {
+            AnswerText::new(&block.receipt(index), &work::current().budget)
+        }
     }
 
     pub(crate) async fn raw_transaction(self: Arc<Self>, hash: B256) -> Result<Option<Bytes>, RpcError> {
         let waiting = self.waiting(&hash);
-        if let Some((block, index)) = self.find_transaction(&hash)? {
+        if let Some((block, index)) = self.find_transaction(&hash).await? {
             return Ok(block.transactions.get(index).map(|tx| tx.encoded().clone()));
         }
         Ok(waiting.map(|tx| tx.encoded().clone()))
@@ -90,7 +97,7 @@ impl Rpc {
         block: BlockId,
         index: Index,
     ) -> Result<Option<RpcTransaction>, RpcError> {
-        Ok(self.block_by_id(block)?.and_then(|block| block.transaction(index.into())))
+        Ok(self.block_by_id(block).await?.and_then(|block| block.transaction(index.into())))
     }
 
     pub(crate) async fn raw_transaction_by_block_and_index(
@@ -98,7 +105,7 @@ impl Rpc {
         block: BlockId,
         index: Index,
     ) -> Result<Option<Bytes>, RpcError> {
-        let block = self.block_by_id(block)?;
+        let block = self.block_by_id(block).await?;
         Ok(block.and_then(|block| block.transactions.get(index.0).map(|tx| tx.encoded().clone())))
     }
 }

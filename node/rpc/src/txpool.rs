@@ -9,7 +9,18 @@ use alloy::{
 use serde::Serialize;
 use stf::Transaction;
 
-use super::{RpcError, context::Rpc, transaction::RpcTransaction, waiting::BySender};
+use super::{
+    RpcError,
+    answer::AnswerText,
+    context::Rpc,
+    peers::Work,
+    transaction::RpcTransaction,
+    waiting::{BySender, WaitingContent},
+    work,
+};
+
+/// Bytes that a transaction takes beside the pool's, as it is answered.
+const WAITING: usize = 3 << 10;
 
 /// Transactions by nonce, as a decimal string.
 type ByNonce<T> = BTreeMap<String, T>;
@@ -30,7 +41,7 @@ impl Rpc {
                 queued: U64::from(status.queued),
             });
         }
-        self.heavy(|rpc| {
+        self.work(Work::Heavy, |rpc| {
             let content = rpc.waiting_content(None)?;
             let count = |senders: BySender| U64::from(senders.values().map(Vec::len).sum::<usize>());
             Ok(TxpoolContent { pending: count(content.pending), queued: count(content.queued) })
@@ -38,11 +49,10 @@ impl Rpc {
         .await
     }
 
-    pub(crate) async fn txpool_content(
-        self: Arc<Self>,
-    ) -> Result<TxpoolContent<BTreeMap<Address, ByNonce<RpcTransaction>>>, RpcError> {
-        self.heavy(|rpc| {
+    pub(crate) async fn txpool_content(self: Arc<Self>) -> Result<AnswerText, RpcError> {
+        self.answer(Work::Heavy, |rpc| {
             let content = rpc.waiting_content(None)?;
+            hold(&content)?;
             let all = |senders| all_senders(senders, RpcTransaction::pending);
             Ok(TxpoolContent { pending: all(content.pending), queued: all(content.queued) })
         })
@@ -52,9 +62,10 @@ impl Rpc {
     pub(crate) async fn txpool_content_from(
         self: Arc<Self>,
         address: Address,
-    ) -> Result<TxpoolContent<ByNonce<RpcTransaction>>, RpcError> {
-        self.heavy(move |rpc| {
+    ) -> Result<AnswerText, RpcError> {
+        self.answer(Work::Heavy, move |rpc| {
             let mut content = rpc.waiting_content(Some(address))?;
+            hold(&content)?;
             let one = |senders: &mut BySender| {
                 by_nonce(senders.remove(&address).unwrap_or_default(), RpcTransaction::pending)
             };
@@ -63,11 +74,10 @@ impl Rpc {
         .await
     }
 
-    pub(crate) async fn txpool_inspect(
-        self: Arc<Self>,
-    ) -> Result<TxpoolContent<BTreeMap<Address, ByNonce<String>>>, RpcError> {
-        self.heavy(|rpc| {
+    pub(crate) async fn txpool_inspect(self: Arc<Self>) -> Result<AnswerText, RpcError> {
+        self.answer(Work::Heavy, |rpc| {
             let content = rpc.waiting_content(None)?;
+            hold(&content)?;
             let all = |senders| all_senders(senders, summary);
             Ok(TxpoolContent { pending: all(content.pending), queued: all(content.queued) })
         })
@@ -80,6 +90,12 @@ fn all_senders<T>(
     form: impl Fn(&Transaction) -> T + Copy,
 ) -> BTreeMap<Address, ByNonce<T>> {
     senders.into_iter().map(|(address, list)| (address, by_nonce(list, form))).collect()
+}
+
+/// Holds what these take while they are answered.
+fn hold(content: &WaitingContent) -> Result<(), RpcError> {
+    let lists = content.pending.values().chain(content.queued.values());
+    work::current().budget.take(WAITING * lists.map(Vec::len).sum::<usize>())
 }
 
 fn by_nonce<T>(list: Vec<Transaction>, form: impl Fn(&Transaction) -> T) -> ByNonce<T> {

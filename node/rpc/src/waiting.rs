@@ -292,7 +292,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::{RpcConfig, RpcContext, progress::Syncing, sent::ASK_AFTER, serve};
+    use crate::{Listener, RpcConfig, RpcContext, progress::Syncing, sent::ASK_AFTER, serve};
     use rollup::{l1::L1Status, shutdown, testing};
     use sequencing::pool::{Pool, PoolOptions};
 
@@ -314,8 +314,8 @@ mod tests {
             l1: l1.clone(),
             followed_feed: None,
         };
-        let sequencer =
-            serve(RpcConfig { address: ([127, 0, 0, 1], 0).into() }, context, shutdown).await.unwrap();
+        let config = RpcConfig::new(Listener::all(([127, 0, 0, 1], 0).into()));
+        let sequencer = serve(config, context, shutdown).await.unwrap();
 
         let forward = Forward::new(&format!("http://{}", sequencer.local_addr())).unwrap();
         let chain = testing::open(folders[1].path(), &config);

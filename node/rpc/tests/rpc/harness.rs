@@ -1,6 +1,6 @@
 //! A chain with a pool behind a real server, and a sequencer that works when it is told to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use alloy::{
     consensus::{SignableTransaction, TxEip1559},
@@ -20,7 +20,7 @@ use rollup::{
     l1::{InboxEvent, L1Block, L1Status, L1Update},
     shutdown::{self, Stop},
 };
-use rpc::{RpcConfig, RpcContext, RpcHandle, serve};
+use rpc::{Listener, RpcConfig, RpcContext, RpcHandle, serve};
 use sequencing::pool::{Pool, PoolOptions};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
@@ -122,8 +122,7 @@ impl Node {
             l1: l1_status.subscribe(),
             followed_feed: None,
         };
-        let handle =
-            serve(RpcConfig { address: ([127, 0, 0, 1], 0).into() }, context, shutdown).await.unwrap();
+        let handle = serve(config(([127, 0, 0, 1], 0).into()), context, shutdown).await.unwrap();
         let http = HttpClientBuilder::default()
             .max_response_size(80 << 20)
             .build(format!("http://{}", handle.local_addr()))
@@ -262,6 +261,12 @@ impl Node {
         self.stop.stop();
         self.handle.stopped().await;
     }
+}
+
+/// Everything, for every page.
+pub fn config(address: SocketAddr) -> RpcConfig {
+    let all = "*".parse().unwrap();
+    RpcConfig::new(Listener { origins: all, ..Listener::all(address) })
 }
 
 fn message(kind: MessageKind, sender: Address, data: Vec<u8>, before: B256) -> Message {

@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{io::Read, time::Duration};
 
 use rollup::shutdown;
-use rpc::{RpcConfig, RpcContext, ServeError, serve};
+use rpc::{RpcContext, ServeError, serve};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -96,9 +96,32 @@ async fn batches_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_are_compressed_for_those_who_read_that() {
+    let node = Node::sequencer().await;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["0x0",true]}"#;
+    let plain = post(&node, body).await;
+    let mut stream = TcpStream::connect(node.handle.local_addr()).await.unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Encoding: gzip, br\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&answer[end + 4..]).read_to_string(&mut text).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), plain);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_one_clear_error() {
     let node = Node::sequencer().await;
-    let config = RpcConfig { address: node.handle.local_addr() };
+    let config = config(node.handle.local_addr());
     let context = RpcContext {
         chain: node.chain.clone(),
         pool: None,
