@@ -54,6 +54,16 @@ pub(crate) enum Scope {
     Request,
 }
 
+/// When work must have ended.
+#[derive(Debug)]
+struct Deadline {
+    end: Instant,
+    /// Whose time it is.
+    of: Scope,
+    /// How long that is from its start.
+    time: Duration,
+}
+
 /// Bytes that may be held. What is held when a budget is dropped goes back to those above it.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -61,8 +71,8 @@ pub(crate) struct Budget {
     limit: usize,
     held: AtomicUsize,
     above: Option<Arc<Self>>,
-    /// When a request must have ended, and how long that is from its start.
-    deadline: Option<(Instant, Duration)>,
+    /// When the work must have ended, and why.
+    deadline: Option<Deadline>,
     /// Nobody waits for the answer any more.
     is_given_up: AtomicBool,
 }
@@ -81,10 +91,18 @@ impl Budget {
         new
     }
 
-    /// The same, for work that must end after some time.
+    /// The same, for a request that must end after some time.
     pub(crate) fn for_at_most(mut self, time: Duration) -> Self {
-        self.deadline = Some((Instant::now() + time, time));
+        self.deadline = Some(Deadline { end: Instant::now() + time, of: Scope::Request, time });
         self
+    }
+
+    /// The same, for a request of a batch that began at `start`: until the request's time is over, or the batch's is.
+    pub(crate) fn in_batch(self, time: Duration, start: Instant, batch: Duration) -> Self {
+        let mut new = self.for_at_most(time);
+        let of_batch = Deadline { end: start + batch, of: Scope::Message, time: batch };
+        new.deadline = new.deadline.take().into_iter().chain([of_batch]).min_by_key(|deadline| deadline.end);
+        new
     }
 
     /// Takes so many bytes more.
@@ -138,10 +156,11 @@ impl Budget {
     /// # Errors
     /// The time of the request is over, or its client has gone.
     pub(crate) fn check_time(&self) -> Result<(), RpcError> {
-        match self.deadline {
-            Some((end, time)) if end <= Instant::now() => {
-                Err(RpcError::Limit(format!("request takes longer than {time:?}: ask for less")))
-            }
+        match &self.deadline {
+            Some(Deadline { end, of, time }) if *end <= Instant::now() => Err(RpcError::Limit(match of {
+                Scope::Message => format!("the batch takes longer than {time:?}: ask for less at once"),
+                _ => format!("request takes longer than {time:?}: ask for less"),
+            })),
             _ if self.is_given_up.load(Ordering::Relaxed) => {
                 Err(RpcError::Limit("the client has gone".into()))
             }
@@ -151,7 +170,8 @@ impl Budget {
 
     /// The time that is left.
     pub(crate) fn time_left(&self) -> Duration {
-        self.deadline.map_or(REQUEST_TIME, |(end, _)| end.saturating_duration_since(Instant::now()))
+        let left = |deadline: &Deadline| deadline.end.saturating_duration_since(Instant::now());
+        self.deadline.as_ref().map_or(REQUEST_TIME, left)
     }
 
     fn exceeded(&self) -> RpcError {
@@ -229,5 +249,9 @@ mod tests {
         assert!(budget.check_time().is_err());
         let over = Budget::new(Scope::Request, 1).for_at_most(Duration::ZERO).check_time().unwrap_err();
         assert_eq!(over.to_string(), "request takes longer than 0ns: ask for less");
+        let start = Instant::now();
+        let late = Budget::new(Scope::Request, 1).in_batch(Duration::from_secs(9), start, Duration::ZERO);
+        let over = late.check_time().unwrap_err();
+        assert_eq!(over.to_string(), "the batch takes longer than 0ns: ask for less at once");
     }
 }

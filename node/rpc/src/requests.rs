@@ -278,15 +278,12 @@ where
         if self.room.load(Ordering::Relaxed) == 0 {
             return too_large(id);
         }
-        let whole = self.handler.handling.time * BATCH_TIME;
-        let left = whole.saturating_sub(self.start.elapsed());
-        if left.is_zero() {
-            let error =
-                RpcError::Limit(format!("the batch takes longer than {whole:?}: ask for less at once"));
+        let time = self.handler.handling.time;
+        let budget = self.budget.within(Scope::Request, REQUEST_MEMORY);
+        let budget = Arc::new(budget.in_batch(time, self.start, time * BATCH_TIME));
+        if let Err(error) = budget.check_time() {
             return (MethodResponse::error(id, ErrorObjectOwned::from(error)), None);
         }
-        let budget = self.budget.within(Scope::Request, REQUEST_MEMORY);
-        let budget = Arc::new(budget.for_at_most(left.min(self.handler.handling.time)));
         let response = self.handler.measured(request, budget.clone(), &self.peer).await;
         let size = response.as_json().get().len();
         let take = |left: usize| Some(left.saturating_sub(size));
