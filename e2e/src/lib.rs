@@ -1,8 +1,10 @@
-//! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`conformance`] runs
+//! End-to-end tests, and what they share: [`net`] is a rollup under test, made of real processes, [`attacks`] are requests of
+//! strangers that want a node's memory or time, [`conformance`] runs
 //! Ethereum's public tests, [`proving`] makes blocks and their witnesses, [`machine`] is the fault proof VM as L1
 //! has it, [`faults`] is an L1 endpoint that fails, [`soak`] runs a rollup for long, [`fuzz`] feeds decoders with hostile
 //! bytes, [`powercut`] is a disk that forgets what was not flushed, [`sources`] are the repository's files.
 
+pub mod attacks;
 pub mod bench;
 pub mod conformance;
 pub mod dispute;

@@ -1,6 +1,7 @@
 //! Benchmarks. Every figure stands beside a peer or a limit that was measured in the same run, so that a slow machine
 //! does not look like slow software.
 //!
+//! - [`attacks`]: what a node under hostile requests takes, and how long other clients wait meanwhile.
 //! - [`execution`]: executing and committing recorded blocks, beside bare revm in memory.
 //! - [`batches`]: what a transfer costs on L1.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
@@ -13,6 +14,7 @@
 
 use serde::Serialize;
 
+pub mod attacks;
 pub mod batches;
 pub mod derivation;
 pub mod dispute;
@@ -22,7 +24,7 @@ pub mod proving;
 mod qemu;
 pub mod runner;
 pub mod sequencing;
-mod wire;
+pub(crate) mod wire;
 pub(crate) mod workload;
 
 /// One figure.

@@ -1,34 +1,45 @@
 //! A JSON-RPC client that costs next to nothing, so that on a small machine the server is what is measured: one
 //! keep-alive connection, requests written as prepared bytes, responses read by their length.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// Longest response that is read.
-const MAX_RESPONSE: usize = 64 << 20;
+const MAX_RESPONSE: usize = 96 << 20;
 
-pub(super) struct RpcConnection {
+pub(crate) struct RpcConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl RpcConnection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::new() })
     }
 
+    /// The same, from an address of this machine.
+    pub(crate) async fn open_from(from: IpAddr, address: SocketAddr) -> Result<Self> {
+        let stream = connect(from, address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::new() })
+    }
+
     /// The bytes of a request.
-    pub(super) fn request(method: &str, params: &Value) -> Vec<u8> {
-        let body =
-            serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    pub(crate) fn request(method: &str, params: &Value) -> Vec<u8> {
+        let body = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        Self::body(&body.to_string())
+    }
+
+    /// The bytes of a request with this body.
+    pub(crate) fn body(body: &str) -> Vec<u8> {
         format!(
             "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
@@ -37,7 +48,7 @@ impl RpcConnection {
     }
 
     /// Sends a request and returns the body of the response.
-    pub(super) async fn send(&mut self, request: &[u8]) -> Result<&[u8]> {
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
@@ -67,7 +78,7 @@ impl RpcConnection {
     }
 
     /// Calls a method and returns its result.
-    pub(super) async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         let body = self.send(&Self::request(method, &params)).await?;
         let mut response: Value = serde_json::from_slice(body)?;
         if let Some(error) = response.get("error") {
@@ -78,7 +89,14 @@ impl RpcConnection {
 }
 
 /// A number as JSON-RPC writes it.
-pub(super) fn quantity(value: &Value) -> Result<u64> {
+pub(crate) fn quantity(value: &Value) -> Result<u64> {
     let text = value.as_str().context("not a quantity")?;
     Ok(u64::from_str_radix(text.trim_start_matches("0x"), 16)?)
+}
+
+/// A connection from an address of this machine.
+pub(crate) async fn connect(from: IpAddr, to: SocketAddr) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await.context("cannot connect")
 }

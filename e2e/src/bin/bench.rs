@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::bench::{
-    batches, derivation, dispute, execution, hostile, proving,
+    attacks, batches, derivation, dispute, execution, hostile, proving,
     runner::{self, Part},
     sequencing, table,
 };
@@ -46,6 +46,8 @@ enum Benchmark {
     Sequencing,
     /// How long one hostile transaction delays others.
     Hostile,
+    /// What hostile requests take of a node, and of other clients' time.
+    Attacks,
 }
 
 #[tokio::main]
@@ -67,6 +69,7 @@ async fn main() -> Result<ExitCode> {
         (Benchmark::Dispute, Part::new("dispute", move || dispute::run(progress))),
         (Benchmark::Sequencing, Part::new("sequencing", move || sequencing::run(progress))),
         (Benchmark::Hostile, Part::new("hostile", move || async move { hostile::run(progress) })),
+        (Benchmark::Attacks, Part::new("attacks", move || attacks::run(progress))),
     ];
     let wanted = |benchmark| arguments.only.is_empty() || arguments.only.contains(&benchmark);
     let parts = all.into_iter().filter_map(|(benchmark, part)| wanted(benchmark).then_some(part)).collect();
