@@ -314,8 +314,8 @@ mod tests {
             l1: l1.clone(),
             followed_feed: None,
         };
-        let config = RpcConfig::new(Listener::all(([127, 0, 0, 1], 0).into()));
-        let sequencer = serve(config, context, shutdown).await.unwrap();
+        let local = RpcConfig::new(Listener::all(([127, 0, 0, 1], 0).into()));
+        let sequencer = serve(local, context, shutdown).await.unwrap();
 
         let forward = Forward::new(&format!("http://{}", sequencer.local_addr())).unwrap();
         let chain = testing::open(folders[1].path(), &config);

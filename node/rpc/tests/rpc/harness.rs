@@ -122,7 +122,7 @@ impl Node {
             l1: l1_status.subscribe(),
             followed_feed: None,
         };
-        let handle = serve(config(([127, 0, 0, 1], 0).into()), context, shutdown).await.unwrap();
+        let handle = serve(serving(([127, 0, 0, 1], 0).into()), context, shutdown).await.unwrap();
         let http = HttpClientBuilder::default()
             .max_response_size(80 << 20)
             .build(format!("http://{}", handle.local_addr()))
@@ -264,7 +264,7 @@ impl Node {
 }
 
 /// Everything, for every page.
-pub fn config(address: SocketAddr) -> RpcConfig {
+pub fn serving(address: SocketAddr) -> RpcConfig {
     let all = "*".parse().unwrap();
     RpcConfig::new(Listener { origins: all, ..Listener::all(address) })
 }

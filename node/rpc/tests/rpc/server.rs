@@ -121,7 +121,7 @@ async fn answers_are_compressed_for_those_who_read_that() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_one_clear_error() {
     let node = Node::sequencer().await;
-    let config = config(node.handle.local_addr());
+    let config = serving(node.handle.local_addr());
     let context = RpcContext {
         chain: node.chain.clone(),
         pool: None,
