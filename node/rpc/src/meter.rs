@@ -1,9 +1,9 @@
 //! What a run of the EVM holds, and how long it takes.
 //!
-//! Gas bounds neither well: a call of all gas that is allowed can hold some hundreds of megabytes in nested frames, and a
-//! trace of it many gigabytes. So each run has an inspector that looks at the EVM's memory, its journal and what frames
+//! Gas bounds neither well: a call of all gas that is allowed can hold some tens of megabytes in nested frames, more in what they
+//! return and in the journal, and a trace of it many gigabytes. So each run has an inspector that looks at the EVM's memory, its journal and what frames
 //! returned, at every call and every so many steps in between, and weighs what a tracer records. What the state gives is
-//! counted where it is read ([`StoredState`](super::evm::StoredState)).
+//! counted where it is read (`evm`).
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ use revm_inspectors::{
 
 use super::{RpcError, budget::Budget};
 
-/// Most bytes that the EVM may hold in a run, apart from what it reads. A call needs some megabytes at most; more is frames
-/// within frames for their own sake.
+/// Most bytes that the EVM may hold in a run, apart from what it reads. A call needs some megabytes at most; all gas that is
+/// allowed buys some fifty in nested frames, of which each has a 64th less than the one before.
 const EVM_MEMORY: usize = 64 << 20;
 
 /// Steps between two looks. In so many, memory can grow by what gas buys in one frame: some megabytes.
