@@ -8,8 +8,9 @@ use std::{
 };
 
 use super::{
-    record::{self, Announced},
-    segment::{Placed, Segment},
+    announced::Announced,
+    record,
+    segment::{LogFile, Placed},
     signing::Signing,
 };
 
@@ -18,16 +19,16 @@ use super::{
 pub(super) struct Index {
     /// Sequence number of the oldest record.
     pub(super) first: u64,
-    pub(super) entries: VecDeque<Entry>,
+    pub(super) entries: VecDeque<IndexedRecord>,
     /// (block number, sequence number)
     pub(super) numbers: BTreeSet<(u64, u64)>,
     /// All files but the newest, oldest first, with the sequence numbers behind their last records.
-    pub(super) full: VecDeque<(Segment, u64)>,
+    pub(super) full: VecDeque<(LogFile, u64)>,
     pub(super) signing: Signing,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct IndexedRecord {
     pub(super) placed: Placed,
     pub(super) file: Arc<File>,
 }
@@ -37,7 +38,7 @@ impl Index {
         self.first + self.entries.len() as u64
     }
 
-    pub(super) fn entry(&self, sequence: u64) -> Option<&Entry> {
+    pub(super) fn entry(&self, sequence: u64) -> Option<&IndexedRecord> {
         self.entries.get(usize::try_from(sequence.checked_sub(self.first)?).ok()?)
     }
 
@@ -48,11 +49,11 @@ impl Index {
         if let Some(signer) = block.signer {
             self.signing.note(signer, block.number, block.hash);
         }
-        self.entries.push_back(Entry { placed, file });
+        self.entries.push_back(IndexedRecord { placed, file });
     }
 
     /// The newest file was written anew, with a header of another length: `begin`.
-    pub(super) fn replace_newest(&mut self, newest: &Segment, begin: u64) {
+    pub(super) fn replace_newest(&mut self, newest: &LogFile, begin: u64) {
         let count = self.next().saturating_sub(newest.header.first) as usize;
         let from = self.entries.len().saturating_sub(count);
         let Some(old) = self.entries.get(from).map(|entry| entry.placed.at) else { return };

@@ -40,10 +40,11 @@ use alloy::primitives::{Address, B256, Bytes};
 use parking_lot::Mutex;
 use rollup::chain::{BuiltBlock, Chain, Heads};
 
-use index::{Entry, Index};
+use index::{Index, IndexedRecord};
 use record::FileHeader;
-use segment::{Placed, SEGMENT_BYTES, Segment};
+use segment::{LogFile, Placed, SEGMENT_BYTES};
 
+mod announced;
 mod announcer;
 mod error;
 mod house;
@@ -53,11 +54,11 @@ mod segment;
 mod signing;
 mod take_back;
 
+pub use announced::Announced;
 pub use announcer::Announcer;
 pub use db::Durability;
 pub use error::AnnounceError;
 pub use house::keep_house;
-pub use record::Announced;
 pub use signing::SignedUpTo;
 pub use take_back::{TakenBack, take_back};
 
@@ -96,7 +97,7 @@ struct Inner {
     durability: Durability,
     boot: [u8; 16],
     /// What is appended to. Whoever holds it may wait for the disk.
-    newest: Mutex<Segment>,
+    newest: Mutex<LogFile>,
     index: Mutex<Index>,
     /// As it was opened.
     was: Found,
@@ -138,7 +139,7 @@ impl AnnounceLog {
         let mut last = None;
         let files = segment::files(folder)?;
         for (position, path) in files.iter().enumerate() {
-            let read = Segment::read(path.clone())?;
+            let read = LogFile::read(path.clone())?;
             let header = &read.segment.header;
             check_identity(path, identity, header)?;
             let expected = index.next();
@@ -188,7 +189,7 @@ impl AnnounceLog {
             signing: last.map(|last| last.header.signing).unwrap_or_default(),
         };
         let before = header.encode().len() as u64;
-        let newest = Segment::create(folder, header, &records)?;
+        let newest = LogFile::create(folder, header, &records)?;
         index.replace_newest(&newest, before);
         if was != Found::New {
             tracing::info!(
@@ -237,7 +238,7 @@ impl AnnounceLog {
     }
 
     /// Begins another file.
-    fn roll(&self, newest: &mut Segment, first: u64) -> Result<(), AnnounceError> {
+    fn roll(&self, newest: &mut LogFile, first: u64) -> Result<(), AnnounceError> {
         // Without flushes at each record this one comes late, but the order of files stays that of time.
         newest.sync()?;
         let signing = self.0.index.lock().signing.clone();
@@ -249,7 +250,7 @@ impl AnnounceLog {
             ..newest.header.clone()
         };
         let is_empty = newest.header.first == first;
-        let full = std::mem::replace(newest, Segment::create(&self.0.folder, header, &[])?);
+        let full = std::mem::replace(newest, LogFile::create(&self.0.folder, header, &[])?);
         // One without records has been replaced by the new one, of the same name.
         if !is_empty {
             self.0.index.lock().full.push_back((full, first));
@@ -350,7 +351,7 @@ impl AnnounceLog {
                 (entry.placed.block.hash == hash).then(|| entry.clone())
             })
         };
-        let Some(Entry { placed, file }) = found else { return Ok(None) };
+        let Some(IndexedRecord { placed, file }) = found else { return Ok(None) };
         let message = segment::message(&file, &self.0.folder, placed.at, placed.length)?;
         Ok(Some((placed.block.signer, message)))
     }

@@ -36,7 +36,10 @@
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 
-use super::signing::{SignedUpTo, Signing};
+use super::{
+    announced::Announced,
+    signing::{SignedUpTo, Signing},
+};
 
 const FILE_MAGIC: [u8; 8] = *b"rcannou1";
 const RECORD_MAGIC: [u8; 4] = *b"rcan";
@@ -64,23 +67,6 @@ pub(super) struct FileHeader {
     pub(super) is_durable: bool,
     pub(super) boot: [u8; 16],
     pub(super) signing: Signing,
-}
-
-/// What the log says of a block besides its message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Announced {
-    /// Block number.
-    pub number: u64,
-    /// Block hash.
-    pub hash: B256,
-    /// Hash of the block before.
-    pub parent: B256,
-    /// Message cursor after the block.
-    pub messages: u64,
-    /// The accumulator over the messages before it.
-    pub message_acc: B256,
-    /// Who signed it.
-    pub signer: Option<Address>,
 }
 
 /// Takes fields off the front of bytes.

@@ -12,7 +12,8 @@ use alloy::primitives::Bytes;
 
 use super::{
     AnnounceError,
-    record::{self, Announced, FileHeader, RECORD_FRAME, RECORD_HEAD},
+    announced::Announced,
+    record::{self, FileHeader, RECORD_FRAME, RECORD_HEAD},
 };
 
 /// Bytes from which on a file gets no more records. The newest file is written anew at each start, which takes some
@@ -26,7 +27,7 @@ const SUFFIX: &str = "log";
 
 /// A file of the log, open for reading.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(super) struct LogFile {
     pub(super) path: PathBuf,
     pub(super) file: Arc<File>,
     pub(super) header: FileHeader,
@@ -46,8 +47,8 @@ pub(super) struct Placed {
 }
 
 /// What stands in a file.
-pub(super) struct Content {
-    pub(super) segment: Segment,
+pub(super) struct FileContent {
+    pub(super) segment: LogFile,
     pub(super) records: Vec<Placed>,
     /// What is behind the last whole record is no record.
     pub(super) is_torn: bool,
@@ -76,7 +77,7 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, AnnounceError> {
     Ok(files)
 }
 
-impl Segment {
+impl LogFile {
     /// Begins a file, with these bytes of records. When this returns, the file is on disk if `is_durable`, and has its
     /// name; before, it has another.
     pub(super) fn create(folder: &Path, header: FileHeader, records: &[u8]) -> Result<Self, AnnounceError> {
@@ -97,7 +98,7 @@ impl Segment {
     }
 
     /// Reads a file from its beginning to where no whole record stands.
-    pub(super) fn read(path: PathBuf) -> Result<Content, AnnounceError> {
+    pub(super) fn read(path: PathBuf) -> Result<FileContent, AnnounceError> {
         let damaged = |what: String| AnnounceError::Damaged { path: path.clone(), what };
         let file = File::options().read(true).write(true).open(&path).map_err(failed(&path))?;
         let mut bytes = Vec::new();
@@ -124,7 +125,7 @@ impl Segment {
         }
         let is_torn = at < bytes.len();
         let segment = Self { path, file: Arc::new(file), header, end: at as u64, broken: None };
-        Ok(Content { segment, records, is_torn })
+        Ok(FileContent { segment, records, is_torn })
     }
 
     /// Writes a record behind the last. If that fails, the file is as it was.

@@ -10,7 +10,7 @@
 use alloy::primitives::{Address, B256};
 use rollup::chain::{BuiltBlock, ChainError};
 
-use super::record::Announced;
+use super::announced::Announced;
 
 /// Signers that are remembered: each rotation of the key adds one, and the log forgets those that are not used any more.
 pub(super) const MAX_SIGNERS: usize = 16;

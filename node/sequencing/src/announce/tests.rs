@@ -289,7 +289,7 @@ fn a_log_without_flushes_counts_as_cut_after_the_machine_ended() {
     // Another boot: the header of the only file says so.
     let end_of_machine = || {
         let path = segment::files(dir.path()).unwrap().pop().unwrap();
-        let mut header = Segment::read(path.clone()).unwrap().segment.header;
+        let mut header = LogFile::read(path.clone()).unwrap().segment.header;
         header.boot = [7; 16];
         fs::write(path, header.encode()).unwrap();
     };
