@@ -227,6 +227,7 @@ impl File {
         match value {
             Value::String(text) => Ok(text),
             Value::Integer(number) => Ok(number.to_string()),
+            Value::Float(number) => Ok(number.to_string()),
             Value::Boolean(truth) => Ok(truth.to_string()),
             Value::Array(list) if *takes_list && list.iter().all(Value::is_str) => {
                 Ok(list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))

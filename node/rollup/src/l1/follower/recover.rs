@@ -48,7 +48,7 @@ impl Doubt {
 
 /// What the inbox says of the records that are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum InboxVerdict {
     /// They are its own, and all.
     Complete,
     /// They are its own, and there may be more.
@@ -143,16 +143,16 @@ impl Follower {
         let verdict = self.ask_inbox(&place.position, cursor).await?;
         debug!(target: TARGET, cursor = cursor.number, ?verdict, "what the inbox says of the records held");
         match verdict {
-            Verdict::Denied => self.doubt.denials += 1,
-            Verdict::Complete | Verdict::Part => self.doubt.denials = 0,
-            Verdict::Unknown => {}
+            InboxVerdict::Denied => self.doubt.denials += 1,
+            InboxVerdict::Complete | InboxVerdict::Part => self.doubt.denials = 0,
+            InboxVerdict::Unknown => {}
         }
         match verdict {
             // The endpoint lies, or cannot say: waiting costs less than giving up what is right.
-            Verdict::Complete | Verdict::Unknown => {}
-            Verdict::Part => self.read_again(place).await?,
-            Verdict::Denied if self.doubt.denials < DENIALS => {}
-            Verdict::Denied => self.give_up(cursor).await?,
+            InboxVerdict::Complete | InboxVerdict::Unknown => {}
+            InboxVerdict::Part => self.read_again(place).await?,
+            InboxVerdict::Denied if self.doubt.denials < DENIALS => {}
+            InboxVerdict::Denied => self.give_up(cursor).await?,
         }
         Ok(Step::Doubted)
     }
@@ -219,7 +219,11 @@ impl Follower {
     /// What the inbox itself says of the records that are held: as of the cursor, or, where an endpoint has no states as
     /// old as that, as of its head. The accumulators of all counts stay in the inbox. It denies them only if all that have a
     /// say tell so.
-    async fn ask_inbox(&mut self, held: &InboxPosition, cursor: L1Cursor) -> Result<Verdict, FollowError> {
+    async fn ask_inbox(
+        &mut self,
+        held: &InboxPosition,
+        cursor: L1Cursor,
+    ) -> Result<InboxVerdict, FollowError> {
         let is_ours = self.header(cursor.number).await?.hash == cursor.hash;
         let mut verdicts = Vec::new();
         for endpoint in self.pair() {
@@ -227,9 +231,9 @@ impl Follower {
                 Err(L1Error::ErrorResponse { .. }) if is_ours => {
                     let head = endpoint.head().await?;
                     match self.inbox_at(&endpoint, held, head.hash).await? {
-                        _ if head.number() < cursor.number => Verdict::Unknown,
+                        _ if head.number() < cursor.number => InboxVerdict::Unknown,
                         // What is more may have come after the cursor.
-                        Verdict::Complete | Verdict::Part => Verdict::Part,
+                        InboxVerdict::Complete | InboxVerdict::Part => InboxVerdict::Part,
                         verdict => verdict,
                     }
                 }
@@ -238,11 +242,11 @@ impl Follower {
             verdicts.push(verdict);
         }
         let all = |verdict| verdicts.iter().all(|one| *one == verdict);
-        Ok(match verdicts.contains(&Verdict::Part) {
-            true => Verdict::Part,
-            false if all(Verdict::Complete) => Verdict::Complete,
-            false if all(Verdict::Denied) => Verdict::Denied,
-            false => Verdict::Unknown,
+        Ok(match verdicts.contains(&InboxVerdict::Part) {
+            true => InboxVerdict::Part,
+            false if all(InboxVerdict::Complete) => InboxVerdict::Complete,
+            false if all(InboxVerdict::Denied) => InboxVerdict::Denied,
+            false => InboxVerdict::Unknown,
         })
     }
 
@@ -252,7 +256,7 @@ impl Follower {
         endpoint: &L1Client,
         held: &InboxPosition,
         block: B256,
-    ) -> Result<Verdict, L1Error> {
+    ) -> Result<InboxVerdict, L1Error> {
         let inbox = self.chain.config().contracts.inbox;
         let at = BlockId::hash(block);
         let (messages, batches) = (U256::from(held.messages), U256::from(held.batches));
@@ -266,9 +270,9 @@ impl Follower {
             && message_count >= held.messages
             && batch_count >= held.batches;
         Ok(match (are_its_own, (message_count, batch_count) == (held.messages, held.batches)) {
-            (false, _) => Verdict::Denied,
-            (true, true) => Verdict::Complete,
-            (true, false) => Verdict::Part,
+            (false, _) => InboxVerdict::Denied,
+            (true, true) => InboxVerdict::Complete,
+            (true, false) => InboxVerdict::Part,
         })
     }
 

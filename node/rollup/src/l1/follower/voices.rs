@@ -12,7 +12,7 @@ use std::{
 use alloy::{eips::BlockNumberOrTag, primitives::B256, rpc::types::Log};
 use futures::future::join_all;
 
-use super::{FollowError, Follower, recover::Verdict};
+use super::{FollowError, Follower, recover::InboxVerdict};
 use crate::l1::{
     L1Client, L1Error, L1Header,
     records::{InboxPosition, entries, follow},
@@ -335,7 +335,7 @@ impl Follower {
         match led {
             Ok(()) => {
                 let verdict = self.inbox_at(endpoint, &position, block).await.ok();
-                Ok(verdict.map(|verdict| verdict == Verdict::Complete))
+                Ok(verdict.map(|verdict| verdict == InboxVerdict::Complete))
             }
             Err(FollowError::Mismatch(_)) => Ok(Some(false)),
             Err(error) => Err(error),
