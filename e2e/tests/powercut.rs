@@ -26,6 +26,9 @@ const CUTS: usize = 10;
 /// New blocks seen after a start before the power goes again.
 const LEAST_SEEN: usize = 3;
 
+/// How long a client reads on after the power went.
+const DRAIN: Duration = Duration::from_millis(500);
+
 /// Blocks that a client was told of.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Heads>>);
@@ -90,7 +93,7 @@ async fn cut_power(name: &str, cuts: usize, arguments: &[&str]) -> Result<Option
     let mut lost = None;
     for round in 0..cuts {
         let ws = net.devnet.sequencer()?.ws_url();
-        let listener = soon("a subscription", async || Ok(Some(seen.listen(ws.clone()).await?))).await?;
+        let mut listener = soon("a subscription", async || Ok(Some(seen.listen(ws.clone()).await?))).await?;
         let told = seen.with(|heads| heads.told);
         soon("new blocks", async || {
             net.devnet.sequencer_mut()?.check_alive()?;
@@ -102,7 +105,9 @@ async fn cut_power(name: &str, cuts: usize, arguments: &[&str]) -> Result<Option
         let sequencer = net.devnet.sequencer_mut()?;
         sequencer.check_alive()?;
         sequencer.kill9()?;
-        listener.await?;
+        // What is on its way to the client counts; that the client then tries to connect again does not.
+        let _ = tokio::time::timeout(DRAIN, &mut listener).await;
+        listener.abort();
         let survival = if round % 2 == 0 { 0.0 } else { random.random_range(0.0..1.0) };
         let taken = disk.cut(survival, &mut random).with_context(|| format!("cut {round}"))?;
         eprintln!("{name}: cut {round}: {taken:?}");
