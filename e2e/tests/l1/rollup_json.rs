@@ -116,19 +116,19 @@ async fn an_endpoint_that_fails_or_forgets_is_no_mismatch() {
         Fault::HeadBehind(1),
     ] {
         proxy.set(fault);
-        reach_for_command(proxy.url(), &l1.config, None).await.unwrap();
+        reach_for_command(&[proxy.url().into()], &l1.config, None).await.unwrap();
     }
     // What it does know is still compared.
     proxy.set(Fault::Pruned);
     let mut config = (*l1.config).clone();
     config.chain.chain_id += 1;
-    let error = reach_for_command(proxy.url(), &config, None).await.unwrap_err();
+    let error = reach_for_command(&[proxy.url().into()], &config, None).await.unwrap_err();
     assert!(matches!(error, ConnectError::Config(_)), "{error}");
     // One that has not come to the deployment yet is waited for, and so is one that says nothing of use.
     let limit = Some(Duration::from_secs(1));
     for (fault, reason) in [(Fault::HeadBehind(9), "l1StartBlock in rollup.json is 1"), (Fault::Null, "")] {
         proxy.set(fault);
-        let error = reach_for_command(proxy.url(), &l1.config, limit).await.unwrap_err();
+        let error = reach_for_command(&[proxy.url().into()], &l1.config, limit).await.unwrap_err();
         assert!(matches!(error, ConnectError::TimedOut { .. }), "{error}");
         assert!(error.to_string().contains(reason), "{error}");
     }
