@@ -101,7 +101,7 @@ enum FollowError {
     #[error("only {found} of the L1 endpoints are of use, expected at least {expected}")]
     TooFew { expected: usize, found: usize },
     #[error("L1 endpoints differ, and none is shown to be wrong: {0}")]
-    Disagree(#[from] Difference),
+    Disagree(Difference),
     #[error("the endpoint now serves chain {found} instead of {expected}")]
     WrongChain { expected: u64, found: u64 },
     #[error("the endpoint contradicts itself or what was read before: {0}")]
@@ -119,6 +119,12 @@ enum FollowError {
 impl From<Mismatch> for FollowError {
     fn from(error: Mismatch) -> Self {
         Self::Mismatch(error)
+    }
+}
+
+impl From<Difference> for FollowError {
+    fn from(error: Difference) -> Self {
+        Self::Disagree(error)
     }
 }
 
