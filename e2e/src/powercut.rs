@@ -29,6 +29,9 @@ use rand::{Rng, rngs::StdRng};
 /// What a disk writes whole or not at all.
 const SECTOR: u64 = 512;
 
+/// Of what a write has added to a file, so many bytes may survive a cut before it was flushed; the rest never does.
+const GROWN: u64 = 64 << 10;
+
 /// Longest that a flush takes, in microseconds.
 const FLUSH_MICROSECONDS: u32 = 2_000;
 
@@ -155,8 +158,11 @@ impl ForgetfulDisk {
                 continue;
             };
             let file = File::open(path)?;
-            let end =
-                (note.a + note.bytes.len() as u64).max(note.a + 1).max(file.metadata()?.len().min(note.b));
+            let mut end = note.a + note.bytes.len() as u64;
+            if end >= note.b {
+                // It made the file longer; how much, the note does not say.
+                end = file.metadata()?.len().min(end + GROWN).max(end);
+            }
             for sector in note.a / SECTOR..end.div_ceil(SECTOR) {
                 let mut bytes = vec![0; SECTOR as usize];
                 let read = file.read_at(&mut bytes, sector * SECTOR)?;
