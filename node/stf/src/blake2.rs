@@ -1,8 +1,8 @@
 //! BLAKE2b's compression function F with any number of rounds, as the precompile at address 9 (EIP-152) computes it.
 //!
-//! At one gas a round it is the dearest precompile in time for each gas under Karst: one transaction may ask for 16.7
-//! million rounds, and others wait as long. So the rounds are unrolled over the ten permutations, which takes two thirds of
-//! the time of revm's, where an index into the message is looked up, and checked, for each word.
+//! At one gas a round it takes more time for each gas than any other precompile under Karst: one transaction may ask for
+//! 16.7 million rounds, and others wait as long. So the rounds are unrolled over the ten permutations, which takes two thirds
+//! of the time of revm's, where an index into the message is looked up, and checked, for each word.
 
 use revm::precompile::{Crypto, install_crypto};
 
