@@ -205,7 +205,7 @@ impl Wire {
                 self.writing.moved(bytes, bytes == all);
                 Poll::Ready(Ok(bytes))
             }
-            Poll::Pending => self.writing.poll(context).map(|error| Err(error)),
+            Poll::Pending => self.writing.poll(context).map(Err),
             failed => failed,
         }
     }
@@ -235,7 +235,7 @@ impl AsyncRead for Wire {
             }
             // Who has begun a long message has to go on with it.
             Poll::Pending if self.connection.flow.lock().unread > FREE_INPUT => {
-                self.reading.poll(context).map(|error| Err(error))
+                self.reading.poll(context).map(Err)
             }
             Poll::Pending => {
                 self.reading = Stall::default();

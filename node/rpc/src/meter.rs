@@ -96,7 +96,7 @@ pub(crate) enum Tool {
     /// Nothing: the run's result is all that counts.
     None,
     /// A tracer.
-    Tracer(DebugInspector),
+    Tracer(Box<DebugInspector>),
     /// What notes accounts and slots.
     AccessList(AccessListInspector),
 }
@@ -152,7 +152,7 @@ impl Metered {
     pub(crate) fn with_tracer(budget: Arc<Budget>, tracer: DebugInspector) -> Self {
         let mut new = Self::new(budget);
         new.recorded = Recorded::by(&tracer);
-        new.tool = Tool::Tracer(tracer);
+        new.tool = Tool::Tracer(Box::new(tracer));
         new
     }
 
