@@ -367,11 +367,8 @@ pub struct BatcherCaps {
 
 impl BatcherCaps {
     /// The sender options, with these in their place.
-    pub fn over(&self, mut sending: Sending) -> Sending {
-        sending.max_gas_price = self.batcher_max_gas_price.unwrap_or(sending.max_gas_price);
-        sending.max_tip = self.batcher_max_tip.unwrap_or(sending.max_tip);
-        sending.max_tx_cost = self.batcher_max_tx_cost.unwrap_or(sending.max_tx_cost);
-        sending
+    pub fn over(&self, sending: Sending) -> Sending {
+        capped(sending, self.batcher_max_gas_price, self.batcher_max_tip, self.batcher_max_tx_cost)
     }
 }
 
@@ -393,11 +390,18 @@ pub struct ProposerCaps {
 
 impl ProposerCaps {
     /// The sender options, with these in their place.
-    pub fn over(&self, mut sending: Sending) -> Sending {
-        sending.max_gas_price = self.proposer_max_gas_price.unwrap_or(sending.max_gas_price);
-        sending.max_tip = self.proposer_max_tip.unwrap_or(sending.max_tip);
-        sending.max_tx_cost = self.proposer_max_tx_cost.unwrap_or(sending.max_tx_cost);
-        sending
+    pub fn over(&self, sending: Sending) -> Sending {
+        capped(sending, self.proposer_max_gas_price, self.proposer_max_tip, self.proposer_max_tx_cost)
+    }
+}
+
+/// Sender options with the caps of one role, where it has its own.
+fn capped(sending: Sending, gas_price: Option<Gwei>, tip: Option<Gwei>, tx_cost: Option<Ether>) -> Sending {
+    Sending {
+        max_gas_price: gas_price.unwrap_or(sending.max_gas_price),
+        max_tip: tip.unwrap_or(sending.max_tip),
+        max_tx_cost: tx_cost.unwrap_or(sending.max_tx_cost),
+        ..sending
     }
 }
 
