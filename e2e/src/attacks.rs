@@ -251,14 +251,3 @@ impl Bystander {
         Ok((p99, times.len()))
     }
 }
-
-/// The most memory that a process has had, in bytes: its peak resident set (`VmHWM`). It is no sample, so that nothing escapes
-/// it, and has the pages of the database that are mapped, so it is more than what the process has for itself.
-pub fn peak_memory(process: u32) -> Result<u64> {
-    let path = format!("/proc/{process}/status");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes =
-        line.and_then(|line| line.split_whitespace().next()).with_context(|| format!("{path}: no VmHWM"))?;
-    Ok(kilobytes.parse::<u64>()? << 10)
-}

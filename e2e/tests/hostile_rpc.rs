@@ -8,7 +8,8 @@ use std::{net::SocketAddr, time::Duration};
 use alloy::transports::http::reqwest::{Client, Method};
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    attacks::{self, Attack, Bystander, Idlers, ask, peak_memory},
+    attacks::{self, Attack, Bystander, Idlers, ask},
+    memory::peak_memory,
     net::{Net, PATIENCE, until},
 };
 use serde_json::{Value, json};

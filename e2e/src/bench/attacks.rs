@@ -7,7 +7,8 @@ use futures::future::join_all;
 
 use super::{Goal, Row};
 use crate::{
-    attacks::{self, Bystander, Idlers, peak_memory},
+    attacks::{self, Bystander, Idlers},
+    memory::peak_memory,
     net::Net,
 };
 

@@ -17,7 +17,7 @@ use testnet::{
     DeployConfig, Devnet, DevnetOptions, Key, Mining, Node, Process, Role, accounts, ports, tools,
 };
 
-use crate::dispute::metric;
+use crate::{dispute::metric, memory::peak_memory};
 
 use super::{
     Goal, Row,
@@ -253,7 +253,7 @@ async fn measure(
         if let Some(safe) = found {
             let (start, before) = *begun.get_or_insert((now, safe));
             if safe >= target {
-                let memory = peak_memory(process)?;
+                let memory = peak_memory(process)? as f64 / f64::from(1 << 20);
                 let seconds = now.duration_since(start).as_secs_f64().max(1e-3);
                 return Ok(Figures { rate: (safe - before) as f64 / seconds, memory });
             }
@@ -266,12 +266,4 @@ async fn measure(
 async fn safe_head(node: &Node) -> Result<u64> {
     let block: Value = node.call("eth_getBlockByNumber", ("safe", false)).await?;
     super::wire::quantity(&block["number"])
-}
-
-/// Peak resident memory of a process, in MB, the database's mapped pages included.
-fn peak_memory(id: u32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).context("no VmHWM")?.parse()?;
-    Ok(kilobytes / 1024.0)
 }

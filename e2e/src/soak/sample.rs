@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Liar, Parts, Traffic};
-use crate::net::status;
+use crate::{memory::memory, net::status};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -39,8 +39,11 @@ impl Sample {
     pub async fn take(parts: &mut Parts, traffic: &Traffic, liar: &Liar, begun: Instant) -> Result<Self> {
         let mut memory = Vec::new();
         for (name, id) in parts.ids()? {
-            let text = fs::read_to_string(format!("/proc/{id}/status"))?;
-            memory.push((name, resident(&text, "VmRSS:")?, resident(&text, "RssAnon:")?));
+            memory.push((
+                name,
+                self::memory(id, "VmRSS")? / MEGABYTE,
+                self::memory(id, "RssAnon")? / MEGABYTE,
+            ));
         }
         let (mut heads, mut databases) = (Vec::new(), Vec::new());
         for node in parts.all()? {
@@ -93,13 +96,6 @@ impl fmt::Display for Sample {
             "  done {done} failed {failed}  warnings {warnings} errors {errors}  lies {told} beaten {beaten}"
         )
     }
-}
-
-/// A line of `/proc/PID/status`, in MB.
-fn resident(text: &str, field: &str) -> Result<u64> {
-    let line = text.lines().find(|line| line.starts_with(field)).with_context(|| format!("no {field}"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-    Ok(kilobytes / 1024)
 }
 
 /// What a folder takes on the disk, in bytes.
