@@ -175,7 +175,7 @@ impl Follower {
                 continue;
             };
             let held = match what {
-                BATCH => reader.batch(index)?.map(|record| record.acc),
+                BATCH => reader.batch_header(index)?.map(|(acc, _)| acc),
                 _ => reader.message(index)?.map(|record| record.acc),
             };
             match held {
