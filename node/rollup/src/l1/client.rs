@@ -203,7 +203,7 @@ impl L1Client {
             )?;
         let is_local = guess_local_url(url.as_str());
         let transport = Transport::new(http, url, standing);
-        let rpc = RpcClient::new(transport.clone(), is_local);
+        let rpc = RpcClient::new(Failover(Arc::new([transport.clone()])), is_local);
         Ok(Self {
             provider: RootProvider::new(rpc.clone()),
             rpc,

@@ -1,4 +1,4 @@
-//! Several endpoints as one: what one does not answer, another does.
+//! One or several endpoints as one: what one does not answer, another does.
 
 use std::{
     sync::Arc,

@@ -1,20 +1,15 @@
 //! JSON-RPC over HTTP, as L1 endpoints answer it: with error pages, with limits, with too much.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use alloy::{
     rpc::json_rpc::{RequestPacket, ResponsePacket, ResponsePayload, RpcError},
     transports::{
-        TransportError, TransportErrorKind, TransportFut, TransportResult,
+        TransportError, TransportErrorKind, TransportResult,
         http::reqwest::{self, Response, StatusCode, header::RETRY_AFTER},
     },
 };
 use serde::de::Error;
-use tower::Service;
 
 use super::{
     error::L1Error,
@@ -83,20 +78,6 @@ impl Transport {
             let (status, body) = read(response).await?;
             return answer(&request, status, &body);
         }
-    }
-}
-
-impl Service<RequestPacket> for Transport {
-    type Response = ResponsePacket;
-    type Error = TransportError;
-    type Future = TransportFut<'static>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: RequestPacket) -> Self::Future {
-        Box::pin(self.clone().post(request))
     }
 }
 
