@@ -88,9 +88,7 @@ impl Announcer {
             if block.signer == Some(key.address()) || block.number <= signed.number {
                 continue;
             }
-            let message = self.log.message(block.number, block.hash)?.map(|(_, message)| message);
-            let payload = message.and_then(|message| feed::decode(&message.slice(feed::SIGNATURE_SIZE..)));
-            let payload = payload.ok_or_else(|| self.log.unreadable(block.number))?;
+            let payload = self.log.feed_block(&block)?;
             let chain_id = self.log.identity().chain_id;
             let message = feed::sign(Meaning::Confirmed, chain_id, key, &payload)
                 .ok_or(AnnounceError::TooLarge(block.number))?;

@@ -38,8 +38,9 @@ use std::{
 
 use alloy::primitives::{Address, B256, Bytes};
 use parking_lot::Mutex;
-use rollup::chain::{BuiltBlock, Chain, Heads};
+use rollup::chain::{BuiltBlock, Chain, FeedBlock, Heads};
 
+use crate::feed;
 use index::{Index, IndexedRecord};
 use record::FileHeader;
 use segment::{LogFile, Placed, SEGMENT_BYTES};
@@ -356,10 +357,14 @@ impl AnnounceLog {
         Ok(Some((placed.block.signer, message)))
     }
 
-    /// The error for a record that does not say what it should.
-    fn unreadable(&self, number: u64) -> AnnounceError {
-        let what = format!("the message of block {number} is not one");
-        AnnounceError::Damaged { path: self.0.folder.clone(), what }
+    /// A block of the log, as its message says it.
+    fn feed_block(&self, block: &Announced) -> Result<FeedBlock, AnnounceError> {
+        let message = self.message(block.number, block.hash)?.map(|(_, message)| message);
+        let found = message.and_then(|message| feed::decode(&message.slice(feed::SIGNATURE_SIZE..)));
+        found.filter(|found| found.hash == block.hash && found.number == block.number).ok_or_else(|| {
+            let what = format!("the message of block {} is not one", block.number);
+            AnnounceError::Damaged { path: self.0.folder.clone(), what }
+        })
     }
 
     /// The blocks above `number` as they were announced last: without those that others replaced.

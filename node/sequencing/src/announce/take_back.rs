@@ -4,7 +4,6 @@ use alloy::primitives::B256;
 use rollup::chain::{Chain, ChainError, FeedBlock, ImportOutcome};
 
 use super::{AnnounceError, AnnounceLog, Announced};
-use crate::feed;
 
 /// Blocks that are taken back together.
 const RUN: usize = 64;
@@ -99,12 +98,7 @@ fn run(log: &AnnounceLog, blocks: &[Announced]) -> Result<Vec<FeedBlock>, Announ
         if run.last().is_some_and(|last| last.hash != block.parent) {
             break;
         }
-        let message = log.message(block.number, block.hash)?.map(|(_, message)| message);
-        let feed = message.and_then(|message| feed::decode(&message.slice(feed::SIGNATURE_SIZE..)));
-        let Some(feed) = feed.filter(|feed| feed.hash == block.hash && feed.number == block.number) else {
-            return Err(log.unreadable(block.number));
-        };
-        run.push(feed);
+        run.push(log.feed_block(block)?);
     }
     Ok(run)
 }
