@@ -32,6 +32,16 @@ impl<K: TxMode> Tx<K> {
         self.get(Table::Messages, &index.to_be_bytes(), message)
     }
 
+    /// The accumulator over the first `count` messages; zero over none. `None`: there are fewer.
+    pub fn message_acc(&self, count: u64) -> Result<Option<B256>> {
+        let Some(last) = count.checked_sub(1) else { return Ok(Some(B256::ZERO)) };
+        self.get(Table::Messages, &last.to_be_bytes(), |record| {
+            let mut fields = Fields(record);
+            let _l1_block = fields.u64()?;
+            fields.b256()
+        })
+    }
+
     /// The messages of a range of indices, as far as they exist.
     pub fn messages(&self, range: RangeInclusive<u64>) -> Result<Records<'_, K, MessageRecord>> {
         self.records(Table::Messages, range, message)

@@ -154,10 +154,7 @@ fn add_inbox<K: TxMode>(
     let header = stf::BatchHeader::decode(&batch.header);
     let end =
         header.map_err(|error| BlockWitnessError::Run { block, error: Box::new(error.into()) })?.message_end;
-    let mut before = match cursor.checked_sub(1) {
-        Some(index) => tx.message(index)?.ok_or(missing("message", index))?.acc,
-        None => B256::ZERO,
-    };
+    let mut before = tx.message_acc(cursor)?.ok_or(missing("message", cursor.saturating_sub(1)))?;
     for index in cursor..end {
         let message = tx.message(index)?.ok_or(missing("message", index))?;
         preimages.add_link(before, &message.header);

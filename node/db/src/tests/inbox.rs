@@ -64,6 +64,8 @@ fn records_come_back_and_lookups_find_them() {
     let reader = database.read().unwrap();
     assert_eq!((reader.message_count().unwrap(), reader.batch_count().unwrap()), (20, 10));
     assert_eq!((reader.message(20).unwrap(), reader.batch(10).unwrap()), (None, None));
+    let accumulators = [0, 1, 20, 21].map(|count| reader.message_acc(count).unwrap());
+    assert_eq!(accumulators, [Some(B256::ZERO), Some(hash(2, 0)), Some(hash(2, 19)), None]);
     let messages = reader.messages(3..=6).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
     assert_eq!(messages, (3..=6).map(|index| (index, message(index))).collect::<Vec<_>>());
     let batches = reader.batches(8..=100).unwrap().collect::<Result<Vec<_>, _>>().unwrap();

@@ -42,20 +42,13 @@ impl<'a> BuiltBlock<'a> {
             transactions: users.map(|tx| tx.encoded().clone()).collect(),
         };
         let block = FeedBlock { number: block.header.number, hash: block.hash, spec };
-        let message_acc = accumulator(writer, messages)?.ok_or(missing)?;
+        let message_acc = writer.message_acc(messages)?.ok_or(missing)?;
         Ok(Self { block, parent, messages, message_acc, writer })
     }
 
     /// The accumulator over the first `count` messages of the queue as L1 has it now. `None`: there are fewer.
     pub fn accumulator(&self, count: u64) -> Result<Option<B256>, ChainError> {
-        accumulator(self.writer, count)
-    }
-}
-
-fn accumulator(writer: &Writer, count: u64) -> Result<Option<B256>, ChainError> {
-    match count.checked_sub(1) {
-        Some(last) => Ok(writer.message(last)?.map(|message| message.acc)),
-        None => Ok(Some(B256::ZERO)),
+        Ok(self.writer.message_acc(count)?)
     }
 }
 

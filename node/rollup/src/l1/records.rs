@@ -135,11 +135,7 @@ impl InboxPosition {
     pub fn load<K: TxMode>(reader: &Tx<K>) -> Result<Self, db::Error> {
         let mut position =
             Self { messages: reader.message_count()?, batches: reader.batch_count()?, ..Self::default() };
-        if let Some(last) = position.messages.checked_sub(1)
-            && let Some(message) = reader.message(last)?
-        {
-            position.message_acc = message.acc;
-        }
+        position.message_acc = reader.message_acc(position.messages)?.unwrap_or_default();
         if let Some(last) = position.batches.checked_sub(1)
             && let Some(batch) = reader.batch(last)?
         {

@@ -131,17 +131,11 @@ fn premise(chain: &Chain, block: &FeedBlock) -> Option<(u64, Option<B256>)> {
     let reader = chain.db().read().ok()?;
     let parent = reader.header(block.number.checked_sub(1)?).ok()??;
     let cursor = message_cursor(&parent)?.checked_add(block.spec.messages)?;
-    Some((cursor, accumulator(chain, cursor)))
-}
-
-fn accumulator(chain: &Chain, cursor: u64) -> Option<B256> {
-    match cursor.checked_sub(1) {
-        None => Some(B256::ZERO),
-        Some(last) => Some(chain.db().read().ok()?.message(last).ok()??.acc),
-    }
+    Some((cursor, reader.message_acc(cursor).ok().flatten()))
 }
 
 /// Whether L1 still has the queue that a statement stands on.
 fn is_true(chain: &Chain, statement: &Statement) -> bool {
-    statement.message_acc.is_some() && accumulator(chain, statement.cursor) == statement.message_acc
+    let now = chain.db().read().and_then(|reader| reader.message_acc(statement.cursor));
+    statement.message_acc.is_some() && now.is_ok_and(|now| now == statement.message_acc)
 }
