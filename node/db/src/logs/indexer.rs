@@ -131,31 +131,24 @@ impl LogIndexer {
         else {
             return Ok(None);
         };
-        let mut pairs = Vec::new();
+        let (mut pairs, mut own) = (Vec::new(), Vec::new());
         let mut last = first;
         for number in first..=head.min(first + self.sizes.most_blocks - 1) {
-            let start = pairs.len();
             let pair = |key: LogKey| key.0 << OFFSET_BITS | (number - first);
             let found = reader.get(Table::Receipts, &number.to_be_bytes(), |record| {
                 codec::each_log(record, |address, topics| {
-                    pairs.push(pair(LogKey::address(address)));
+                    own.push(pair(LogKey::address(address)));
                     let topics = topics.iter().enumerate();
-                    pairs.extend(topics.map(|(position, topic)| pair(LogKey::topic(position, topic))));
+                    own.extend(topics.map(|(position, topic)| pair(LogKey::topic(position, topic))));
                 })
             })?;
             found.ok_or_else(|| Error::corrupt(Table::Receipts, &number.to_be_bytes()))?;
-            if pairs.len() > start {
-                pairs.push(pair(ANY));
+            if !own.is_empty() {
+                own.push(pair(ANY));
                 // A block mostly has the same keys many times.
-                pairs[start..].sort_unstable();
-                let mut kept = start;
-                for at in start..pairs.len() {
-                    if kept == start || pairs[at] != pairs[kept - 1] {
-                        pairs[kept] = pairs[at];
-                        kept += 1;
-                    }
-                }
-                pairs.truncate(kept);
+                own.sort_unstable();
+                own.dedup();
+                pairs.append(&mut own);
             }
             last = number;
             if pairs.len() >= self.sizes.most_pairs {
