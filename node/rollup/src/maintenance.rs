@@ -154,9 +154,8 @@ async fn next_round(shutdown: &mut Shutdown) -> bool {
 /// Does a piece of work after the other, on threads of their own, until one says that there is no more, or shutdown.
 async fn work_off<E: Send + 'static>(
     shutdown: &mut Shutdown,
-    step: impl FnMut() -> Result<bool, E> + Send + 'static,
+    mut step: impl FnMut() -> Result<bool, E> + Send + 'static,
 ) -> Result<(), E> {
-    let mut step = step;
     loop {
         let start = Instant::now();
         let (back, more) = blocking(move || {
