@@ -11,7 +11,7 @@ use alloy::transports::http::reqwest;
 use anyhow::{Context, Result};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::RwLock, task::JoinHandle};
 
 use super::{
     BatchRefusal, Chance, Fault,
@@ -34,6 +34,8 @@ pub(super) struct Shared {
     mix: Mutex<(Vec<Chance>, StdRng)>,
     requests: AtomicU64,
     counts: Mutex<BTreeMap<&'static str, u64>>,
+    /// Held for reading from the dice to the answer of a request.
+    answering: RwLock<()>,
 }
 
 impl Drop for Proxy {
@@ -56,6 +58,7 @@ impl Proxy {
             mix: Mutex::new((Vec::new(), StdRng::seed_from_u64(seed))),
             requests: AtomicU64::new(0),
             counts: Mutex::default(),
+            answering: RwLock::default(),
         });
         let backend = Backend::new(reqwest::Client::new(), target.to_owned());
         let accept = shared.clone();
@@ -92,6 +95,11 @@ impl Proxy {
     /// From now on each request meets some of these faults, each with its chance.
     pub fn set_mix(&self, mix: impl IntoIterator<Item = Chance>) {
         self.shared.set_mix(mix.into_iter().collect());
+    }
+
+    /// Returns when no request that met other faults than those now set can still see what happens from now on.
+    pub async fn settled(&self) {
+        drop(self.shared.answering.write().await);
     }
 
     /// HTTP requests so far.
@@ -155,8 +163,11 @@ async fn serve(mut connection: HttpConnection, backend: &Backend, shared: &Share
         let body: Value = serde_json::from_slice(&body).ok()?;
         let calls = body.as_array().map_or(std::slice::from_ref(&body), Vec::as_slice);
         let methods: Vec<&str> = calls.iter().filter_map(|call| call["method"].as_str()).collect();
+        let answering = shared.answering.read().await;
         let faults = shared.draw(&methods, length);
-        match handle(&body, length, &faults, backend).await {
+        let outcome = handle(&body, length, &faults, backend).await;
+        drop(answering);
+        match outcome {
             Outcome::Close => return None,
             Outcome::Hang => {
                 connection.hang().await;

@@ -93,6 +93,7 @@ async fn of_two_forks_none_is_followed_until_both_endpoints_agree() {
         let before = node.records();
         // The fork goes back below what was read.
         proxy.set(Fault::Fork(4));
+        proxy.settled().await;
         l1.deposit(0, 7, b"").await;
         l1.anvil.mine(1).await.unwrap();
         let asked = proxy.requests() + 12;
@@ -157,6 +158,7 @@ async fn who_wants_two_to_agree_waits_for_the_second() {
     node.sync(&l1).await;
     let before = node.records();
     proxy.set(Fault::Down);
+    proxy.settled().await;
     activity(&l1, 0).await;
     node.left_out(0).await;
     // Whoever is left out is not asked by the follower, but by who brings it back.
@@ -182,6 +184,7 @@ async fn a_lie_about_logs_takes_no_unsafe_block_away() {
     assert!(consumed == unsafe_block && !before.messages.is_empty());
     // The inbox itself cannot be asked meanwhile.
     proxy.set_mix([Chance::of(Fault::ChangedLogs, 1.0), Chance::of(Fault::NoCalls, 1.0)]);
+    proxy.settled().await;
     activity(&l1, 2).await;
     // Contradictions, often enough that what is held is doubted.
     let asked = proxy.requests() + 60;

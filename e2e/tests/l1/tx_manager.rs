@@ -154,6 +154,7 @@ async fn a_receipt_that_is_late_is_waited_for() {
         let send = spawn(&txs, transfer(9));
         until("it is sent", async || waiting(&l1).await == 1).await;
         proxy.set(fault);
+        proxy.settled().await;
         for block in 0..=blocks {
             assert!(!send.is_finished(), "{fault:?} before block {block}: {:?}", send.await);
             l1.anvil.mine(1).await.unwrap();
@@ -179,6 +180,7 @@ async fn a_nonce_that_is_too_low_may_be_its_own() {
         first.abort();
         let _ = first.await;
         proxy.set(Fault::OldNonces(1));
+        proxy.settled().await;
         l1.anvil.mine(1).await.unwrap();
         // The same call is done already; another takes the next nonce.
         let second = spawn(&txs, transfer(value));
@@ -356,12 +358,13 @@ async fn a_second_process_with_the_same_key_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tip_is_never_an_endpoints_word_alone() {
     const GWEI: u128 = 1_000_000_000;
-    let l1 = L1::start().await;
-    let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
-    proxy.set(Fault::Tip(1_000 * GWEI));
-    let url = l1.anvil.url().to_owned();
-    for (urls, most) in [(vec![proxy.url().to_owned()], 20 * GWEI), (vec![proxy.url().into(), url], 2 * GWEI)]
-    {
+    for (has_honest, most) in [(false, 20 * GWEI), (true, 2 * GWEI)] {
+        // Anew each time: an endpoint suggests what the transactions before have paid.
+        let l1 = L1::start().await;
+        let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
+        proxy.set(Fault::Tip(1_000 * GWEI));
+        let honest = has_honest.then(|| l1.anvil.url().to_owned());
+        let urls: Vec<_> = [proxy.url().to_owned()].into_iter().chain(honest).collect();
         let (_stop, mut shutdown) = shutdown::channel();
         let client = reach(&urls, &l1.config, None, &mut shutdown).await.unwrap().unwrap();
         let poll_interval = Some(Duration::from_millis(20));
