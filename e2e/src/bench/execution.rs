@@ -72,6 +72,7 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
 
     let feed: Vec<FeedBlock> = blocks.iter().map(|block| block.feed.clone()).collect();
     let mut best = [Duration::MAX; 4];
+    let mut bytes = 0;
     for _ in 0..RUNS {
         let (_dir, chain) = open()?;
         import(&chain, &feed[..WARM_UP])?;
@@ -81,6 +82,7 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
         best[1] = best[1].min(bare(&config, &blocks, true)?);
 
         let (_dir, chain) = open()?;
+        let before = chain.db().used_bytes()?;
         let build_all = |blocks: &[Recorded]| -> Result<()> {
             blocks
                 .iter()
@@ -91,9 +93,11 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
         build_all(measured)?;
         best[2] = best[2].min(start.elapsed());
         best[3] = best[3].min(bare(&config, &blocks, false)?);
+        bytes = chain.db().used_bytes()?.saturating_sub(before);
     }
     let rate = |time: Duration| gas as f64 / time.as_secs_f64() / 1e6;
     let name = workload.name();
+    let all: Vec<&Bytes> = feed.iter().flat_map(|block| &block.spec.transactions).collect();
     let per_transaction = best[2].as_secs_f64() * 1e6 / count as f64;
     Ok(vec![
         Row::new(
@@ -110,6 +114,14 @@ fn measure(workload: Workload) -> Result<Vec<Row>> {
             "Mgas/s",
             format!("bare revm, senders known ({per_transaction:.1} µs/tx here)"),
             rate(best[3]),
+            Goal::Shown,
+        ),
+        Row::new(
+            format!("… {name}, database"),
+            bytes as f64 / all.len() as f64,
+            "bytes/tx",
+            "the transactions' own encoding",
+            all.iter().map(|raw| raw.len()).sum::<usize>() as f64 / all.len() as f64,
             Goal::Shown,
         ),
     ])

@@ -7,6 +7,7 @@
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
 //! - [`hostile`]: how long one hostile transaction delays others.
+//! - [`logs`]: searching a rare log in a long chain.
 //! - [`proving`]: what blocks cost the fault proof VM: instructions per L2 gas, and its speed.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 //!
@@ -20,6 +21,7 @@ pub mod derivation;
 pub mod dispute;
 pub mod execution;
 pub mod hostile;
+pub mod logs;
 pub mod proving;
 mod qemu;
 pub mod runner;

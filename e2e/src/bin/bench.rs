@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::bench::{
-    attacks, batches, derivation, dispute, execution, hostile, proving,
+    attacks, batches, derivation, dispute, execution, hostile, logs, proving,
     runner::{self, Part},
     sequencing, table,
 };
@@ -48,6 +48,8 @@ enum Benchmark {
     Hostile,
     /// What hostile requests take of a node, and of other clients' time.
     Attacks,
+    /// Searching a rare log in a long chain.
+    Logs,
 }
 
 #[tokio::main]
@@ -70,6 +72,7 @@ async fn main() -> Result<ExitCode> {
         (Benchmark::Sequencing, Part::new("sequencing", move || sequencing::run(progress))),
         (Benchmark::Hostile, Part::new("hostile", move || async move { hostile::run(progress) })),
         (Benchmark::Attacks, Part::new("attacks", move || attacks::run(progress))),
+        (Benchmark::Logs, Part::new("logs", move || async move { logs::run(progress) })),
     ];
     let wanted = |benchmark| arguments.only.is_empty() || arguments.only.contains(&benchmark);
     let parts = all.into_iter().filter_map(|(benchmark, part)| wanted(benchmark).then_some(part)).collect();
