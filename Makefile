@@ -52,7 +52,8 @@ test: contracts program ## Run all tests
 	cargo build --release --workspace --bins
 	cargo test --release --workspace --no-fail-fast
 
-bench: build ## Run the benchmarks; prints a table, writes target/bench.json
+bench: contracts program ## Run the benchmarks; prints a table, writes target/bench.json
+	cargo build --release --workspace --bins --config profile.release.package.e2e.opt-level=3
 	@exec $(TARGET)/release/bench
 
 soak: build ## Run a whole rollup under load for an hour, with wrong roots: SOAK="--minutes 60"
@@ -77,7 +78,7 @@ deny: ## Check licences, versions, sources and known vulnerabilities of the depe
 		cargo deny --config .deny.toml check; \
 	else \
 		echo "deny: cargo-deny is not installed: known vulnerabilities are not checked"; \
-		cargo test --release --package e2e --test dependencies; \
+		cargo test --release --package e2e --test source dependencies; \
 	fi
 
 guest: setup ## Check and lint what the fault proof VM runs, for its platform

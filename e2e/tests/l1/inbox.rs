@@ -3,7 +3,6 @@
 //!
 //! The contract runs in this process; derivation is the node's own. `l1-contracts/test/InboxRules.t.sol` has the contract
 //! with a model of derivation, `node/stf/tests/consumption.rs` derivation with a model of the contract.
-#![allow(clippy::unwrap_used)]
 
 use alloy::{
     consensus::Header,

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod batcher;
+mod chaos;
 mod common;
 mod endpoints;
 mod follower;
+mod inbox;
 mod limits;
 mod proposer;
+mod proxy;
 mod rollup_json;
 mod tx_manager;

@@ -1,7 +1,7 @@
 //! Blocks executed over the database, and again over nothing but what that took: the same blocks.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../node/stf/tests/common/mod.rs"]
+#[path = "../../../node/stf/tests/common/mod.rs"]
 mod common;
 
 use alloy_consensus::{Header, TxEip1559};

@@ -5,16 +5,14 @@
 //! it only says where an item stands. Nor is what a module names of the modules that it lies in: they are read together.
 //! Unit tests may look at everything.
 
-mod modules;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
+use crate::modules::module_file;
 use e2e::sources::metadata;
-use modules::module_file;
 use syn::{
     Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},

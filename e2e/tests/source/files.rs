@@ -1,16 +1,14 @@
 //! No file that nobody compiles, and none that is too long to be read in one go.
 
-mod modules;
-
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
+use crate::modules::module_file;
 use anyhow::{Context, Result, ensure};
 use e2e::sources::{files, metadata, relative};
-use modules::module_file;
 use syn::Item;
 
 /// Lines beyond which a file should be two.

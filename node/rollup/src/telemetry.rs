@@ -2,7 +2,7 @@
 //!
 //! Each crate has the list of its own, by which they are described; a process serves the lists of the crates that it is made
 //! of. All names begin with `recourse_`, counters end in `_total`. `node/docs/metrics.md` holds the same lists for people,
-//! and `e2e/tests/metrics.rs` compares all of them with the code and with what processes serve.
+//! and `e2e/tests/rollup/metrics.rs` compares all of them with the code and with what processes serve.
 
 use std::net::SocketAddr;
 

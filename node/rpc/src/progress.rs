@@ -79,9 +79,17 @@ impl Syncing {
         self.l1.clone()
     }
 
-    /// Why the node does not serve the newest blocks, in words; empty if it does.
+    /// Why the node does not serve the newest blocks, or takes no transactions, in words; empty if it does.
     pub(crate) fn reasons(&self, chain: &Chain) -> Vec<String> {
-        let Some(progress) = self.progress(chain) else { return Vec::new() };
+        let mut reasons = self.progress(chain).map(|progress| self.lags(&progress)).unwrap_or_default();
+        if !chain.db().has_room() {
+            reasons.push("the disk is nearly full: a sequencer takes no transactions".into());
+        }
+        reasons
+    }
+
+    /// What it is behind, or at least that it is.
+    fn lags(&self, progress: &SyncProgress) -> Vec<String> {
         let mut reasons = Vec::new();
         let l1 = *self.l1.borrow();
         let lag = progress.l1_highest_block.saturating_sub(progress.l1_current_block);
