@@ -197,6 +197,10 @@ pub struct SequencerArgs {
     #[arg(long, value_name = "TIME", default_value_t = Time(SequencerOptions::default().build_budget))]
     pub build_budget: Time,
 
+    /// A transaction that runs for longer than this while others wait is put off, but for no more than 5 s.
+    #[arg(long, value_name = "TIME", default_value_t = Time(SequencerOptions::default().patience))]
+    pub patience: Time,
+
     /// Messages are consumed when their L1 block has this many on top.
     #[arg(long, value_name = "BLOCKS", default_value_t = SequencerOptions::default().l1_confirmations)]
     pub l1_confirmations: u64,
@@ -217,13 +221,13 @@ pub struct SequencerArgs {
     #[command(flatten)]
     pub sending: Sending,
 
-    /// What the batcher pays at most.
+    /// How the batcher sends.
     #[command(flatten)]
-    pub batcher_caps: BatcherCaps,
+    pub batcher_sending: BatcherSending,
 
-    /// What the proposer pays at most.
+    /// How the proposer sends.
     #[command(flatten)]
-    pub proposer_caps: ProposerCaps,
+    pub proposer_sending: ProposerSending,
 }
 
 fn durability(text: &str) -> Result<Durability, String> {
@@ -349,9 +353,17 @@ impl Proposing {
     }
 }
 
-/// What the batcher pays at most, where it is to be other than what the sender options say.
+/// How the batcher sends, where it is to be otherwise than the sender options say.
 #[derive(Clone, Debug, Args)]
-pub struct BatcherCaps {
+pub struct BatcherSending {
+    /// --send-confirmations of the batcher alone.
+    #[arg(long, value_name = "BLOCKS")]
+    pub batcher_send_confirmations: Option<u64>,
+
+    /// --max-raises of the batcher alone.
+    #[arg(long, value_name = "NUMBER")]
+    pub batcher_max_raises: Option<u32>,
+
     /// --max-gas-price of the batcher alone.
     #[arg(long, value_name = "GWEI")]
     pub batcher_max_gas_price: Option<Gwei>,
@@ -365,16 +377,31 @@ pub struct BatcherCaps {
     pub batcher_max_tx_cost: Option<Ether>,
 }
 
-impl BatcherCaps {
+impl BatcherSending {
     /// The sender options, with these in their place.
-    pub fn over(&self, sending: Sending) -> Sending {
-        capped(sending, self.batcher_max_gas_price, self.batcher_max_tip, self.batcher_max_tx_cost)
+    pub fn over(&self, sending: &Sending) -> Sending {
+        Sending {
+            send_confirmations: self.batcher_send_confirmations.unwrap_or(sending.send_confirmations),
+            max_raises: self.batcher_max_raises.unwrap_or(sending.max_raises),
+            max_gas_price: self.batcher_max_gas_price.unwrap_or(sending.max_gas_price),
+            max_tip: self.batcher_max_tip.unwrap_or(sending.max_tip),
+            max_tx_cost: self.batcher_max_tx_cost.unwrap_or(sending.max_tx_cost),
+            ..sending.clone()
+        }
     }
 }
 
-/// What the proposer pays at most, where it is to be other than what the sender options say.
+/// How the proposer sends, where it is to be otherwise than the sender options say.
 #[derive(Clone, Debug, Args)]
-pub struct ProposerCaps {
+pub struct ProposerSending {
+    /// --send-confirmations of the proposer alone.
+    #[arg(long, value_name = "BLOCKS")]
+    pub proposer_send_confirmations: Option<u64>,
+
+    /// --max-raises of the proposer alone.
+    #[arg(long, value_name = "NUMBER")]
+    pub proposer_max_raises: Option<u32>,
+
     /// --max-gas-price of the proposer alone.
     #[arg(long, value_name = "GWEI")]
     pub proposer_max_gas_price: Option<Gwei>,
@@ -388,20 +415,17 @@ pub struct ProposerCaps {
     pub proposer_max_tx_cost: Option<Ether>,
 }
 
-impl ProposerCaps {
+impl ProposerSending {
     /// The sender options, with these in their place.
-    pub fn over(&self, sending: Sending) -> Sending {
-        capped(sending, self.proposer_max_gas_price, self.proposer_max_tip, self.proposer_max_tx_cost)
-    }
-}
-
-/// Sender options with the caps of one role, where it has its own.
-fn capped(sending: Sending, gas_price: Option<Gwei>, tip: Option<Gwei>, tx_cost: Option<Ether>) -> Sending {
-    Sending {
-        max_gas_price: gas_price.unwrap_or(sending.max_gas_price),
-        max_tip: tip.unwrap_or(sending.max_tip),
-        max_tx_cost: tx_cost.unwrap_or(sending.max_tx_cost),
-        ..sending
+    pub fn over(&self, sending: &Sending) -> Sending {
+        Sending {
+            send_confirmations: self.proposer_send_confirmations.unwrap_or(sending.send_confirmations),
+            max_raises: self.proposer_max_raises.unwrap_or(sending.max_raises),
+            max_gas_price: self.proposer_max_gas_price.unwrap_or(sending.max_gas_price),
+            max_tip: self.proposer_max_tip.unwrap_or(sending.max_tip),
+            max_tx_cost: self.proposer_max_tx_cost.unwrap_or(sending.max_tx_cost),
+            ..sending.clone()
+        }
     }
 }
 

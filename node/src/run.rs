@@ -274,15 +274,16 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     };
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = batcher {
-        base.post_batches(key, &args.batching, &args.batcher_caps.over(args.sending.clone()));
+        base.post_batches(key, &args.batching, &args.batcher_sending.over(&args.sending));
     }
     if let Some(key) = proposer {
-        base.propose(key, &args.proposing, &args.proposer_caps.over(args.sending.clone()));
+        base.propose(key, &args.proposing, &args.proposer_sending.over(&args.sending));
     }
     let options = SequencerOptions {
         heartbeat: args.heartbeat.0,
         min_block_time: args.min_block_time.0,
         build_budget: args.build_budget.0,
+        patience: args.patience.0,
         l1_confirmations: args.l1_confirmations,
     };
     let announcer = Announcer::start(log.clone(), signer, args.fresh_signer)?;

@@ -2,7 +2,8 @@
 //!
 //! A block is built as soon as there is something for it: a pending transaction in the pool, or a deposit deep
 //! enough in L1. While a block is built and committed others queue up, and the next block takes them all: so a lone
-//! transaction waits for nobody, and under load blocks fill up by themselves. Without anything to do there is an empty
+//! transaction waits for nobody, and under load blocks fill up by themselves. One that runs for long is put off while others
+//! wait (`put_off.rs`). Without anything to do there is an empty
 //! block now and then, so that L2's clock and its view of L1 move on. Where L1 could not take what is built, blocks come
 //! slower, or not at all (`pace.rs`); an L1 that is away for a while stops nothing.
 //!
@@ -13,7 +14,6 @@
 
 use std::{
     io,
-    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -21,7 +21,7 @@ use std::{
 use alloy::primitives::B256;
 use db::Reader;
 use stf::{
-    BlockError, ExtraData, InvalidTransaction, MessageHeader,
+    BlockError, ExtraData, MessageHeader,
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     inbox::MessageKind,
 };
@@ -30,20 +30,20 @@ use tokio::sync::{
     watch,
 };
 
-use crate::{
-    announce::Announcer,
-    limits::MAX_BLOCK_BYTES,
-    pool::{Pool, PoolTx},
-};
+use crate::{announce::Announcer, pool::Pool};
+use fill::{Filled, fill};
 use pace::{Pace, PaceLimits, PaceView, Unposted};
+use put_off::PutOff;
 use resume::Resumption;
 use rollup::{
-    chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Events, HeadBuilder, Heads},
+    chain::{BuildPlan, Chain, ChainBlock, ChainError, ChainEvent, Events, Heads},
     inbox_rules::BatchHistory,
     shutdown::Shutdown,
 };
 
+mod fill;
 mod pace;
+mod put_off;
 mod resume;
 
 /// How long to wait after a failure, or while L1 must take something first, before looking again.
@@ -59,9 +59,6 @@ const DRIFT_MARGIN: u64 = 10;
 /// How often to say what blocks wait for.
 const STALL_WARNING: Duration = Duration::from_secs(30);
 
-/// Transactions that no longer fit before a block counts as full.
-const MAX_MISFITS: u32 = 64;
-
 /// How blocks are made.
 #[derive(Clone, Copy, Debug)]
 pub struct SequencerOptions {
@@ -72,6 +69,8 @@ pub struct SequencerOptions {
     pub min_block_time: Duration,
     /// The longest time that a block's transactions may take.
     pub build_budget: Duration,
+    /// The longest time that one transaction may run while others wait; those that take less than 2 M gas are not asked.
+    pub patience: Duration,
     /// How many L1 blocks must stand above one before its messages are consumed.
     pub l1_confirmations: u64,
 }
@@ -82,6 +81,8 @@ impl Default for SequencerOptions {
             heartbeat: Duration::from_secs(2),
             min_block_time: Duration::from_millis(2),
             build_budget: Duration::from_millis(50),
+            // All gas that one transaction may have buys usual operations for half as long.
+            patience: Duration::from_millis(100),
             l1_confirmations: 1,
         }
     }
@@ -100,6 +101,7 @@ pub struct Sequencer {
     l1: L1View,
     limits: PaceLimits,
     unposted: Unposted,
+    put_off: PutOff,
     last_block: Option<Instant>,
     last_warning: Option<Instant>,
 }
@@ -130,17 +132,6 @@ enum Due {
     At(Instant),
 }
 
-/// What became of the pool's transactions in a block.
-#[derive(Debug, Default)]
-struct Filled {
-    included: usize,
-    /// Can never be in a block as the state is now.
-    invalid: Vec<(Arc<PoolTx>, InvalidTransaction)>,
-    /// The pool was mistaken about the sender's nonce or the base fee.
-    stale: Vec<Arc<PoolTx>>,
-    error: Option<String>,
-}
-
 impl Sequencer {
     /// A sequencer for this chain that takes transactions from this pool, and announces blocks by `announcer`. From now on it
     /// must run, because it keeps the pool up to date.
@@ -159,6 +150,7 @@ impl Sequencer {
             events,
             heads,
             unposted: Unposted::default(),
+            put_off: PutOff::default(),
             l1: L1View::default(),
             last_block: None,
             last_warning: None,
@@ -249,10 +241,11 @@ impl Sequencer {
     fn due(&self, now: Instant) -> Due {
         let Some(last) = self.last_block else { return Due::Now };
         let heartbeat = last + self.options.heartbeat;
-        if self.l1.work || self.pool.has_pending() || heartbeat <= now {
+        let has_pending = || self.pool.has_pending(|sender| self.put_off.rests(sender, now));
+        if self.l1.work || heartbeat <= now || has_pending() {
             Due::Now
         } else {
-            Due::At(heartbeat)
+            Due::At(self.put_off.next(now).map_or(heartbeat, |next| next.min(heartbeat)))
         }
     }
 
@@ -265,10 +258,10 @@ impl Sequencer {
         let start = Instant::now();
         let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: self.message_limit() };
         self.last_block = Some(start);
-        let (pool, budget) = (&self.pool, self.options.build_budget);
+        let (pool, put_off, options) = (&self.pool, &mut self.put_off, &self.options);
         let built = self.chain.build_kept(plan, &mut self.announcer, |builder| match pace {
             Pace::Alone => Filled::default(),
-            _ => fill(builder, pool, budget),
+            _ => fill(builder, pool, put_off, options),
         });
         // It may be announced to nobody, but in the log.
         let (block, filled) = built.inspect_err(|_| self.resumption = Resumption::again())?;
@@ -278,6 +271,7 @@ impl Sequencer {
         // The pool must know of the block before it hands out transactions again.
         self.drain_events();
         self.clean_up(filled);
+        self.put_off.clean_up(&self.pool);
         // Messages may be left over.
         self.l1.number = None;
         Ok(())
@@ -420,57 +414,6 @@ impl Sequencer {
 /// What a block's header carries for derivation.
 fn extra_data(reader: &Reader, number: u64) -> Result<ExtraData, ChainError> {
     Ok(reader.header(number)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default())
-}
-
-/// Executes the pool's best transactions, as many as the block's gas and the time allow.
-fn fill(builder: &mut HeadBuilder<'_>, pool: &Pool, budget: Duration) -> Filled {
-    // Deposits, which come before, do not count: they must not keep users' transactions out.
-    let start = Instant::now();
-    let mut filled = Filled::default();
-    let mut misfits = 0;
-    // Without deposits the block has as much room as a block ever has.
-    let roomy = builder.receipts().len() == 1;
-    let mut bytes = 0;
-    let mut best = pool.best();
-    while let Some(tx) = best.next() {
-        bytes += tx.transaction().encoded().len();
-        if bytes > MAX_BLOCK_BYTES {
-            break;
-        }
-        match builder.execute(tx.transaction()) {
-            Ok(Ok(())) => filled.included += 1,
-            Ok(Err(invalid)) => {
-                best.exclude(tx.sender());
-                match invalid {
-                    InvalidTransaction::BlockGas { .. } if roomy && filled.included == 0 => {
-                        filled.invalid.push((tx, invalid));
-                    }
-                    InvalidTransaction::BlockGas { .. } => misfits += 1,
-                    InvalidTransaction::Evm(ref reason) if is_stale(reason) => filled.stale.push(tx),
-                    invalid => filled.invalid.push((tx, invalid)),
-                }
-            }
-            Err(error) => {
-                // What is in the block so far is sound. Should this transaction be the cause, it must not come again.
-                let error = error.to_string();
-                filled.error = Some(error.clone());
-                filled.invalid.push((tx, InvalidTransaction::Rollup(error)));
-                break;
-            }
-        }
-        if misfits >= MAX_MISFITS || start.elapsed() >= budget {
-            break;
-        }
-    }
-    filled
-}
-
-/// Whether a refusal says that the pool's view of nonce or base fee is old, rather than that the transaction is bad.
-const fn is_stale(invalid: &revm::context_interface::result::InvalidTransaction) -> bool {
-    use revm::context_interface::result::InvalidTransaction::{
-        GasPriceLessThanBasefee, NonceTooHigh, NonceTooLow,
-    };
-    matches!(invalid, NonceTooHigh { .. } | NonceTooLow { .. } | GasPriceLessThanBasefee)
 }
 
 fn report(block: &ChainBlock, filled: &Filled, elapsed: Duration) {

@@ -14,6 +14,11 @@ pub const METRICS: &[Metric] = &[
     ),
     Metric::histogram("recourse_sequencer_build_seconds", "", "Time to build a block."),
     Metric::counter("recourse_sequencer_stalls_total", "", "Times that a block had to wait for L1."),
+    Metric::counter(
+        "recourse_sequencer_put_off_total",
+        "",
+        "Times that a transaction was stopped because it ran for long and others waited.",
+    ),
     Metric::counter("recourse_sequencer_errors_total", "", "Blocks that could not be built."),
     Metric::histogram(
         "recourse_announce_seconds",

@@ -10,7 +10,7 @@ use alloy_primitives::{B256, Bloom, Bytes, b256};
 use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope, OpTxType};
 use op_revm::{OpHaltReason, OpTransactionError};
 use revm::{
-    Database, DatabaseCommit, ExecuteEvm,
+    Database, DatabaseCommit, ExecuteEvm, InspectEvm,
     context::{
         ContextTr,
         result::{EVMError, ExecutionResult},
@@ -29,7 +29,9 @@ use crate::{
 };
 
 mod attributes;
+mod stopper;
 pub use attributes::L1Attributes;
+pub use stopper::Stopper;
 
 /// Deposit receipts carry this version since the OP Stack's Canyon.
 const DEPOSIT_RECEIPT_VERSION: u64 = 1;
@@ -64,7 +66,7 @@ pub enum BlockError<E> {
 ///     .seal(trie)       ⇒ ExecutedBlock, its header complete
 /// ```
 pub struct BlockBuilder<DB: Database> {
-    evm: BlockEvm<Overlay<DB>>,
+    evm: BlockEvm<Overlay<DB>, Stopper>,
     header: Header,
     transactions: Vec<Transaction>,
     receipts: Vec<OpReceiptEnvelope>,
@@ -123,7 +125,8 @@ impl<DB: Database> BlockBuilder<DB> {
         extra.excess_gas = parent_fees.rescale(excess, fees);
         header.base_fee_per_gas = Some(fees.base_fee(extra.excess_gas));
         header.extra_data = extra.into();
-        let evm = evm::evm(evm_config(rules, config.chain_id), block_env(&header), overlay, ());
+        let evm =
+            evm::evm(evm_config(rules, config.chain_id), block_env(&header), overlay, Stopper::default());
         let number = header.number;
         let mut builder = Self { evm, header, transactions: Vec::new(), receipts: Vec::new() };
         store_parent_hash(&mut builder.evm, parent_hash).map_err(fatal)?;
@@ -164,14 +167,42 @@ impl<DB: Database> BlockBuilder<DB> {
         &mut self,
         tx: &Transaction,
     ) -> Result<Result<(), InvalidTransaction>, BlockError<DB::Error>> {
+        match self.check(tx) {
+            Ok(()) => self.run(tx),
+            Err(invalid) => Ok(Err(invalid)),
+        }
+    }
+
+    /// As [`execute`](Self::execute), but as soon as `stop` says so the run ends, and the transaction is left out as
+    /// [`InvalidTransaction::Stopped`]. `stop` is asked every few hundred microseconds, and at calls. A run takes somewhat
+    /// longer than without it.
+    pub fn execute_unless(
+        &mut self,
+        tx: &Transaction,
+        stop: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<Result<(), InvalidTransaction>, BlockError<DB::Error>> {
+        if let Err(invalid) = self.check(tx) {
+            return Ok(Err(invalid));
+        }
+        self.evm.set_inspector(Stopper::new(stop));
+        let result = self.evm.inspect_one_tx(tx.to_evm());
+        let is_stopped = self.evm.0.inspector.is_stopped();
+        self.evm.set_inspector(Stopper::default());
+        if is_stopped {
+            // What it changed until then goes.
+            self.evm.finalize();
+            return Ok(Err(InvalidTransaction::Stopped));
+        }
+        self.complete(tx, result, None)
+    }
+
+    /// What is known before a transaction runs.
+    fn check(&self, tx: &Transaction) -> Result<(), InvalidTransaction> {
         if tx.envelope().is_deposit() {
-            return Ok(Err(InvalidTransaction::ForbiddenType(OpTxType::Deposit as u8)));
+            return Err(InvalidTransaction::ForbiddenType(OpTxType::Deposit as u8));
         }
         let (limit, left) = (alloy_consensus::Transaction::gas_limit(tx.envelope()), self.gas_left());
-        if limit > left {
-            return Ok(Err(InvalidTransaction::BlockGas { limit, left }));
-        }
-        self.run(tx)
+        if limit > left { Err(InvalidTransaction::BlockGas { limit, left }) } else { Ok(()) }
     }
 
     /// Ends the block. Returns what is left to do, and the state underneath.
@@ -209,6 +240,16 @@ impl<DB: Database> BlockBuilder<DB> {
             _ => None,
         };
         let result = self.evm.transact_one(tx.to_evm());
+        self.complete(tx, result, deposit_nonce)
+    }
+
+    /// Takes a transaction that has run into the block, if it is valid there.
+    fn complete(
+        &mut self,
+        tx: &Transaction,
+        result: Result<ExecutionResult<OpHaltReason>, EVMError<DB::Error, OpTransactionError>>,
+        deposit_nonce: Option<u64>,
+    ) -> Result<Result<(), InvalidTransaction>, BlockError<DB::Error>> {
         let changes = self.evm.finalize();
         let result = match result {
             Ok(result) => result,

@@ -38,6 +38,9 @@ pub enum InvalidTransaction {
     /// Refused by the EVM's rules: nonce, balance, fee, chain id, intrinsic gas and the like.
     #[error(transparent)]
     Evm(#[from] result::InvalidTransaction),
+    /// It ran for too long, and was stopped by who builds the block. It may be executed later.
+    #[error("stopped: it takes long, and others wait")]
+    Stopped,
     /// Refused by the rollup's rules of fees.
     #[error("{0}")]
     Rollup(alloc::string::String),

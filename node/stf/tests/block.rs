@@ -3,6 +3,11 @@
 
 mod common;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
@@ -302,4 +307,61 @@ fn a_lacking_witness_gives_no_block() {
             assert!(matches!(result, Err(BlockError::Database(_))));
         }
     });
+}
+
+/// One that runs, one that creates, one that reverts, one that runs out of gas, and one that is not valid.
+fn transactions() -> Vec<Transaction> {
+    let to = |nonce, to| TxEip1559 { to: TxKind::Call(to), gas_limit: 200_000, ..transfer(nonce) };
+    // `jumpdest, push 0, jump`
+    let endless = TxEip1559 {
+        to: TxKind::Create,
+        input: [0x5b, 0x5f, 0x56].into(),
+        value: U256::ZERO,
+        gas_limit: 3_000_000,
+        ..transfer(3)
+    };
+    let created = TxEip1559 { to: TxKind::Create, value: U256::ZERO, gas_limit: 100_000, ..transfer(4) };
+    [transfer(0), to(1, COUNTER), to(2, REVERTING), endless, created, transfer(9)]
+        .map(|tx| sign(1, tx))
+        .into()
+}
+
+#[test]
+fn a_block_is_the_same_however_often_it_was_asked_whether_to_stop() {
+    let chain = chain();
+    let plain = chain.build(&[], &transactions());
+    let asked = Arc::new(AtomicU32::new(0));
+    let watched = chain
+        .build_by(&chain.world, &[], |builder| {
+            let count = |asked: Arc<AtomicU32>| move || asked.fetch_add(1, Ordering::Relaxed) == u32::MAX;
+            transactions().iter().map(|tx| builder.execute_unless(tx, count(asked.clone()))).collect()
+        })
+        .unwrap();
+    assert_eq!(watched.outcomes, plain.outcomes);
+    assert_eq!((watched.block.hash, watched.block.receipts), (plain.block.hash, plain.block.receipts));
+    assert!(asked.load(Ordering::Relaxed) > 1000, "{asked:?}");
+}
+
+#[test]
+fn a_transaction_that_was_stopped_leaves_no_trace() {
+    let chain = chain();
+    let (all, patient) = (transactions(), [0, 1, 2, 4, 5]);
+    let without: Vec<_> = patient.map(|index| all[index].clone()).into();
+    let without = chain.build(&[], &without);
+    let stopped = chain
+        .build_by(&chain.world, &[], |builder| {
+            let mut outcomes = Vec::new();
+            for (index, tx) in all.iter().enumerate() {
+                let mut asked = 0;
+                outcomes.push(builder.execute_unless(tx, move || {
+                    asked += 1;
+                    index == 3 && asked > 500
+                })?);
+            }
+            Ok(outcomes)
+        })
+        .unwrap();
+    assert_eq!(stopped.outcomes[3], Err(InvalidTransaction::Stopped));
+    assert_eq!(patient.map(|index| stopped.outcomes[index].clone()).to_vec(), without.outcomes);
+    assert_eq!(stopped.block.hash, without.block.hash);
 }

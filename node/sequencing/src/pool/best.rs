@@ -74,6 +74,22 @@ impl Best {
     pub fn exclude(&mut self, sender: Address) {
         self.excluded.insert(sender);
     }
+
+    /// Whether another sender's transaction comes after the one that was handed out last, but for senders that do not count.
+    pub fn has_others(&self, mut is_ignored: impl FnMut(&Address) -> bool) -> bool {
+        if !self.following.is_empty() {
+            return true;
+        }
+        let inner = self.pool.lock();
+        let mut position = self.position;
+        while let Some((step, _)) = inner.head(&position) {
+            if !self.started.contains(&step.sender) && !is_ignored(&step.sender) {
+                return true;
+            }
+            position.pass(&step);
+        }
+        false
+    }
 }
 
 impl Iterator for Best {

@@ -342,9 +342,14 @@ impl Pool {
         Best::new(self.clone())
     }
 
-    /// Whether some transaction can be executed in the next block.
-    pub fn has_pending(&self) -> bool {
-        self.lock().head(&Default::default()).is_some()
+    /// Whether some transaction can be executed in the next block, but for those of senders that do not count.
+    pub fn has_pending(&self, is_ignored: impl FnMut(&Address) -> bool) -> bool {
+        self.best().has_others(is_ignored)
+    }
+
+    /// How many transactions have come so far, those included that were refused.
+    pub fn arrivals(&self) -> u64 {
+        self.0.arrivals.load(Ordering::Relaxed)
     }
 
     /// Returns when a transaction has become pending since the last time it returned. For one waiter.

@@ -170,6 +170,67 @@ fn a_block_holds_no_more_than_its_gas_limit_and_the_rest_waits() {
     }
 }
 
+/// Takes all of its gas, by going in circles: `jumpdest, push 0, jump`.
+fn endless(tip: u128) -> TxEip1559 {
+    TxEip1559 {
+        to: TxKind::Create,
+        input: [0x5b, 0x5f, 0x56].into(),
+        value: U256::ZERO,
+        gas_limit: 3_000_000,
+        max_priority_fee_per_gas: tip,
+        ..transfer(0)
+    }
+}
+
+#[test]
+fn a_transaction_that_runs_for_long_is_put_off_while_others_wait_but_not_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = testing::open(dir.path(), &testing::config(3, 0));
+    let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
+    let options = SequencerOptions { patience: Duration::ZERO, ..quiet() };
+    let mut sequencer = resumed(&chain, pool.clone(), options);
+    let has = |hash: B256| chain.db().read().unwrap().find_transaction(&hash).unwrap().is_some();
+    // It pays most, and comes first.
+    let tip = transfer(0).max_priority_fee_per_gas;
+    let start = Instant::now();
+    let long = pool.submit(transaction(0, endless(tip))).unwrap();
+    let mut others = 0;
+    while !has(long) {
+        let other =
+            pool.submit(transaction(1, TxEip1559 { max_priority_fee_per_gas: tip - 1, ..transfer(others) }));
+        let other = other.unwrap();
+        others += 1;
+        assert_eq!(sequencer.step().unwrap(), Due::Now);
+        assert!(has(other), "the others do not wait for it");
+        assert!(start.elapsed() < Duration::from_secs(60), "it is in no block");
+    }
+    assert!(start.elapsed() >= Duration::from_secs(4), "it comes last: {:?}", start.elapsed());
+    assert!(others > 10, "{others}");
+    // Nobody waits: it runs to its end, and no block is made without it.
+    let long = pool.submit(transaction(2, endless(tip))).unwrap();
+    assert_eq!(sequencer.step().unwrap(), Due::Now);
+    assert!(has(long));
+}
+
+#[test]
+fn a_sequencer_with_nothing_but_a_transaction_that_was_put_off_rests_until_its_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = testing::open(dir.path(), &testing::config(3, 0));
+    let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
+    let options = SequencerOptions { patience: Duration::ZERO, ..quiet() };
+    let mut sequencer = resumed(&chain, pool.clone(), options);
+    let long = pool.submit(transaction(0, endless(1))).unwrap();
+    pool.submit(transaction(1, transfer(0))).unwrap();
+    assert_eq!(sequencer.step().unwrap(), Due::Now);
+    let head = chain.heads().unsafe_head.number;
+    assert!(pool.get(&long).is_some());
+    let Due::At(next) = sequencer.step().unwrap() else { panic!("a block without a reason") };
+    assert_eq!(chain.heads().unsafe_head.number, head);
+    thread::sleep(next.saturating_duration_since(Instant::now()));
+    assert_eq!(sequencer.step().unwrap(), Due::Now);
+    assert!(pool.get(&long).is_none(), "it was its turn, and nobody waited");
+}
+
 #[test]
 fn invalid_transactions_leave_the_pool() {
     let dir = tempfile::tempdir().unwrap();
@@ -187,7 +248,7 @@ fn invalid_transactions_leave_the_pool() {
     chain.build(plan, |builder| builder.execute(&rival).unwrap().unwrap()).unwrap();
     sequencer.events = chain.subscribe();
     assert_eq!(pool.status().pending, 2);
-    while pool.has_pending() {
+    while pool.has_pending(|_| false) {
         assert_eq!(sequencer.step().unwrap(), Due::Now);
         assert!(chain.heads().unsafe_head.number < 5, "the sequencer does not get rid of it");
     }

@@ -292,10 +292,13 @@ impl CodeSource for View<'_> {
     }
 }
 
+/// What became of a transaction.
+pub type Outcome = Result<(), InvalidTransaction>;
+
 /// A block, what became of the transactions tried, and the world as far as it was read for that.
 pub struct Built {
     pub block: ExecutedBlock,
-    pub outcomes: Vec<Result<(), InvalidTransaction>>,
+    pub outcomes: Vec<Outcome>,
     pub read: World,
     new_nodes: World,
 }
@@ -374,10 +377,20 @@ impl Chain {
         messages: &[Message],
         transactions: &[Transaction],
     ) -> Result<Built, BlockError<StateError>> {
+        self.build_by(world, messages, |builder| transactions.iter().map(|tx| builder.execute(tx)).collect())
+    }
+
+    /// As [`build_on`](Self::build_on), with whatever `fill` executes.
+    pub fn build_by(
+        &self,
+        world: &World,
+        messages: &[Message],
+        fill: impl FnOnce(&mut BlockBuilder<TrieState<View<'_>>>) -> Result<Vec<Outcome>, BlockError<StateError>>,
+    ) -> Result<Built, BlockError<StateError>> {
         let view = View { nodes: Recorder::new(world), world };
         let state = TrieState::new(self.header.state_root, view);
         let mut builder = self.begin(messages, state)?;
-        let outcomes = transactions.iter().map(|tx| builder.execute(tx)).collect::<Result<_, _>>()?;
+        let outcomes = fill(&mut builder)?;
         let (pending, mut state) = builder.finish();
         let mut new_nodes = World::default();
         let block = pending

@@ -25,7 +25,7 @@ fn a_signed_transaction_is_taken_and_found_by_its_hash() {
     let hash = pool.submit(encoded.clone()).unwrap();
     assert_eq!(pool.get(&hash).unwrap().sender(), signer.address());
     assert_eq!(pool.submit(encoded), Err(PoolError::AlreadyKnown));
-    assert!(pool.has_pending());
+    assert!(pool.has_pending(|_| false));
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn a_fee_far_below_the_base_fee_is_refused_and_one_a_little_below_waits() {
     let text = send(&pool, user(0), 0, GWEI / 2 - 1, 0).unwrap_err().to_string();
     assert!(text.starts_with("max fee per gas less than block base fee"), "{text}");
     send(&pool, user(0), 0, GWEI / 2, 0).unwrap();
-    assert!(!pool.has_pending());
+    assert!(!pool.has_pending(|_| false));
     state.set_base_fee(BASE_FEE / 2);
     pool.refresh(&[]);
-    assert!(pool.has_pending());
+    assert!(pool.has_pending(|_| false));
     assert_eq!(order(&pool), [(user(0), 0)]);
 }
 
@@ -260,7 +260,7 @@ fn behind_a_gap_transactions_are_queued_until_it_closes() {
     let mut events = pool.subscribe();
     send(&pool, user(0), 7, 2 * GWEI, 0).unwrap();
     send(&pool, user(0), 6, 2 * GWEI, 0).unwrap();
-    assert!(!pool.has_pending() && events.try_recv().is_err());
+    assert!(!pool.has_pending(|_| false) && events.try_recv().is_err());
     assert_eq!(pool.pending_nonce(&user(0)), Some(5));
     assert_eq!(pool.content().queued[&user(0)].len(), 2);
     send(&pool, user(0), 5, 2 * GWEI, 0).unwrap();
