@@ -32,7 +32,7 @@ const SHOWN: usize = 200;
 const RECEIVED: u32 = 4096;
 
 /// How long the last bytes of a connection may take that was ended.
-const LAST_BYTES: Duration = Duration::from_millis(300);
+const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Widens its memory by some hundred kilobytes and calls itself, as deep as the gas goes: some tens of megabytes.
 const NESTING: &[u8] = &hex!("5f62030000525f5f5f5f5f305af100");

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use e2e::soak::{
-    Endpoints, Liar, Parts, Sample, Storm, Traffic, agree, hostile_verdict, noise, table, verdict,
+    Endpoints, Liar, Parts, Sample, Storm, Traffic, agree, growth, hostile_verdict, noise, table, verdict,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -130,11 +130,14 @@ async fn soak(arguments: Arguments) -> Result<bool> {
             wrong.push(format!("{error:#}"));
         }
     }
-    wrong.extend(verdict(&parts, &traffic, &liar, &samples)?);
+    wrong.extend(verdict(&parts, &traffic, &liar)?);
     summary(&parts, &traffic, &samples)?;
-    if let Some(storm) = &storm {
-        wrong.extend(hostile_verdict(&parts, &traffic, storm)?);
-        println!("\n{}", table(&parts, &traffic, &liar, storm, &samples));
+    match &storm {
+        Some(storm) => {
+            wrong.extend(hostile_verdict(&parts, &traffic, storm)?);
+            println!("\n{}", table(&parts, &traffic, &liar, storm));
+        }
+        None => wrong.extend(growth(&samples)),
     }
     for line in &wrong {
         println!("WRONG  {line}");

@@ -32,7 +32,7 @@ const ATTACKS: Duration = Duration::from_secs(2);
 /// Longest that an attack may take: a batch may take half a minute, and waits for its turn.
 const ATTACK: Duration = Duration::from_secs(120);
 /// How long connections stay that read nothing, or begin what they do not end: longer than a node bears that.
-const IDLE: Duration = Duration::from_secs(45);
+const IDLE: Duration = Duration::from_secs(75);
 /// Connections of each kind that read nothing.
 const IDLERS: usize = 8;
 /// Subscriptions of each kind on a connection that reads none of them.

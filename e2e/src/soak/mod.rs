@@ -26,4 +26,4 @@ pub use sample::{Sample, noise};
 pub use storm::{Storm, Waits};
 pub use table::table;
 pub use traffic::{Endpoints, Traffic, TrafficKind};
-pub use verdict::{agree, hostile_verdict, verdict};
+pub use verdict::{agree, growth, hostile_verdict, verdict};

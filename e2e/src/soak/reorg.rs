@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use alloy::{
+    consensus::Transaction as _,
     eips::eip2718::Encodable2718,
     primitives::{Address, Bytes},
     providers::Provider,
+    rpc::types::Transaction,
 };
 use anyhow::{Context, Result};
 use rand::{Rng, rngs::StdRng};
+use serde_json::{Value, json};
+use testnet::Anvil;
 
 use super::{Parts, Traffic};
 
@@ -30,13 +34,31 @@ pub(super) async fn reorg(parts: &Parts, traffic: &Traffic, depth: u64, rng: &mu
         }
     }
     let count = replaced.len() as u64;
-    let (placed, waiting) = place(replaced, depth, rng);
+    let (placed, mut waiting) = place(replaced, depth, rng);
+    // Anvil would try what waits already before what comes to wait now, and drop it for its nonce.
+    waiting.extend(pool(anvil).await?);
+    anvil.drop_pending().await?;
     anvil.reorg_with(depth, &placed).await?;
     for raw in waiting {
         // The nodes may have sent something else in its place already.
         let _ = l1.send_raw_transaction(&raw).await;
     }
     Ok(count)
+}
+
+/// The transactions that wait for a block, those of each account in their order.
+async fn pool(anvil: &Anvil) -> Result<Vec<Bytes>> {
+    let content: Value = anvil.call("txpool_content", json!([])).await?;
+    let accounts = ["pending", "queued"].map(|kind| content[kind].as_object());
+    let mut all = Vec::new();
+    for waiting in accounts.into_iter().flatten().flat_map(|accounts| accounts.values()) {
+        for tx in waiting.as_object().into_iter().flat_map(|waiting| waiting.values()) {
+            let tx: Transaction = serde_json::from_value(tx.clone()).context("a transaction of the pool")?;
+            all.push((tx.nonce(), Bytes::from(tx.inner.encoded_2718())));
+        }
+    }
+    all.sort();
+    Ok(all.into_iter().map(|(_, raw)| raw).collect())
 }
 
 /// Where transactions get to that were in replaced blocks, each with its sender and its block, counted from the first: those

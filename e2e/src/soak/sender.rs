@@ -21,6 +21,8 @@ use serde_json::Value;
 const RESEND: Duration = Duration::from_secs(5);
 /// Most transactions that wait for a block: fewer than what the pool takes of an account.
 const MOST: usize = 40;
+/// The code of EIP-7966 for a transaction that is in no block yet.
+const NOT_YET: i64 = 4;
 /// Receipts that are asked for at a time.
 const RECEIPTS: usize = 16;
 
@@ -80,7 +82,15 @@ impl SteadySender {
     /// Sends a transfer by the method that answers with the receipt.
     pub(super) async fn send_sync(&self, l2: &RootProvider, to: Address) -> Result<()> {
         if let Some(raw) = self.next(l2, to, Bytes::new(), 21_000).await? {
-            let receipt: Value = l2.raw_request("eth_sendRawTransactionSync".into(), [&raw]).await?;
+            let receipt = l2.raw_request::<_, Value>("eth_sendRawTransactionSync".into(), [&raw]).await;
+            let receipt = match receipt {
+                Ok(receipt) => receipt,
+                // It was taken, and is told of by its receipt later.
+                Err(error) if error.as_error_resp().is_some_and(|error| error.code == NOT_YET) => {
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
             ensure!(receipt["status"] == "0x1", "a transfer failed: {receipt}");
             self.keep(serde_json::from_value(receipt["transactionHash"].clone())?);
         }

@@ -13,7 +13,7 @@ use super::{Parts, Traffic, parts::VICTIMS, reorg::reorg, traffic::address};
 use crate::{
     attacks::Bystander,
     faults::Chaos,
-    memory::peak_memory,
+    memory::{memory, peak_memory},
     net::{seeded, status},
 };
 
@@ -45,6 +45,8 @@ pub struct Waits {
 /// Makes it happen.
 pub struct Storm {
     rng: StdRng,
+    begun: Instant,
+    length: Duration,
     next_reorg: Instant,
     last_reorg: Option<Instant>,
     kills: VecDeque<(Instant, &'static str)>,
@@ -60,6 +62,8 @@ pub struct Storm {
     pub waits: Vec<Waits>,
     /// The most memory that each process has had, in bytes.
     pub peaks: BTreeMap<String, u64>,
+    /// The most of it that was each process's own, in the three thirds of the time, of looks every two seconds.
+    pub own: BTreeMap<String, [u64; 3]>,
     /// What was not as it must be.
     pub wrong: Vec<String>,
 }
@@ -76,6 +80,8 @@ impl Storm {
             next_reorg: begun + Duration::from_secs(rng.random_range(REORGS)),
             chaos: chaos.map(|(proxy, seed)| Chaos::start(proxy, StdRng::seed_from_u64(seed))).collect(),
             rng,
+            begun,
+            length,
             last_reorg: None,
             kills: kills.into(),
             bystanders: BTreeMap::new(),
@@ -84,6 +90,7 @@ impl Storm {
             killed: Vec::new(),
             waits: Vec::new(),
             peaks: BTreeMap::new(),
+            own: BTreeMap::new(),
             wrong: Vec::new(),
         };
         for node in VICTIMS {
@@ -112,6 +119,11 @@ impl Storm {
     /// Does what is due now.
     pub async fn step(&mut self, parts: &mut Parts, traffic: &Traffic) -> Result<()> {
         let now = Instant::now();
+        let third = (now.duration_since(self.begun).as_secs_f64() / self.length.as_secs_f64() * 3.0) as usize;
+        for (name, id) in parts.ids()? {
+            let own = &mut self.own.entry(name).or_default()[third.min(2)];
+            *own = (*own).max(memory(id, "RssAnon")?);
+        }
         if let Some((_, name)) = self.kills.pop_front_if(|(at, _)| now >= *at) {
             if self.last_reorg.is_none_or(|last| last.elapsed() >= CALM) {
                 return self.kill(parts, traffic, name).await.with_context(|| format!("{name} was ended"));

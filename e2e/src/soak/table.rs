@@ -1,11 +1,11 @@
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
-use super::{Liar, Parts, Sample, Storm, Traffic, count, parts::VICTIMS};
+use super::{Liar, Parts, Storm, Traffic, count, parts::VICTIMS};
 
 const MEGABYTE: u64 = 1 << 20;
 
 /// What there was in a hostile hour, as a table in Markdown.
-pub fn table(parts: &Parts, traffic: &Traffic, liar: &Liar, storm: &Storm, samples: &[Sample]) -> String {
+pub fn table(parts: &Parts, traffic: &Traffic, liar: &Liar, storm: &Storm) -> String {
     let counts = traffic.counts();
     let count = |what| counts.get(what).copied().unwrap_or_default();
     let kinds = traffic.kinds();
@@ -62,19 +62,13 @@ pub fn table(parts: &Parts, traffic: &Traffic, liar: &Liar, storm: &Storm, sampl
         format!("{}, {}, {}", liar.told, liar.beaten, liar.gone),
     );
     for name in VICTIMS {
-        let of = |sample: Option<&Sample>| {
-            let found = sample.and_then(|sample| sample.memory.iter().find(|(of, ..)| of == name));
-            found.map_or_else(String::new, |(_, all, own)| format!("{all}/{own}"))
-        };
+        let own = storm.own.get(name).copied().unwrap_or_default().map(|own| (own / MEGABYTE).to_string());
         let peak = storm.peaks.get(name).copied().unwrap_or_default() / MEGABYTE;
         row(
-            &format!("memory of {name} in MB, resident/own: after a minute, at a third, at the end; peak"),
-            format!(
-                "{}, {}, {}; {peak}",
-                of(samples.first()),
-                of(samples.get(samples.len() / 3)),
-                of(samples.last())
+            &format!(
+                "memory of {name} in MB: the most of its own in each third of the time; peak of all resident"
             ),
+            format!("{}; {peak}", own.join(", ")),
         );
         let worst = storm.waits_at(name).map(|waits| waits.p99).max().unwrap_or_default();
         let asked: usize = storm.waits_at(name).map(|waits| waits.count).sum();
@@ -85,6 +79,15 @@ pub fn table(parts: &Parts, traffic: &Traffic, liar: &Liar, storm: &Storm, sampl
             format!("{}, {}; {asked}", short(storm.usual_wait(name).unwrap_or_default()), short(worst)),
         );
     }
+    row("own memory of the other nodes in MB, the most in each third", {
+        let others =
+            storm.own.iter().filter(|(name, _)| !VICTIMS.contains(&name.as_str()) && *name != "anvil");
+        let shown = others.map(|(name, own)| {
+            let own = own.map(|own| (own / MEGABYTE).to_string());
+            format!("{name} {}", own.join("/"))
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    });
     let mut text = String::from("| a hostile hour | |\n|---|---|\n");
     for (what, value) in rows {
         // A string takes whatever is written.

@@ -16,6 +16,7 @@ const PEAK: u64 = 1 << 30;
 /// Longest that 99 of 100 of another client's requests may take, in the middle of all minutes: in one, this machine may do
 /// something else.
 const WAIT: Duration = Duration::from_millis(50);
+const MEGABYTE: u64 = 1 << 20;
 /// Kinds of faults that endpoints must have had, of some twenty-five: otherwise it shows little.
 const FAULTS: usize = 12;
 
@@ -55,8 +56,26 @@ pub async fn agree(parts: &Parts, traffic: &Traffic) -> Result<String> {
     ))
 }
 
+/// Which processes have grown since the first third of the time.
+pub fn growth(samples: &[Sample]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if let (Some(early), Some(last)) = (samples.get(samples.len() / 3), samples.last()) {
+        for ((name, _, before), (_, _, after)) in early.memory.iter().zip(&last.memory) {
+            wrong.extend(has_grown(name, *before, *after));
+        }
+    }
+    wrong
+}
+
+/// What is wrong if a process had so many MB of its own before, and has so many now.
+fn has_grown(name: &str, before: u64, after: u64) -> Option<String> {
+    let most = before + (before as f64 * GROWTH.0) as u64 + GROWTH.1;
+    (name != "anvil" && after > most)
+        .then(|| format!("{name} has grown from {before} to {after} MB, more than to {most}"))
+}
+
 /// What is wrong, line by line; nothing if all is well.
-pub fn verdict(parts: &Parts, traffic: &Traffic, liar: &Liar, samples: &[Sample]) -> Result<Vec<String>> {
+pub fn verdict(parts: &Parts, traffic: &Traffic, liar: &Liar) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (name, kind) in traffic.kinds() {
         let share = kind.failed as f64 / (kind.done + kind.failed).max(1) as f64;
@@ -73,14 +92,6 @@ pub fn verdict(parts: &Parts, traffic: &Traffic, liar: &Liar, samples: &[Sample]
         let is_node = !text.starts_with("challenger:");
         if last.starts_with("panicked") || (is_node && last.starts_with("ERROR")) {
             wrong.push(format!("{count} × {text}: {last}"));
-        }
-    }
-    if let (Some(early), Some(last)) = (samples.get(samples.len() / 3), samples.last()) {
-        for ((name, _, before), (_, _, after)) in early.memory.iter().zip(&last.memory) {
-            let most = before + (*before as f64 * GROWTH.0) as u64 + GROWTH.1;
-            if name != "anvil" && *after > most {
-                wrong.push(format!("{name} has grown from {before} to {after} MB, more than to {most}"));
-            }
         }
     }
     Ok(wrong)
@@ -101,6 +112,9 @@ pub fn hostile_verdict(parts: &Parts, traffic: &Traffic, storm: &Storm) -> Resul
             Some(wait) if wait <= WAIT => {}
             wait => wrong.push(format!("others wait {wait:?} for {name}, at most {WAIT:?} are allowed")),
         }
+    }
+    for (name, [_, before, after]) in &storm.own {
+        wrong.extend(has_grown(name, before / MEGABYTE, after / MEGABYTE));
     }
     let faults = parts.faults();
     if faults.len() < FAULTS {
