@@ -26,6 +26,8 @@ const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// How errors begin that name a limit: of what a request takes, and of what it answers.
 const LIMITS: [&str; 2] = ["\"code\":-32005,", "\"code\":-32003,"];
+/// How the error begins of a block that went away while it was looked at.
+const REPLACED: &str = "\"code\":-32000,\"message\":\"header not found\"";
 /// So much is shown of an error that is none of them.
 const SHOWN: usize = 200;
 /// Bytes of a connection that the system takes for a client that does not read: the fewest, so that the node soon has to wait.
@@ -157,7 +159,7 @@ pub struct AttackAnswers {
 /// Sends an attack's requests while others run, so that each may be refused for their reasons, too.
 ///
 /// # Errors
-/// The node takes no connection, or an answer is neither a result nor a limit's.
+/// The node takes no connection, or an answer is neither a result nor a limit's, nor that its block was replaced.
 pub async fn answers(node: SocketAddr, attack: &Attack) -> Result<AttackAnswers> {
     let answers = attack.bodies.iter().map(|body| async move {
         let mut connection = RpcConnection::open_from(ATTACKER, node).await?;
@@ -184,11 +186,15 @@ fn is_refused(answer: &str) -> Result<bool> {
     for (at, found) in answer.match_indices("\"error\":{") {
         let error = &answer[at + found.len()..];
         let end = error.char_indices().map(|(at, _)| at).nth(SHOWN).unwrap_or(error.len());
+        // `latest` was replaced meanwhile, by a reorg of L1.
+        if error.starts_with(REPLACED) {
+            continue;
+        }
         ensure!(LIMITS.iter().any(|limit| error.starts_with(limit)), "an answer says {}", &error[..end]);
         refused = true;
     }
     // Before JSON-RPC, refusals are HTTP's.
-    Ok(refused || !answer.contains("\"result\":"))
+    Ok(refused || !answer.contains("\"result\":") && !answer.contains(REPLACED))
 }
 
 /// Sends an attack's requests, whatever becomes of them: of several attacks at once, each is refused for the reasons of the

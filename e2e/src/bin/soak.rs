@@ -38,7 +38,7 @@ struct Arguments {
     /// Time between wrong roots.
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     lies: u64,
-    /// Beside users, everything that could knock it over: a tenth of the time shows it (--hostile --minutes 10 --lies 4).
+    /// Beside users, everything that could knock it over: a tenth of the time shows it (--hostile --minutes 10 --lies 5).
     #[arg(long)]
     hostile: bool,
     /// Keep the folder with logs and databases also when all is well.
