@@ -116,7 +116,7 @@ impl Storm {
         self.waits.iter().filter(move |waits| waits.node == node)
     }
 
-    /// Does what is due now.
+    /// Does what it is time for.
     pub async fn step(&mut self, parts: &mut Parts, traffic: &Traffic) -> Result<()> {
         let now = Instant::now();
         let third = (now.duration_since(self.begun).as_secs_f64() / self.length.as_secs_f64() * 3.0) as usize;
