@@ -13,12 +13,28 @@ use alloy::primitives::{Address, hex};
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
+};
 
 use crate::bench::wire::{RpcConnection, connect};
 
 /// Where attackers ask from.
 const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+/// How errors begin that name a limit: of what a request takes, and of what it answers.
+const LIMITS: [&str; 2] = ["\"code\":-32005,", "\"code\":-32003,"];
+/// How the error begins of a block that went away while it was looked at.
+const REPLACED: &str = "\"code\":-32000,\"message\":\"header not found\"";
+/// So much is shown of an error that is none of them.
+const SHOWN: usize = 200;
+/// Bytes of a connection that the system takes for a client that does not read: the fewest, so that the node soon has to wait.
+const RECEIVED: u32 = 4096;
+
+/// How long the last bytes of a connection may take that was ended.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Widens its memory by some hundred kilobytes and calls itself, as deep as the gas goes: some tens of megabytes.
 const NESTING: &[u8] = &hex!("5f62030000525f5f5f5f5f305af100");
@@ -129,6 +145,58 @@ pub async fn run(node: SocketAddr, attack: &Attack) -> Result<()> {
     Ok(())
 }
 
+/// What became of an attack's requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttackAnswers {
+    /// Answered.
+    pub answered: u64,
+    /// Refused, or broken off, by an error that names a limit.
+    pub refused: u64,
+    /// The connection was ended instead.
+    pub ended: u64,
+}
+
+/// Sends an attack's requests while others run, so that each may be refused for their reasons, too.
+///
+/// # Errors
+/// The node takes no connection, or an answer is neither a result nor a limit's, nor that its block was replaced.
+pub async fn answers(node: SocketAddr, attack: &Attack) -> Result<AttackAnswers> {
+    let answers = attack.bodies.iter().map(|body| async move {
+        let mut connection = RpcConnection::open_from(ATTACKER, node).await?;
+        let answer = connection.send(&RpcConnection::body(body)).await;
+        anyhow::Ok(match answer {
+            Ok(answer) => Some(is_refused(&String::from_utf8_lossy(answer)).context(attack.name)?),
+            Err(_) => None,
+        })
+    });
+    let mut sum = AttackAnswers::default();
+    for answer in join_all(answers).await {
+        match answer? {
+            Some(true) => sum.refused += 1,
+            Some(false) => sum.answered += 1,
+            None => sum.ended += 1,
+        }
+    }
+    Ok(sum)
+}
+
+/// Whether a limit refused at least a part; an error where something else did.
+fn is_refused(answer: &str) -> Result<bool> {
+    let mut refused = false;
+    for (at, found) in answer.match_indices("\"error\":{") {
+        let error = &answer[at + found.len()..];
+        let end = error.char_indices().map(|(at, _)| at).nth(SHOWN).unwrap_or(error.len());
+        // `latest` was replaced meanwhile, by a reorg of L1.
+        if error.starts_with(REPLACED) {
+            continue;
+        }
+        ensure!(LIMITS.iter().any(|limit| error.starts_with(limit)), "an answer says {}", &error[..end]);
+        refused = true;
+    }
+    // Before JSON-RPC, refusals are HTTP's.
+    Ok(refused || !answer.contains("\"result\":") && !answer.contains(REPLACED))
+}
+
 /// Sends an attack's requests, whatever becomes of them: of several attacks at once, each is refused for the reasons of the
 /// others.
 pub async fn run_whatever(node: SocketAddr, attack: &Attack) {
@@ -151,11 +219,7 @@ impl Idlers {
             let mut http = connect(ATTACKER, node).await?;
             let _ = http.write_all(&RpcConnection::body(&body)).await;
             let mut socket = connect(ATTACKER, node).await?;
-            let hello = format!(
-                "GET / HTTP/1.1\r\nhost: {node}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            );
-            let _ = socket.write_all(hello.as_bytes()).await;
+            let _ = socket.write_all(hello(node).as_bytes()).await;
             for _ in 0..16 {
                 let _ = socket.write_all(&frame(&body)).await;
             }
@@ -178,10 +242,54 @@ impl Idlers {
         Ok(Self(all))
     }
 
+    /// Opens WebSockets that subscribe to blocks and logs, so many times each, and read nothing.
+    ///
+    /// # Errors
+    /// The node takes no connection.
+    pub async fn subscribe(node: SocketAddr, sockets: usize, subscriptions: usize) -> Result<Self> {
+        let subscribe = |params| frame(&request("eth_subscribe", &params).to_string());
+        let mut all = Vec::new();
+        for _ in 0..sockets {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(RECEIVED)?;
+            socket.bind(SocketAddr::new(ATTACKER, 0))?;
+            let mut socket = socket.connect(node).await.context("cannot connect")?;
+            let _ = socket.write_all(hello(node).as_bytes()).await;
+            for _ in 0..subscriptions {
+                let _ = socket.write_all(&subscribe(json!(["newHeads"]))).await;
+                let _ = socket.write_all(&subscribe(json!(["logs", {}]))).await;
+            }
+            all.push(socket);
+        }
+        Ok(Self(all))
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()
     }
+
+    /// Ends them; returns how many the node had ended before.
+    pub async fn end(self) -> usize {
+        let ended = self.0.into_iter().map(|mut stream| async move {
+            // What has arrived is before the end.
+            let mut arrived = vec![0; 1 << 16];
+            let read = async {
+                while stream.read(&mut arrived).await? > 0 {}
+                std::io::Result::Ok(())
+            };
+            tokio::time::timeout(LAST_BYTES, read).await.is_ok()
+        });
+        join_all(ended).await.into_iter().filter(|ended| *ended).count()
+    }
+}
+
+/// What opens a WebSocket.
+fn hello(node: SocketAddr) -> String {
+    format!(
+        "GET / HTTP/1.1\r\nhost: {node}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
 }
 
 /// A text as a WebSocket frame of a client whose mask is zero.
@@ -221,6 +329,11 @@ pub struct Bystander {
 impl Bystander {
     /// Begins.
     pub async fn start(node: SocketAddr) -> Result<Self> {
+        Self::paced(node, Duration::from_millis(2)).await
+    }
+
+    /// The same, with so much time between an answer and the next request.
+    pub async fn paced(node: SocketAddr, pause: Duration) -> Result<Self> {
         let mut connection = RpcConnection::open_from(IpAddr::V4(Ipv4Addr::LOCALHOST), node).await?;
         let request = RpcConnection::body(&request("eth_blockNumber", &json!([])).to_string());
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
@@ -232,7 +345,7 @@ impl Bystander {
                 times.push(start.elapsed());
                 let answer = String::from_utf8_lossy(answer);
                 ensure!(answer.contains("\"result\":\"0x"), "eth_blockNumber gives {answer}");
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::time::sleep(pause).await;
             }
             Ok(times)
         });
@@ -249,5 +362,23 @@ impl Bystander {
         times.sort_unstable();
         let p99 = times.get(times.len() * 99 / 100).copied().context("the bystander asked for nothing")?;
         Ok((p99, times.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_told_from_other_errors() {
+        let error = |code| json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": code, "message": "no" } });
+        let result = json!({ "jsonrpc": "2.0", "id": 1, "result": { "error": "out of gas" } });
+        let said = |answer: Value| is_refused(&answer.to_string());
+        assert!(!said(result.clone()).unwrap());
+        assert!(said(error(-32005)).unwrap());
+        assert!(said(json!([result, error(-32003)])).unwrap());
+        assert!(is_refused("too many connections").unwrap());
+        let other = said(json!([error(-32005), error(-32603)])).unwrap_err().to_string();
+        assert!(other.contains("-32603"), "{other}");
     }
 }

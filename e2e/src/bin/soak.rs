@@ -7,7 +7,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use e2e::soak::{Endpoints, Liar, Parts, Sample, Traffic, agree, noise, verdict};
+use e2e::soak::{
+    Endpoints, Liar, Parts, Sample, Storm, Traffic, agree, growth, hostile_verdict, noise, table, verdict,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Time between two looks at the processes.
@@ -22,6 +24,11 @@ const LAST_LIES: Duration = Duration::from_secs(600);
 ///
 /// Each minute a line: heads as newest/safe, memory in MB as resident/own, databases, traffic, warnings. At the end a
 /// verdict; ends with 0 only if nothing is wrong. All processes are ended, whatever happens.
+///
+/// With --hostile, an hour's worth of trouble in minutes: beside the users, strangers attack the sequencer and a replica with
+/// requests that want memory and time, with subscriptions that nobody reads and connections that end nothing; there are
+/// transactions that use up all gas, readers of traces, reorgs of L1, L1 endpoints that fail, and ends of sequencer and
+/// replica as by a crash. At the end a table in Markdown. SEED=… repeats its dice.
 #[derive(Parser)]
 #[command(name = "soak", version)]
 struct Arguments {
@@ -31,9 +38,18 @@ struct Arguments {
     /// Time between wrong roots.
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     lies: u64,
+    /// Beside users, everything that could knock it over: a tenth of the time shows it (--hostile --minutes 10 --lies 5).
+    #[arg(long)]
+    hostile: bool,
     /// Keep the folder with logs and databases also when all is well.
     #[arg(long)]
     keep: bool,
+}
+
+impl Arguments {
+    const fn length(&self) -> Duration {
+        Duration::from_secs(60 * self.minutes)
+    }
 }
 
 #[tokio::main]
@@ -69,28 +85,37 @@ async fn interrupted() -> Result<bool> {
 
 /// Whether all is well.
 async fn soak(arguments: Arguments) -> Result<bool> {
-    println!("starting L1, a sequencer, a batcher, a proposer, three replicas and a challenger …");
-    let mut parts = Parts::start().await?;
+    let replicas = if arguments.hostile { "four" } else { "three" };
+    println!("starting L1, a sequencer, a batcher, a proposer, {replicas} replicas and a challenger …");
+    let mut parts = Parts::start(arguments.hostile).await?;
     println!("logs are in {}", parts.logs().display());
     let endpoints = Endpoints::of(&parts)?;
     let traffic = Traffic::default();
-    let mut liar = Liar::start(&parts)?;
+    let mut liar = Liar::start(&parts, arguments.hostile)?;
     let mut samples = Vec::new();
+    let mut storm = match arguments.hostile {
+        true => Some(Storm::start(&parts, arguments.length()).await?),
+        false => None,
+    };
     let (watched, run) = tokio::join!(
         async {
-            let watched = watch(&arguments, &mut parts, &traffic, &mut liar, &mut samples).await;
+            let watched =
+                watch(&arguments, &mut parts, &traffic, &mut liar, storm.as_mut(), &mut samples).await;
             traffic.stop();
             watched
         },
         async {
-            let run = traffic.run(&endpoints).await;
+            let run = match arguments.hostile {
+                true => traffic.run_hostile(&endpoints).await,
+                false => traffic.run(&endpoints).await,
+            };
             traffic.stop();
             run
         }
     );
     // What went wrong while it ran is told with the rest.
     let mut wrong = Vec::new();
-    for failed in [watched, run.context("traffic could not start")] {
+    for failed in [watched, run.context("traffic failed")] {
         if let Err(error) = failed {
             wrong.push(format!("{error:#}"));
         }
@@ -105,8 +130,15 @@ async fn soak(arguments: Arguments) -> Result<bool> {
             wrong.push(format!("{error:#}"));
         }
     }
-    wrong.extend(verdict(&parts, &traffic, &liar, &samples)?);
+    wrong.extend(verdict(&parts, &traffic, &liar)?);
     summary(&parts, &traffic, &samples)?;
+    match &storm {
+        Some(storm) => {
+            wrong.extend(hostile_verdict(&parts, &traffic, storm)?);
+            println!("\n{}", table(&parts, &traffic, &liar, storm));
+        }
+        None => wrong.extend(growth(&samples)),
+    }
     for line in &wrong {
         println!("WRONG  {line}");
     }
@@ -122,10 +154,11 @@ async fn watch(
     parts: &mut Parts,
     traffic: &Traffic,
     liar: &mut Liar,
+    mut storm: Option<&mut Storm>,
     samples: &mut Vec<Sample>,
 ) -> Result<()> {
     let begun = Instant::now();
-    let length = Duration::from_secs(60 * arguments.minutes);
+    let length = arguments.length();
     let between = Duration::from_secs(60 * arguments.lies.max(1));
     let (mut next_line, mut next_lie) = (LINE, LINE.min(length / 2));
     while begun.elapsed() < length && !traffic.is_stopped() {
@@ -133,17 +166,31 @@ async fn watch(
         parts.check_alive()?;
         liar.check(parts).await?;
         if begun.elapsed() >= next_lie {
-            next_lie += between;
-            liar.lie(parts).await?;
+            match liar.lie(parts).await {
+                Ok(()) => next_lie += between,
+                // A reorg may have come between; the next look tells it again.
+                Err(_) if storm.is_some() && begun.elapsed() < next_lie + LINE => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(storm) = &mut storm {
+            storm.step(parts, traffic).await?;
         }
         if begun.elapsed() >= next_line {
             next_line += LINE;
             let sample = Sample::take(parts, traffic, liar, begun).await?;
             println!("{sample}");
             samples.push(sample);
+            if let Some(storm) = &mut storm {
+                storm.minute(parts).await?;
+                println!("{storm}");
+            }
         }
     }
-    Ok(())
+    match storm {
+        Some(storm) => storm.end(parts).await,
+        None => Ok(()),
+    }
 }
 
 async fn last_lies(parts: &mut Parts, liar: &mut Liar) -> Result<()> {
@@ -161,9 +208,14 @@ fn summary(parts: &Parts, traffic: &Traffic, samples: &[Sample]) -> Result<()> {
     println!("\ntraffic");
     for (name, kind) in traffic.kinds() {
         println!(
-            "  {name:24} {:>8} done {:>6} failed  {}",
+            "  {name:24} {:>8} done {:>6} failed  {}{}",
             kind.done,
             kind.failed,
+            if kind.excused > 0 {
+                format!("{} more while a node was down  ", kind.excused)
+            } else {
+                String::new()
+            },
             kind.error.unwrap_or_default()
         );
     }

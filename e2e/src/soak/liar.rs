@@ -16,6 +16,8 @@ use crate::{
 
 /// How long a dispute may take until the lie has fallen: both clocks, and what lies between.
 const LIMIT: Duration = Duration::from_secs(600);
+/// How long a game may be missing that a reorg took away, until its proposal is in a block again; otherwise there is none.
+const MISSING: Duration = Duration::from_secs(60);
 /// Blocks before the proposed one that are wrong already.
 const DEPTH: u64 = 7;
 
@@ -23,19 +25,32 @@ const DEPTH: u64 = 7;
 pub struct Liar {
     plots: Arc<Mutex<BTreeMap<u64, (Lie, Divergence)>>>,
     rival: Rival,
-    open: Vec<(Address, Instant)>,
+    open: Vec<OpenLie>,
+    /// Whether L1 has reorgs.
+    reorgs: bool,
     /// Lies so far.
     pub told: u64,
     /// Those that have fallen.
     pub beaten: u64,
+    /// Those that a reorg of L1 has taken away for good.
+    pub gone: u64,
+}
+
+/// A game that is not yet decided.
+#[derive(Clone, Copy)]
+struct OpenLie {
+    game: Address,
+    since: Instant,
+    /// Since when L1 has no such game.
+    missing: Option<Instant>,
 }
 
 impl Liar {
-    /// Starts, without a lie.
-    pub fn start(parts: &Parts) -> Result<Self> {
+    /// Starts, without a lie. Where L1 has reorgs, a lie may be gone.
+    pub fn start(parts: &Parts, reorgs: bool) -> Result<Self> {
         let plots: Arc<Mutex<BTreeMap<_, _>>> = Arc::default();
         let rival = parts.arena.rival("liar", user(6)?, Plot::Growing(plots.clone()))?;
-        Ok(Self { plots, rival, open: Vec::new(), told: 0, beaten: 0 })
+        Ok(Self { plots, rival, open: Vec::new(), reorgs, told: 0, beaten: 0, gone: 0 })
     }
 
     /// Proposes a wrong root.
@@ -47,7 +62,7 @@ impl Liar {
         self.plots.lock().map_err(|error| anyhow!("{error}"))?.insert(target, plot);
         let liar = parts.arena.liar(plot)?;
         let game = parts.arena.propose(&user(5)?, &liar, target).await?;
-        self.open.push((game, Instant::now()));
+        self.open.push(OpenLie { game, since: Instant::now(), missing: None });
         self.told += 1;
         Ok(())
     }
@@ -55,8 +70,19 @@ impl Liar {
     /// Looks how the lies fare; an error if one has won, or stands for too long.
     pub async fn check(&mut self, parts: &mut Parts) -> Result<()> {
         let mut open = Vec::new();
-        for (game, since) in std::mem::take(&mut self.open) {
-            let state = parts.arena.game(game).await?;
+        for lie in std::mem::take(&mut self.open) {
+            let OpenLie { game, since, missing } = lie;
+            let state = match parts.arena.game(game).await {
+                Ok(state) => state,
+                Err(_) if self.reorgs => {
+                    match missing.unwrap_or_else(Instant::now) {
+                        first if first.elapsed() >= MISSING => self.gone += 1,
+                        first => open.push(OpenLie { missing: Some(first), ..lie }),
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match state.root().status {
                 Status::Refuted | Status::BondDistributed => self.beaten += 1,
                 Status::Upheld => {
@@ -66,7 +92,7 @@ impl Liar {
                     let sketch = parts.arena.sketch(game).await?;
                     ensure!(false, "a lie still stands after {} s: {game}: {sketch:#?}", LIMIT.as_secs());
                 }
-                _ => open.push((game, since)),
+                _ => open.push(OpenLie { missing: None, ..lie }),
             }
         }
         self.open = open;

@@ -1,12 +1,16 @@
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use testnet::{Key, Node, Process, Role};
 
 use crate::{
     dispute::{Arena, Setting},
+    faults::Proxy,
     net::user,
 };
+
+/// The nodes that are attacked and ended in a hostile hour.
+pub(super) const VICTIMS: [&str; 2] = ["sequencer", "replica"];
 
 /// Each side's clock in a dispute, in seconds: a lie is over within some three minutes.
 const CLOCK: u64 = 60;
@@ -22,11 +26,14 @@ pub struct Parts {
     pub nodes: Vec<Node>,
     /// The honest side.
     pub challenger: Process,
+    /// Endpoints of L1 that can fail, in a hostile hour: one of two that `from-l1` has, and the only one of a fourth replica,
+    /// `shaken`.
+    pub proxies: Vec<Proxy>,
 }
 
 impl Parts {
-    /// Starts all.
-    pub async fn start() -> Result<Self> {
+    /// Starts all; with proxies, for a hostile hour, too.
+    pub async fn start(hostile: bool) -> Result<Self> {
         let mut options = Arena::options("soak", Setting { clock: CLOCK, blocks: 0 })?;
         options.batcher = false;
         options.sequencer_arguments = words("--heartbeat 1s");
@@ -43,32 +50,62 @@ impl Parts {
             sequencer_rpc: sequencer_rpc.cloned(),
         };
         let mut nodes = Vec::new();
-        for (name, role, arguments) in [
+        let mut all = vec![
             ("batcher", batcher, "--batch-interval 5s"),
             ("proposer", proposer, "--propose-interval 60s"),
             ("replica", replica(Some(&feed), Some(&http)), ""),
             ("from-l1", replica(None, None), ""),
             ("fed", replica(Some(&feed), None), ""),
-        ] {
+        ];
+        let mut proxies = Vec::new();
+        if hostile {
+            all.push(("shaken", replica(Some(&feed), None), ""));
+        }
+        for (name, role, arguments) in all {
             let mut options = arena.net.devnet.node_options(name, role)?;
             options.extra = words(arguments);
+            if hostile && (name == "from-l1" || name == "shaken") {
+                let proxy = Proxy::seeded(&options.l1_rpc, proxies.len() as u64).await?;
+                // Of two, the one that can fail is the first.
+                let well = if name == "from-l1" { format!(",{}", options.l1_rpc) } else { String::new() };
+                options.l1_rpc = format!("{}{well}", proxy.url());
+                proxies.push(proxy);
+            }
             let mut node = Node::spawn(options)?;
             node.wait_ready().await?;
             nodes.push(node);
         }
         let challenger = arena.challenger("challenger", &user(1)?, &[])?;
-        Ok(Self { arena, nodes, challenger })
+        Ok(Self { arena, nodes, challenger, proxies })
     }
 
-    /// A node other than the sequencer.
+    /// A node.
     pub fn node(&self, name: &str) -> Result<&Node> {
-        let node = self.nodes.iter().find(|node| node.options.name == name);
+        let node = self.all()?.into_iter().find(|node| node.options.name == name);
+        node.with_context(|| format!("there is no {name}"))
+    }
+
+    /// A node, which may be the sequencer, to end and start it.
+    pub fn node_mut(&mut self, name: &str) -> Result<&mut Node> {
+        if name == "sequencer" {
+            return self.arena.net.devnet.sequencer_mut();
+        }
+        let node = self.nodes.iter_mut().find(|node| node.options.name == name);
         node.with_context(|| format!("there is no {name}"))
     }
 
     /// All nodes, the sequencer first.
     pub fn all(&self) -> Result<Vec<&Node>> {
         Ok([self.arena.net.devnet.sequencer()?].into_iter().chain(&self.nodes).collect())
+    }
+
+    /// How many requests met each fault at the endpoints that can fail.
+    pub fn faults(&self) -> BTreeMap<&'static str, u64> {
+        let mut faults = BTreeMap::new();
+        for (name, count) in self.proxies.iter().flat_map(Proxy::counts) {
+            *faults.entry(name).or_default() += count;
+        }
+        faults
     }
 
     /// Names and process ids.

@@ -1,7 +1,8 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    time::Duration,
+    net::SocketAddr,
+    time::{Duration, Instant},
 };
 
 use alloy::{
@@ -19,6 +20,8 @@ use bindings::{
 use futures::{StreamExt, future::LocalBoxFuture};
 use rollup::RollupConfig;
 use serde_json::Value;
+use testnet::Node;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::Parts;
 use crate::net::{UserDeposit, transfer, user};
@@ -28,6 +31,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Blocks whose logs are asked for.
 const LOG_RANGE: u64 = 200;
 
+/// Longest that traffic goes on when it is stopped, but for what it is at.
+const STOP: Duration = Duration::from_millis(500);
+
+/// The contract whose storage is written to.
+pub(super) type Storage = StorageHeavyInstance<DynProvider<Ethereum>>;
+
+/// One kind of traffic, until it is stopped.
+pub(super) type Repeated<'a> = LocalBoxFuture<'a, Result<()>>;
+
 /// How one kind of traffic went.
 #[derive(Clone, Debug, Default)]
 pub struct TrafficKind {
@@ -35,6 +47,8 @@ pub struct TrafficKind {
     pub done: u64,
     /// What was not.
     pub failed: u64,
+    /// What was not, while a node that was ended was on its way back.
+    pub excused: u64,
     /// The last reason.
     pub error: Option<String>,
 }
@@ -46,6 +60,10 @@ pub struct Traffic {
     kinds: RefCell<BTreeMap<&'static str, TrafficKind>>,
     accepted: RefCell<Vec<B256>>,
     deposits: RefCell<Vec<B256>>,
+    deposits_held: Mutex<()>,
+    /// The last time in which failures are excused.
+    excused: Cell<Option<(Instant, Instant)>>,
+    counts: RefCell<BTreeMap<&'static str, u64>>,
 }
 
 impl Traffic {
@@ -74,35 +92,80 @@ impl Traffic {
         self.deposits.borrow().clone()
     }
 
+    /// Nobody deposits while the result is held.
+    pub(super) async fn hold_deposits(&self) -> MutexGuard<'_, ()> {
+        self.deposits_held.lock().await
+    }
+
+    /// A node was ended at that time, and what fails until so long after now has its reason in that.
+    pub(super) fn excuse(&self, since: Instant, after: Duration) {
+        self.excused.set(Some((since, Instant::now() + after)));
+    }
+
+    /// Counts something that is neither done nor failed.
+    pub(super) fn count(&self, what: &'static str, times: u64) {
+        *self.counts.borrow_mut().entry(what).or_default() += times;
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.borrow().clone()
+    }
+
+    /// These were seen in blocks.
+    pub(super) fn announced(&self, transactions: Vec<B256>) {
+        self.accepted.borrow_mut().extend(transactions);
+    }
+
     /// Does one thing again and again.
-    async fn repeat(
+    pub(super) async fn repeat(
         &self,
+        kind: &'static str,
+        pause: Duration,
+        act: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<()> {
+        self.repeat_within(LIMIT, kind, pause, act).await
+    }
+
+    /// The same, with another limit than the usual one.
+    pub(super) async fn repeat_within(
+        &self,
+        limit: Duration,
         kind: &'static str,
         pause: Duration,
         mut act: impl AsyncFnMut() -> Result<()>,
     ) -> Result<()> {
         while !self.stopped.get() {
-            let outcome = tokio::time::timeout(LIMIT, act()).await;
-            let outcome = outcome.unwrap_or_else(|_| bail!("nothing for {} s", LIMIT.as_secs()));
+            let begun = Instant::now();
+            let outcome = tokio::time::timeout(limit, act()).await;
+            let outcome = outcome.unwrap_or_else(|_| bail!("nothing for {} s", limit.as_secs()));
             {
+                let excused = self.excused.get();
+                let excused = excused.is_some_and(|(since, until)| begun < until && Instant::now() >= since);
                 let mut kinds = self.kinds.borrow_mut();
                 let kind = kinds.entry(kind).or_default();
                 match outcome {
                     Ok(()) => kind.done += 1,
+                    Err(_) if excused => kind.excused += 1,
                     Err(error) => {
                         kind.failed += 1;
                         kind.error = Some(format!("{error:#}"));
                     }
                 }
             }
-            tokio::time::sleep(pause).await;
+            let next = Instant::now() + pause;
+            while !self.stopped.get() && Instant::now() < next {
+                tokio::time::sleep(STOP.min(next.saturating_duration_since(Instant::now()))).await;
+            }
+            // Also without a pause, others have their turn.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
 
     /// All kinds at once. Ends when it is stopped.
     pub async fn run(&self, endpoints: &Endpoints) -> Result<()> {
-        let Endpoints { l1, rollup, sequencer, replicas, sockets } = endpoints;
+        let Endpoints { rollup, sequencer, replicas, sockets, .. } = endpoints;
         let chain_id = rollup.chain.chain_id;
         let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
         let direct = Sender::new(user(2)?, chain_id);
@@ -112,7 +175,7 @@ impl Traffic {
         let (round, target) = (Cell::new(0u64), Address::repeat_byte(0x51));
         let replica = replicas.first().context("no replica")?;
 
-        let mut all: Vec<LocalBoxFuture<'_, Result<()>>> = vec![
+        let mut all: Vec<Repeated<'_>> = vec![
             Box::pin(self.repeat("transfers", millis(150), async || {
                 let hash = direct.send(sequencer, target).await?;
                 self.accepted.borrow_mut().push(hash);
@@ -135,13 +198,27 @@ impl Traffic {
                 ensure!(receipt.status(), "a write failed");
                 Ok(())
             })),
-            Box::pin(self.repeat("deposits", seconds(3), async || {
+        ];
+        all.extend(self.usual(endpoints, &heavy));
+        for socket in sockets {
+            all.push(Box::pin(self.subscribe(socket)));
+        }
+        futures::future::try_join_all(all).await?;
+        Ok(())
+    }
+
+    /// What users do in the same way whatever happens meanwhile.
+    pub(super) fn usual<'a>(&'a self, endpoints: &'a Endpoints, heavy: &'a Storage) -> Vec<Repeated<'a>> {
+        let Endpoints { l1, rollup, replicas, .. } = endpoints;
+        vec![
+            Box::pin(self.repeat("deposits", Duration::from_secs(3), async move || {
+                let _held = self.hold_deposits().await;
                 let deposit = UserDeposit::ether(Address::random(), U256::from(1_000));
                 let hash = deposit.send_by(l1, rollup, &user(4)?).await?;
                 self.deposits.borrow_mut().push(hash);
                 Ok(())
             })),
-            Box::pin(self.repeat("eth_getLogs", seconds(1), async || {
+            Box::pin(self.repeat("eth_getLogs", Duration::from_secs(1), async move || {
                 for node in replicas {
                     let head = node.get_block_number().await?;
                     node.get_logs(&Filter::new().from_block(head.saturating_sub(LOG_RANGE)).to_block(head))
@@ -149,7 +226,7 @@ impl Traffic {
                 }
                 Ok(())
             })),
-            Box::pin(self.repeat("eth_call", millis(500), async || {
+            Box::pin(self.repeat("eth_call", Duration::from_millis(500), async move || {
                 for node in replicas {
                     let request = TransactionRequest::default().with_to(*heavy.address());
                     let request =
@@ -158,12 +235,7 @@ impl Traffic {
                 }
                 Ok(())
             })),
-        ];
-        for socket in sockets {
-            all.push(Box::pin(self.subscribe(socket)));
-        }
-        futures::future::try_join_all(all).await?;
-        Ok(())
+        ]
     }
 
     /// Follows `newHeads`; each that comes counts, and one that does not follow on the last is a failure.
@@ -189,10 +261,13 @@ impl Traffic {
 /// Where traffic goes.
 pub struct Endpoints {
     l1: RootProvider,
-    rollup: RollupConfig,
-    sequencer: RootProvider,
-    replicas: Vec<RootProvider>,
-    sockets: Vec<String>,
+    pub(super) rollup: RollupConfig,
+    pub(super) sequencer: RootProvider,
+    pub(super) replicas: Vec<RootProvider>,
+    /// Of the sequencer, and of the replica that passes transactions on.
+    pub(super) sockets: Vec<String>,
+    /// Of the same two.
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 impl Endpoints {
@@ -207,17 +282,28 @@ impl Endpoints {
             sequencer: sequencer.provider().clone(),
             replicas: replicas.map(|node| node.provider().clone()).into(),
             sockets: vec![sequencer.ws_url(), replicas[0].ws_url()],
+            addresses: vec![address(sequencer), address(replicas[0])],
         })
     }
 }
 
-/// A contract whose storage is written to.
-async fn storage(url: &str) -> Result<StorageHeavyInstance<DynProvider<Ethereum>>> {
+/// Where a node answers.
+pub(super) fn address(node: &Node) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], node.options.port))
+}
+
+/// A contract whose storage is written to, from the first user.
+pub(super) async fn storage(url: &str) -> Result<Storage> {
     let wallet = ProviderBuilder::new().wallet(user(0)?).connect_http(url.parse()?).erased();
-    let deploy = TransactionRequest::default().with_deploy_code(creation_code(Contract::StorageHeavy));
+    let address = create(&wallet, creation_code(Contract::StorageHeavy)).await?;
+    Ok(Storage::new(address, wallet))
+}
+
+/// Creates a contract.
+pub(super) async fn create(wallet: &DynProvider<Ethereum>, code: Bytes) -> Result<Address> {
+    let deploy = TransactionRequest::default().with_deploy_code(code);
     let receipt = wallet.send_transaction(deploy).await?.get_receipt().await?;
-    let address = receipt.contract_address.context("no contract was created")?;
-    Ok(StorageHeavyInstance::new(address, wallet))
+    receipt.contract_address.context("no contract was created")
 }
 
 /// An account that sends transfers one after the other.

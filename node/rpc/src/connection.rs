@@ -78,6 +78,8 @@ struct Flow {
     unsent: VecDeque<(u64, Exchange)>,
     in_flight: usize,
     reader: Option<Waker>,
+    /// Why the rest of a message is not read.
+    refused: Option<RpcError>,
     is_closed: bool,
 }
 
@@ -108,7 +110,14 @@ impl Connection {
 
     /// Another request follows over HTTP: all before it were whole.
     pub(crate) fn begin_request(&self) {
-        self.flow.lock().unread = 0;
+        let mut flow = self.flow.lock();
+        flow.unread = 0;
+        flow.refused = None;
+    }
+
+    /// Why the request was not read to its end, if a limit is the reason: the server calls that an internal error.
+    pub(crate) fn refused(&self) -> Option<RpcError> {
+        self.flow.lock().refused.take()
     }
 
     fn end_message(&self) {
@@ -146,7 +155,10 @@ impl Connection {
             return Ok(());
         }
         drop(flow);
-        self.input.take(bytes).map_err(io::Error::other)
+        self.input.take(bytes).map_err(|error| {
+            self.flow.lock().refused = Some(error.clone());
+            io::Error::other(error)
+        })
     }
 
     fn wrote(&self, bytes: usize) {

@@ -18,12 +18,14 @@ use hyper::{
 use jsonrpsee::{
     core::BoxError,
     server::{HttpBody, HttpResponse},
+    types::ErrorObjectOwned,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tower::Service;
 
 use super::{
+    RpcError,
     connection::{Connection, Exchange},
     context::Rpc,
     listener::Listener,
@@ -81,9 +83,12 @@ impl Front {
             (&Method::GET, "/ready") => self.readiness(),
             _ => {
                 let compresses = !is_socket && accepts_gzip(headers);
-                request.extensions_mut().insert(Asker { connection, is_socket });
+                request.extensions_mut().insert(Asker { connection: connection.clone(), is_socket });
                 match tokio::time::timeout(WHOLE_TIME, service.call(request)).await {
-                    Ok(response) => self.sent(response?, compresses).await?,
+                    Ok(response) => match connection.refused() {
+                        Some(error) => refusal(error),
+                        None => self.sent(response?, compresses).await?,
+                    },
                     Err(_) => {
                         let text = format!("the request is not answered after {WHOLE_TIME:?}\n");
                         return Ok(plain(StatusCode::REQUEST_TIMEOUT, text));
@@ -229,6 +234,13 @@ fn json_answer(status: StatusCode, value: &serde_json::Value) -> Response<SentBo
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// A request that was not even read.
+fn refusal(error: RpcError) -> Response<SentBody> {
+    let error = ErrorObjectOwned::from(error);
+    let answer = json!({ "jsonrpc": "2.0", "error": error, "id": null });
+    json_answer(StatusCode::TOO_MANY_REQUESTS, &answer)
 }
 
 fn plain(status: StatusCode, text: String) -> Response<SentBody> {

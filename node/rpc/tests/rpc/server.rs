@@ -1,4 +1,4 @@
-use std::{io::Read, time::Duration};
+use std::{io::Read, net::SocketAddr, time::Duration};
 
 use rollup::shutdown;
 use rpc::{RpcContext, ServeError, serve};
@@ -12,7 +12,11 @@ use crate::harness::*;
 
 /// An HTTP request as bytes; head and body of the answer.
 async fn http(node: &Node, method: &str, headers: &str, body: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(node.handle.local_addr()).await.unwrap();
+    http_at(node.handle.local_addr(), method, headers, body).await
+}
+
+async fn http_at(address: SocketAddr, method: &str, headers: &str, body: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
         "{method} / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
         body.len()
@@ -118,20 +122,42 @@ async fn answers_are_compressed_for_those_who_read_that() {
     node.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_taken_port_is_one_clear_error() {
-    let node = Node::sequencer().await;
-    let config = serving(node.handle.local_addr());
-    let context = RpcContext {
+/// What a server without a pool serves.
+fn context(node: &Node) -> RpcContext {
+    RpcContext {
         chain: node.chain.clone(),
         pool: None,
         forward: None,
         feed: None,
         l1: node.l1_status.subscribe(),
         followed_feed: None,
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_takes_too_much_to_be_read_is_told_why() {
+    let node = Node::sequencer().await;
+    let mut config = serving(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.memory = 1 << 20;
     let (_stop, shutdown) = shutdown::channel();
-    let error = serve(config, context, shutdown).await.unwrap_err();
+    let small = serve(config, context(&node), shutdown).await.unwrap();
+    // As long as one address may hold, and a little longer.
+    let body = format!(r#"[{}]"#, " ".repeat((1 << 19) + (1 << 17)));
+    let (head, body) = http_at(small.local_addr(), "POST", "Content-Type: application/json\r\n", &body).await;
+    assert!(head.starts_with("http/1.1 429"), "{head}");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(answer["error"]["code"], -32005, "{answer}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("524288 bytes"), "the limit is named: {message}");
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_one_clear_error() {
+    let node = Node::sequencer().await;
+    let config = serving(node.handle.local_addr());
+    let (_stop, shutdown) = shutdown::channel();
+    let error = serve(config, context(&node), shutdown).await.unwrap_err();
     assert!(matches!(error, ServeError::Bind { .. }));
     assert!(error.to_string().contains(&node.handle.local_addr().to_string()));
     assert!(!error.to_string().contains('\n'));

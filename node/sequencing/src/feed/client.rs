@@ -134,6 +134,7 @@ impl Client {
                 ended = self.session() => ended,
             };
             metrics::gauge!("recourse_feed_connected").set(0.0);
+            self.judge();
             // What the feed had is not missed if it has come from L1 meanwhile.
             let head = self.chain.heads().unsafe_head.number;
             self.status.send_modify(|status| status.is_behind &= status.highest > head);
@@ -266,6 +267,7 @@ impl Client {
                 Ok(None) => break,
                 // There may be blocks that the feed does not announce.
                 Err(_) => {
+                    self.judge();
                     self.take_unconfirmed(client, self.chain.heads().unsafe_head.number + 1).await?;
                     continue;
                 }
@@ -289,6 +291,13 @@ impl Client {
             evidence.hears(&self.chain, signer, &block, message);
         }
         Ok(block)
+    }
+
+    /// L1 may have gone on far enough to tell whether a second block of a number is an offence.
+    fn judge(&self) {
+        if let Some(evidence) = &self.evidence {
+            evidence.judge(&self.chain);
+        }
     }
 
     /// Asks for blocks from `next` on that are no confirmations, if this node takes them. Returns the next block to ask for.

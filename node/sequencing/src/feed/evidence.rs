@@ -2,6 +2,7 @@
 //!
 //! A signature says: this is the block of its number, given the queue up to its cursor. So a second block is no offence
 //! where L1 was reorganised below the first one's cursor. It is one while L1 still has the queue that the first stands on.
+//! The signer may have seen a reorg that this node has not followed yet, so that is asked again until L1 has gone on.
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +30,10 @@ const MAX_FILES: usize = 100;
 /// Bytes of messages that are remembered to be compared with later ones.
 const MAX_REMEMBERED: usize = 32 << 20;
 
+/// L1 blocks by which L1 must have been followed further before a second block counts as an offence: by then this node has
+/// seen what the signer had. It is left out long before if it is so far behind for minutes.
+pub(super) const SETTLED: u64 = 12;
+
 /// Bytes of a message in memory besides its own.
 const FRAME: usize = 256;
 
@@ -44,10 +49,22 @@ struct Statement {
     message_acc: Option<B256>,
 }
 
+/// A second message of a number, while the first seems to hold.
+#[derive(Debug)]
+struct Suspicion {
+    before: Statement,
+    number: u64,
+    hash: B256,
+    message: Bytes,
+    /// The L1 block up to which L1 was followed then.
+    l1: u64,
+}
+
 #[derive(Debug, Default)]
 struct Remembered {
     statements: BTreeMap<u64, Statement>,
     bytes: usize,
+    suspicions: Vec<Suspicion>,
 }
 
 /// Remembers what signers have said. Clones share it.
@@ -68,12 +85,15 @@ impl Evidence {
 
     /// Compares a message, whose signature counts, with what was said before.
     pub(super) fn hears(&self, chain: &Chain, signer: Address, block: &FeedBlock, message: &Bytes) {
+        self.judge(chain);
         let before = self.remembered.lock().statements.get(&block.number).cloned();
         match before {
             Some(before) if before.signer == signer && before.hash == block.hash => return,
             Some(before) if before.signer == signer && is_true(chain, &before) => {
-                self.report(&before, block.number, block.hash, message);
                 // The first stays: it is what others are compared with.
+                let (number, hash, message) = (block.number, block.hash, message.clone());
+                let l1 = chain.heads().l1;
+                self.remembered.lock().suspect(Suspicion { before, number, hash, message, l1 });
                 return;
             }
             _ => {}
@@ -85,7 +105,27 @@ impl Evidence {
             .remember(block.number, Statement { signer, hash: block.hash, message, cursor, message_acc });
     }
 
-    fn report(&self, before: &Statement, number: u64, hash: B256, message: &Bytes) {
+    /// Decides about the second blocks that are old enough: whether L1 still has the queue that the first ones stand on.
+    pub(super) fn judge(&self, chain: &Chain) {
+        let suspicions = std::mem::take(&mut self.remembered.lock().suspicions);
+        if suspicions.is_empty() {
+            return;
+        }
+        let l1 = chain.heads().l1;
+        let mut open = Vec::new();
+        for suspicion in suspicions {
+            if !is_true(chain, &suspicion.before) {
+                self.remembered.lock().forget(suspicion.number, suspicion.before.hash);
+            } else if l1 >= suspicion.l1.saturating_add(SETTLED) {
+                self.report(&suspicion);
+            } else {
+                open.push(suspicion);
+            }
+        }
+        self.remembered.lock().suspicions.append(&mut open);
+    }
+
+    fn report(&self, Suspicion { before, number, hash, message, .. }: &Suspicion) {
         metrics::counter!("recourse_feed_equivocations_total").increment(1);
         let name = format!("{number}-{}-{}.json", before.hash, hash);
         let path = self.folder.join(name);
@@ -115,6 +155,24 @@ impl Evidence {
 }
 
 impl Remembered {
+    /// Keeps a suspicion, once, if there is room: one is enough.
+    fn suspect(&mut self, suspicion: Suspicion) {
+        let known = |one: &Suspicion| (one.number, one.hash) == (suspicion.number, suspicion.hash);
+        let bytes: usize = self.suspicions.iter().map(|one| one.message.len() + FRAME).sum();
+        let room = bytes + suspicion.message.len() + FRAME <= MAX_REMEMBERED || self.suspicions.is_empty();
+        if room && self.suspicions.len() < MAX_FILES && !self.suspicions.iter().any(known) {
+            self.suspicions.push(suspicion);
+        }
+    }
+
+    /// Forgets a statement that L1 has made void.
+    fn forget(&mut self, number: u64, hash: B256) {
+        if self.statements.get(&number).is_some_and(|statement| statement.hash == hash) {
+            let old = self.statements.remove(&number);
+            self.bytes -= old.map_or(0, |old| old.message.len() + FRAME);
+        }
+    }
+
     fn remember(&mut self, number: u64, statement: Statement) {
         self.bytes += statement.message.len() + FRAME;
         let replaced = self.statements.insert(number, statement);

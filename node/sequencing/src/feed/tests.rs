@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::{
-    primitives::{B256, Bytes},
+    primitives::{Address, B256, Bytes, U256},
     signers::SignerSync,
 };
 use jsonrpsee::{
@@ -11,7 +11,7 @@ use jsonrpsee::{
     server::{Server, ServerHandle},
 };
 use parking_lot::Mutex;
-use stf::BlockSpec;
+use stf::{BlockSpec, Message, MessageHeader, inbox::MessageKind};
 
 use tokio::sync::watch;
 
@@ -22,6 +22,7 @@ use super::{
 use crate::announce::{AnnounceLog, Announcer, Durability};
 use rollup::{
     chain::{BuildPlan, Chain, FeedBlock, HeadBuilder},
+    l1::{InboxEvent, L1Block, L1Update},
     shutdown,
     testing::{self, CHAIN_ID, key, transaction, transfer},
 };
@@ -132,8 +133,13 @@ impl Node {
 
     /// Adds a block with one transaction.
     fn build(&self, from: u8, nonce: u64) {
+        self.build_with(from, nonce, 0);
+    }
+
+    /// The same, with this many messages at most.
+    fn build_with(&self, from: u8, nonce: u64, max_messages: u64) {
         let tx = stf::Transaction::recover(transaction(from, transfer(nonce))).unwrap();
-        let plan = BuildPlan { timestamp: 0, max_messages: 0, message_l1_limit: 0 };
+        let plan = BuildPlan { timestamp: 0, max_messages, message_l1_limit: u64::MAX };
         let fill = |builder: &mut HeadBuilder<'_>| builder.execute(&tx).unwrap().unwrap();
         self.chain.build_kept(plan, &mut *self.announcer.lock(), fill).unwrap();
     }
@@ -382,32 +388,109 @@ async fn a_batcher_gets_the_blocks_that_nobody_may_confirm() {
     assert_eq!(replica.chain.heads().unsafe_head.number, 0, "it has nothing to build on before L1 brings it");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_blocks_of_one_number_are_kept_as_evidence() {
-    let config = testing::config(3, 0);
-    let (first, second, replica) = (Node::new(&config), Node::new(&config), Node::new(&config));
-    first.build(0, 0);
-    second.build(1, 0);
-    let message = |node: &Node| {
-        let (number, hash) = (1, node.chain.heads().unsafe_head.hash);
-        node.log.message(number, hash).unwrap().unwrap().1
+/// An L1 block; those up to 10 bring a message each, and `branch` tells queues apart.
+fn l1_block(number: u64, branch: u8, timestamp: u64) -> L1Update {
+    let hash = |number: u64| B256::left_padding_from(&[branch, number as u8]);
+    let header = MessageHeader {
+        kind: MessageKind::L1Info,
+        sender: Address::ZERO,
+        l1_block_number: number,
+        l1_timestamp: timestamp,
+        gas: 21_000,
+        gas_end: 21_000,
+        base_fee: U256::from(1),
+        blob_base_fee: U256::from(1),
+        prev_randao: B256::repeat_byte(branch),
+        data_hash: B256::ZERO,
     };
-    let evidence = Evidence::beside(&replica.chain);
-    let folder = replica._dir.path().join("evidence");
-    let hear = |message: &Bytes| {
+    let message = Message { header, data: Vec::new(), acc: hash(1) };
+    let event = InboxEvent::Message { index: 0, message, client_hash: None };
+    L1Update::Blocks(vec![L1Block {
+        number,
+        hash: hash(number),
+        parent_hash: hash(number - 1),
+        timestamp,
+        events: if number <= 10 { vec![event] } else { Vec::new() },
+    }])
+}
+
+/// A replica that has heard two blocks of number 1, each on top of the queue of one branch, while it knows the first branch
+/// only.
+struct Suspicious {
+    replica: Node,
+    evidence: Evidence,
+    messages: [Bytes; 2],
+    time: u64,
+}
+
+impl Suspicious {
+    fn new() -> Self {
+        let config = testing::config(3, 0);
+        let time = config.genesis.timestamp;
+        let messages = [1, 2].map(|branch| {
+            let node = Node::new(&config);
+            node.chain.apply_l1(l1_block(10, branch, time)).unwrap();
+            node.build_with(0, 0, 1);
+            node.log.message(1, node.chain.heads().unsafe_head.hash).unwrap().unwrap().1
+        });
+        let replica = Node::new(&config);
+        replica.chain.apply_l1(l1_block(10, 1, time)).unwrap();
+        let evidence = Evidence::beside(&replica.chain);
+        let this = Self { replica, evidence, messages, time };
+        let [first, second] = &this.messages;
+        this.hear(first);
+        this.hear(first);
+        this.hear(second);
+        this.hear(second);
+        assert_eq!(this.files().len(), 0, "the signer may know more of L1");
+        this
+    }
+
+    fn hear(&self, message: &Bytes) {
         let (signer, block) = message::open(Meaning::Confirmed, CHAIN_ID, &signer(9), message).unwrap();
-        evidence.hears(&replica.chain, signer, &block, message);
-    };
-    hear(&message(&first));
-    hear(&message(&first));
-    assert!(!folder.exists(), "once said is not twice");
-    hear(&message(&second));
-    hear(&message(&second));
-    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+        self.evidence.hears(&self.replica.chain, signer, &block, message);
+    }
+
+    /// L1 goes on.
+    fn follow(&self, branch: u8) {
+        for number in 11..=10 + evidence::SETTLED {
+            assert_eq!(self.files().len(), 0, "not before L1 block {number}");
+            self.replica.chain.apply_l1(l1_block(number, branch, self.time)).unwrap();
+            self.evidence.judge(&self.replica.chain);
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.replica._dir.path().join("evidence"));
+        files.map_or_else(|_| Vec::new(), |files| files.map(|file| file.unwrap().path()).collect())
+    }
+}
+
+#[test]
+fn two_blocks_of_one_number_are_kept_as_evidence() {
+    let suspicious = Suspicious::new();
+    suspicious.follow(1);
+    let files = suspicious.files();
     let [file] = &files[..] else { panic!("{files:?}") };
     let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let messages: Vec<Bytes> = serde_json::from_value(kept["messages"].clone()).unwrap();
-    assert_eq!(messages, [message(&first), message(&second)]);
+    let messages: [Bytes; 2] = serde_json::from_value(kept["messages"].clone()).unwrap();
+    assert_eq!(messages, suspicious.messages);
+    // Said again, it is no news.
+    suspicious.hear(&suspicious.messages[1]);
+    assert_eq!(suspicious.files(), files);
+}
+
+#[test]
+fn a_signer_that_knew_of_a_reorg_first_is_not_accused() {
+    let suspicious = Suspicious::new();
+    suspicious.replica.chain.apply_l1(L1Update::Rewind { to: 9 }).unwrap();
+    suspicious.replica.chain.apply_l1(l1_block(10, 2, suspicious.time)).unwrap();
+    suspicious.evidence.judge(&suspicious.replica.chain);
+    suspicious.follow(2);
+    // The second block is the one that counts now.
+    suspicious.hear(&suspicious.messages[1]);
+    suspicious.hear(&suspicious.messages[1]);
+    assert_eq!(suspicious.files().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
