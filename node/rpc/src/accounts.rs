@@ -106,8 +106,7 @@ impl Rpc {
                 keys.len()
             )));
         }
-        let height = self.height(block)?;
-        self.answer(Work::Light, move |rpc| rpc.prove(address, keys, height)).await
+        self.answer(Work::Light, move |rpc| rpc.prove(address, keys, rpc.height(block)?)).await
     }
 
     fn prove(

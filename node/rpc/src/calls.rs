@@ -44,9 +44,9 @@ impl Rpc {
         state: Option<StateOverride>,
         overrides: Option<BlockOverrides>,
     ) -> Result<AnswerText, RpcError> {
-        let height = self.height(block)?;
         let overrides = Overrides { state, block: overrides };
         self.answer(Work::Light, move |rpc| {
+            let height = rpc.height(block)?;
             let site = rpc.call_site(height, overrides)?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
@@ -63,9 +63,9 @@ impl Rpc {
         state: Option<StateOverride>,
         overrides: Option<BlockOverrides>,
     ) -> Result<U64, RpcError> {
-        let height = self.height(block)?;
         let overrides = Overrides { state, block: overrides };
         self.work(Work::Light, move |rpc| {
+            let height = rpc.height(block)?;
             Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?))
         })
         .await
@@ -77,8 +77,8 @@ impl Rpc {
         block: Option<BlockId>,
         state: Option<StateOverride>,
     ) -> Result<AnswerText, RpcError> {
-        let height = self.height(block)?;
         self.answer(Work::Light, move |rpc| {
+            let height = rpc.height(block)?;
             let site = rpc.call_site(height, Overrides { state, block: None })?;
             access_list(site, request)
         })

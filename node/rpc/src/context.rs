@@ -119,7 +119,8 @@ impl Rpc {
         }
     }
 
-    /// The height at which a state is asked for; the latest if nothing is said.
+    /// The height at which a state is asked for; the latest if nothing is said. Within a turn, not before: while a request
+    /// waits, a reorg may take the block away.
     pub(crate) fn height(&self, block: Option<BlockId>) -> Result<u64, RpcError> {
         self.existing(block.unwrap_or_default())?.ok_or(RpcError::HeaderNotFound)
     }

@@ -94,8 +94,8 @@ impl Rpc {
         block: Option<BlockId>,
         options: Option<GethDebugTracingCallOptions>,
     ) -> Result<AnswerText, RpcError> {
-        let height = self.height(block)?;
         self.answer(Work::Heavy, move |rpc| {
+            let height = rpc.height(block)?;
             let options = options.unwrap_or_default();
             let (state, overrides): (Option<StateOverride>, Option<BlockOverrides>) =
                 (options.state_overrides, options.block_overrides);

@@ -63,8 +63,8 @@ impl Rpc {
         if payload.trace_transfers || payload.return_full_transactions {
             return Err(RpcError::invalid("traceTransfers and returnFullTransactions are not supported"));
         }
-        let height = self.height(block)?;
         self.answer(Work::Heavy, move |rpc| {
+            let height = rpc.height(block)?;
             let site = rpc.call_site(height, Overrides::default())?;
             let header = rpc.reader()?.header(height)?.ok_or(RpcError::HeaderNotFound)?;
             let mut simulation = Simulation {
