@@ -8,6 +8,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::l1::{FeeCaps, TxOptions};
 
+/// What is logged where `RUST_LOG` says nothing. The server's warnings are about what strangers send, as often as they like.
+const DEFAULT_FILTER: &str = "info,db=warn,jsonrpsee-server=error";
+
 /// The log's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -20,7 +23,7 @@ pub enum LogFormat {
 impl LogFormat {
     /// Starts the log, for the rest of the process.
     pub fn start(self) {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,db=warn"));
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
