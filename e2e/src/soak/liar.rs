@@ -16,7 +16,8 @@ use crate::{
 
 /// How long a dispute may take until the lie has fallen: both clocks, and what lies between.
 const LIMIT: Duration = Duration::from_secs(600);
-/// How long a game may be missing that a reorg took away, until its proposal is in a block again; otherwise there is none.
+/// How long a game may not be read: L1 may still be at a block, or a reorg has taken the game away, whose proposal is in a block
+/// again by then, or never.
 const MISSING: Duration = Duration::from_secs(60);
 /// Blocks before the proposed one that are wrong already.
 const DEPTH: u64 = 7;
@@ -41,7 +42,7 @@ pub struct Liar {
 struct OpenLie {
     game: Address,
     since: Instant,
-    /// Since when L1 has no such game.
+    /// Since when it can't be read.
     missing: Option<Instant>,
 }
 
@@ -74,14 +75,17 @@ impl Liar {
             let OpenLie { game, since, missing } = lie;
             let state = match parts.arena.game(game).await {
                 Ok(state) => state,
-                Err(_) if self.reorgs => {
+                // What L1 says of a block that is just made may not fit together yet; it is read again.
+                Err(error) => {
                     match missing.unwrap_or_else(Instant::now) {
-                        first if first.elapsed() >= MISSING => self.gone += 1,
-                        first => open.push(OpenLie { missing: Some(first), ..lie }),
+                        first if first.elapsed() < MISSING => {
+                            open.push(OpenLie { missing: Some(first), ..lie });
+                        }
+                        _ if self.reorgs => self.gone += 1,
+                        _ => return Err(error),
                     }
                     continue;
                 }
-                Err(error) => return Err(error),
             };
             match state.root().status {
                 Status::Refuted | Status::BondDistributed => self.beaten += 1,
