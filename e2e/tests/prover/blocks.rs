@@ -1,12 +1,9 @@
 //! Blocks executed over the database, and again over nothing but what that took: the same blocks.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../../node/stf/tests/common/mod.rs"]
-mod common;
-
+use crate::common::{COUNTER_CODE, Chain, Deposit, ETHER, Queue, sign, transfer};
 use alloy_consensus::{Header, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Sealed, TxKind, U256, keccak256};
-use common::{COUNTER_CODE, Chain, Deposit, ETHER, Queue, sign, transfer};
 use db::{BlockRecord, Database, Identity, NodeBuffer, Options, StateAt, TxMode, Writer};
 use revm::state::{AccountInfo, Bytecode};
 use stf::{

@@ -31,7 +31,7 @@ use tokio::sync::{
 };
 
 use crate::{announce::Announcer, pool::Pool};
-use fill::{Filled, fill};
+use fill::{FillOutcome, fill};
 use pace::{Pace, PaceLimits, PaceView, Unposted};
 use put_off::PutOff;
 use resume::Resumption;
@@ -260,7 +260,7 @@ impl Sequencer {
         self.last_block = Some(start);
         let (pool, put_off, options) = (&self.pool, &mut self.put_off, &self.options);
         let built = self.chain.build_kept(plan, &mut self.announcer, |builder| match pace {
-            Pace::Alone => Filled::default(),
+            Pace::Alone => FillOutcome::default(),
             _ => fill(builder, pool, put_off, options),
         });
         // It may be announced to nobody, but in the log.
@@ -278,7 +278,7 @@ impl Sequencer {
     }
 
     /// Takes out of the pool what did not work, so that it does not come again.
-    fn clean_up(&self, filled: Filled) {
+    fn clean_up(&self, filled: FillOutcome) {
         for (tx, error) in &filled.invalid {
             tracing::debug!(target: "node::sequencer", hash = %tx.hash(), %error, "transaction dropped");
             self.pool.discard(&tx.hash());
@@ -416,7 +416,7 @@ fn extra_data(reader: &Reader, number: u64) -> Result<ExtraData, ChainError> {
     Ok(reader.header(number)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default())
 }
 
-fn report(block: &ChainBlock, filled: &Filled, elapsed: Duration) {
+fn report(block: &ChainBlock, filled: &FillOutcome, elapsed: Duration) {
     let seconds = elapsed.as_secs_f64();
     let gas = block.header.gas_used;
     metrics::histogram!("recourse_sequencer_build_seconds").record(seconds);

@@ -24,7 +24,7 @@ const LONG_GAS: u64 = 2_000_000;
 
 /// What became of the pool's transactions in a block.
 #[derive(Debug, Default)]
-pub(super) struct Filled {
+pub(super) struct FillOutcome {
     pub(super) included: usize,
     /// Can never be in a block as the state is now.
     pub(super) invalid: Vec<(Arc<PoolTx>, InvalidTransaction)>,
@@ -40,10 +40,10 @@ pub(super) fn fill(
     pool: &Pool,
     put_off: &mut PutOff,
     options: &SequencerOptions,
-) -> Filled {
+) -> FillOutcome {
     // Deposits, which come before, do not count: they must not keep users' transactions out.
     let mut start = Instant::now();
-    let mut filled = Filled::default();
+    let mut filled = FillOutcome::default();
     let mut misfits = 0;
     // Without deposits the block has as much room as a block ever has.
     let roomy = builder.receipts().len() == 1;
