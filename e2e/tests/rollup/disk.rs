@@ -61,7 +61,8 @@ while sleep 0.1; do
 done &
 while sleep 0.1; do
     if [ -e "$marks/run" ]; then
-        RECOURSE_MIN_DISK_ROOM=$(cat "$marks/run") "$@" 2>"$marks/said" & node=$!
+        room=$(cat "$marks/run")
+        RECOURSE_MIN_DISK_ROOM=$room "$@" 2>"$marks/said" & node=$!
         echo $node >"$marks/node"
         rm "$marks/run"
         wait $node

@@ -219,7 +219,8 @@ fn a_sequencer_with_nothing_but_a_transaction_that_was_put_off_rests_until_its_t
     let pool = Pool::new(&chain, PoolOptions::default()).unwrap();
     let options = SequencerOptions { patience: Duration::ZERO, ..quiet() };
     let mut sequencer = resumed(&chain, pool.clone(), options);
-    let long = pool.submit(transaction(0, endless(1))).unwrap();
+    let tip = transfer(0).max_priority_fee_per_gas;
+    let long = pool.submit(transaction(0, endless(tip))).unwrap();
     pool.submit(transaction(1, transfer(0))).unwrap();
     assert_eq!(sequencer.step().unwrap(), Due::Now);
     let head = chain.heads().unsafe_head.number;
