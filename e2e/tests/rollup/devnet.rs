@@ -88,6 +88,7 @@ fn cast_send(arguments: &[&str], key: &B256, url: &str) -> Result<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let (mut testnet, summary) = Testnet::start().await?;
     let l2 = summary.l2_rpc.as_str();
     let replica = summary.replica_rpc.as_deref().context("no replica")?;
@@ -226,6 +227,7 @@ async fn deposit(summary: &Summary, replica: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_dies_ends_the_devnet() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let (mut testnet, _) = Testnet::start().await?;
     let children = children(testnet.process.id())?;
     assert_eq!(children.len(), 3, "Anvil and two nodes");

@@ -119,6 +119,7 @@ impl Drop for Running {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_a_node_with_one_clear_line() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     if !can_mount() {
         // The database's own tests do without that.
         eprintln!("nothing can be mounted here");
@@ -294,6 +295,7 @@ async fn on_a_disk_that_gets_full(kind: &str) -> Result<bool> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequencer_loses_nothing_on_a_disk_that_gets_full() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     for kind in ["tmpfs", "ext4"] {
         if !can_mount() || !on_a_disk_that_gets_full(kind).await? {
             eprintln!("no {kind} can be mounted here");

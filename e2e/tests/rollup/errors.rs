@@ -28,6 +28,7 @@ use testnet::{Anvil, AnvilOptions, Node, NodeOptions, Role, tools};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rpc_answers_wrong_input_with_the_standard_errors() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("errors-rpc")?;
     options.proposer = false;
     let net = Net::start(options).await?;
@@ -273,6 +274,7 @@ fn refused(options: &NodeOptions) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_cannot_start_says_why() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("errors-start")?;
     options.proposer = false;
     options.replica = false;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_gets_into_l2_without_the_sequencer() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("forced")?;
     options.deploy.chain.force_delay = 600;
     options.deploy.sequencer_timeout = 3600;

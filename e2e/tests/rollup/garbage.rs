@@ -18,6 +18,7 @@ use testnet::Node;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_stops_no_node() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut random = seeded("garbage")?;
     let mut options = Net::options("garbage")?;
     options.batcher = false;

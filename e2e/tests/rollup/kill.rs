@@ -19,6 +19,7 @@ const KILLS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut random = seeded("kill")?;
     let mut net = Net::start(Net::options("kill")?).await?;
     let miner = net.miner();

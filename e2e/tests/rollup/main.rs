@@ -14,3 +14,6 @@ mod replica;
 mod rotation;
 mod rules;
 mod start;
+
+/// Whoever holds it is the only one: a rollup has a dozen processes, and how soon they do something is part of what is tested.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -102,6 +102,7 @@ async fn served(port: u16) -> Result<BTreeSet<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_serve_what_is_listed() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("metrics")?;
     let (sequencer, replica) = (ports::free()?, ports::free()?);
     options.sequencer_arguments.extend(["--metrics".into(), format!("127.0.0.1:{sequencer}")]);

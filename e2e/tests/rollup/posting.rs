@@ -8,6 +8,7 @@ use serde_json::Value;
 /// The sequencer ends as its batch has just been sent, and waits for an L1 block: whoever posts next comes after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poster_comes_after_the_batch_that_a_stopped_sequencer_had_sent() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("posting")?;
     options.replica = false;
     options.proposer = false;

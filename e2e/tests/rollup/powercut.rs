@@ -157,6 +157,7 @@ async fn cut_power(name: &str, cuts: usize, arguments: &[&str]) -> Result<Option
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequencer_has_after_a_power_cut_all_that_it_had_announced() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let cuts = std::env::var("POWER_CUTS").ok().map(|cuts| cuts.parse()).transpose()?.unwrap_or(CUTS);
     let lost = cut_power("powercut", cuts, &[]).await?;
     ensure!(lost.is_none(), "{lost:?}");
@@ -166,6 +167,7 @@ async fn a_sequencer_has_after_a_power_cut_all_that_it_had_announced() -> Result
 /// What this shows is that the disk of these tests forgets.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_waiting_for_the_disk_announced_blocks_are_lost() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let lost = cut_power("powercut-process", CUTS, &["--durability", "process"]).await?;
     ensure!(lost.is_some(), "nothing was lost in {CUTS} power cuts");
     Ok(())

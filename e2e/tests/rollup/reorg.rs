@@ -18,6 +18,7 @@ use testnet::{Devnet, Node};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut random = seeded("reorg")?;
     let net = Net::start(Net::options("reorg")?).await?;
     let devnet = &net.devnet;
@@ -86,6 +87,7 @@ async fn all_nodes_converge_after_reorgs_of_every_depth() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_built_on_a_reorganised_queue_is_refused_and_posted_again() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("reorg-batch")?;
     options.proposer = false;
     let net = Net::start(options).await?;

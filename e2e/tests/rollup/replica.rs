@@ -18,6 +18,7 @@ use testnet::Node;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_nothing_but_l1_reaches_the_same_head() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("replica")?;
     options.replica = false;
     let mut net = Net::start(options).await?;

@@ -27,6 +27,7 @@ async fn has_unsafe(node: &Node, number: u64) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_and_a_separate_batcher_go_on_when_the_feeds_signer_is_rotated() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("rotation")?;
     options.batcher = false;
     options.proposer = false;

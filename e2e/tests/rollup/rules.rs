@@ -29,6 +29,7 @@ async fn check_end(node: &mut Node, name: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_end_before_rules_that_they_do_not_know() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("rules")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let activation = now + 20;

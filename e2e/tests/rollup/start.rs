@@ -108,6 +108,7 @@ async fn says(process: &mut Process, text: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_l1_that_never_answers_is_waited_for_until_told_to_end() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let net = Net::start(options("start-silent")?).await?;
     let port = ports::free()?;
     let _door = Door::open(port, None).await?;
@@ -129,6 +130,7 @@ async fn an_l1_that_never_answers_is_waited_for_until_told_to_end() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_l1_that_comes_later_is_waited_for() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let net = Net::start(options("start-later")?).await?;
     let port = ports::free()?;
     let l1 = format!("http://127.0.0.1:{port}");
@@ -206,6 +208,7 @@ async fn refusal(net: &Net, name: &str, mut command: Command) -> Result<String> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_with_a_limit_gives_up_in_one_line() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let net = Net::start(options("start-limit")?).await?;
     let port = ports::free()?;
     let _door = Door::open(port, None).await?;
@@ -222,6 +225,7 @@ async fn a_process_with_a_limit_gives_up_in_one_line() -> Result<()> {
 /// With a wrong chain id, all transactions are invalid, and so all proposals would be.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_starts_with_a_wrong_chain_id_and_the_field_is_named_in_one_line() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
     let net = Net::start(options("start-chain-id")?).await?;
     let mut file: serde_json::Value = serde_json::from_slice(&fs::read(net.devnet.rollup_path())?)?;
     file["chain"]["chainId"] = 42_070.into();
