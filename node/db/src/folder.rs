@@ -30,7 +30,7 @@ pub(crate) const MAX_READERS: u64 = 1024;
 const MIN_SIZE: usize = 4 << 20;
 
 /// Pages at the start of the data file, each with a header.
-const HEADERS: usize = 3;
+pub(crate) const HEADERS: usize = 3;
 
 /// Where a header begins within its page.
 const HEADER_OFFSET: usize = 20;

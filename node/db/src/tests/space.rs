@@ -251,7 +251,11 @@ fn zeroed(folder: &Path, case: &str) {
             [read, wrote].into_iter().find_map(Result::err)
         }
         Err(error) => {
-            assert!(fs::read(&data).unwrap() == bytes, "what cannot be opened is left as it is");
+            let found = fs::read(&data).unwrap();
+            assert_eq!(found.len(), bytes.len());
+            // In headers the engine notes that what they name is on disk, before it finds that it cannot be read.
+            let headers = folder::HEADERS * folder::PAGE_SIZE;
+            assert!(found[headers..] == bytes[headers..], "what cannot be opened is left as it is");
             Some(error)
         }
     };
@@ -268,7 +272,8 @@ fn pages_of_zeros_are_an_error_or_unused_and_never_a_signal() {
     if let Some((case, folder)) = case() {
         return zeroed(&folder, &case);
     }
-    let seed: u64 = rand::rng().random_range(0..1 << 40);
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| rand::rng().random_range(0..1 << 40));
     let mut errors = 0;
     for seed in seed..seed + CASES {
         let output = run(NAME, &seed.to_string(), "true", false);
