@@ -77,18 +77,8 @@ impl Best {
 
     /// Whether another sender's transaction comes after the one that was handed out last, but for senders that do not count.
     pub fn has_others(&self, mut is_ignored: impl FnMut(&Address) -> bool) -> bool {
-        if !self.following.is_empty() {
-            return true;
-        }
-        let inner = self.pool.lock();
-        let mut position = self.position;
-        while let Some((step, _)) = inner.head(&position) {
-            if !self.started.contains(&step.sender) && !is_ignored(&step.sender) {
-                return true;
-            }
-            position.pass(&step);
-        }
-        false
+        let is_ignored = |sender: &Address| self.started.contains(sender) || is_ignored(sender);
+        !self.following.is_empty() || self.pool.lock().has_head(self.position, is_ignored)
     }
 }
 

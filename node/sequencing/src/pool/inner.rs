@@ -88,6 +88,17 @@ impl Inner {
         Some((step, sender.get(sender.account().nonce)?))
     }
 
+    /// Whether there is a sender behind a position, but for those that do not count.
+    pub(super) fn has_head(&self, mut position: Walk, mut is_ignored: impl FnMut(&Address) -> bool) -> bool {
+        while let Some((step, _)) = self.head(&position) {
+            if !is_ignored(&step.sender) {
+                return true;
+            }
+            position.pass(&step);
+        }
+        false
+    }
+
     pub(super) fn set_next(&mut self, next: NextBlock) {
         self.next = Arc::new(next);
         self.set_base_fee();

@@ -344,7 +344,7 @@ impl Pool {
 
     /// Whether some transaction can be executed in the next block, but for those of senders that do not count.
     pub fn has_pending(&self, is_ignored: impl FnMut(&Address) -> bool) -> bool {
-        self.best().has_others(is_ignored)
+        self.lock().has_head(Default::default(), is_ignored)
     }
 
     /// How many transactions have come so far, those included that were refused.
