@@ -46,8 +46,7 @@ impl Rpc {
     ) -> Result<AnswerText, RpcError> {
         let overrides = Overrides { state, block: overrides };
         self.answer(Work::Light, move |rpc| {
-            let height = rpc.height(block)?;
-            let site = rpc.call_site(height, overrides)?;
+            let site = rpc.call_site(block, overrides)?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
             let result = run(&mut site.evm(is_free(&request))?, tx)?;
@@ -64,11 +63,8 @@ impl Rpc {
         overrides: Option<BlockOverrides>,
     ) -> Result<U64, RpcError> {
         let overrides = Overrides { state, block: overrides };
-        self.work(Work::Light, move |rpc| {
-            let height = rpc.height(block)?;
-            Ok(U64::from(estimate(rpc.call_site(height, overrides)?, request)?))
-        })
-        .await
+        self.work(Work::Light, move |rpc| Ok(U64::from(estimate(rpc.call_site(block, overrides)?, request)?)))
+            .await
     }
 
     pub(crate) async fn create_access_list(
@@ -78,15 +74,19 @@ impl Rpc {
         state: Option<StateOverride>,
     ) -> Result<AnswerText, RpcError> {
         self.answer(Work::Light, move |rpc| {
-            let height = rpc.height(block)?;
-            let site = rpc.call_site(height, Overrides { state, block: None })?;
+            let site = rpc.call_site(block, Overrides { state, block: None })?;
             access_list(site, request)
         })
         .await
     }
 
-    /// Where calls after block `height` run.
-    pub(crate) fn call_site(&self, height: u64, overrides: Overrides) -> Result<CallSite, RpcError> {
+    /// Where calls after a block run; the latest if nothing is said.
+    pub(crate) fn call_site(
+        &self,
+        block: Option<BlockId>,
+        overrides: Overrides,
+    ) -> Result<CallSite, RpcError> {
+        let height = self.height(block)?;
         let view = self.state_at(height)?;
         let header = view.reader().header(height)?.ok_or(RpcError::HeaderNotFound)?;
         CallSite::new(view, &header, self.chain.config().chain, overrides)

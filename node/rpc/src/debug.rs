@@ -95,12 +95,11 @@ impl Rpc {
         options: Option<GethDebugTracingCallOptions>,
     ) -> Result<AnswerText, RpcError> {
         self.answer(Work::Heavy, move |rpc| {
-            let height = rpc.height(block)?;
             let options = options.unwrap_or_default();
             let (state, overrides): (Option<StateOverride>, Option<BlockOverrides>) =
                 (options.state_overrides, options.block_overrides);
             let tracing = options.tracing_options;
-            let site = rpc.call_site(height, Overrides { state, block: overrides })?;
+            let site = rpc.call_site(block, Overrides { state, block: overrides })?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
             let mut evm = site.evm(is_free(&request))?;

@@ -47,7 +47,9 @@ impl Rpc {
             let head = self.chain.heads().unsafe_head.number;
             let asked = request.clone();
             let gas = self
-                .work(Work::Light, move |rpc| estimate(rpc.call_site(head, Overrides::default())?, asked))
+                .work(Work::Light, move |rpc| {
+                    estimate(rpc.call_site(Some(head.into()), Overrides::default())?, asked)
+                })
                 .await?;
             request.gas = Some(gas);
         }

@@ -65,7 +65,7 @@ impl Rpc {
         }
         self.answer(Work::Heavy, move |rpc| {
             let height = rpc.height(block)?;
-            let site = rpc.call_site(height, Overrides::default())?;
+            let site = rpc.call_site(Some(height.into()), Overrides::default())?;
             let header = rpc.reader()?.header(height)?.ok_or(RpcError::HeaderNotFound)?;
             let mut simulation = Simulation {
                 site: Some(site),
