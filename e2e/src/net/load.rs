@@ -130,7 +130,11 @@ pub async fn transfer(
         chain_id: Some(chain_id),
         ..Default::default()
     };
-    let envelope =
-        request.build(&EthereumWallet::from(from.clone())).await.context("cannot sign a transfer")?;
+    sign(from, request).await
+}
+
+/// A transaction as it is sent.
+pub async fn sign(from: &PrivateKeySigner, request: TransactionRequest) -> Result<Bytes> {
+    let envelope = request.build(&EthereumWallet::from(from.clone())).await.context("cannot sign")?;
     Ok(envelope.encoded_2718().into())
 }

@@ -20,7 +20,7 @@ use testnet::{Devnet, DevnetOptions, Mining, Node, Role, accounts};
 
 pub use batches::{PostedBatch, Poster, batches};
 pub use deposits::{Deposited, UserDeposit};
-pub use load::{Included, Load, transfer};
+pub use load::{Included, Load, sign, transfer};
 pub use miner::Miner;
 pub use status::{Head, NodeStatus, block, receipt, status};
 pub use wait::{soon, until};

@@ -7,15 +7,15 @@ use std::{
 };
 
 use alloy::{
-    eips::eip2718::Encodable2718,
-    network::{EthereumWallet, NetworkTransactionBuilder},
     primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
     providers::{Provider, RootProvider},
     rpc::types::TransactionRequest,
     signers::local::PrivateKeySigner,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
+
+use crate::net::sign;
 
 /// After so long without a block, a transaction is sent again.
 const RESEND: Duration = Duration::from_secs(5);
@@ -117,8 +117,7 @@ impl SteadySender {
             input: data.into(),
             ..Default::default()
         };
-        let envelope = request.build(&EthereumWallet::from(self.key.clone())).await.context("cannot sign")?;
-        let raw: Bytes = envelope.encoded_2718().into();
+        let raw = sign(&self.key, request).await?;
         self.nonce.set(Some(nonce + 1));
         let waiting = Waiting { hash: keccak256(&raw), raw: raw.clone(), sent: Instant::now() };
         self.waiting.borrow_mut().push_back(waiting);
