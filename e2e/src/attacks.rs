@@ -132,17 +132,26 @@ pub fn attacks() -> Vec<Attack> {
 /// # Errors
 /// No answer says what it must.
 pub async fn run(node: SocketAddr, attack: &Attack) -> Result<()> {
-    let answers = attack.bodies.iter().map(|body| async move {
-        let mut connection = RpcConnection::open_from(ATTACKER, node).await?;
-        // A connection may end before all is sent: the node takes no more of what it has refused.
-        let answer = connection.send(&RpcConnection::body(body)).await;
-        Ok(answer.is_ok_and(|answer| String::from_utf8_lossy(answer).contains(attack.answer)))
-    });
-    let answers: Vec<Result<bool>> = join_all(answers).await;
-    let answers = answers.into_iter().collect::<Result<Vec<_>>>().with_context(|| attack.name)?;
+    let answers =
+        send(node, attack, |answer| Ok(answer.is_some_and(|answer| answer.contains(attack.answer)))).await?;
     let expected = attack.answer;
     ensure!(answers.contains(&true), "{}: no answer says {expected:?}", attack.name);
     Ok(())
+}
+
+/// Sends an attack's requests at once, and reads each answer; none where the connection ended instead: it may before all is
+/// sent, because the node takes no more of what it has refused.
+async fn send<R>(
+    node: SocketAddr,
+    attack: &Attack,
+    read: impl Fn(Option<&str>) -> Result<R>,
+) -> Result<Vec<R>> {
+    let answers = attack.bodies.iter().map(async |body| {
+        let mut connection = RpcConnection::open_from(ATTACKER, node).await?;
+        let answer = connection.send(&RpcConnection::body(body)).await.ok();
+        read(answer.map(String::from_utf8_lossy).as_deref())
+    });
+    join_all(answers).await.into_iter().collect::<Result<_>>().context(attack.name)
 }
 
 /// What became of an attack's requests.
@@ -161,17 +170,9 @@ pub struct AttackAnswers {
 /// # Errors
 /// The node takes no connection, or an answer is neither a result nor a limit's, nor that its block was replaced.
 pub async fn answers(node: SocketAddr, attack: &Attack) -> Result<AttackAnswers> {
-    let answers = attack.bodies.iter().map(|body| async move {
-        let mut connection = RpcConnection::open_from(ATTACKER, node).await?;
-        let answer = connection.send(&RpcConnection::body(body)).await;
-        anyhow::Ok(match answer {
-            Ok(answer) => Some(is_refused(&String::from_utf8_lossy(answer)).context(attack.name)?),
-            Err(_) => None,
-        })
-    });
     let mut sum = AttackAnswers::default();
-    for answer in join_all(answers).await {
-        match answer? {
+    for answer in send(node, attack, |answer| answer.map(is_refused).transpose()).await? {
+        match answer {
             Some(true) => sum.refused += 1,
             Some(false) => sum.answered += 1,
             None => sum.ended += 1,
