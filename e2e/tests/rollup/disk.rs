@@ -2,9 +2,10 @@
 //! transactions before it is full, and when there is room again it has lost nothing.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
@@ -84,17 +85,22 @@ fn can_mount() -> bool {
     probe.is_ok_and(|output| output.status.success())
 }
 
-/// The command; its processes end with it.
-fn command(options: &NodeOptions, size: &str, full: &str) -> Result<Command> {
-    fs::create_dir_all(&options.data_dir)?;
+/// A script with these arguments and a node's command line, whose data folder is in what it mounts; its processes end with it.
+fn command(options: &NodeOptions, script: &str, mount: &Path, arguments: &[&OsStr]) -> Result<Command> {
+    fs::create_dir_all(mount)?;
     let mut inside = options.clone();
-    inside.data_dir = options.data_dir.join("database");
+    inside.data_dir = mount.join("database");
     let node = inside.command()?;
     let mut command = unshare();
-    command.args(["--fork", "--pid", "--kill-child", "sh", "-c", SCRIPT]).arg(&options.data_dir);
-    command.args([size, full]).arg(node.get_program()).args(node.get_args());
+    command.args(["--fork", "--pid", "--kill-child", "sh", "-c", script]).arg(mount).args(arguments);
+    command.arg(node.get_program()).args(node.get_args());
     command.env("RUST_LOG", "off").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     Ok(command)
+}
+
+/// The command of [`SCRIPT`].
+fn sized(options: &NodeOptions, size: &str, full: &str) -> Result<Command> {
+    command(options, SCRIPT, &options.data_dir, &[size.as_ref(), full.as_ref()])
 }
 
 /// The only line that a node ended with.
@@ -139,7 +145,7 @@ async fn a_full_disk_ends_a_node_with_one_clear_line() -> Result<()> {
         ("512k", "could not grow; what was committed is safe"),
     ] {
         let options = net.devnet.node_options(&format!("small-{size}"), role())?;
-        let mut command = command(&options, size, "")?;
+        let mut command = sized(&options, size, "")?;
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         let line = line(&output).with_context(|| size.to_owned())?;
         ensure!(line.contains("no space left on the device") && line.contains(text), "{size}: {line}");
@@ -148,7 +154,7 @@ async fn a_full_disk_ends_a_node_with_one_clear_line() -> Result<()> {
     let full = net.dir().join("full");
     let options = net.devnet.node_options("filled", role())?;
     let node = RootProvider::<Ethereum>::new_http(format!("http://127.0.0.1:{}", options.port).parse()?);
-    let mut child = Running(command(&options, "64m", &full.to_string_lossy())?.spawn()?);
+    let mut child = Running(sized(&options, "64m", &full.to_string_lossy())?.spawn()?);
     soon("the node answers", async || Ok(node.get_chain_id().await.ok())).await?;
     fs::write(&full, "")?;
     // It goes on until it has to write where nothing was before.
@@ -233,15 +239,10 @@ async fn on_a_disk_that_gets_full(kind: &str) -> Result<bool> {
     let stages = Stages { marks: net.dir().join(kind), node };
     let mount = net.dir().join(format!("{kind}-mount"));
     fs::create_dir_all(&stages.marks)?;
-    fs::create_dir_all(&mount)?;
-    let mut inside = node.options.clone();
-    inside.data_dir = mount.join("database");
-    let inside = inside.command()?;
-    let mut command = unshare();
-    command.args(["--fork", "--pid", "--kill-child", "sh", "-c", STAGES]).arg(&mount).arg(kind);
-    command.args([&node.options.data_dir, &stages.marks]).arg(inside.get_program()).args(inside.get_args());
-    command.env("RUST_LOG", "off").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut script = Running(command.spawn()?);
+    let seed = &node.options.data_dir;
+    let arguments = [kind.as_ref(), seed.as_os_str(), stages.marks.as_os_str()];
+    let mut command = command(&node.options, STAGES, &mount, &arguments)?;
+    let mut script = Running(command.stderr(Stdio::null()).spawn()?);
     tokio::time::sleep(Duration::from_secs(2)).await;
     if script.0.try_wait()?.is_some_and(|status| status.code() == Some(77)) {
         drop(miner);
