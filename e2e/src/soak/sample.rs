@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::{Liar, Parts, Traffic};
 use crate::{memory::memory, net::status};
 
-const MEGABYTE: u64 = 1 << 20;
+pub(super) const MEGABYTE: u64 = 1 << 20;
 
 /// One look at all parts.
 #[derive(Clone, Debug)]

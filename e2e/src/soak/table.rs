@@ -1,8 +1,6 @@
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
-use super::{Liar, Parts, Storm, Traffic, count, parts::VICTIMS};
-
-const MEGABYTE: u64 = 1 << 20;
+use super::{Liar, Parts, Storm, Traffic, count, parts::VICTIMS, sample::MEGABYTE};
 
 /// What there was in a hostile hour, as a table in Markdown.
 pub fn table(parts: &Parts, traffic: &Traffic, liar: &Liar, storm: &Storm) -> String {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Liar, Parts, Sample, Storm, Traffic, count, noise, parts::VICTIMS};
+use super::{Liar, Parts, Sample, Storm, Traffic, count, noise, parts::VICTIMS, sample::MEGABYTE};
 use crate::net::{Deposited, batches, receipt, status, until};
 
 /// How long nodes may take to be at one, when traffic has ended.
@@ -16,7 +16,6 @@ const PEAK: u64 = 1 << 30;
 /// Longest that 99 of 100 of another client's requests may take, in the middle of all minutes: in one, this machine may do
 /// something else.
 const WAIT: Duration = Duration::from_millis(50);
-const MEGABYTE: u64 = 1 << 20;
 /// Kinds of faults that endpoints must have had, of some twenty-five: otherwise it shows little.
 const FAULTS: usize = 12;
 
