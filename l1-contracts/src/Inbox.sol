@@ -49,6 +49,11 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     uint64 public constant BLOCK_BURST = BlockAllowance.BURST;
 
+    /// @inheritdoc IInbox
+    uint64 public constant MAX_BLOBS = 6;
+    /// @inheritdoc IInbox
+    uint64 public constant BLOB_ROOM = 130_048;
+
     /// @notice Upper bound of `forcedBatchInterval`: five L1 blocks.
     uint64 private constant MAX_FORCED_BATCH_INTERVAL = 60;
     /// @notice Seconds of an L1 block in limits that count blocks too: twice the usual, so that slots without a block
@@ -127,11 +132,6 @@ contract Inbox is IInbox {
         bytes32 _expectedMessageAcc,
         bytes calldata _endMessageHeader
     ) external {
-        if (msg.sender != ISystemConfig(systemConfig).batcher()) revert NotBatcher(msg.sender);
-        // INVARIANT: the payload is calldata of a transaction, so that every node reads it without tracing. The
-        // code check stops an account with delegated code (EIP-7702), which is its own origin in an inner call.
-        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotTopLevelCall();
-
         BatchHeader.Fields memory batch;
         batch.daKind = DaKinds.CALLDATA;
         batch.dataHash = ChunkHash.hash(_payload);
@@ -139,22 +139,29 @@ contract Inbox is IInbox {
         batch.firstBlock = _firstBlock;
         batch.blockCount = _blockCount;
         batch.messageEnd = _messageEnd;
-        batch.messageAcc = messageAcc[_messageEnd];
+        _appendSequencerBatch(batch, _expectedMessageAcc, _endMessageHeader);
+    }
 
-        Cursor memory cursor = _cursor;
-        Meters memory meters = _meters;
-        uint64 allowance = _allowanceNow(cursor, meters);
-        _checkBlocks(cursor, batch, allowance);
-        batch.messageGasEnd = _checkMessageEnd(cursor, meters, batch, allowance, _endMessageHeader);
-        // INVARIANT: a batch derives as its builder meant, or not at all: on a reorged L1 the queue differs.
-        if (_expectedMessageAcc != 0 && batch.messageAcc != _expectedMessageAcc) {
-            revert MessageAccMismatch(_expectedMessageAcc, batch.messageAcc);
-        }
-
-        meters.allowance = uint32(BlockAllowance.spend(allowance, _blockCount));
-        meters.lastSequencerBatchBlock = uint64(block.number);
-        cursor.lastSequencerBatchAt = uint40(block.timestamp);
-        _appendBatch(cursor, meters, batch);
+    /// @inheritdoc IInbox
+    function appendBlobBatch(
+        uint64 _payloadLength,
+        uint64 _firstBlock,
+        uint64 _blockCount,
+        uint64 _messageEnd,
+        bytes32 _expectedMessageAcc,
+        bytes calldata _endMessageHeader
+    ) external {
+        BatchHeader.Fields memory batch;
+        batch.daKind = DaKinds.BLOBS;
+        uint64 blobs;
+        (batch.dataHash, blobs) = _blobsHash();
+        // INVARIANT: the payload is in the blobs. Who derives the batch reads no other bytes.
+        if (_payloadLength > blobs * BLOB_ROOM) revert PayloadBeyondBlobs(blobs * BLOB_ROOM, _payloadLength);
+        batch.payloadLength = _payloadLength;
+        batch.firstBlock = _firstBlock;
+        batch.blockCount = _blockCount;
+        batch.messageEnd = _messageEnd;
+        _appendSequencerBatch(batch, _expectedMessageAcc, _endMessageHeader);
     }
 
     /// @inheritdoc IInbox
@@ -229,6 +236,49 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     function blockAllowance() external view returns (uint64) {
         return _allowanceNow(_cursor, _meters);
+    }
+
+    /// @notice Appends a batch of the sequencer, of which all is given but the queue's part.
+    function _appendSequencerBatch(
+        BatchHeader.Fields memory _batch,
+        bytes32 _expectedMessageAcc,
+        bytes calldata _endMessageHeader
+    ) private {
+        if (msg.sender != ISystemConfig(systemConfig).batcher()) revert NotBatcher(msg.sender);
+        // INVARIANT: the payload is calldata or in blobs of a transaction that calls the Inbox, so that every node reads it
+        // without tracing. The code check stops an account with delegated code (EIP-7702), which is its own origin in an
+        // inner call.
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotTopLevelCall();
+
+        Cursor memory cursor = _cursor;
+        Meters memory meters = _meters;
+        uint64 allowance = _allowanceNow(cursor, meters);
+        _checkBlocks(cursor, _batch, allowance);
+        _batch.messageGasEnd = _checkMessageEnd(cursor, meters, _batch, allowance, _endMessageHeader);
+        _batch.messageAcc = messageAcc[_batch.messageEnd];
+        // INVARIANT: a batch derives as its builder meant, or not at all: on a reorged L1 the queue differs.
+        if (_expectedMessageAcc != 0 && _batch.messageAcc != _expectedMessageAcc) {
+            revert MessageAccMismatch(_expectedMessageAcc, _batch.messageAcc);
+        }
+
+        meters.allowance = uint32(BlockAllowance.spend(allowance, _batch.blockCount));
+        meters.lastSequencerBatchBlock = uint64(block.number);
+        cursor.lastSequencerBatchAt = uint40(block.timestamp);
+        _appendBatch(cursor, meters, _batch);
+    }
+
+    /// @notice The commitment to all blobs of the transaction, and how many they are.
+    function _blobsHash() private view returns (bytes32 hash_, uint64 count_) {
+        bytes memory hashes;
+        for (; count_ <= MAX_BLOBS; ++count_) {
+            bytes32 versionedHash = blobhash(count_);
+            if (versionedHash == 0) break;
+            hashes = bytes.concat(hashes, versionedHash);
+        }
+        // INVARIANT: all blobs of the transaction belong to the batch, and there are no more than one proof of a step can
+        // be asked about.
+        if (count_ == 0 || count_ > MAX_BLOBS) revert InvalidBlobCount(count_);
+        hash_ = keccak256(hashes);
     }
 
     /// @notice Reverts unless the batch holds the next L2 blocks, and not too many.

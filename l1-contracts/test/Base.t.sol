@@ -12,6 +12,7 @@ interface Vm {
 
     function warp(uint256 timestamp) external;
     function roll(uint256 number) external;
+    function blobhashes(bytes32[] calldata hashes) external;
     function fee(uint256 basefee) external;
     function blobBaseFee(uint256 fee) external;
     function prevrandao(bytes32 value) external;

@@ -33,6 +33,10 @@ interface IInbox {
     error UnexpectedFirstBlock(uint64 expected, uint64 actual);
     /// @notice A batch holds at least one block and at most `MAX_BLOCKS_PER_BATCH`.
     error InvalidBlockCount(uint64 blockCount);
+    /// @notice A batch is in one blob at least, and in `MAX_BLOBS` at most; more may be meant where this says one more.
+    error InvalidBlobCount(uint64 count);
+    /// @notice The payload is longer than its blobs have room for.
+    error PayloadBeyondBlobs(uint64 room, uint64 payloadLength);
     /// @notice The batcher has appended too many blocks of late: it may append `allowance` now.
     error BlockAllowanceExceeded(uint64 allowance, uint64 blockCount);
     /// @notice A message counts `MIN_MESSAGE_GAS` to `GUARANTEE`.
@@ -98,6 +102,17 @@ interface IInbox {
         bytes calldata endMessageHeader
     ) external;
 
+    /// @notice The same with the payload in the blobs of the transaction, all of them, in order.
+    /// @param payloadLength Bytes of the payload, at most `BLOB_ROOM` for each blob.
+    function appendBlobBatch(
+        uint64 payloadLength,
+        uint64 firstBlock,
+        uint64 blockCount,
+        uint64 messageEnd,
+        bytes32 expectedMessageAcc,
+        bytes calldata endMessageHeader
+    ) external;
+
     /// @notice Appends a batch without payload. It has as many blocks as the unconsumed messages need,
     ///         `⌈(queueGas() − servedGas()) / GUARANTEE⌉`, at least 1 and at most `MAX_FORCED_BLOCKS`, and covers all
     ///         that these may. Anyone may call, if the first unconsumed message is older than `forceDelay`, or if the
@@ -113,6 +128,10 @@ interface IInbox {
     function MAX_BLOCKS_PER_BATCH() external view returns (uint64);
     /// @notice Largest number of L2 blocks in a forced batch.
     function MAX_FORCED_BLOCKS() external view returns (uint64);
+    /// @notice Most blobs of a batch: what L1 allows in a transaction (EIP-7594).
+    function MAX_BLOBS() external view returns (uint64);
+    /// @notice Bytes of a payload in a blob: 127 in four field elements.
+    function BLOB_ROOM() external view returns (uint64);
     /// @notice Least gas that a message counts.
     function MIN_MESSAGE_GAS() external view returns (uint64);
     /// @notice Most gas that a message counts, and the gas of messages that every block of a batch stands for.

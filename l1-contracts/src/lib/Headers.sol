@@ -19,7 +19,7 @@ library DaKinds {
     uint8 internal constant NONE = 0;
     /// @notice In the calldata of the transaction that appended the batch.
     uint8 internal constant CALLDATA = 1;
-    /// @notice In blobs. Reserved.
+    /// @notice In the blobs of the transaction that appended the batch.
     uint8 internal constant BLOBS = 2;
 }
 
