@@ -93,6 +93,23 @@ impl Preimage {
     }
 }
 
+/// The field element at an index, below 4,096, of the blob with this versioned hash.
+pub(crate) fn blob_element(versioned_hash: &B256, index: u16) -> B256 {
+    let (key, mut element) = (Leaf(versioned_hash.0), Leaf([0; LEAF]));
+    // SAFETY: BLOB reads the leaf at a0 and writes the leaf at a1; both are ours and aligned.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") 2,
+            in("a0") &raw const key,
+            in("a1") &raw mut element,
+            in("a2") usize::from(index),
+            options(nostack),
+        );
+    }
+    B256::new(element.0)
+}
+
 /// The page that accelerators work on.
 #[repr(C, align(1024))]
 struct Page(UnsafeCell<[u8; PAGE]>);

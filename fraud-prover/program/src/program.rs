@@ -9,7 +9,7 @@ use stf::{
 
 use crate::{crypto, machine};
 
-/// The machine's preimages.
+/// The machine's preimages and blobs.
 struct Machine;
 
 impl PreimageOracle for Machine {
@@ -23,6 +23,10 @@ impl PreimageOracle for Machine {
         let mut bytes = Vec::with_capacity(len.next_multiple_of(machine::LEAF));
         preimage.read(&mut bytes);
         Ok(bytes.into())
+    }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        Ok(machine::blob_element(versioned_hash, index))
     }
 }
 

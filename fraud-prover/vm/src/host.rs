@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::{B256, Bytes};
 
+use crate::verify::evaluation_point;
+
 /// Where a machine's preimages and blobs come from.
 ///
 /// A host is asked only for what a program asks for. What it gives is checked before it is used (preimages, by their
@@ -44,13 +46,29 @@ impl Host for () {
     }
 }
 
-/// A host of preimages by their hashes, without blobs. Cloning it is cheap: clones share the preimages.
+/// Bytes of a blob, and of a field element in it.
+const BLOB: usize = 131_072;
+const ELEMENT: usize = 32;
+
+/// A host of what hashes stand for: preimages by keccak256, and blobs by their versioned hashes. Cloning it is cheap: clones
+/// share what it has.
 #[derive(Clone, Debug, Default)]
-pub struct Preimages(Arc<BTreeMap<B256, Bytes>>);
+pub struct Preimages {
+    preimages: Arc<BTreeMap<B256, Bytes>>,
+    blobs: Arc<BTreeMap<B256, Bytes>>,
+}
+
+impl Preimages {
+    /// The same with blobs by their versioned hashes. One that is not a blob's length is none.
+    #[must_use]
+    pub fn with_blobs(self, blobs: BTreeMap<B256, Bytes>) -> Self {
+        Self { blobs: Arc::new(blobs), ..self }
+    }
+}
 
 impl From<BTreeMap<B256, Bytes>> for Preimages {
     fn from(preimages: BTreeMap<B256, Bytes>) -> Self {
-        Self(Arc::new(preimages))
+        Self { preimages: Arc::new(preimages), blobs: Arc::default() }
     }
 }
 
@@ -62,15 +80,22 @@ impl FromIterator<(B256, Bytes)> for Preimages {
 
 impl Host for Preimages {
     fn preimage(&mut self, hash: &B256) -> Option<Bytes> {
-        self.0.get(hash).cloned()
+        self.preimages.get(hash).cloned()
     }
 
-    fn blob_element(&mut self, _: &B256, _: u16) -> Option<B256> {
-        None
+    fn blob_element(&mut self, versioned_hash: &B256, index: u16) -> Option<B256> {
+        let blob = self.blobs.get(versioned_hash).filter(|blob| blob.len() == BLOB)?;
+        let at = usize::from(index) * ELEMENT;
+        Some(B256::from_slice(blob.get(at..at + ELEMENT)?))
     }
 
-    fn blob_proof(&mut self, _: &B256, _: u16) -> Option<BlobProof> {
-        None
+    fn blob_proof(&mut self, versioned_hash: &B256, index: u16) -> Option<BlobProof> {
+        let blob = c_kzg::Blob::from_bytes(self.blobs.get(versioned_hash)?).ok()?;
+        let settings = c_kzg::ethereum_kzg_settings(0);
+        let point = c_kzg::Bytes32::new(evaluation_point(index).to_be_bytes());
+        let (proof, _) = settings.compute_kzg_proof(&blob, &point).ok()?;
+        let commitment = settings.blob_to_kzg_commitment(&blob).ok()?;
+        Some(BlobProof { commitment: *commitment.to_bytes(), proof: *proof.to_bytes() })
     }
 }
 

@@ -10,7 +10,7 @@
 //! - A [`Machine`] runs an image from a boot hash, or goes on from a [`Snapshot`]. Plain instructions go through a
 //!   fast interpreter over flat memory; the rest, and the last few steps before a requested one, through a plain
 //!   reference interpreter. Nothing is hashed until a state is asked for, and then only what has changed.
-//! - Preimages and blobs come from a [`Host`]; [`Preimages`] is the one for programs that read no blobs.
+//! - Preimages and blobs come from a [`Host`]; [`Preimages`] has both by their hashes.
 //! - [`Machine::witness`] gives what proves the next step; [`verify()`] checks it as the contract does.
 //!
 //! # Errors

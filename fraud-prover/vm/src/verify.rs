@@ -37,6 +37,12 @@ const BLS_MODULUS: U256 = uint!(0x73eda753299d7d483339d80809a1d80553bda402fffe5b
 /// A generator of the field's multiplicative group, from EIP-4844.
 const PRIMITIVE_ROOT: U256 = uint!(7_U256);
 
+/// Where a blob's polynomial has its element at an index below 4,096: ω to the bit-reversed index (EIP-4844).
+pub(crate) fn evaluation_point(index: u16) -> U256 {
+    let root = PRIMITIVE_ROOT.pow_mod((BLS_MODULUS - U256::ONE) / uint!(4096_U256), BLS_MODULUS);
+    root.pow_mod(U256::from(index.reverse_bits() >> 4), BLS_MODULUS)
+}
+
 /// The hash of the state that follows a packed state, given the step's witness.
 ///
 /// # Errors
@@ -223,10 +229,7 @@ impl<'a> Step<'a> {
                 self.leaf("destination", a1)?;
                 let element = self.take("element", 32)?;
                 let opening = self.take("opening", 96)?;
-                // z is ω to the bit-reversed index.
-                let root = PRIMITIVE_ROOT.pow_mod((BLS_MODULUS - U256::ONE) / uint!(4096_U256), BLS_MODULUS);
-                let power = U256::from((a2 as u16).reverse_bits() >> 4);
-                let z = root.pow_mod(power, BLS_MODULUS).to_be_bytes::<32>();
+                let z = evaluation_point(a2 as u16).to_be_bytes::<32>();
                 let input = [&hash[..], &z, element, opening].concat();
                 accel::run(accel::op::POINT_EVALUATION, &input).ok_or(WitnessError::Opening)?;
                 self.write_back(B256::from_slice(element));

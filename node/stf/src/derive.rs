@@ -3,13 +3,17 @@
 use alloc::vec::Vec;
 use alloy_consensus::Header;
 use alloy_primitives::Bytes;
+use core::ops::Range;
 
 use crate::{
     ExtraData,
-    codec::{self, BlockSpec},
+    blob::BlobData,
+    codec::{self, BlockSpec, PayloadSource},
     config::{ChainConfig, DEPOSIT_GAS_CAP, GUARANTEE, MIN_MESSAGE_GAS},
-    inbox::{BatchHeader, MAX_PAYLOAD_SIZE, Message},
+    inbox::{BatchHeader, DaKind, MAX_PAYLOAD_SIZE, Message},
 };
+
+const MAX_PAYLOAD_LENGTH: u64 = MAX_PAYLOAD_SIZE as u64;
 
 /// Access to the message queue by index.
 pub trait MessageSource {
@@ -41,24 +45,46 @@ pub fn message_cursor(header: &Header) -> Option<u64> {
 ///
 /// A payload that does not decode, or that holds fewer specs than the batch has blocks, makes all of them default
 /// blocks. Specs beyond the batch's blocks are ignored.
+///
+/// `data` is what was posted, as a node keeps it: the payload, or [`BlobData`]. It must be what the header commits to.
 pub fn block_specs(
     config: &ChainConfig,
     batch: &BatchHeader,
-    payload: &[u8],
-    wanted: core::ops::Range<usize>,
+    mut data: &[u8],
+    wanted: Range<usize>,
 ) -> Vec<Option<BlockSpec>> {
+    let Ok(specs) = match batch.da_kind {
+        DaKind::Blobs => match BlobData::decode(data) {
+            Some(blobs) => read_block_specs(config, batch, &mut blobs.payload(batch.payload_length), wanted),
+            None => read_block_specs(config, batch, &mut &[][..], wanted),
+        },
+        DaKind::Calldata | DaKind::None => read_block_specs(config, batch, &mut data, wanted),
+    };
+    specs
+}
+
+/// The same, of a payload that is still to be read.
+///
+/// # Errors
+/// The source's.
+pub fn read_block_specs<P: PayloadSource>(
+    config: &ChainConfig,
+    batch: &BatchHeader,
+    payload: &mut P,
+    wanted: Range<usize>,
+) -> Result<Vec<Option<BlockSpec>>, P::Error> {
     let count = usize::try_from(batch.block_count).unwrap_or(usize::MAX);
-    let decoded = match payload.len() {
-        1..=MAX_PAYLOAD_SIZE => codec::decode(payload, config.chain_id, wanted).ok(),
+    let decoded = match payload.length() {
+        1..=MAX_PAYLOAD_LENGTH => codec::decode_from(payload, config.chain_id, wanted)?.ok(),
         _ => None,
     };
-    match decoded {
+    Ok(match decoded {
         Some(mut specs) if specs.len() >= count => {
             specs.truncate(count);
             specs.into_iter().map(Some).collect()
         }
         _ => alloc::vec![None; count],
-    }
+    })
 }
 
 /// The inputs of the block after `parent`.

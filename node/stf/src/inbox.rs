@@ -220,7 +220,7 @@ impl TryFrom<u8> for DaKind {
 pub struct BatchHeader {
     /// Where the payload stands.
     pub da_kind: DaKind,
-    /// [`chunk_hash`] of the payload (calldata).
+    /// [`chunk_hash`] of the payload (calldata), or [`blobs_hash`](crate::blob::blobs_hash) of its blobs.
     pub data_hash: B256,
     /// Length of the payload in bytes.
     pub payload_length: u64,

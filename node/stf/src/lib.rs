@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! inbox    packed headers and accumulators, as the L1 contract writes them
-//!   └ codec    batch payload ⇄ block specs
+//!   └ codec    batch payload ⇄ block specs; blob: payload ⇄ field elements
 //!       └ derive   spec + queue ⇒ the block's inputs: timestamp, messages, transactions
 //!           └ block    inputs + previous state ⇒ header, receipts, state changes (op-revm)
 //!               └ state    changes ⇒ state root, over any source of trie nodes
@@ -25,6 +25,7 @@
 extern crate alloc;
 
 pub mod blake2;
+pub mod blob;
 pub mod block;
 mod changes;
 pub mod codec;

@@ -1,13 +1,14 @@
 //! One block from nothing but hashes: what the fault proof program computes.
 //!
 //! A dispute over a block starts from 32 bytes, the hash of a [`BootInfo`]. Everything else that decides the block's output
-//! is reached from there by keccak256 preimages, which a [`PreimageOracle`] supplies:
+//! is reached from there by keccak256 preimages, and elements of blobs, which a [`PreimageOracle`] supplies:
 //!
 //! ```text
 //! boot ─┬ agreed output ─ parent header ─┬ earlier headers, as far as BLOCKHASH asks
 //!       │                                └ state root ─ trie nodes ─ codes
 //!       ├ chain config
 //!       └ pinned batchAcc ─ … ─ batch header ─┬ list of chunk hashes ─ chunks of the payload
+//!                                             │   or of versioned hashes ─ field elements of the blobs
 //!                                             └ messageAcc ─ … ─ message header ─ list ─ chunks of the data
 //! ```
 //!
@@ -25,11 +26,8 @@ use alloy_rlp::Decodable;
 use trie::TrieError;
 
 use crate::{
-    BlockBuilder, BlockError, ChainConfig, ExtraData, Transaction, TrieState,
-    derive::{block_inputs, block_specs},
-    inbox::InboxError,
-    output_root,
-    state::StateError,
+    BlockBuilder, BlockError, ChainConfig, ExtraData, Transaction, TrieState, derive::block_inputs,
+    inbox::InboxError, output_root, state::StateError,
 };
 
 mod boot;
@@ -39,7 +37,7 @@ mod oracle;
 pub use boot::{AgreedOutput, BootInfo};
 pub use oracle::{MAX_PREIMAGE_SIZE, OracleError, PreimageOracle};
 
-use inbox::{OracleQueue, find_batch, payload};
+use inbox::{OracleQueue, find_batch, specs};
 use oracle::{OracleState, read};
 
 /// Why a run has no output.
@@ -84,12 +82,9 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, Bloc
         .ok_or(BlockRunError::Malformed("chain config"))?;
 
     let batch = find_batch(oracle, boot.batch_acc, boot.block)?;
-    let payload = payload(oracle, &batch)?;
     // At most MAX_BLOCKS_PER_BATCH, which `find_batch` has checked.
     let index = (boot.block - batch.first_block) as usize;
-    let spec = block_specs(&config, &batch, &payload, index..index + 1).into_iter().nth(index).flatten();
-    // Freed before execution, which may need the memory.
-    drop(payload);
+    let spec = specs(oracle, &config, &batch, index..index + 1)?.into_iter().nth(index).flatten();
     let mut queue = OracleQueue::new(oracle, extra.message_cursor, &batch);
     let inputs = block_inputs(&config, &parent, &extra, &batch, spec, &mut queue)?;
 

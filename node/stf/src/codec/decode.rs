@@ -6,15 +6,32 @@ use core::ops::Range;
 
 use super::{
     BlockSpec, Columns, FLAG_CREATE, FLAG_PARITY, KIND_EIP1559, KIND_MASK, KIND_RAW, MAX_DECOMPRESSED_SIZE,
-    MAX_TRANSACTIONS, VALUE_IN_FULL, VERSION, error::DecodeError, inflate::inflate,
+    MAX_TRANSACTIONS, VALUE_IN_FULL, VERSION, error::DecodeError, inflate::inflate, source::PayloadSource,
 };
 use crate::inbox::MAX_BLOCKS_PER_BATCH;
 
 /// Decodes a payload. Blocks outside `wanted` (by position in the payload) come without their transactions, which
 /// saves the guest the work; whether the payload decodes does not depend on `wanted`.
-pub fn decode(payload: &[u8], chain_id: u64, wanted: Range<usize>) -> Result<Vec<BlockSpec>, DecodeError> {
+pub fn decode(
+    mut payload: &[u8],
+    chain_id: u64,
+    wanted: Range<usize>,
+) -> Result<Vec<BlockSpec>, DecodeError> {
+    let Ok(decoded) = decode_from(&mut payload, chain_id, wanted);
+    decoded
+}
+
+/// The same, of a payload that is still to be read.
+///
+/// # Errors
+/// The source's; what is wrong with the payload itself is the result inside.
+pub fn decode_from<P: PayloadSource>(
+    payload: &mut P,
+    chain_id: u64,
+    wanted: Range<usize>,
+) -> Result<Result<Vec<BlockSpec>, DecodeError>, P::Error> {
     let plain = inflate(payload, MAX_DECOMPRESSED_SIZE)?;
-    decode_plain(&plain, chain_id, wanted)
+    Ok(plain.and_then(|plain| decode_plain(&plain, chain_id, wanted)))
 }
 
 /// Decodes what a payload decompresses to.
@@ -55,7 +72,7 @@ pub(super) fn decode_plain(
     let kinds = cursor.bytes(total)?;
     let mut columns: Table<'_> = read_columns(&mut cursor, kinds, chain_id)?;
     if !cursor.0.is_empty() {
-        return Err(DecodeError::TrailingBytes(cursor.0.len()));
+        return Err(DecodeError::TrailingBytes(cursor.0.len() as u64));
     }
     for (index, (spec, count)) in specs.iter_mut().zip(counts).enumerate() {
         if wanted.contains(&index) {

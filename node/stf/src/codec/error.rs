@@ -16,7 +16,7 @@ pub enum DecodeError {
     TooLarge(usize),
     /// Bytes behind the end.
     #[error("{0} bytes behind the end of the payload")]
-    TrailingBytes(usize),
+    TrailingBytes(u64),
     /// Another version than this code knows.
     #[error("payload version {0}, expected {VERSION}")]
     Version(u8),

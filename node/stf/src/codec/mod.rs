@@ -33,16 +33,18 @@ mod decode;
 mod encode;
 mod error;
 mod inflate;
+mod source;
 
 use alloc::vec::Vec;
 use alloy_consensus::{SignableTransaction, Signed, TxEip1559, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Bytes, Signature, TxKind, U256};
 
-pub use decode::decode;
+pub use decode::{decode, decode_from};
 #[cfg(feature = "std")]
 pub use encode::{EncodeError, encode};
 pub use error::DecodeError;
+pub use source::PayloadSource;
 
 /// Largest decompressed payload in bytes. Five times the largest payload is more than transactions compress by; it
 /// bounds what a decompression bomb can cost node and guest.

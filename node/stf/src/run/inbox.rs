@@ -2,14 +2,18 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 use alloy_primitives::B256;
+use core::ops::Range;
 
 use super::{
     BlockRunError, PreimageOracle,
     oracle::{read, read_chunks},
 };
 use crate::{
+    ChainConfig,
+    blob::{BLOB_ROOM, BlobPayload, MAX_BLOBS},
+    codec::BlockSpec,
     config::{DEPOSIT_GAS_CAP, MIN_MESSAGE_GAS},
-    derive::MessageSource,
+    derive::{MessageSource, block_specs, read_block_specs},
     inbox::{BatchHeader, DaKind, MAX_BLOCKS_PER_BATCH, MAX_PAYLOAD_SIZE, Message, MessageHeader},
 };
 
@@ -50,8 +54,14 @@ pub(super) fn find_batch<O: PreimageOracle>(
     Err(BlockRunError::NotInBatches(block))
 }
 
-/// The payload of a batch. Nothing is read of one that is too long to mean anything, or that has none.
-pub(super) fn payload<O: PreimageOracle>(oracle: &O, batch: &BatchHeader) -> Result<Vec<u8>, BlockRunError> {
+/// The specs of a batch's blocks. No more of the payload is read than it takes to decode it; nothing of one that is too long
+/// to mean anything.
+pub(super) fn specs<O: PreimageOracle>(
+    oracle: &O,
+    config: &ChainConfig,
+    batch: &BatchHeader,
+    wanted: Range<usize>,
+) -> Result<Vec<Option<BlockSpec>>, BlockRunError> {
     let readable = (1..=MAX_PAYLOAD_SIZE as u64).contains(&batch.payload_length);
     match batch.da_kind {
         DaKind::Calldata if readable => {
@@ -59,10 +69,20 @@ pub(super) fn payload<O: PreimageOracle>(oracle: &O, batch: &BatchHeader) -> Res
             if payload.len() as u64 != batch.payload_length {
                 return Err(BlockRunError::Malformed("payload"));
             }
-            Ok(payload)
+            Ok(block_specs(config, batch, &payload, wanted))
         }
-        // The inbox takes no blobs.
-        DaKind::Calldata | DaKind::None | DaKind::Blobs => Ok(Vec::new()),
+        DaKind::Blobs if readable => {
+            let list = read(oracle, &batch.data_hash)?;
+            let (hashes, []) = list.as_chunks::<32>() else {
+                return Err(BlockRunError::Malformed("list of versioned hashes"));
+            };
+            if hashes.len() > MAX_BLOBS || batch.payload_length > (hashes.len() * BLOB_ROOM) as u64 {
+                return Err(BlockRunError::Malformed("payload"));
+            }
+            let element = |blob: usize, index| Ok(oracle.blob_element(&B256::from(hashes[blob]), index)?);
+            read_block_specs(config, batch, &mut BlobPayload::new(batch.payload_length, element), wanted)
+        }
+        DaKind::Calldata | DaKind::None | DaKind::Blobs => Ok(block_specs(config, batch, &[], wanted)),
     }
 }
 

@@ -18,6 +18,9 @@ pub enum OracleError {
     /// It has nothing with this keccak256.
     #[error("no preimage of {0}")]
     Missing(B256),
+    /// It has no blob with this versioned hash.
+    #[error("no blob {0}")]
+    NoBlob(B256),
     /// What it has is longer than [`MAX_PREIMAGE_SIZE`].
     #[error("preimage of {hash} has {len} bytes, at most {MAX_PREIMAGE_SIZE} are possible")]
     TooLong {
@@ -31,11 +34,14 @@ pub enum OracleError {
     Other(String),
 }
 
-/// Supplies preimages. It vouches that what it returns has the hash that was asked for: the fault proof VM checks it, and so
-/// does everybody who collects preimages.
+/// Supplies preimages and elements of blobs. It vouches that what it returns is what was asked for: the fault proof VM checks
+/// it, and so does everybody who collects preimages.
 pub trait PreimageOracle {
     /// The bytes whose keccak256 is `hash`.
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError>;
+
+    /// The field element at an index (below 4,096) of the blob with this versioned hash, big-endian.
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError>;
 
     /// The node of the parent's state tries with this hash. Owner and path (see [`NodeSource`]) are for oracles over a
     /// database that stores nodes by place; the hash says it all.
@@ -48,6 +54,10 @@ pub trait PreimageOracle {
 impl<O: PreimageOracle + ?Sized> PreimageOracle for &O {
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
         (**self).preimage(hash)
+    }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        (**self).blob_element(versioned_hash, index)
     }
 
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, OracleError> {

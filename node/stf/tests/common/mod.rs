@@ -244,6 +244,12 @@ impl PreimageOracle for Oracle {
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
         self.0.get(hash).cloned().ok_or(OracleError::Missing(*hash))
     }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        let at = 32 * usize::from(index);
+        let blob = self.0.get(versioned_hash).ok_or(OracleError::NoBlob(*versioned_hash))?;
+        Ok(B256::from_slice(&blob[at..at + 32]))
+    }
 }
 
 impl NodeSink for World {

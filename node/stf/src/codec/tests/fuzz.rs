@@ -119,7 +119,8 @@ fn bombs_stop_at_the_cap() {
     // The cap is exact.
     for (size, fits) in [(999, true), (1000, true), (1001, false)] {
         for quality in 0..=11 {
-            let result = inflate(&compress(&vec![7; size], quality), 1000);
+            let compressed = compress(&vec![7; size], quality);
+            let Ok(result) = inflate(&mut &compressed[..], 1000);
             assert_eq!(result.is_ok(), fits, "{size} bytes at quality {quality}: {result:?}");
         }
     }
