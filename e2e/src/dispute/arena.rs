@@ -27,6 +27,7 @@ use fraud_prover::{
     watch,
 };
 use rollup::{
+    blobs::DaChoice,
     interval::Interval,
     l1::{L1Client, TxManager, TxOptions, TxRequest, connect},
     program::program_path,
@@ -107,6 +108,7 @@ impl Arena {
         let mut options = Net::options(name)?;
         options.proposer = false;
         options.replica = false;
+        options.da = DaChoice::Blobs;
         options.deploy.max_clock_duration = setting.clock;
         options.deploy.clock_extension = setting.clock / 10;
         options.deploy.boundary_extension = setting.clock / 4;
@@ -260,7 +262,7 @@ impl Arena {
             batchAcc: subject.batch_acc,
             lastBatchHeader: header.into(),
         };
-        Ok(TxRequest { to: factory, data: call.abi_encode().into(), value, gas_limit: None })
+        Ok(TxRequest { to: factory, data: call.abi_encode().into(), value, ..TxRequest::default() })
     }
 
     /// Sends from a key.
@@ -280,6 +282,7 @@ impl Arena {
             config: Arc::new(self.net.devnet.rollup.clone()),
             data_dir: self.data_dir(name),
             l1_rpc: vec![self.net.devnet.anvil.url().into()],
+            l1_beacon: vec![self.net.devnet.anvil.url().into()],
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
             l1_agreement: 1,
@@ -329,7 +332,7 @@ impl Arena {
         let key = Key::write(&dir.join("keys").join(format!("{name}.key")), key)?;
         let mut command = Command::new(tools::challenger()?);
         command.arg("watch").arg("--rollup").arg(self.net.devnet.rollup_path());
-        command.args(["--l1-rpc", l1, "--l1-poll", "50ms"]);
+        command.args(["--l1-rpc", l1, "--l1-beacon", self.net.devnet.anvil.url(), "--l1-poll", "50ms"]);
         command.arg("--data-dir").arg(self.data_dir(name)).arg("--key").arg(key.path());
         command.arg("--program").arg(program_path()?).args(extra);
         Process::spawn(name, &mut command, &dir.join("logs").join(format!("{name}.log")))
@@ -464,6 +467,7 @@ impl Observer {
             config,
             data_dir: net.devnet.dir.join("data/observer"),
             l1_rpc: vec![net.devnet.anvil.url().into()],
+            l1_beacon: vec![net.devnet.anvil.url().into()],
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
             l1_agreement: 1,

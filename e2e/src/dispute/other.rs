@@ -9,7 +9,12 @@ use rollup::{
     chain::{Chain, ChainOptions},
     l1::{InboxEvent, L1Block, L1Update},
 };
-use stf::{BatchHeader, Message, MessageHeader, codec, inbox::MessageKind};
+use stf::{
+    BatchHeader, Message, MessageHeader,
+    blob::BlobData,
+    codec,
+    inbox::{DaKind, MessageKind},
+};
 
 use super::plot::Lie;
 
@@ -53,7 +58,7 @@ impl OtherChain {
 fn read(
     reader: &Reader,
     batches: u64,
-    change: impl Fn(&BatchHeader, Vec<u8>) -> Result<Vec<u8>>,
+    change: impl Fn(BatchHeader, Vec<u8>) -> Result<(BatchHeader, Vec<u8>)>,
 ) -> Result<Vec<L1Block>> {
     let mut blocks: Vec<L1Block> = Vec::new();
     let mut batch = 0;
@@ -68,7 +73,7 @@ fn read(
             // Each batch comes with such a report, in order.
             let record = reader.batch(batch)?.context("a batch is missing")?;
             let header = BatchHeader::decode(&record.header)?;
-            let payload = change(&header, record.payload.to_vec())?;
+            let (header, data) = change(header, record.data.to_vec())?;
             batch += 1;
             InboxEvent::Batch {
                 index: batch - 1,
@@ -76,7 +81,7 @@ fn read(
                 acc: record.acc,
                 info_index: index,
                 info: message,
-                payload,
+                data,
                 tx_hash: record.tx_hash,
             }
         } else {
@@ -99,20 +104,34 @@ fn read(
     Ok(blocks)
 }
 
-/// What the lie makes of a batch's payload.
-fn change(chain_id: u64, header: &BatchHeader, payload: Vec<u8>, lie: Lie) -> Result<Vec<u8>> {
+/// What the lie makes of a batch.
+fn change(chain_id: u64, header: BatchHeader, data: Vec<u8>, lie: Lie) -> Result<(BatchHeader, Vec<u8>)> {
     let holds = |block: u64| (header.first_block..header.first_block + header.block_count).contains(&block);
     match lie {
         // Whatever does not decode makes default blocks.
-        Lie::IgnoredBatch { block } if holds(block) => Ok(vec![0xff]),
+        Lie::IgnoredBatch { block } if holds(block) => Ok(posted(header, vec![0xff])),
         Lie::SkippedTransaction { block } if holds(block) => {
             let count = usize::try_from(header.block_count)?;
-            let mut specs = codec::decode(&payload, chain_id, 0..count)?;
+            let mut specs = match BlobData::decode(&data).filter(|_| header.da_kind == DaKind::Blobs) {
+                Some(blobs) => {
+                    let Ok(specs) =
+                        codec::decode_from(&mut blobs.payload(header.payload_length), chain_id, 0..count);
+                    specs?
+                }
+                None => codec::decode(&data, chain_id, 0..count)?,
+            };
             let place = usize::try_from(block - header.first_block)?;
             let spec = specs.get_mut(place).context("no such block in the batch")?;
             spec.transactions.pop().context("the block has no transaction to skip")?;
-            Ok(codec::encode(&specs, chain_id, 5)?)
+            let payload = codec::encode(&specs, chain_id, 5)?;
+            Ok(posted(header, payload))
         }
-        _ => Ok(payload),
+        _ => Ok((header, data)),
     }
+}
+
+/// A batch of another payload. As far as a chain that is never shown to L1 goes, it may as well be calldata.
+fn posted(header: BatchHeader, payload: Vec<u8>) -> (BatchHeader, Vec<u8>) {
+    let payload_length = payload.len() as u64;
+    (BatchHeader { da_kind: DaKind::Calldata, payload_length, ..header }, payload)
 }

@@ -95,6 +95,11 @@ impl PreimageOracle for InOrder<'_> {
         let piece = self.pieces.get(next).ok_or(OracleError::Missing(*hash))?;
         Ok(Bytes::copy_from_slice(piece))
     }
+
+    fn blob_element(&self, versioned_hash: &B256, _: u16) -> Result<B256, OracleError> {
+        let piece = self.preimage(versioned_hash)?;
+        Ok(B256::right_padding_from(&piece[..piece.len().min(32)]))
+    }
 }
 
 /// A run ends, with an output or without one, and the same one each time.
@@ -118,6 +123,12 @@ impl PreimageOracle for Noting<'_> {
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
         let found = self.witness.preimage(hash)?;
         self.asked.borrow_mut().push(found.clone());
+        Ok(found)
+    }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        let found = self.witness.blob_element(versioned_hash, index)?;
+        self.asked.borrow_mut().push(Bytes::copy_from_slice(found.as_slice()));
         Ok(found)
     }
 }

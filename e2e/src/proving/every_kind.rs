@@ -19,9 +19,21 @@ impl Lab {
     /// messages between blocks, malformed, empty, short and forced ones, and a payload that is as long as it may be.
     /// Nothing in it depends on chance.
     pub fn every_kind() -> Result<Self> {
-        let mut population = Population::new(POPULATION, CHAIN_ID);
         let mut catalogue = Catalogue::new(CHAIN_ID)?;
-        let mut lab = Self::new(catalogue.rollup(&population)?)?;
+        let lab = Self::new(catalogue.rollup(&Population::new(POPULATION, CHAIN_ID))?)?;
+        lab.with_every_kind(&mut catalogue)
+    }
+
+    /// The same in blobs, all that fits.
+    pub fn every_kind_in_blobs() -> Result<Self> {
+        let mut catalogue = Catalogue::new(CHAIN_ID)?;
+        let lab = Self::new(catalogue.rollup(&Population::new(POPULATION, CHAIN_ID))?)?;
+        lab.with_blobs().with_every_kind(&mut catalogue)
+    }
+
+    fn with_every_kind(self, catalogue: &mut Catalogue) -> Result<Self> {
+        let mut population = Population::new(POPULATION, CHAIN_ID);
+        let mut lab = self;
         let mut rng = StdRng::seed_from_u64(1);
         lab.deposits();
         for kind in Kind::ALL {
@@ -51,7 +63,7 @@ impl Lab {
         lab.raw_batch(codec::encode(&specs, CHAIN_ID, 5)?, 4)?;
         lab.deposit(Address::repeat_byte(0x53), &deposit(Some(Address::repeat_byte(0x54))));
         lab.forced_batch()?;
-        lab.longest(&mut catalogue, &mut rng)?;
+        lab.longest(catalogue, &mut rng)?;
         lab.block(catalogue.transactions(Kind::Ancestors)?)?;
         Ok(lab)
     }

@@ -1,9 +1,13 @@
 //! A model of the L1 inbox: what a follower would read of it.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use rollup::l1::{InboxEvent, L1Block};
+use rollup::{
+    blobs::PackedBlobs,
+    l1::{InboxEvent, L1Block},
+};
 use stf::{
     BatchHeader, Message, MessageHeader,
+    blob::{BlobData, blobs_hash},
     config::{GUARANTEE, MIN_MESSAGE_GAS},
     inbox::{DaKind, MessageKind, accumulate, chunk_hash},
 };
@@ -117,12 +121,40 @@ impl Inbox {
 
     /// A batch that covers all messages so far.
     pub(super) fn batch(&mut self, payload: Vec<u8>, da_kind: DaKind, block_count: u64) -> InboxEvent {
+        let payload_length = payload.len() as u64;
+        match da_kind {
+            DaKind::Blobs => self.blob_batch(PackedBlobs::of(&payload), payload_length, block_count),
+            DaKind::Calldata | DaKind::None => {
+                self.posted(da_kind, chunk_hash(&payload), payload_length, payload, block_count)
+            }
+        }
+    }
+
+    /// The same in any blobs.
+    pub(super) fn blob_batch(
+        &mut self,
+        packed: PackedBlobs,
+        payload_length: u64,
+        block_count: u64,
+    ) -> InboxEvent {
+        let data = BlobData::encode(&packed.versioned_hashes, &packed.blobs);
+        self.posted(DaKind::Blobs, blobs_hash(&packed.versioned_hashes), payload_length, data, block_count)
+    }
+
+    fn posted(
+        &mut self,
+        da_kind: DaKind,
+        data_hash: B256,
+        payload_length: u64,
+        data: Vec<u8>,
+        block_count: u64,
+    ) -> InboxEvent {
         let message_end = self.message_accs.len() - 1;
         let (info_index, info) = self.append(MessageKind::L1Info, Address::repeat_byte(0x1b), Vec::new());
         let header = BatchHeader {
             da_kind,
-            data_hash: chunk_hash(&payload),
-            payload_length: payload.len() as u64,
+            data_hash,
+            payload_length,
             first_block: self.last_block + 1,
             block_count,
             message_end: message_end as u64,
@@ -135,7 +167,7 @@ impl Inbox {
         let index = self.batches();
         let acc = accumulate(self.batch_accs[index as usize], &header.encode());
         self.batch_accs.push(acc);
-        InboxEvent::Batch { index, header, acc, info_index, info, payload, tx_hash: acc }
+        InboxEvent::Batch { index, header, acc, info_index, info, data, tx_hash: acc }
     }
 
     pub(super) fn mine(&mut self, events: Vec<InboxEvent>) -> L1Block {

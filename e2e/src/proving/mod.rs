@@ -7,11 +7,18 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, Result};
 use rollup::{
     RollupConfig,
+    blobs::PackedBlobs,
     chain::{Chain, ChainOptions},
     l1::{InboxEvent, L1Update},
     witness::{BlockWitness, witness_of},
 };
-use stf::{BlockSpec, codec, inbox::DaKind, inbox::MessageKind, output_root};
+use stf::{
+    BlockSpec,
+    blob::{BLOB_ROOM, MAX_BLOBS},
+    codec,
+    inbox::{DaKind, MessageKind},
+    output_root,
+};
 
 mod burn;
 mod catalogue;
@@ -25,7 +32,7 @@ pub use burn::Burn;
 pub use catalogue::{Catalogue, Kind};
 pub use inbox::{Deposit, Inbox};
 pub use precompiles::precompile_calls;
-pub use program::{program, start};
+pub use program::{host, program, start};
 
 /// A chain, and the inbox that it follows.
 pub struct Lab {
@@ -34,6 +41,7 @@ pub struct Lab {
     config: Arc<RollupConfig>,
     inbox: Inbox,
     waiting: Vec<InboxEvent>,
+    da_kind: DaKind,
     _dir: tempfile::TempDir,
 }
 
@@ -55,7 +63,13 @@ impl Lab {
         let dir = folder()?;
         let chain = Chain::open(dir.path(), config.clone(), ChainOptions::default())?;
         let inbox = Inbox::new(config.genesis.timestamp);
-        Ok(Self { chain, config, inbox, waiting: Vec::new(), _dir: dir })
+        Ok(Self { chain, config, inbox, waiting: Vec::new(), da_kind: DaKind::Calldata, _dir: dir })
+    }
+
+    /// The same, with batches in blobs from now on.
+    #[must_use]
+    pub fn with_blobs(self) -> Self {
+        Self { da_kind: DaKind::Blobs, ..self }
     }
 
     /// The chain.
@@ -110,7 +124,16 @@ impl Lab {
 
     /// A batch with any payload.
     pub fn raw_batch(&mut self, payload: Vec<u8>, blocks: u64) -> Result<()> {
-        let event = self.inbox.batch(payload, DaKind::Calldata, blocks);
+        // What does not fit its blobs is calldata: the inbox would not take it.
+        let fits = (1..=MAX_BLOBS * BLOB_ROOM).contains(&payload.len());
+        let da_kind = if fits { self.da_kind } else { DaKind::Calldata };
+        let event = self.inbox.batch(payload, da_kind, blocks);
+        self.mine(event)
+    }
+
+    /// A batch whose payload is said to be so long, in any blobs.
+    pub fn raw_blobs(&mut self, packed: PackedBlobs, payload_length: u64, blocks: u64) -> Result<()> {
+        let event = self.inbox.blob_batch(packed, payload_length, blocks);
         self.mine(event)
     }
 

@@ -12,7 +12,12 @@ pub fn program() -> Result<Image> {
     Image::load(&file).with_context(|| format!("{} is not a program", path.display()))
 }
 
+/// What a witness has for the VM.
+pub fn host(witness: &BlockWitness) -> Preimages {
+    Preimages::from(witness.preimages.clone()).with_blobs(witness.blobs.clone())
+}
+
 /// The VM before the run over a witness's block.
 pub fn start(image: &Image, witness: &BlockWitness) -> Result<Machine<Preimages>, RunError> {
-    Machine::new(image, witness.boot.hash(), witness.preimages.clone().into())
+    Machine::new(image, witness.boot.hash(), host(witness))
 }

@@ -57,8 +57,8 @@ async fn use_precompiles(arena: &Arena) -> Result<u64> {
 async fn every_kind_of_step_can_be_disputed() -> Result<()> {
     let mut arena = Arena::start("steps", Setting { clock: 6_000, blocks: 2 }).await?;
     let busy = use_precompiles(&arena).await?;
-    let wanted: BTreeSet<Call> =
-        OPS.into_iter().chain([P256VERIFY]).map(Call::Accel).chain([Call::Halt, Call::Preimage]).collect();
+    let accelerators = OPS.into_iter().chain([P256VERIFY]).map(Call::Accel);
+    let wanted: BTreeSet<Call> = accelerators.chain([Call::Halt, Call::Preimage, Call::Blob]).collect();
     let count = wanted.len() + STEPS.len() + 3;
     arena.wait_for_blocks(busy + 1 + count as u64).await?;
     // No more batches: all proposals pin the same, so all runs over a block are the same.

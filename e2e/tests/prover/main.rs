@@ -1,5 +1,6 @@
 //! The fault proof program and the VM that runs it, without a rollup around them.
 
+mod blobs;
 mod blocks;
 mod challenger_vm;
 /// Chains of blocks, as the state transition function's own tests make them.

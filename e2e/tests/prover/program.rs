@@ -140,7 +140,7 @@ fn the_longest_block_asks_for_short_preimages() {
     transactions.push(noise.into());
     lab.block(transactions).unwrap();
 
-    let payload = lab.chain().db().read().unwrap().batch(0).unwrap().unwrap().payload.len();
+    let payload = lab.chain().db().read().unwrap().batch(0).unwrap().unwrap().data.len();
     println!("a payload of {payload} bytes");
     assert!(payload <= MAX_PAYLOAD_SIZE && payload > MAX_PAYLOAD_SIZE - 8 * CHUNK_SIZE);
     let witness = lab.witness(1).unwrap();

@@ -53,8 +53,8 @@ fn the_longest_payload_needs_short_preimages() {
     let mut chunks = 0;
     for index in 0..lab.batches() {
         let batch = reader.batch(index).unwrap().unwrap();
-        if batch.payload.len() <= MAX_PAYLOAD_SIZE {
-            chunks = chunks.max(batch.payload.len().div_ceil(CHUNK_SIZE));
+        if batch.data.len() <= MAX_PAYLOAD_SIZE {
+            chunks = chunks.max(batch.data.len().div_ceil(CHUNK_SIZE));
         }
     }
     assert_eq!(chunks, MAX_PAYLOAD_SIZE / CHUNK_SIZE);

@@ -107,7 +107,7 @@ fn rust_and_solidity_agree_on_steps_of_real_blocks() {
     let mut witnesses: Vec<_> = (1..=lab.head()).map(|block| lab.witness(block).unwrap()).collect();
     let mut population = Population::new(300, lab.config().chain.chain_id);
     let catalogue = Catalogue::new(lab.config().chain.chain_id).unwrap();
-    let mut busy = Lab::new(catalogue.rollup(&population).unwrap()).unwrap();
+    let mut busy = Lab::new(catalogue.rollup(&population).unwrap()).unwrap().with_blobs();
     for (workload, count) in BUSY {
         busy.block(population.transactions(workload, count, &mut rng)).unwrap();
         witnesses.push(busy.witness(busy.head()).unwrap());
@@ -119,10 +119,9 @@ fn rust_and_solidity_agree_on_steps_of_real_blocks() {
     println!("{} steps of {} blocks; calls {:?}", sampled.steps, witnesses.len(), sampled.calls);
     println!("{} instructions: {:?}", sampled.instructions.len(), sampled.instructions);
     assert!(sampled.steps >= STEPS, "{} steps only", sampled.steps);
-    // Every kind of call that the runs contain; which is every one that the program can make: it copies memory itself, and
-    // its batches are not in blobs.
+    // Every kind of call that the runs contain; which is every one that the program can make: it copies memory itself.
     let calls: BTreeSet<Call> = sampled.calls.keys().copied().collect();
     assert_eq!(calls, sampled.made);
     let accelerators = accel_op::ALL.into_iter().filter(|op| *op != accel_op::IDENTITY).map(Call::Accel);
-    assert_eq!(calls, accelerators.chain([Call::Halt, Call::Preimage]).collect());
+    assert_eq!(calls, accelerators.chain([Call::Halt, Call::Preimage, Call::Blob]).collect());
 }

@@ -14,13 +14,13 @@ pub(super) fn replay(path: &Path, image: &Image) -> Result<()> {
     let DisagreementFile { witness, program_root, max_steps, machine } = file;
     let (boot_hash, block) = (witness.boot.hash(), witness.boot.block);
     let native = stf::run(&boot_hash, &witness);
-    let (preimages, node) = (witness.preimages.len(), witness.output);
-    let in_vm = Machine::new(image, boot_hash, Preimages::from(witness.preimages))
-        .and_then(|mut machine| machine.run(max_steps));
+    let (preimages, blobs, node) = (witness.preimages.len(), witness.blobs.len(), witness.output);
+    let host = Preimages::from(witness.preimages).with_blobs(witness.blobs);
+    let in_vm = Machine::new(image, boot_hash, host).and_then(|mut machine| machine.run(max_steps));
 
     println!("block            {block}");
     println!("boot hash        {boot_hash}");
-    println!("reads            {preimages} preimages");
+    println!("reads            {preimages} preimages, {blobs} blobs");
     println!("then");
     println!("  program        {program_root}");
     println!("  VM             {machine}");

@@ -142,14 +142,16 @@ impl Block {
         let boot_hash = self.witness.boot.hash();
         let preimages = self.witness.preimages.len();
         let bytes: usize = self.witness.preimages.values().map(|bytes| bytes.len()).sum();
-        let mut machine = Machine::new(&self.image, boot_hash, Preimages::from(self.witness.preimages))?;
+        let blobs = self.witness.blobs.len();
+        let host = Preimages::from(self.witness.preimages).with_blobs(self.witness.blobs);
+        let mut machine = Machine::new(&self.image, boot_hash, host)?;
         let started = Instant::now();
         let outcome = machine.run(MAX_STEPS)?;
         let seconds = started.elapsed().as_secs_f64();
         let steps = outcome.steps;
         println!("block         {}", self.number);
         println!("boot hash     {boot_hash}");
-        println!("reads         {preimages} preimages, {bytes} bytes");
+        println!("reads         {preimages} preimages, {bytes} bytes, and {blobs} blobs");
         println!("output root   {}", outcome.value);
         println!("node's root   {}", self.output);
         println!("steps         {steps}");

@@ -138,6 +138,6 @@ impl MoveCall {
 
 impl From<MoveCall> for TxRequest {
     fn from(call: MoveCall) -> Self {
-        Self { to: call.to, data: call.data, value: call.value, gas_limit: None }
+        Self { to: call.to, data: call.data, value: call.value, ..Self::default() }
     }
 }

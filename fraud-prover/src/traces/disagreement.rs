@@ -13,7 +13,7 @@ use std::{
 
 use alloy::primitives::{B256, Bytes, hex, keccak256};
 use parking_lot::Mutex;
-use rollup::witness::BlockWitness;
+use rollup::{blobs::versioned_hash, witness::BlockWitness};
 use serde_json::{Value, json};
 use stf::BootInfo;
 
@@ -169,7 +169,9 @@ impl DisagreementFile {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let Self { witness, program_root, max_steps, machine } = self;
         let BootInfo { agreed_output, block, batch_acc, config_hash } = witness.boot;
-        let preimages: Vec<String> = witness.preimages.values().map(hex::encode_prefixed).collect();
+        let texts = |known: &BTreeMap<B256, Bytes>| -> Vec<String> {
+            known.values().map(hex::encode_prefixed).collect()
+        };
         let content = json!({
             "block": block,
             "bootHash": witness.boot.hash(),
@@ -178,30 +180,31 @@ impl DisagreementFile {
             "maxSteps": max_steps,
             "machine": machine,
             "node": witness.output,
-            "preimages": preimages,
+            "preimages": texts(&witness.preimages),
+            "blobs": texts(&witness.blobs),
         });
         rollup::files::write(path, &serde_json::to_vec(&content)?)
     }
 
-    /// Reads a file. Preimages are hashed again, so nothing in it has to be believed.
+    /// Reads a file. Preimages are hashed again, and commitments of blobs made anew, so nothing in it has to be believed.
     pub fn read(path: &Path) -> Result<Self, DisagreementFileError> {
         use DisagreementFileError::Malformed;
         let bytes = rollup::files::read(path, LONGEST)?;
         let content: Value = serde_json::from_slice(&bytes).map_err(|_| Malformed("no JSON"))?;
         let hash = |value: &Value| value.as_str().and_then(|text| text.parse::<B256>().ok());
-        let preimages = content["preimages"].as_array().ok_or(Malformed("no preimages"))?;
-        let preimages = preimages
-            .iter()
-            .map(|bytes| bytes.as_str()?.parse::<Bytes>().ok())
-            .map(|bytes| bytes.map(|bytes| (keccak256(&bytes), bytes)))
-            .collect::<Option<BTreeMap<B256, Bytes>>>()
-            .ok_or(Malformed("a preimage"))?;
+        let known = |key: &str, hash: fn(&Bytes) -> Option<B256>| -> Option<BTreeMap<B256, Bytes>> {
+            let texts = content[key].as_array()?.iter();
+            let bytes = texts.map(|bytes| bytes.as_str()?.parse::<Bytes>().ok());
+            bytes.map(|bytes| bytes.and_then(|bytes| Some((hash(&bytes)?, bytes)))).collect()
+        };
+        let preimages = known("preimages", |bytes| Some(keccak256(bytes))).ok_or(Malformed("preimages"))?;
+        let blobs = known("blobs", |blob| versioned_hash(blob)).ok_or(Malformed("blobs"))?;
         let boot_hash = hash(&content["bootHash"]).ok_or(Malformed("bootHash"))?;
         let boot = preimages.get(&boot_hash).and_then(|bytes| BootInfo::decode(bytes).ok());
         let boot = boot.ok_or(Malformed("no preimage of bootHash"))?;
         let output = hash(&content["node"]).ok_or(Malformed("node"))?;
         Ok(Self {
-            witness: BlockWitness { boot, preimages, output },
+            witness: BlockWitness { boot, preimages, blobs, output },
             program_root: hash(&content["programRoot"]).ok_or(Malformed("programRoot"))?,
             max_steps: content["maxSteps"].as_u64().ok_or(Malformed("maxSteps"))?,
             machine: content["machine"].as_str().ok_or(Malformed("machine"))?.to_owned(),

@@ -62,7 +62,7 @@ impl Toy {
     fn block_witness(block: u64) -> BlockWitness {
         let boot = Self::boot(block);
         let preimages = [(boot.hash(), boot.encode().to_vec().into())].into();
-        BlockWitness { boot, preimages, output: B256::ZERO }
+        BlockWitness { boot, preimages, blobs: Default::default(), output: B256::ZERO }
     }
 
     pub(super) fn run(&self, block: u64) -> (TraceId, Tracer) {

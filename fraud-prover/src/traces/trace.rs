@@ -63,17 +63,18 @@ pub struct Tracer {
     snapshots: BTreeMap<u64, Snapshot>,
     /// Steps of the snapshots, the oldest first.
     age: VecDeque<u64>,
-    /// What the preimages take, in bytes.
+    /// What preimages and blobs take, in bytes.
     preimage_bytes: usize,
 }
 
 impl Tracer {
     /// Goes on from what is known of a run over what a block reads. Nothing is run until something is asked for.
     pub fn resume(image: &Image, witness: BlockWitness, record: TraceRecord) -> Self {
-        let preimage_bytes = witness.preimages.values().map(|bytes| bytes.len()).sum();
+        let read = witness.preimages.values().chain(witness.blobs.values());
+        let preimage_bytes = read.map(|bytes| bytes.len()).sum();
         Self {
             image: image.clone(),
-            preimages: Preimages::from(witness.preimages),
+            preimages: Preimages::from(witness.preimages).with_blobs(witness.blobs),
             block: witness.boot.block,
             record,
             snapshots: BTreeMap::new(),

@@ -58,6 +58,8 @@ pub struct WatchOptions {
     pub data_dir: PathBuf,
     /// HTTP endpoints of L1, the preferred one first.
     pub l1_rpc: Vec<String>,
+    /// Beacon nodes, from which batches in blobs are read.
+    pub l1_beacon: Vec<String>,
     /// How often L1 is asked for new blocks; by default what suits the chain.
     pub l1_poll: Option<Duration>,
     /// How long L1 may take to answer first; by default, for ever.
@@ -89,6 +91,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         config: options.config.clone(),
         data_dir: options.data_dir.clone(),
         l1_rpc: options.l1_rpc.clone(),
+        l1_beacon: options.l1_beacon.clone(),
         l1_poll: options.l1_poll,
         l1_timeout: options.l1_timeout,
         l1_agreement: options.l1_agreement,

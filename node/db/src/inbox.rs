@@ -57,7 +57,7 @@ impl<K: TxMode> Tx<K> {
         self.get(Table::Batches, &index.to_be_bytes(), batch)
     }
 
-    /// The accumulator after a batch, and its packed header, by its index: without its payload.
+    /// The accumulator after a batch, and its packed header, by its index: without its data.
     pub fn batch_header(&self, index: u64) -> Result<Option<(B256, [u8; BATCH_HEADER])>> {
         self.get(Table::Batches, &index.to_be_bytes(), |record| {
             let mut fields = Fields(record);
@@ -121,7 +121,7 @@ impl Writer {
     /// Adds the batch with the next index.
     pub fn put_batch(&mut self, index: u64, batch: &BatchRecord) -> Result<()> {
         check_next(Table::Batches, self.batch_count()?, index)?;
-        let mut record = Vec::with_capacity(240 + batch.payload.len());
+        let mut record = Vec::with_capacity(240 + batch.data.len());
         record.extend_from_slice(batch.acc.as_slice());
         record.extend_from_slice(&batch.header);
         record.extend_from_slice(&batch.l1_block.to_be_bytes());
@@ -129,7 +129,7 @@ impl Writer {
         record.extend_from_slice(batch.tx_hash.as_slice());
         record.extend_from_slice(&batch.first_block.to_be_bytes());
         record.extend_from_slice(&batch.last_block.to_be_bytes());
-        record.extend_from_slice(&batch.payload);
+        record.extend_from_slice(&batch.data);
         self.append(Table::Batches, index, &record)?;
         let lookup = [index.to_be_bytes(), batch.first_block.to_be_bytes()].concat();
         self.put(Table::BatchByBlock, &batch.last_block.to_be_bytes(), &lookup)
@@ -228,6 +228,6 @@ fn batch(record: &[u8]) -> Option<BatchRecord> {
         tx_hash: fields.b256()?,
         first_block: fields.u64()?,
         last_block: fields.u64()?,
-        payload: Bytes::copy_from_slice(fields.rest()),
+        data: Bytes::copy_from_slice(fields.rest()),
     })
 }

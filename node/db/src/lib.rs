@@ -73,7 +73,7 @@
 //! | DepositAlias | hash that clients compute | transaction hash |
 //! | L1Blocks | L1 number | hash ‖ parent hash ‖ timestamp |
 //! | Messages | index | L1 number ‖ acc after ‖ header(182) ‖ has alias(1) ‖ \[client hash ‖ transaction hash\] ‖ data |
-//! | Batches | index | acc after ‖ header(122) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ payload |
+//! | Batches | index | acc after ‖ header(122) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ data (payload, or blobs) |
 //! | BatchByBlock | last block | index ‖ first block |
 //! | LogRuns | 0 ‖ first block | id ‖ last block ‖ last block's hash ‖ level(1) ‖ bytes of its records |
 //! | LogRuns | 1 ‖ id | nothing: the run does not count (any more), its records are to be deleted |

@@ -135,6 +135,6 @@ pub struct BatchRecord {
     pub first_block: u64,
     /// The last L2 block in it.
     pub last_block: u64,
-    /// The payload that the header commits to.
-    pub payload: Bytes,
+    /// What was posted, and the header commits to: the payload, or whole blobs ([`stf::blob::BlobData`]).
+    pub data: Bytes,
 }

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+pub mod blobs;
 pub mod chain;
 pub mod config;
 pub mod failures;

@@ -125,6 +125,10 @@ pub struct Sending {
     #[arg(long, value_name = "ETH", default_value_t = Ether(FeeCaps::default().max_cost))]
     pub max_tx_cost: Ether,
 
+    /// Most to pay for a unit of blob gas, in gwei. A blob takes 131,072 of them.
+    #[arg(long, value_name = "GWEI", default_value_t = Gwei(FeeCaps::default().max_blob_fee))]
+    pub max_blob_fee: Gwei,
+
     /// How often a transaction is sent with a higher fee. After that it waits with the fee that it has.
     #[arg(long, value_name = "NUMBER", default_value_t = TxOptions::default().max_raises)]
     pub max_raises: u32,
@@ -200,6 +204,7 @@ impl Sending {
                 max_tip: self.max_tip.0,
                 min_tip: self.min_tip.0,
                 max_cost: self.max_tx_cost.0,
+                max_blob_fee: self.max_blob_fee.0,
             },
             max_raises: self.max_raises,
             low_balance: self.low_balance,

@@ -94,6 +94,12 @@ pub const METRICS: &[Metric] = &[
         "Number of the first block behind the index of logs; a challenger has none.",
     ),
     Metric::gauge("recourse_l1_head", "", "Number of L1's head when last seen."),
+    Metric::counter("recourse_l1_blobs_total", "", "Blobs read from beacon nodes."),
+    Metric::counter(
+        "recourse_l1_blob_failures_total",
+        "",
+        "Times that a beacon node did not have the blobs of a batch.",
+    ),
     Metric::gauge(
         "recourse_l1_cursor",
         "",

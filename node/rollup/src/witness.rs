@@ -12,9 +12,10 @@ use alloy::{
 use db::{StateAt, Tx, TxMode};
 use stf::{
     BootInfo, ChainConfig, PreimageOracle,
+    blob::BlobData,
     config::{DEPOSIT_GAS_CAP, MIN_MESSAGE_GAS},
     derive::message_cursor,
-    inbox::CHUNK_SIZE,
+    inbox::{CHUNK_SIZE, DaKind},
     run::{AgreedOutput, BlockRunError, OracleError},
 };
 use trie::{Nibbles, NodeSource};
@@ -50,6 +51,8 @@ pub struct BlockWitness {
     pub boot: BootInfo,
     /// Every preimage that it reads, by keccak256; the boot's too.
     pub preimages: BTreeMap<B256, Bytes>,
+    /// Every blob that it reads from, whole, by versioned hash.
+    pub blobs: BTreeMap<B256, Bytes>,
     /// The block's output root.
     pub output: B256,
 }
@@ -58,6 +61,17 @@ impl PreimageOracle for BlockWitness {
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
         self.preimages.get(hash).cloned().ok_or(OracleError::Missing(*hash))
     }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        element(self.blobs.get(versioned_hash), versioned_hash, index)
+    }
+}
+
+/// The element at an index of a blob.
+fn element(blob: Option<&Bytes>, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+    let at = usize::from(index) * B256::len_bytes();
+    let element = blob.and_then(|blob| blob.get(at..at + B256::len_bytes()));
+    element.map(B256::from_slice).ok_or(OracleError::NoBlob(*versioned_hash))
 }
 
 /// Most messages that a block consumes.
@@ -86,28 +100,45 @@ pub fn witness_of<K: TxMode>(
         batch_acc: tx.batch(last)?.ok_or(missing("batch", last))?.acc,
         config_hash: config.hash(),
     };
-    let mut inbox = Preimages::default();
+    let mut inbox = InboxPreimages::default();
     inbox.add(&boot.encode());
     inbox.add(&agreed.encode());
     inbox.add(&config.encode());
     add_inbox(tx, block, batch_count, message_cursor(&parent).unwrap_or(0), &mut inbox)?;
 
-    let source = Recording { state: tx.state_at(number)?, inbox, served: RefCell::default() };
+    let source = Recording {
+        state: tx.state_at(number)?,
+        inbox,
+        served: RefCell::default(),
+        opened: RefCell::default(),
+    };
     let output = stf::run(&boot.hash(), &source)
         .map_err(|error| BlockWitnessError::Run { block, error: error.into() })?;
-    Ok(BlockWitness { boot, preimages: source.served.into_inner(), output })
+    let (preimages, blobs) = (source.served.into_inner(), source.opened.into_inner());
+    Ok(BlockWitness { boot, preimages, blobs, output })
 }
 
-/// Preimages by their hashes.
+/// What a run may read of the inbox, by its hashes.
 #[derive(Debug, Default)]
-struct Preimages(BTreeMap<B256, Bytes>);
+struct InboxPreimages {
+    preimages: BTreeMap<B256, Bytes>,
+    blobs: BTreeMap<B256, Bytes>,
+}
 
-impl Preimages {
+impl InboxPreimages {
     /// Adds a preimage, returns its hash.
     fn add(&mut self, bytes: &[u8]) -> B256 {
         let hash = keccak256(bytes);
-        self.0.insert(hash, Bytes::copy_from_slice(bytes));
+        self.preimages.insert(hash, Bytes::copy_from_slice(bytes));
         hash
+    }
+
+    /// Adds blobs, and the list of their versioned hashes.
+    fn add_blobs(&mut self, data: &BlobData<'_>) {
+        self.add(data.versioned_hashes.as_flattened());
+        for (hash, blob) in data.versioned_hashes.iter().zip(data.blobs) {
+            self.blobs.insert(B256::from(*hash), Bytes::copy_from_slice(blob));
+        }
     }
 
     /// Adds a link of a hash chain: the accumulator before a header, and the header.
@@ -130,7 +161,7 @@ fn add_inbox<K: TxMode>(
     block: u64,
     batch_count: u64,
     cursor: u64,
-    preimages: &mut Preimages,
+    preimages: &mut InboxPreimages,
 ) -> Result<(), BlockWitnessError> {
     let missing = |what, number| BlockWitnessError::Missing { what, number };
     let index = tx.batch_of_block(block)?.filter(|index| *index < batch_count);
@@ -150,10 +181,13 @@ fn add_inbox<K: TxMode>(
     }
 
     let batch = tx.batch(index)?.ok_or(missing("batch", index))?;
-    preimages.add_chunks(&batch.payload);
-    let header = stf::BatchHeader::decode(&batch.header);
-    let end =
-        header.map_err(|error| BlockWitnessError::Run { block, error: Box::new(error.into()) })?.message_end;
+    let header = stf::BatchHeader::decode(&batch.header)
+        .map_err(|error| BlockWitnessError::Run { block, error: Box::new(error.into()) })?;
+    match BlobData::decode(&batch.data).filter(|_| header.da_kind == DaKind::Blobs) {
+        Some(blobs) => preimages.add_blobs(&blobs),
+        None => preimages.add_chunks(&batch.data),
+    }
+    let end = header.message_end;
     let mut before = tx.message_acc(cursor)?.ok_or(missing("message", cursor.saturating_sub(1)))?;
     for index in cursor..end {
         let message = tx.message(index)?.ok_or(missing("message", index))?;
@@ -171,8 +205,10 @@ fn add_inbox<K: TxMode>(
 struct Recording<'a, K: TxMode> {
     /// The state after the block before.
     state: StateAt<'a, K>,
-    inbox: Preimages,
+    inbox: InboxPreimages,
     served: RefCell<BTreeMap<B256, Bytes>>,
+    /// The blobs that elements were asked of.
+    opened: RefCell<BTreeMap<B256, Bytes>>,
 }
 
 impl<K: TxMode> Recording<'_, K> {
@@ -182,7 +218,7 @@ impl<K: TxMode> Recording<'_, K> {
     }
 
     fn find(&self, hash: &B256) -> Result<Option<Bytes>, db::Error> {
-        if let Some(bytes) = self.inbox.0.get(hash) {
+        if let Some(bytes) = self.inbox.preimages.get(hash) {
             return Ok(Some(bytes.clone()));
         }
         let tx = self.state.tx();
@@ -200,6 +236,14 @@ impl<K: TxMode> PreimageOracle for Recording<'_, K> {
     fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
         let found = self.find(hash).map_err(|error| OracleError::Other(error.to_string()))?;
         found.map(|bytes| self.serve(hash, bytes)).ok_or(OracleError::Missing(*hash))
+    }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        let blob = self.inbox.blobs.get(versioned_hash);
+        if let Some(blob) = blob {
+            self.opened.borrow_mut().entry(*versioned_hash).or_insert_with(|| blob.clone());
+        }
+        element(blob, versioned_hash, index)
     }
 
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, OracleError> {

@@ -100,7 +100,7 @@ impl L1 {
         let index = self.batch_accs.len() as u64 - 1;
         let acc = accumulate(*self.batch_accs.last().unwrap(), &header.encode());
         self.batch_accs.push(acc);
-        InboxEvent::Batch { index, header, acc, info_index, info, payload, tx_hash: acc }
+        InboxEvent::Batch { index, header, acc, info_index, info, data: payload, tx_hash: acc }
     }
 
     fn mine(&mut self, events: Vec<InboxEvent>) -> L1Block {

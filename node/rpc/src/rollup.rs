@@ -147,7 +147,9 @@ impl Rpc {
             l1_block_number: U64::from(batch.l1_block),
             l1_block_hash: batch.l1_hash,
             l1_transaction_hash: batch.tx_hash,
-            payload_length: U64::from(batch.payload.len()),
+            payload_length: U64::from(
+                stf::BatchHeader::decode(&batch.header).map_or(0, |header| header.payload_length),
+            ),
         }))
     }
 

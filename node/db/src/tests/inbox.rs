@@ -50,7 +50,7 @@ fn batch(index: u64) -> BatchRecord {
         tx_hash: hash(6, index),
         first_block: 3 * index + 1,
         last_block: 3 * index + 3,
-        payload: vec![9; 5000 * index as usize].into(),
+        data: vec![9; 5000 * index as usize].into(),
     }
 }
 

@@ -48,7 +48,7 @@ fn steps(block: L1Block) -> impl Iterator<Item = Step> {
         InboxEvent::Message { index, message, client_hash } => {
             Step::Message { l1_block: number, index, message: Box::new(message), client_hash }
         }
-        InboxEvent::Batch { index, header, acc, info_index, info, payload, tx_hash } => {
+        InboxEvent::Batch { index, header, acc, info_index, info, data, tx_hash } => {
             let record = BatchRecord {
                 acc,
                 header: header.encode(),
@@ -57,7 +57,7 @@ fn steps(block: L1Block) -> impl Iterator<Item = Step> {
                 tx_hash,
                 first_block: header.first_block,
                 last_block: header.last_block(),
-                payload: payload.into(),
+                data: data.into(),
             };
             Step::Batch { index, header, record: Box::new(record), info_index, info: Box::new(info) }
         }
@@ -163,7 +163,7 @@ impl Chain {
                     return Err(ChainError::NotNext { what: "batch", expected, found: index });
                 }
                 writer.put_batch(index, &record)?;
-                let derivation = self.begin_batch(head, writer, header, &record.payload, events)?;
+                let derivation = self.begin_batch(head, writer, header, &record.data, events)?;
                 return Ok(derivation.map(Step::Derive));
             }
             Step::Derive(mut derivation) => {
@@ -184,7 +184,7 @@ impl Chain {
         head: &mut Head,
         writer: &mut Writer,
         batch: BatchHeader,
-        payload: &[u8],
+        data: &[u8],
         events: &mut Vec<ChainEvent>,
     ) -> Result<Option<Derivation>, ChainError> {
         let safe = writer.safe()?.unwrap_or(0);
@@ -192,7 +192,7 @@ impl Chain {
             let (expected, found) = (safe + 1, batch.first_block);
             return Err(ChainError::NotNext { what: "first block of a batch", expected, found });
         }
-        let mut specs = block_specs(&self.0.config.chain, &batch, payload, 0..usize::MAX);
+        let mut specs = block_specs(&self.0.config.chain, &batch, data, 0..usize::MAX);
         let known = self.consolidate(head, writer, &batch, &mut specs)?;
         writer.set_safe(safe + known)?;
         // At most MAX_BLOCKS_PER_BATCH.

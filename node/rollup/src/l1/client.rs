@@ -102,7 +102,7 @@ impl L1Header {
 }
 
 /// What reading a payload needs of a transaction.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct L1Transaction {
     /// What it calls.
@@ -111,6 +111,9 @@ pub struct L1Transaction {
     /// Calldata.
     #[serde(default)]
     pub input: Bytes,
+    /// Versioned hashes of the blobs that it carries (EIP-4844).
+    #[serde(default)]
+    pub blob_versioned_hashes: Vec<B256>,
 }
 
 /// The URL of an endpoint, and its scheme, host and port.

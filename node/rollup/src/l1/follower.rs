@@ -27,7 +27,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    L1Client, L1Error, L1Header, L1Update, RequestSize,
+    Beacons, BlobError, L1Client, L1Error, L1Header, L1Update, RequestSize,
     records::{InboxPosition, Mismatch},
 };
 use crate::{
@@ -111,6 +111,8 @@ enum FollowError {
     )]
     Final { to: u64, finalized: u64 },
     #[error(transparent)]
+    Blobs(#[from] BlobError),
+    #[error(transparent)]
     Chain(#[from] ChainError),
     #[error("the thread that applied an update is gone")]
     Gone,
@@ -145,6 +147,7 @@ pub struct Follower {
     /// Where reading stands: ahead of the database while an update is being applied. `None`: ask the database.
     place: Option<Place>,
     applying: Option<JoinHandle<Result<(), ChainError>>>,
+    beacons: Beacons,
     /// Whether a block's bloom filter says where logs are. Not any more once it hid some.
     trust_blooms: bool,
     voices: Voices,
@@ -192,6 +195,7 @@ impl Follower {
             range: RequestSize::new(options.range),
             place: None,
             applying: None,
+            beacons: Beacons::default(),
             trust_blooms: true,
             finalized: 0,
             finalized_asked: 0,
@@ -201,6 +205,12 @@ impl Follower {
             status: watch::channel(L1Status::default()).0,
             catching_up: None,
         }
+    }
+
+    /// The same, taking blobs from these beacon nodes.
+    #[must_use]
+    pub fn with_beacons(self, beacons: Beacons) -> Self {
+        Self { beacons, ..self }
     }
 
     /// Follows how far L1 is followed.

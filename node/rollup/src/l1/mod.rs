@@ -7,6 +7,7 @@
 use alloy::primitives::B256;
 use stf::{BatchHeader, Message};
 
+mod beacon;
 mod client;
 mod deployment;
 mod error;
@@ -21,6 +22,7 @@ mod transport;
 mod tx_manager;
 mod words;
 
+pub use beacon::{Beacons, BlobError};
 pub use client::{L1Client, L1Header, L1Transaction, connect};
 pub use error::{ConnectError, L1Error};
 pub use follower::{Follower, FollowerOptions, L1Status};
@@ -68,8 +70,8 @@ pub enum InboxEvent {
         info_index: u64,
         /// The L1-info message, with the accumulator after it.
         info: Message,
-        /// The payload; empty for a forced batch.
-        payload: Vec<u8>,
+        /// What was posted: the payload, or whole blobs ([`stf::blob::BlobData`]); empty for a forced batch.
+        data: Vec<u8>,
         /// The L1 transaction that posted it.
         tx_hash: B256,
     },

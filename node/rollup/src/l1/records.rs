@@ -13,6 +13,7 @@ use bindings::{
 use db::{Tx, TxMode};
 use stf::{
     BatchHeader, Message, MessageHeader,
+    blob::{BLOB_ROOM, BlobData, blobs_hash},
     inbox::{DaKind, InboxError, MAX_BLOCKS_PER_BATCH, MessageKind, accumulate, chunk_hash},
     message::deposit_transaction,
 };
@@ -226,25 +227,35 @@ impl Entry {
         }
     }
 
-    /// The transaction to fetch for a batch's payload.
-    pub(super) fn payload_tx(&self) -> Option<B256> {
+    /// The transaction to fetch for what was posted with a batch.
+    pub(super) fn data_tx(&self) -> Option<B256> {
         match &self.record {
             Record::Batch(event) => {
                 let header = BatchHeader::decode(&event.header).ok()?;
-                (header.da_kind == DaKind::Calldata).then_some(self.tx)
+                (header.da_kind != DaKind::None).then_some(self.tx)
             }
             _ => None,
         }
     }
 
-    /// Whether a transaction holds the payload that a batch's header commits to.
-    pub(super) fn check_payload(&self, tx: Option<&L1Transaction>, inbox: Address) -> Result<(), Mismatch> {
-        let Record::Batch(event) = &self.record else { return Ok(()) };
+    /// What a transaction holds of what a batch's header commits to.
+    pub(super) fn posted(&self, tx: Option<&L1Transaction>, inbox: Address) -> Result<Posted, Mismatch> {
+        let Record::Batch(event) = &self.record else { return Ok(Posted::Nothing) };
         let (what, index) = (BATCH, event.index);
         let header =
             BatchHeader::decode(&event.header).map_err(|error| Mismatch::Header { what, index, error })?;
-        let payload = tx.and_then(|tx| payload(tx, inbox)).filter(|payload| is_payload(payload, &header));
-        payload.map(drop).ok_or(Mismatch::Data { what, index })
+        let posted = match header.da_kind {
+            DaKind::None => Some(Posted::Nothing),
+            DaKind::Calldata => tx
+                .and_then(|tx| payload(tx, inbox))
+                .filter(|payload| is_data(payload, &header))
+                .map(Posted::Payload),
+            DaKind::Blobs => tx
+                .map(|tx| &tx.blob_versioned_hashes)
+                .filter(|hashes| blobs_hash(hashes) == header.data_hash)
+                .map(|hashes| Posted::Blobs(hashes.clone())),
+        };
+        posted.ok_or(Mismatch::Data { what, index })
     }
 
     /// How many L2 blocks it holds, as far as it can be believed yet.
@@ -285,13 +296,21 @@ pub(super) fn entries(logs: &[Log], inbox: Address, portal: Address) -> Result<V
     Ok(entries)
 }
 
-/// Turns the entries of one L1 block into inbox events. `payload_of` gives the transactions that were fetched.
+/// What a batch's transaction has of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Posted {
+    Nothing,
+    Payload(Vec<u8>),
+    /// The versioned hashes of the blobs that hold the payload.
+    Blobs(Vec<B256>),
+}
+
+/// Turns the entries of one L1 block into inbox events. `data_of` gives what was fetched for the batch of a transaction.
 pub(super) fn events(
     position: &mut InboxPosition,
-    inbox: Address,
     block_hash: B256,
     entries: &[Entry],
-    mut payload_of: impl FnMut(B256) -> Option<L1Transaction>,
+    mut data_of: impl FnMut(B256) -> Option<Vec<u8>>,
 ) -> Result<Vec<InboxEvent>, Mismatch> {
     let mut events = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
@@ -320,21 +339,20 @@ pub(super) fn events(
             Record::Batch(event) => {
                 let info = position.message(event.infoIndex, None, &event.infoHeader, Vec::new())?;
                 let header = position.batch(event.index, event.acc, &event.header)?;
-                let payload = match header.da_kind {
-                    DaKind::Calldata => payload_of(entry.tx).and_then(|tx| payload(&tx, inbox)),
+                let data = match header.da_kind {
+                    DaKind::Calldata | DaKind::Blobs => data_of(entry.tx),
                     DaKind::None => Some(Vec::new()),
-                    DaKind::Blobs => None,
                 };
-                let payload = payload
-                    .filter(|payload| is_payload(payload, &header))
-                    .ok_or(Mismatch::Data { what: "batch", index: event.index })?;
+                let data = data
+                    .filter(|data| is_data(data, &header))
+                    .ok_or(Mismatch::Data { what: BATCH, index: event.index })?;
                 events.push(InboxEvent::Batch {
                     index: event.index,
                     header,
                     acc: event.acc,
                     info_index: event.infoIndex,
                     info,
-                    payload,
+                    data,
                     tx_hash: entry.tx,
                 });
             }
@@ -345,7 +363,7 @@ pub(super) fn events(
     Ok(events)
 }
 
-/// Follows entries with all that their logs hold, which is all but payloads.
+/// Follows entries with all that their logs hold, which is all but what was posted.
 pub(super) fn follow(position: &mut InboxPosition, entries: &[Entry]) -> Result<(), Mismatch> {
     for entry in entries {
         match &entry.record {
@@ -362,9 +380,18 @@ pub(super) fn follow(position: &mut InboxPosition, entries: &[Entry]) -> Result<
     Ok(())
 }
 
-/// Whether a header commits to a payload.
-fn is_payload(payload: &[u8], header: &BatchHeader) -> bool {
-    payload.len() as u64 == header.payload_length && chunk_hash(payload) == header.data_hash
+/// Whether a header commits to what was posted. Blobs are known by their hashes, which whoever fetched them has checked.
+fn is_data(data: &[u8], header: &BatchHeader) -> bool {
+    match header.da_kind {
+        DaKind::Blobs => BlobData::decode(data).is_some_and(|data| {
+            let room = (data.blobs.len() * BLOB_ROOM) as u64;
+            keccak256(data.versioned_hashes.as_flattened()) == header.data_hash
+                && header.payload_length <= room
+        }),
+        DaKind::Calldata | DaKind::None => {
+            data.len() as u64 == header.payload_length && chunk_hash(data) == header.data_hash
+        }
+    }
 }
 
 /// The payload in a transaction that posted a batch.

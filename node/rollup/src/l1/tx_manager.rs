@@ -44,6 +44,7 @@ use error::Refusal;
 use flight::{Flight, SendingAccount, TRANSFER_GAS};
 use nonces::{NextNonce, Nonces};
 use send_state::{GAP_AFTER, Holder, SendState, SendVerdict, Sight};
+use types::cost_of;
 use wallet::{CapWait, Wallet};
 
 pub use error::{Retry, SendError};
@@ -148,11 +149,13 @@ impl TxManager {
                 Some(gas_limit) => gas_limit,
                 None => self.estimate(request).await?,
             };
-            let market = self.market().await?;
+            let market = self.market(request.blobs.is_some()).await?;
             let caps = &self.options.caps;
             let (needed, cap) =
                 (market.base_fee.saturating_add(caps.min_tip), caps.for_gas(flight.gas_limit));
-            if needed > cap {
+            let blob = (market.blob_base_fee, caps.max_blob_fee);
+            if let Some((needed, cap)) = [(needed, cap), blob].into_iter().find(|(needed, cap)| needed > cap)
+            {
                 return Err(SendError::FeeCap { needed, cap });
             }
             flight.fees = caps.apply(flight.entry_fees(market.fees), flight.gas_limit);
@@ -210,11 +213,13 @@ impl TxManager {
     }
 
     async fn estimate(&self, request: &TxRequest) -> Result<u64, SendError> {
-        let call = TransactionRequest::default()
+        let mut call = TransactionRequest::default()
             .with_from(self.address())
             .with_to(request.to)
             .with_input(request.data.clone())
             .with_value(request.value);
+        // What the contract is told of blobs are their hashes.
+        call.blob_versioned_hashes = request.blobs.as_ref().map(|blobs| blobs.versioned_hashes().to_vec());
         let estimate = self.client.provider().estimate_gas(call).block(BlockId::latest()).await;
         let gas = estimate.map_err(|error| self.refused(error.into()))?;
         let margin = gas.saturating_mul(self.options.gas_margin_percent) / 100;
@@ -285,7 +290,7 @@ impl TxManager {
                     if confirmations < self.options.confirmations {
                         continue;
                     }
-                    self.wallet.paid(receipt.effective_gas_price.saturating_mul(receipt.gas_used.into()));
+                    self.wallet.paid(cost_of(&receipt));
                     metrics::counter!("recourse_l1_transactions_total").increment(1);
                     metrics::counter!("recourse_l1_gas_used_total").increment(receipt.gas_used);
                     let receipt = Box::new(receipt);
@@ -399,7 +404,7 @@ impl TxManager {
         };
         let mut flight = Flight::new(self.account(), state, request);
         let filled = async {
-            let fees = flight.entry_fees(self.market().await?.fees);
+            let fees = flight.entry_fees(self.market(false).await?.fees);
             flight.fees = self.options.caps.apply(fees, flight.gas_limit);
             self.broadcast(&mut flight).await
         };
@@ -437,7 +442,7 @@ impl TxManager {
         cap: &mut CapWait<'_>,
         queued: bool,
     ) -> Result<(), SendError> {
-        let market = self.market().await.unwrap_or_default().fees;
+        let market = self.market(flight.request.blobs.is_some()).await.unwrap_or_default().fees;
         let is_enough = queued && market.max_fee <= flight.fees.max_fee;
         if is_enough || flight.raises >= self.options.max_raises {
             self.rebroadcast(flight).await;
@@ -493,7 +498,8 @@ impl TxManager {
                 Refusal::NonceTooLow if flight.state.is_sent() => return Ok(()),
                 Refusal::NonceTooLow => return Err(SendError::Replaced { nonce }),
                 Refusal::FeeTooLow => {
-                    let fees = flight.fees.bumped(self.market().await?.fees);
+                    let market = self.market(flight.request.blobs.is_some()).await?;
+                    let fees = flight.fees.bumped(market.fees);
                     if let Some((needed, cap)) = self.beyond_caps(fees, flight.gas_limit) {
                         return Err(SendError::FeeCap { needed, cap });
                     }

@@ -194,7 +194,7 @@ impl Node {
             header,
             info_index: 0,
             info,
-            payload: Vec::new(),
+            data: Vec::new(),
             tx_hash: B256::repeat_byte(0xba),
         };
         self.l1(2, vec![event]);

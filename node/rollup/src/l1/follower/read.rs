@@ -10,11 +10,13 @@ use alloy::{
 };
 use bindings::{IInbox, IPortal};
 use db::L1Cursor;
+use stf::blob::BlobData;
 
 use super::{FollowError, Follower, Place, Step};
 use crate::l1::{
-    L1Block, L1Client, L1Error, L1Header, L1Transaction, L1Update,
-    records::{BATCH, Entry, InboxPosition, Mismatch, entries, events},
+    L1Block, L1Client, L1Error, L1Header, L1Update,
+    beacon::BlobPlace,
+    records::{BATCH, Entry, InboxPosition, Mismatch, Posted, entries, events},
 };
 
 /// Batches and L2 blocks that are handed to the chain at once, in one database transaction.
@@ -134,11 +136,11 @@ impl Follower {
         let mut from = 0;
         while from < updates.len() {
             let to = from + group(&updates[from..]);
-            let payloads = self.payloads(&updates[from..to]).await?;
+            let posted = self.posted(&updates[from..to]).await?;
             let mut blocks = Vec::with_capacity(to - from);
             for (header, entries) in &updates[from..to] {
-                let payload = |hash| payloads.get(&hash).cloned();
-                let events = events(position, contracts.inbox, header.hash, entries, payload)?;
+                let data = |hash| posted.get(&hash).cloned();
+                let events = events(position, header.hash, entries, data)?;
                 blocks.push(L1Block {
                     number: header.number(),
                     hash: header.hash,
@@ -190,16 +192,41 @@ impl Follower {
         Ok(())
     }
 
-    /// Fetches the transactions that hold the batches' payloads. Their hashes stand in the batches' headers, so one endpoint is
-    /// enough, whichever has them.
-    async fn payloads(
+    /// Fetches what was posted with batches, by transaction.
+    async fn posted(
         &mut self,
         blocks: &[(&L1Header, &[Entry])],
-    ) -> Result<HashMap<B256, L1Transaction>, FollowError> {
+    ) -> Result<HashMap<B256, Vec<u8>>, FollowError> {
+        let mut data = HashMap::new();
+        for (place, tx, posted) in self.transactions(blocks).await? {
+            let posted = match posted {
+                Posted::Nothing => continue,
+                Posted::Payload(payload) => payload,
+                Posted::Blobs(hashes) => {
+                    let blobs = self.beacons.blobs(place, &hashes).await?;
+                    BlobData::encode(&hashes, &blobs)
+                }
+            };
+            data.insert(tx, posted);
+        }
+        Ok(data)
+    }
+
+    /// Fetches the transactions that posted batches. The hashes of what they hold stand in the batches' headers, so one endpoint
+    /// is enough, whichever has them.
+    async fn transactions(
+        &mut self,
+        blocks: &[(&L1Header, &[Entry])],
+    ) -> Result<Vec<(BlobPlace, B256, Posted)>, FollowError> {
         let inbox = self.chain.config().contracts.inbox;
-        let with_payload =
-            || blocks.iter().flat_map(|(_, entries)| *entries).filter(|entry| entry.payload_tx().is_some());
-        let hashes: Vec<B256> = with_payload().filter_map(Entry::payload_tx).collect();
+        let with_data: Vec<(BlobPlace, B256, &Entry)> = blocks
+            .iter()
+            .flat_map(|(header, entries)| {
+                let place = BlobPlace { number: header.number(), timestamp: header.timestamp() };
+                entries.iter().filter_map(move |entry| Some((place, entry.data_tx()?, entry)))
+            })
+            .collect();
+        let hashes: Vec<B256> = with_data.iter().map(|(_, tx, _)| *tx).collect();
         let mut failure = None;
         for (one, endpoint) in self.pair().into_iter().enumerate() {
             let found = match endpoint.transactions(&hashes).await {
@@ -209,18 +236,20 @@ impl Follower {
                     continue;
                 }
             };
-            let wrong = with_payload()
+            let posted: Result<Vec<_>, Mismatch> = with_data
+                .iter()
                 .zip(&found)
-                .find_map(|(entry, tx)| entry.check_payload(tx.as_ref(), inbox).err());
-            match wrong {
-                None => {
+                .map(|((place, hash, entry), tx)| Ok((*place, *hash, entry.posted(tx.as_ref(), inbox)?)))
+                .collect();
+            match posted {
+                Ok(posted) => {
                     if let Some(FollowError::Mismatch(error)) = &failure {
                         self.accuse(0, &format!("{error}, and another endpoint has it"));
                     }
-                    return Ok(hashes.into_iter().zip(found.into_iter().flatten()).collect());
+                    return Ok(posted);
                 }
-                Some(error) if one == 0 => failure = Some(error.into()),
-                Some(_) => {}
+                Err(error) if one == 0 => failure = Some(error.into()),
+                Err(_) => {}
             }
         }
         Err(failure.unwrap_or_else(|| L1Error::InvalidResponse("no transactions".into()).into()))
@@ -282,7 +311,7 @@ impl Follower {
 fn group(blocks: &[(&L1Header, &[Entry])]) -> usize {
     let (mut batches, mut l2_blocks) = (0, 0u64);
     let fits = |(_, entries): &&(&L1Header, &[Entry])| {
-        batches += entries.iter().filter(|entry| entry.payload_tx().is_some()).count();
+        batches += entries.iter().filter(|entry| entry.data_tx().is_some()).count();
         l2_blocks += entries.iter().map(Entry::l2_blocks).sum::<u64>();
         batches <= UPDATE_BATCHES && l2_blocks <= UPDATE_L2_BLOCKS
     };

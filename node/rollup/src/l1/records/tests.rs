@@ -39,6 +39,8 @@ struct Chain {
     position: InboxPosition,
     logs: Vec<Log>,
     transactions: std::collections::HashMap<B256, L1Transaction>,
+    /// Those of the newest batch in blobs.
+    blobs: Vec<Box<[u8]>>,
 }
 
 impl Chain {
@@ -66,13 +68,28 @@ impl Chain {
     }
 
     fn batch(&mut self, payload: &[u8]) {
+        self.append(DaKind::Calldata, payload);
+    }
+
+    /// The same in blobs; the hashes are not made from commitments, which is for who fetches them to check.
+    fn blob_batch(&mut self, payload: &[u8]) {
+        self.blobs = stf::blob::pack(payload);
+        self.append(DaKind::Blobs, payload);
+    }
+
+    fn append(&mut self, da_kind: DaKind, payload: &[u8]) {
+        let hashes: Vec<B256> = self.blobs.iter().map(keccak256).collect();
+        let data_hash = match da_kind {
+            DaKind::Blobs => blobs_hash(&hashes),
+            DaKind::Calldata | DaKind::None => chunk_hash(payload),
+        };
         let info = header(MessageKind::L1Info, &[]).encode();
         let info_index = self.position.messages;
         let end = (self.position.messages, self.position.message_acc);
         self.position.message(info_index, None, &info, Vec::new()).unwrap();
         let header = BatchHeader {
-            da_kind: DaKind::Calldata,
-            data_hash: chunk_hash(payload),
+            da_kind,
+            data_hash,
             payload_length: payload.len() as u64,
             first_block: self.position.last_block + 1,
             block_count: 3,
@@ -103,12 +120,24 @@ impl Chain {
             endMessageHeader: Bytes::new(),
         };
         let input = call.abi_encode().into();
-        self.transactions.insert(B256::repeat_byte(tx), L1Transaction { to: Some(INBOX), input });
+        let blob_versioned_hashes = if da_kind == DaKind::Blobs { hashes } else { Vec::new() };
+        let transaction = L1Transaction { to: Some(INBOX), input, blob_versioned_hashes };
+        self.transactions.insert(B256::repeat_byte(tx), transaction);
     }
 
     fn read(&self, position: &mut InboxPosition) -> Result<Vec<InboxEvent>, Mismatch> {
         let entries = entries(&self.logs, INBOX, PORTAL)?;
-        events(position, INBOX, HASH, &entries, |tx| self.transactions.get(&tx).cloned())
+        let mut data = std::collections::HashMap::new();
+        for entry in &entries {
+            let tx = entry.data_tx();
+            let found = tx.and_then(|tx| self.transactions.get(&tx));
+            match entry.posted(found, INBOX)? {
+                Posted::Payload(payload) => data.insert(tx.unwrap(), payload),
+                Posted::Blobs(hashes) => data.insert(tx.unwrap(), BlobData::encode(&hashes, &self.blobs)),
+                Posted::Nothing => None,
+            };
+        }
+        events(position, HASH, &entries, |tx| data.get(&tx).cloned())
     }
 }
 
@@ -138,12 +167,33 @@ fn what_the_inbox_wrote_is_read() {
     let events = chain.read(&mut position).unwrap();
     assert_eq!(position, chain.position);
     assert_eq!((position.messages, position.batches, position.last_block), (4, 2, 6));
-    let [_, _, InboxEvent::Message { client_hash: Some(_), .. }, InboxEvent::Batch { payload, .. }] =
+    let [_, _, InboxEvent::Message { client_hash: Some(_), .. }, InboxEvent::Batch { data, .. }] =
         &events[..]
     else {
         panic!("{events:?}");
     };
-    assert_eq!(payload, b"short");
+    assert_eq!(data, b"short");
+}
+
+#[test]
+fn a_batch_in_blobs_is_known_by_the_hashes_of_its_transaction() {
+    let mut chain = Chain::default();
+    let payload: Vec<u8> = (0..200_000u32).map(|at| (at >> 8) as u8).collect();
+    chain.blob_batch(&payload);
+    let events = chain.read(&mut InboxPosition::default()).unwrap();
+    let [InboxEvent::Batch { header, data, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((header.da_kind, header.payload_length), (DaKind::Blobs, 200_000));
+    assert_eq!(BlobData::decode(data).unwrap().blobs.len(), 2);
+    // One hash more, one less, another order: the transaction is not the one.
+    let changes: [fn(&mut Vec<B256>); 3] =
+        [|hashes| hashes.push(B256::ZERO), |hashes| drop(hashes.pop()), |hashes| hashes.swap(0, 1)];
+    for change in changes {
+        let mut chain = Chain::default();
+        chain.blob_batch(&payload);
+        chain.transactions.values_mut().for_each(|tx| change(&mut tx.blob_versioned_hashes));
+        let error = chain.read(&mut InboxPosition::default());
+        assert!(error.is_err_and(|error| error == Mismatch::Data { what: BATCH, index: 0 }));
+    }
 }
 
 /// Whatever is changed, dropped or repeated is noticed.

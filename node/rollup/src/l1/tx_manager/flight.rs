@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use alloy::{
-    consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844},
+    consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844, TxEip4844WithSidecar},
     eips::eip2718::Encodable2718,
-    primitives::{B256, Bytes, TxKind, U256},
+    primitives::{B256, Bytes, Signature, TxKind, U256},
     signers::{SignerSync, local::PrivateKeySigner},
 };
 use parking_lot::Mutex;
 
 use super::{error::SendError, fees::Fees, nonces::Nonces, send_state::SendState, types::TxRequest};
+use crate::blobs::BlobSidecar;
 
 /// Gas of a transfer.
 pub(super) const TRANSFER_GAS: u64 = 21_000;
@@ -60,6 +61,9 @@ impl<'a> Flight<'a> {
 
     /// The version with these fees: its hash, and its bytes.
     pub(super) fn sign(&self) -> Result<(B256, Bytes), SendError> {
+        if let Some(blobs) = &self.request.blobs {
+            return self.sign_with(blobs);
+        }
         let tx = TxEip1559 {
             chain_id: self.account.chain_id,
             nonce: self.state.nonce,
@@ -71,20 +75,46 @@ impl<'a> Flight<'a> {
             input: self.request.data.clone(),
             ..TxEip1559::default()
         };
-        let signature = self.account.signer.sign_hash_sync(&tx.signature_hash());
-        let signature = signature.map_err(|error| SendError::Signer(error.to_string()))?;
+        let signature = self.signature(tx.signature_hash())?;
         let signed = EthereumTxEnvelope::<TxEip4844>::from(tx.into_signed(signature));
         Ok((*signed.tx_hash(), signed.encoded_2718().into()))
     }
 
+    /// The same, with blobs: as nodes pass them on, with their proofs (EIP-7594).
+    fn sign_with(&self, blobs: &BlobSidecar) -> Result<(B256, Bytes), SendError> {
+        let tx = TxEip4844 {
+            chain_id: self.account.chain_id,
+            nonce: self.state.nonce,
+            gas_limit: self.gas_limit,
+            max_fee_per_gas: self.fees.max_fee,
+            max_priority_fee_per_gas: self.fees.tip,
+            to: self.request.to,
+            value: self.request.value,
+            input: self.request.data.clone(),
+            max_fee_per_blob_gas: self.fees.blob,
+            blob_versioned_hashes: blobs.versioned_hashes().to_vec(),
+            ..TxEip4844::default()
+        };
+        let signature = self.signature(tx.signature_hash())?;
+        let signed =
+            TxEip4844WithSidecar::from_tx_and_sidecar(tx, blobs.sidecar().clone()).into_signed(signature);
+        Ok((*signed.hash(), signed.encoded_2718().into()))
+    }
+
+    fn signature(&self, hash: B256) -> Result<Signature, SendError> {
+        let signature = self.account.signer.sign_hash_sync(&hash);
+        signature.map_err(|error| SendError::Signer(error.to_string()))
+    }
+
     /// What to begin with: enough to replace what was sent under the nonce before.
     pub(super) fn entry_fees(&self, market: Fees) -> Fees {
-        if self.state.is_used() { self.state.fees.bumped(market) } else { market }
+        let fees = if self.state.is_used() { self.state.fees.bumped(market) } else { market };
+        Fees { blob: if self.request.blobs.is_some() { fees.blob } else { 0 }, ..fees }
     }
 
     /// What it may cost at most.
     pub(super) fn cost(&self) -> U256 {
-        self.fees.cost(self.gas_limit).saturating_add(self.request.value)
+        self.fees.cost(self.gas_limit, self.request.blob_gas()).saturating_add(self.request.value)
     }
 
     /// Why it is given up after so long.

@@ -178,7 +178,7 @@ mod tests {
     fn sent(nonces: &mut Nonces, latest: u64, pending: u64) -> SendState {
         let mut state = take(nonces, latest, pending);
         let cost = U256::from(100);
-        state.sending(B256::with_last_byte(state.nonce as u8), Fees { max_fee: 5, tip: 1 }, cost);
+        state.sending(B256::with_last_byte(state.nonce as u8), Fees { max_fee: 5, tip: 1, blob: 0 }, cost);
         nonces.sending(state.nonce, cost);
         state
     }

@@ -105,7 +105,7 @@ impl SendState {
         Self {
             nonce,
             call,
-            fees: Fees { max_fee: 0, tip: 0 },
+            fees: Fees { max_fee: 0, tip: 0, blob: 0 },
             cost: U256::ZERO,
             before: None,
             versions: Vec::new(),
@@ -255,7 +255,7 @@ mod tests {
 
     const A: B256 = B256::repeat_byte(0xa);
     const B: B256 = B256::repeat_byte(0xb);
-    const FEES: Fees = Fees { max_fee: 10, tip: 1 };
+    const FEES: Fees = Fees { max_fee: 10, tip: 1, blob: 0 };
 
     fn sent() -> SendState {
         let mut state = SendState::new(7, B256::ZERO);

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, Keccak256, U256};
+use alloy::{
+    eips::eip4844::DATA_GAS_PER_BLOB,
+    primitives::{Address, B256, Bytes, Keccak256, U256},
+    rpc::types::TransactionReceipt,
+};
 
 use super::fees::FeeCaps;
+use crate::blobs::BlobSidecar;
 
 /// What to send.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +22,8 @@ pub struct TxRequest {
     pub value: U256,
     /// Gas limit; estimated, with a margin, if not given. Without an estimate a revert shows on chain only.
     pub gas_limit: Option<u64>,
+    /// Blobs that it carries.
+    pub blobs: Option<BlobSidecar>,
 }
 
 impl TxRequest {
@@ -26,7 +33,15 @@ impl TxRequest {
         hasher.update(self.to);
         hasher.update(self.value.to_be_bytes::<32>());
         hasher.update(&self.data);
+        if let Some(blobs) = &self.blobs {
+            hasher.update(blobs.versioned_hashes().concat());
+        }
         hasher.finalize()
+    }
+
+    /// Gas of its blobs (EIP-4844).
+    pub(super) fn blob_gas(&self) -> u64 {
+        self.blobs.as_ref().map_or(0, |blobs| blobs.versioned_hashes().len() as u64 * DATA_GAS_PER_BLOB)
     }
 }
 
@@ -67,4 +82,11 @@ impl Default for TxOptions {
             role: "sender",
         }
     }
+}
+
+/// What a transaction has cost, in wei.
+pub(super) fn cost_of(receipt: &TransactionReceipt) -> u128 {
+    let gas = receipt.effective_gas_price.saturating_mul(receipt.gas_used.into());
+    let blob_gas = receipt.blob_gas_used.unwrap_or_default();
+    gas.saturating_add(receipt.blob_gas_price.unwrap_or_default().saturating_mul(blob_gas.into()))
 }

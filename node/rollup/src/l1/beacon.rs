@@ -1,0 +1,268 @@
+//! Blobs, from beacon nodes.
+//!
+//! L1's execution nodes forget blobs at once, beacon nodes after some 18 days. A blob is asked for by its slot and its
+//! versioned hash, and counts only by its own commitment: whoever gives it need not be believed.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    primitives::{B256, Bytes},
+    transports::http::reqwest::{self, StatusCode},
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::OnceCell;
+use tracing::warn;
+
+use super::{
+    client::parse,
+    error::ConnectError,
+    words::{line, words},
+};
+use crate::blobs::versioned_hash;
+
+const TARGET: &str = "node::l1";
+
+/// Longest answer that is read: all blobs of a block with 128 of them, in hexadecimal. Mainnet's blocks hold 21 at most
+/// (EIP-7892's schedule of 2026).
+const MAX_BODY: usize = 64 << 20;
+/// An answer that takes longer is none: others are asked.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// How often to say that a node fails.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why a blob is not available.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlobError {
+    /// There is nobody to ask.
+    #[error("a batch is in blobs, and no beacon node is named to take them from (--l1-beacon)")]
+    NoBeacon,
+    /// Nobody has it. What each said.
+    #[error("no beacon node has the blobs of L1 block {block}: {reasons}")]
+    Missing {
+        /// The L1 block.
+        block: u64,
+        /// By node.
+        reasons: String,
+    },
+}
+
+/// Which L1 block blobs were posted in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BlobPlace {
+    pub(super) number: u64,
+    pub(super) timestamp: u64,
+}
+
+/// Beacon nodes, the preferred one first. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Beacons {
+    nodes: Arc<[Beacon]>,
+    /// The one that answered last: asked first.
+    well: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Beacon {
+    http: reqwest::Client,
+    url: reqwest::Url,
+    name: Arc<str>,
+    clock: OnceCell<SlotClock>,
+    told: Mutex<Option<Instant>>,
+}
+
+/// How a node counts slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SlotClock {
+    /// By time, from genesis on.
+    Time { genesis: u64, seconds: u64 },
+    /// A development chain's: a slot for each block.
+    Blocks,
+}
+
+#[derive(Deserialize)]
+struct BeaconAnswer<T> {
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct BeaconGenesis {
+    genesis_time: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct BeaconSpec {
+    seconds_per_slot: String,
+}
+
+#[derive(Deserialize)]
+struct BeaconBlob {
+    blob: Bytes,
+}
+
+impl Beacons {
+    /// The nodes at these URLs. None is asked anything yet.
+    ///
+    /// # Errors
+    /// One that is no URL of HTTP.
+    pub fn new(urls: &[String]) -> Result<Self, ConnectError> {
+        let nodes: Result<Vec<Beacon>, ConnectError> = urls.iter().map(|url| Beacon::new(url)).collect();
+        Ok(Self { nodes: nodes?.into(), well: Arc::default() })
+    }
+
+    /// The blobs with these versioned hashes, in their order, of an L1 block.
+    pub(super) async fn blobs(
+        &self,
+        place: BlobPlace,
+        versioned_hashes: &[B256],
+    ) -> Result<Vec<Box<[u8]>>, BlobError> {
+        if self.nodes.is_empty() {
+            return Err(BlobError::NoBeacon);
+        }
+        let mut reasons = Vec::with_capacity(self.nodes.len());
+        let first = self.well.load(Ordering::Relaxed);
+        for index in (first..self.nodes.len()).chain(0..first) {
+            let node = &self.nodes[index];
+            match node.blobs(place, versioned_hashes).await {
+                Ok(blobs) => {
+                    self.well.store(index, Ordering::Relaxed);
+                    metrics::counter!("recourse_l1_blobs_total").increment(blobs.len() as u64);
+                    return Ok(blobs);
+                }
+                Err(reason) => {
+                    metrics::counter!("recourse_l1_blob_failures_total").increment(1);
+                    node.tell(place.number, &reason);
+                    reasons.push(format!("{}: {reason}", node.name));
+                }
+            }
+        }
+        Err(BlobError::Missing { block: place.number, reasons: reasons.join("; ") })
+    }
+}
+
+impl Beacon {
+    fn new(url: &str) -> Result<Self, ConnectError> {
+        let (url, name) = parse(url)?;
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build();
+        let http = http.map_err(|_| ConnectError::Url(crate::options::shown(url.as_str())))?;
+        Ok(Self { http, url, name, clock: OnceCell::new(), told: Mutex::default() })
+    }
+
+    /// Says why it has no blobs, now and then.
+    fn tell(&self, block: u64, reason: &str) {
+        let mut told = self.told.lock();
+        if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
+            *told = Some(Instant::now());
+            warn!(target: TARGET, beacon = &*self.name, block, reason, "a beacon node has no blobs");
+        }
+    }
+
+    async fn blobs(&self, place: BlobPlace, wanted: &[B256]) -> Result<Vec<Box<[u8]>>, String> {
+        let slot = match self.clock.get_or_try_init(|| self.read_clock()).await? {
+            SlotClock::Time { genesis, seconds } => place
+                .timestamp
+                .checked_sub(*genesis)
+                .map(|since| since / seconds)
+                .ok_or("its chain began after the block")?,
+            SlotClock::Blocks => place.number,
+        };
+        let mut reason = format!("slot {slot} lacks some of {} blobs", wanted.len());
+        // The list as the specification has it; some take it in another form only, and are asked for all of the slot.
+        for hashes in [wanted, &[]] {
+            let (status, body) = self.get(&format!("eth/v1/beacon/blobs/{slot}"), hashes).await?;
+            match read::<Vec<Bytes>>(status, &body) {
+                Ok(blobs) => {
+                    if let Some(found) = pick(blobs, wanted).await {
+                        return Ok(found);
+                    }
+                }
+                // No such slot, or no such question: older nodes have another one.
+                Err(error) if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+                    reason = error;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let (status, body) = self.get(&format!("eth/v1/beacon/blob_sidecars/{slot}"), &[]).await?;
+        if status.is_success() {
+            let blobs = read::<Vec<BeaconBlob>>(status, &body)?.into_iter().map(|sidecar| sidecar.blob);
+            if let Some(found) = pick(blobs.collect(), wanted).await {
+                return Ok(found);
+            }
+        }
+        Err(reason)
+    }
+
+    async fn read_clock(&self) -> Result<SlotClock, String> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| format!("no number: {}", line(text)));
+        let (status, body) = self.get("eth/v1/config/spec", &[]).await?;
+        if status == StatusCode::NOT_FOUND {
+            // As Anvil has it. Its genesis tells that somebody serves this interface at all.
+            let (status, body) = self.get("eth/v1/beacon/genesis", &[]).await?;
+            return read::<BeaconGenesis>(status, &body).map(|_| SlotClock::Blocks);
+        }
+        let seconds = number(&read::<BeaconSpec>(status, &body)?.seconds_per_slot)?;
+        let (status, body) = self.get("eth/v1/beacon/genesis", &[]).await?;
+        let genesis = number(&read::<BeaconGenesis>(status, &body)?.genesis_time)?;
+        match seconds {
+            0 => Err("slots of no seconds".into()),
+            seconds => Ok(SlotClock::Time { genesis, seconds }),
+        }
+    }
+
+    async fn get(&self, path: &str, versioned_hashes: &[B256]) -> Result<(StatusCode, Vec<u8>), String> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
+        if !versioned_hashes.is_empty() {
+            let hashes = versioned_hashes.iter().map(|hash| ("versioned_hashes", hash.to_string()));
+            url.query_pairs_mut().extend_pairs(hashes);
+        }
+        let failed = |error: reqwest::Error| line(&innermost(&error));
+        let mut response = self.http.get(url).send().await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(format!("an answer longer than {} MiB", MAX_BODY >> 20));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((response.status(), body))
+    }
+}
+
+/// The innermost cause says it best, and without the URL, which may hold a secret.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, String> {
+    if !status.is_success() {
+        return Err(format!("HTTP status {}: {}", status.as_u16(), words(body)));
+    }
+    let read = serde_json::from_slice::<BeaconAnswer<T>>(body);
+    read.map(|read| read.data).map_err(|error| format!("unusable answer: {}", line(&error.to_string())))
+}
+
+/// Those of the blobs that are wanted, each by its own commitment; `None` if one is missing.
+async fn pick(blobs: Vec<Bytes>, wanted: &[B256]) -> Option<Vec<Box<[u8]>>> {
+    let wanted = wanted.to_vec();
+    let picked = tokio::task::spawn_blocking(move || {
+        let known: HashMap<B256, &Bytes> =
+            blobs.iter().filter_map(|blob| Some((versioned_hash(blob)?, blob))).collect();
+        wanted.iter().map(|hash| known.get(hash).map(|blob| blob.to_vec().into_boxed_slice())).collect()
+    });
+    picked.await.ok().flatten()
+}
