@@ -1,5 +1,6 @@
 //! A whole rollup on a real L1: what its processes do together, and when they are killed, cut off, or lied to.
 
+mod backlog;
 mod devnet;
 mod disk;
 mod errors;

@@ -30,7 +30,11 @@ use tokio::sync::{
     watch,
 };
 
-use crate::{announce::Announcer, pool::Pool};
+use crate::{
+    announce::Announcer,
+    pool::{Congestion, Pool},
+};
+use backlog::{Backlog, Room};
 use fill::{FillOutcome, fill};
 use pace::{Pace, PaceLimits, PaceView, Unposted};
 use put_off::PutOff;
@@ -41,6 +45,7 @@ use rollup::{
     shutdown::Shutdown,
 };
 
+mod backlog;
 mod fill;
 mod pace;
 mod put_off;
@@ -101,6 +106,7 @@ pub struct Sequencer {
     l1: L1View,
     limits: PaceLimits,
     unposted: Unposted,
+    backlog: Backlog,
     put_off: PutOff,
     last_block: Option<Instant>,
     last_warning: Option<Instant>,
@@ -142,6 +148,7 @@ impl Sequencer {
         pool.resync();
         Self {
             limits: PaceLimits::new(&chain),
+            backlog: Backlog::new(chain.config().chain.force_delay),
             chain,
             pool,
             options,
@@ -222,15 +229,23 @@ impl Sequencer {
                 }
             }
             Pace::Stop(reason) => {
+                self.congest(Some(Congestion::Stopped(reason)));
                 self.warn_of_stall(now, reason);
                 return Ok(Due::At(now + RETRY));
             }
+        }
+        let room = self.room();
+        if let Some(interval) = room.interval(self.options.heartbeat)
+            && !self.l1.work
+            && let Some(next) = self.last_block.map(|last| last + interval).filter(|next| *next > now)
+        {
+            return Ok(Due::At(next));
         }
         if let Some(rest) = self.until_next_block(now) {
             // Too short for a timer, and nothing that happens meanwhile changes what comes next.
             thread::sleep(rest);
         }
-        match self.build(clock, pace) {
+        match self.build(clock, pace, room) {
             Ok(()) => Ok(Due::Now),
             // Its batches come first.
             Err(ChainError::Deriving) => Ok(Due::At(now + RETRY)),
@@ -254,18 +269,20 @@ impl Sequencer {
         next.checked_duration_since(now).filter(|rest| !rest.is_zero())
     }
 
-    fn build(&mut self, timestamp: u64, pace: Pace) -> Result<(), ChainError> {
+    fn build(&mut self, timestamp: u64, pace: Pace, room: Room) -> Result<(), ChainError> {
         let start = Instant::now();
+        let bytes = self.backlog.bytes(room, start);
         let plan = BuildPlan { timestamp, max_messages: u64::MAX, message_l1_limit: self.message_limit() };
         self.last_block = Some(start);
         let (pool, put_off, options) = (&self.pool, &mut self.put_off, &self.options);
         let built = self.chain.build_kept(plan, &mut self.announcer, |builder| match pace {
             Pace::Alone => FillOutcome::default(),
-            _ => fill(builder, pool, put_off, options),
+            _ => fill(builder, pool, put_off, options, bytes),
         });
         // It may be announced to nobody, but in the log.
         let (block, filled) = built.inspect_err(|_| self.resumption = Resumption::again())?;
         self.unposted.built(&block);
+        self.backlog.spent(filled.bytes);
         let elapsed = start.elapsed();
         report(&block, &filled, elapsed);
         // The pool must know of the block before it hands out transactions again.
@@ -353,6 +370,7 @@ impl Sequencer {
                 break;
             }
         }
+        self.backlog.intake.moved(heads.l1, l1_time);
         if heads.l1 > 0 && self.l1.moved.is_none_or(|(position, _)| position != heads.l1) {
             self.l1.moved = Some((heads.l1, Instant::now()));
         }
@@ -371,7 +389,8 @@ impl Sequencer {
     fn pace(&mut self, clock: u64, is_away: bool) -> Result<Pace, ChainError> {
         let heads = self.chain.heads();
         let reader = self.chain.db().read()?;
-        self.unposted.follow(&reader, heads.safe.number, heads.unsafe_head.number)?;
+        let taken = self.unposted.follow(&reader, heads.safe.number, heads.unsafe_head.number)?;
+        self.backlog.intake.took(taken, self.unposted.bytes(), self.l1.time);
         let newest = match reader.batch_count()?.checked_sub(1) {
             Some(last) => reader.batch_header(last)?.map(|(acc, _)| acc),
             None => None,
@@ -388,6 +407,8 @@ impl Sequencer {
         let safe = extra_data(&reader, heads.safe.number)?;
         let consumed = self.l1.head.consumed_gas.saturating_sub(safe.consumed_gas);
         let oldest = reader.header(heads.safe.number + 1)?.map(|header| header.timestamp);
+        let age = oldest.map_or(0, |oldest| clock.saturating_sub(oldest));
+        metrics::gauge!("recourse_sequencer_backlog_seconds").set(age as f64);
         let view = PaceView {
             history,
             l1_time: self.l1.time,
@@ -395,9 +416,30 @@ impl Sequencer {
             is_behind: self.l1.waits || consumed > GUARANTEE.saturating_mul(self.unposted.blocks()),
             oldest,
             unposted_blocks: self.unposted.blocks(),
-            unposted_bytes: self.unposted.bytes(),
         };
         Ok(self.limits.pace(&view, clock))
+    }
+
+    /// What the next block may carry, so that all of it is on L1 in time; tells the pool.
+    fn room(&mut self) -> Room {
+        let (room, congestion) = self.backlog.room(self.unposted.bytes());
+        metrics::gauge!("recourse_sequencer_backlog_bytes").set(self.unposted.bytes() as f64);
+        metrics::gauge!("recourse_sequencer_backlog_limit_bytes").set(self.backlog.limit() as f64);
+        metrics::gauge!("recourse_sequencer_l1_bytes_per_second").set(self.backlog.intake.rate() as f64);
+        self.congest(congestion);
+        room
+    }
+
+    /// Tells the pool whether transactions are taken.
+    fn congest(&self, congestion: Option<Congestion>) {
+        if self.pool.set_congestion(congestion) {
+            match congestion {
+                Some(congestion) => {
+                    tracing::warn!(target: "node::sequencer", %congestion, "no transactions are taken")
+                }
+                None => tracing::info!(target: "node::sequencer", "transactions are taken again"),
+            }
+        }
     }
 
     fn warn_of_stall(&mut self, now: Instant, reason: &str) {

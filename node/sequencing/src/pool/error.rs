@@ -1,5 +1,33 @@
+use std::fmt;
+
 use alloy::primitives::{Address, U256};
 use stf::InvalidTransaction;
+
+/// Why no transactions are taken for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Congestion {
+    /// More waits for L1 than it takes in time.
+    Backlog {
+        /// Bytes of transactions in blocks that are not on L1.
+        waiting: u64,
+        /// Most that may wait.
+        limit: u64,
+    },
+    /// Nothing more is confirmed before L1 has taken what was, for this reason.
+    Stopped(&'static str),
+}
+
+impl fmt::Display for Congestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backlog { waiting, limit } => {
+                let slow = "L1 takes batches more slowly than transactions come";
+                write!(f, "{slow}: {waiting} bytes wait for it, limit {limit}")
+            }
+            Self::Stopped(reason) => write!(f, "L1 takes no blocks for now: {reason}"),
+        }
+    }
+}
 
 /// Why the pool does not take a transaction. The texts are geth's, because clients match on them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +183,9 @@ pub enum PoolError {
     /// What is taken now might not be kept.
     #[error("the sequencer's disk is nearly full: transactions are taken again when there is room")]
     NoDiskRoom,
+    /// What is taken now would be on L1 too late.
+    #[error("{0}; try again later")]
+    Congested(Congestion),
     /// The newest state could not be read. Not the sender's fault.
     #[error("internal error: {0}")]
     State(String),
@@ -187,6 +218,7 @@ impl PoolError {
             Self::AccountLimit { .. } => "account_limit",
             Self::Full => "full",
             Self::NoDiskRoom => "disk",
+            Self::Congested(_) => "congested",
             Self::State(_) => "state",
         }
     }

@@ -58,7 +58,7 @@ mod transaction;
 mod validate;
 
 pub use best::Best;
-pub use error::PoolError;
+pub use error::{Congestion, PoolError};
 pub use state_source::{AccountState, NextBlock, StateSource};
 pub use transaction::PoolTx;
 
@@ -135,6 +135,8 @@ struct Shared {
     options: PoolOptions,
     state: Box<dyn StateSource>,
     inner: Mutex<Inner>,
+    /// Why nothing is taken now, if it is not.
+    congestion: Mutex<Option<Congestion>>,
     arrivals: AtomicU64,
     pending: broadcast::Sender<Arc<PoolTx>>,
     wake: Notify,
@@ -183,18 +185,29 @@ impl Pool {
             options,
             state,
             inner: Mutex::new(Inner::new(next)),
+            congestion: Mutex::default(),
             arrivals: AtomicU64::new(0),
             pending: broadcast::channel(PENDING_BUFFER).0,
             wake: Notify::new(),
         })))
     }
 
+    /// Takes no transactions while more waits for L1 than it takes in time. Whether that is new.
+    pub fn set_congestion(&self, congestion: Option<Congestion>) -> bool {
+        let before = std::mem::replace(&mut *self.0.congestion.lock(), congestion);
+        before.is_some() != congestion.is_some()
+    }
+
     /// Takes a transaction as `eth_sendRawTransaction` brings it; returns its hash. Takes some 50 µs, nearly all of it
     /// for the signature and without a lock: call it from as many threads as there are.
     pub fn submit(&self, raw: Bytes) -> Result<B256, PoolError> {
-        let room = self.0.state.has_room().then_some(()).ok_or(PoolError::NoDiskRoom);
-        let result =
-            room.and_then(|()| self.recover(raw)).and_then(|transaction| self.submit_recovered(transaction));
+        let open = || match *self.0.congestion.lock() {
+            Some(congestion) => Err(PoolError::Congested(congestion)),
+            None => self.0.state.has_room().then_some(()).ok_or(PoolError::NoDiskRoom),
+        };
+        let result = open()
+            .and_then(|()| self.recover(raw))
+            .and_then(|transaction| self.submit_recovered(transaction));
         match &result {
             Ok(_) => metrics::counter!("recourse_pool_submitted_total").increment(1),
             Err(error) => {

@@ -26,6 +26,8 @@ const LONG_GAS: u64 = 2_000_000;
 #[derive(Debug, Default)]
 pub(super) struct FillOutcome {
     pub(super) included: usize,
+    /// Bytes of these.
+    pub(super) bytes: usize,
     /// Can never be in a block as the state is now.
     pub(super) invalid: Vec<(Arc<PoolTx>, InvalidTransaction)>,
     /// The pool was mistaken about the sender's nonce or the base fee.
@@ -33,13 +35,14 @@ pub(super) struct FillOutcome {
     pub(super) error: Option<String>,
 }
 
-/// Executes the pool's best transactions until the block is full, or its time is over. One that runs for long while others
-/// wait is put off.
+/// Executes the pool's best transactions until the block is full, holds `most` bytes, or its time is over. One that runs for
+/// long while others wait is put off.
 pub(super) fn fill(
     builder: &mut HeadBuilder<'_>,
     pool: &Pool,
     put_off: &mut PutOff,
     options: &SequencerOptions,
+    most: usize,
 ) -> FillOutcome {
     // Deposits, which come before, do not count: they must not keep users' transactions out.
     let mut start = Instant::now();
@@ -59,8 +62,9 @@ pub(super) fn fill(
             best.exclude(tx.sender());
             continue;
         }
-        bytes += tx.transaction().encoded().len();
-        if bytes > MAX_BLOCK_BYTES {
+        let length = tx.transaction().encoded().len();
+        bytes += length;
+        if bytes > most.min(MAX_BLOCK_BYTES) {
             break;
         }
         let executed = match turn {
@@ -79,7 +83,10 @@ pub(super) fn fill(
             _ => builder.execute(tx.transaction()),
         };
         match executed {
-            Ok(Ok(())) => filled.included += 1,
+            Ok(Ok(())) => {
+                filled.included += 1;
+                filled.bytes += length;
+            }
             Ok(Err(invalid)) => {
                 best.exclude(tx.sender());
                 match invalid {

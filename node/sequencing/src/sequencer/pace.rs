@@ -11,14 +11,6 @@ use rollup::{
     inbox_rules::{BLOCK_BURST, BLOCK_RATE, BatchHistory},
 };
 
-use crate::limits::MAX_PAYLOAD;
-
-/// Payloads that may wait for L1 in any case: where times are short, as on a devnet, L1's blocks are, too.
-const MIN_PAYLOADS: u64 = 32;
-
-/// Seconds from one L1 block to the next on Ethereum.
-const L1_BLOCK_TIME: u64 = 12;
-
 /// Allowance below which blocks come no faster than it grows, so that half of it is left if L1 goes away.
 const RESERVE: u64 = BLOCK_BURST / 2;
 
@@ -38,8 +30,6 @@ pub(super) struct PaceView {
     pub(super) oldest: Option<u64>,
     /// Blocks that are in no batch on L1.
     pub(super) unposted_blocks: u64,
-    /// Bytes of the transactions in them.
-    pub(super) unposted_bytes: u64,
 }
 
 /// What bounds the pace in one rollup.
@@ -51,9 +41,6 @@ pub(super) struct PaceLimits {
     /// Seconds that a block may wait for a batch until nothing more is confirmed: half of the age at which messages that it
     /// consumed must be in one.
     age: u64,
-    /// Most bytes of transactions that wait for a batch: what L1 takes in a quarter of the force delay, if each of its
-    /// blocks takes one full batch, and nothing compresses.
-    bytes: u64,
 }
 
 /// When the next block may come.
@@ -73,11 +60,7 @@ impl PaceLimits {
     pub(super) fn new(chain: &Chain) -> Self {
         let config = chain.config();
         let force_delay = config.chain.force_delay;
-        Self {
-            confirm: force_delay.min(config.sequencer_timeout) / 2,
-            age: force_delay / 2,
-            bytes: (force_delay / 4 / L1_BLOCK_TIME).max(MIN_PAYLOADS).saturating_mul(MAX_PAYLOAD as u64),
-        }
+        Self { confirm: force_delay.min(config.sequencer_timeout) / 2, age: force_delay / 2 }
     }
 
     /// The pace at a time of the sequencer's clock.
@@ -87,8 +70,6 @@ impl PaceLimits {
             Some("the newest batch on L1 is too old: a forced batch could replace what is confirmed")
         } else if view.oldest.is_some_and(|oldest| clock.saturating_sub(oldest) > self.age) {
             Some("blocks wait for L1 for too long")
-        } else if view.unposted_bytes > self.bytes {
-            Some("more bytes wait for L1 than it takes in time")
         } else {
             None
         };
@@ -122,17 +103,21 @@ pub(super) struct Unposted {
 }
 
 impl Unposted {
-    /// Follows the chain: blocks above `safe` up to `head`.
-    pub(super) fn follow(&mut self, reader: &Reader, safe: u64, head: u64) -> Result<(), ChainError> {
-        if safe + 1 < self.first || self.end() > head + 1 {
+    /// Follows the chain: blocks above `safe` up to `head`. Returns the bytes that L1 has taken since.
+    pub(super) fn follow(&mut self, reader: &Reader, safe: u64, head: u64) -> Result<u64, ChainError> {
+        let before = if safe + 1 < self.first || self.end() > head + 1 {
             self.clear();
-        }
+            0
+        } else {
+            self.total
+        };
         while self.first <= safe
             && let Some(bytes) = self.bytes.pop_front()
         {
             self.first += 1;
             self.total -= bytes as u64;
         }
+        let taken = before.saturating_sub(self.total);
         if self.bytes.is_empty() {
             self.first = safe + 1;
         }
@@ -142,7 +127,7 @@ impl Unposted {
                 self.push(body.iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw.len()).sum());
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Adds a block that was just built. One that does not follow is found by [`follow`](Self::follow).
@@ -187,22 +172,14 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn limits() -> PaceLimits {
-        PaceLimits { confirm: 10_800, age: 21_600, bytes: 1_000_000 }
+        PaceLimits { confirm: 10_800, age: 21_600 }
     }
 
     /// A batch came a minute ago; L1 is there, and has all blocks.
     fn view() -> PaceView {
         let history =
             BatchHistory { allowance: BlockAllowance::full(NOW), last_sequencer_batch_at: NOW - 60 };
-        PaceView {
-            history,
-            l1_time: NOW,
-            is_away: false,
-            is_behind: false,
-            oldest: None,
-            unposted_blocks: 0,
-            unposted_bytes: 0,
-        }
+        PaceView { history, l1_time: NOW, is_away: false, is_behind: false, oldest: None, unposted_blocks: 0 }
     }
 
     #[test]
@@ -263,20 +240,11 @@ mod tests {
     }
 
     #[test]
-    fn more_bytes_than_l1_takes_in_time_wait_for_nobody() {
-        let most = PaceView { unposted_bytes: 1_000_000, unposted_blocks: 1, ..view() };
-        assert_eq!(limits().pace(&most, NOW), Pace::Free);
-        let more = PaceView { unposted_bytes: 1_000_001, ..most };
-        assert!(matches!(limits().pace(&more, NOW), Pace::Stop(_)));
-    }
-
-    #[test]
     fn the_limits_follow_from_the_rollup() {
         let dir = tempfile::tempdir().unwrap();
         let chain = testing::open(dir.path(), &testing::config(1, 0));
         let limits = PaceLimits::new(&chain);
         assert_eq!((limits.confirm, limits.age), (10_800, 21_600));
-        assert_eq!(limits.bytes, 900 * MAX_PAYLOAD as u64);
     }
 
     #[test]
@@ -301,12 +269,12 @@ mod tests {
         unposted.built(&blocks[2]);
         unposted.follow(&reader, 0, 3).unwrap();
         assert_eq!((unposted.blocks(), unposted.bytes()), (3, 3 * size));
-        unposted.follow(&reader, 2, 3).unwrap();
+        assert_eq!(unposted.follow(&reader, 2, 3).unwrap(), 2 * size);
         assert_eq!((unposted.blocks(), unposted.bytes()), (1, size));
-        unposted.follow(&reader, 3, 3).unwrap();
+        assert_eq!(unposted.follow(&reader, 3, 3).unwrap(), size);
         assert_eq!((unposted.blocks(), unposted.bytes()), (0, 0));
         // A reorg of L1 makes safe blocks unsafe again, or takes blocks away.
-        unposted.follow(&reader, 1, 3).unwrap();
+        assert_eq!(unposted.follow(&reader, 1, 3).unwrap(), 0);
         assert_eq!(unposted.blocks(), 2);
         unposted.follow(&reader, 1, 2).unwrap();
         assert_eq!((unposted.blocks(), unposted.bytes()), (1, size));

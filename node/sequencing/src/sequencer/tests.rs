@@ -316,7 +316,8 @@ fn nothing_is_confirmed_while_the_newest_batch_is_too_old_and_an_empty_block_end
         l1_timestamp: now,
     };
     let tx_hash = B256::repeat_byte(1);
-    let event = InboxEvent::Batch { index: 0, header, acc: tx_hash, info_index: 0, info, payload, tx_hash };
+    let event =
+        InboxEvent::Batch { index: 0, header, acc: tx_hash, info_index: 0, info, data: payload, tx_hash };
     node.chain.apply_l1(l1_block_with(10, now, event)).unwrap();
     assert_eq!(node.wait_for(hash), 2);
     node.stop();
