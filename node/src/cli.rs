@@ -11,12 +11,13 @@ use rollup::{
     process::{Ether, Gwei, LogFormat, Sending, Time, duration},
 };
 use sequencing::{
-    announce::Durability, batcher::BatcherOptions, pool::PoolOptions, proposer::ProposerOptions,
-    sequencer::SequencerOptions,
+    announce::Durability, pool::PoolOptions, proposer::ProposerOptions, sequencer::SequencerOptions,
 };
 
+mod batching;
 mod serving;
 
+pub use batching::Batching;
 pub use serving::Serving;
 
 /// The node of a Recourse rollup.
@@ -84,6 +85,11 @@ pub struct Common {
     /// is asked; what the chain is derived from counts only if two say the same.
     #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC", required = true, value_delimiter = ',')]
     pub l1_rpc: Vec<String>,
+
+    /// URL of a beacon node, from which batches in blobs are read. Several, by commas or by repeating it: where one does not
+    /// have a blob, the next is asked. Without one, a batch in blobs stops the node.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_BEACON", value_delimiter = ',')]
+    pub l1_beacon: Vec<String>,
 
     /// Least L1 endpoints that must say the same of what is derived. With 1, two must where two answer, and one is followed
     /// alone while the others are left out; with 2, nothing is derived then.
@@ -287,40 +293,6 @@ impl Pooling {
             replacement_percent: self.pool_replacement,
             queued_lifetime: self.pool_queued_lifetime.0,
             ..PoolOptions::default()
-        }
-    }
-}
-
-/// When batches are posted.
-#[derive(Clone, Debug, Args)]
-pub struct Batching {
-    /// Blocks are posted at the latest after this long. A full batch is posted at once.
-    #[arg(long, value_name = "TIME", default_value_t = Time(BatcherOptions::default().interval))]
-    pub batch_interval: Time,
-
-    /// Size of a payload that is worth posting at once, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = BatcherOptions::default().payload_size)]
-    pub batch_size: usize,
-
-    /// Most blocks in a batch.
-    #[arg(long, value_name = "BLOCKS", default_value_t = BatcherOptions::default().max_blocks)]
-    pub batch_blocks: u64,
-
-    /// How hard batches are compressed: Brotli's quality, 0 to 11.
-    #[arg(long, value_name = "QUALITY", default_value_t = BatcherOptions::default().quality,
-          value_parser = clap::value_parser!(u8).range(0..=11))]
-    pub batch_quality: u8,
-}
-
-impl Batching {
-    /// The batcher's options.
-    pub fn options(&self) -> BatcherOptions {
-        BatcherOptions {
-            interval: self.batch_interval.0,
-            payload_size: self.batch_size,
-            max_blocks: self.batch_blocks,
-            quality: self.batch_quality,
-            ..BatcherOptions::default()
         }
     }
 }

@@ -7,18 +7,16 @@ use std::{
 };
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
-use crate::cli::{
-    BatcherArgs, Batching, Command, Common, ProposerArgs, Proposing, ReplicaArgs, SequencerArgs,
-};
+use crate::cli::{BatcherArgs, Command, Common, ProposerArgs, Proposing, ReplicaArgs, SequencerArgs};
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions, Heads},
     keys,
-    l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager},
+    l1::{self, Beacons, Follower, FollowerOptions, L1Client, L1Status, TxManager},
     maintenance,
     process::{Sending, stop_signal},
     shutdown::{self, Shutdown},
@@ -27,7 +25,7 @@ use rollup::{
 use rpc::{RpcConfig, RpcContext};
 use sequencing::{
     announce::{AnnounceError, AnnounceLog, Announcer, take_back},
-    batcher,
+    batcher::{self, BatcherOptions},
     feed::{self, Evidence, FeedServer, FeedStatus, Signers},
     pool::Pool,
     proposer,
@@ -73,6 +71,7 @@ impl Base {
         if least > given {
             bail!("--l1-agreement is {least}, but --l1-rpc names {given} endpoints");
         }
+        let beacons = Beacons::new(&common.l1_beacon).context("--l1-beacon")?;
         let config = Arc::new(RollupConfig::load(&common.rollup)?);
         if let Some(address) = common.metrics {
             rollup::telemetry::serve(
@@ -91,7 +90,7 @@ impl Base {
             least_endpoints: common.l1_agreement,
             ..FollowerOptions::default()
         };
-        let follower = Follower::new(chain.clone(), client.clone(), options);
+        let follower = Follower::new(chain.clone(), client.clone(), options).with_beacons(beacons);
         let mut base = Self {
             l1: follower.watch(),
             feed: None,
@@ -207,9 +206,9 @@ impl Base {
         });
     }
 
-    fn post_batches(&mut self, key: PrivateKeySigner, batching: &Batching, sending: &Sending) {
+    fn post_batches(&mut self, key: PrivateKeySigner, options: BatcherOptions, sending: &Sending) {
         let sender = TxManager::new(self.client.clone(), key, sending.options("batcher"));
-        let batcher = batcher::Batcher::new(self.chain.clone(), sender, batching.options());
+        let batcher = batcher::Batcher::new(self.chain.clone(), sender, options);
         let shutdown = self.shutdown.clone();
         self.tasks.essential("the batcher", "blocks that users were told of never get to L1", async move {
             batcher.run(shutdown).await;
@@ -255,6 +254,7 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     let read = |path: &Option<PathBuf>| path.as_deref().map(keys::read).transpose();
     let signer = read(&args.signer_key)?;
     let (batcher, proposer) = (read(&args.batcher_key)?, read(&args.proposer_key)?);
+    let batching = args.batching.options(&args.common)?;
     let Some(mut base) = Base::start(&args.common, shutdown.clone()).await? else {
         return Ok(());
     };
@@ -274,7 +274,7 @@ async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     };
     base.serve(Some(pool.clone()), None, feed.map(Into::into)).await?;
     if let Some(key) = batcher {
-        base.post_batches(key, &args.batching, &args.batcher_sending.over(&args.sending));
+        base.post_batches(key, batching, &args.batcher_sending.over(&args.sending));
     }
     if let Some(key) = proposer {
         base.propose(key, &args.proposing, &args.proposer_sending.over(&args.sending));
@@ -344,12 +344,13 @@ async fn run_replica(args: ReplicaArgs, shutdown: Shutdown) -> Result<()> {
 
 async fn run_batcher(args: BatcherArgs, shutdown: Shutdown) -> Result<()> {
     let key = keys::read(&args.batcher_key)?;
+    let batching = args.batching.options(&args.common)?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
     base.follow_feed(args.feed, true);
     base.serve(None, None, None).await?;
-    base.post_batches(key, &args.batching, &args.sending);
+    base.post_batches(key, batching, &args.sending);
     base.finish().await
 }
 

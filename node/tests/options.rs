@@ -52,6 +52,6 @@ fn config_prints_what_is_in_force_and_where_it_is_from() {
         line("batch-interval").contains("3s") && line("batch-interval").ends_with("options.toml"),
         "{table}"
     );
-    assert!(line("http ").ends_with("command line") && line("batch-size").ends_with("default"), "{table}");
+    assert!(line("http ").ends_with("command line") && line("batch-blocks").ends_with("default"), "{table}");
     assert!(line("l1-rpc").contains("http://host/…") && !table.contains("secret"), "{table}");
 }

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use rollup::blobs::DaChoice;
 use testnet::{Devnet, DevnetOptions, Mining, Stage, ports};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -52,6 +53,9 @@ struct DevnetArguments {
     /// Seconds between L1 blocks.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=600))]
     l1_block_time: u64,
+    /// Where the sequencer posts batches: `blobs`, `calldata`, or `auto`, where it is cheaper.
+    #[arg(long, value_name = "auto|calldata|blobs", default_value_t = DaChoice::Blobs)]
+    da: DaChoice,
     /// Start no replica.
     #[arg(long)]
     no_replica: bool,
@@ -149,6 +153,7 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         l2_port,
         replica_port,
         l1_block_time,
+        da,
         no_replica,
         karst_after,
     } = arguments;
@@ -180,6 +185,7 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         mining: Mining::Every(l1_block_time),
         sample_token: true,
         replica: !no_replica,
+        da,
         ..options
     })
 }

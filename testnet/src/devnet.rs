@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rollup::RollupConfig;
+use rollup::{RollupConfig, blobs::DaChoice};
 
 use crate::{
     Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, SampleToken,
@@ -47,6 +47,8 @@ pub struct DevnetOptions {
     pub sample_token: bool,
     /// Whether to start a replica that follows L1 and the sequencer's feed.
     pub replica: bool,
+    /// Where the sequencer posts batches.
+    pub da: DaChoice,
     /// Further arguments for the sequencer.
     pub sequencer_arguments: Vec<String>,
     /// Further arguments for the replica.
@@ -69,6 +71,7 @@ impl DevnetOptions {
             proposer: true,
             sample_token: false,
             replica: true,
+            da: DaChoice::Blobs,
             sequencer_arguments: ["--batch-interval", "2s", "--propose-interval", "30s"]
                 .map(Into::into)
                 .into(),
@@ -178,6 +181,7 @@ impl Devnet {
             rollup: self.rollup_path(),
             data_dir: self.dir.join("data").join(name),
             l1_rpc: self.anvil.url().into(),
+            l1_beacon: Some(self.anvil.url().into()),
             port: ports::free()?,
             metrics: None,
             log: self.dir.join("logs").join(format!("{name}.log")),
@@ -201,6 +205,7 @@ impl Devnet {
         let mut options = self.node_options("sequencer", self.sequencer_role()?)?;
         options.port = self.options.l2_port.unwrap_or(options.port);
         options.extra.clone_from(&self.options.sequencer_arguments);
+        options.extra.extend(["--da".into(), self.options.da.to_string()]);
         self.sequencer.insert(Node::spawn(options)?).wait_ready().await
     }
 

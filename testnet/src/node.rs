@@ -92,6 +92,8 @@ pub struct NodeOptions {
     pub data_dir: PathBuf,
     /// L1 endpoint.
     pub l1_rpc: String,
+    /// Where blobs are read from.
+    pub l1_beacon: Option<String>,
     /// Port for HTTP and WebSocket.
     pub port: u16,
     /// Port for metrics.
@@ -116,6 +118,9 @@ impl NodeOptions {
         });
         command.arg("--rollup").arg(&self.rollup).arg("--data-dir").arg(&self.data_dir);
         command.args(["--l1-rpc", &self.l1_rpc, "--http", &format!("127.0.0.1:{}", self.port)]);
+        if let Some(url) = &self.l1_beacon {
+            command.args(["--l1-beacon", url]);
+        }
         // Everything for developers, and for the pages that they make.
         command.args(["--rpc-api", "all", "--rpc-cors", "*"]);
         if let Some(port) = self.metrics {

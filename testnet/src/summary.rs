@@ -165,6 +165,8 @@ impl Summary {
             f,
             "  export RECOURSE_ROLLUP={rollup} RECOURSE_KEY={key} RECOURSE_L1_RPC=$L1 RECOURSE_L2_RPC=$L2"
         )?;
+        // Anvil keeps blobs as a beacon node does.
+        writeln!(f, "  export RECOURSE_L1_BEACON=$L1")?;
         if let Some(token) = &self.sample_token {
             writeln!(f, "  export TOKEN={} L2_TOKEN={}", token.l1, token.l2)?;
         }

@@ -221,7 +221,8 @@ async fn watch(devnet: &Devnet, target: u64) -> Result<Figures> {
     let key = Key::write(&devnet.dir.join("keys").join("watching.key"), &key)?;
     let mut command = Command::new(tools::challenger()?);
     command.arg("watch").arg("--rollup").arg(devnet.rollup_path()).arg("--key").arg(key.path());
-    command.args(["--l1-rpc", devnet.anvil.url(), "--metrics", &address]);
+    let l1 = devnet.anvil.url();
+    command.args(["--l1-rpc", l1, "--l1-beacon", l1, "--metrics", &address]);
     command.arg("--data-dir").arg(devnet.dir.join("watching"));
     let mut process =
         Process::spawn("challenger", &mut command, &devnet.dir.join("logs").join("watching.log"))?;

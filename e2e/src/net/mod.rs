@@ -16,6 +16,7 @@ use std::{
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result};
 use rand::{SeedableRng, rngs::StdRng};
+use rollup::blobs::DaChoice;
 use testnet::{Devnet, DevnetOptions, Mining, Node, Role, accounts};
 
 pub use batches::{PostedBatch, Poster, batches};
@@ -52,6 +53,8 @@ impl Net {
         let mut options = DevnetOptions::new(&std::env::temp_dir().join(unique))?;
         options.mining = Mining::Manual;
         options.slots_in_an_epoch = 16;
+        // What tests take out of L1's pool, to send it again, is whole there.
+        options.da = DaChoice::Calldata;
         // L1's time runs faster than the clock here.
         options.deploy.chain.force_delay = 3600;
         options.deploy.sequencer_timeout = 3600;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::faults::{Fault, Proxy};
 use rollup::{
+    blobs::DaChoice,
     chain::ChainEvent,
     l1::{TxManager, TxOptions, connect},
 };
@@ -12,7 +13,7 @@ use testnet::Mining;
 
 use crate::common::{L1, Node, Task, until};
 
-async fn start(l1: &L1, node: &Node, url: &str, options: BatcherOptions) -> Task {
+pub(crate) async fn start(l1: &L1, node: &Node, url: &str, options: BatcherOptions) -> Task {
     let client = connect(url, &l1.config).await.unwrap();
     let poll_interval = Some(Duration::from_millis(50));
     let tx_options =
@@ -22,11 +23,11 @@ async fn start(l1: &L1, node: &Node, url: &str, options: BatcherOptions) -> Task
     Task::spawn(|shutdown| batcher.run(shutdown))
 }
 
-fn often() -> BatcherOptions {
-    BatcherOptions { interval: Duration::from_millis(500), ..BatcherOptions::default() }
+pub(crate) fn often(da: DaChoice) -> BatcherOptions {
+    BatcherOptions { da, interval: Duration::from_millis(500), ..BatcherOptions::default() }
 }
 
-async fn all_safe(node: &Node) {
+pub(crate) async fn all_safe(node: &Node) {
     until("all blocks are safe", async || {
         let heads = node.chain.heads();
         heads.safe == heads.unsafe_head
@@ -37,11 +38,20 @@ async fn all_safe(node: &Node) {
 /// What was sequenced comes out of L1 just the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_become_safe_as_they_were_built() {
+    become_safe(DaChoice::Calldata).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_become_safe_by_blobs_as_they_were_built() {
+    become_safe(DaChoice::Blobs).await;
+}
+
+async fn become_safe(da: DaChoice) {
     let l1 = L1::start().await;
     let node = Node::start(&l1, "node", l1.anvil.url(), 1000).await;
     l1.mining(Mining::Every(1)).await;
     let mut events = node.chain.subscribe();
-    let batcher = start(&l1, &node, l1.anvil.url(), often()).await;
+    let batcher = start(&l1, &node, l1.anvil.url(), often(da)).await;
     for round in 0..30u64 {
         if round % 5 == 0 {
             l1.deposit(0, 100 + round, &round.to_be_bytes()).await;
@@ -74,7 +84,9 @@ async fn many_blocks_are_split() {
     for _ in 0..50 {
         node.build(Vec::new());
     }
-    let batcher = start(&l1, &node, l1.anvil.url(), BatcherOptions::default()).await;
+    let options =
+        BatcherOptions { da: DaChoice::Calldata, payload_size: Some(100_000), ..BatcherOptions::default() };
+    let batcher = start(&l1, &node, l1.anvil.url(), options).await;
     l1.mining(Mining::Every(1)).await;
     until("the large block is safe", async || node.chain.heads().safe.number >= large).await;
     batcher.end().await;
@@ -83,8 +95,8 @@ async fn many_blocks_are_split() {
     assert!(records.batches.len() >= 8, "{}", records.batches.len());
     for batch in &records.batches {
         let alone = batch.first_block == batch.last_block;
-        assert!(batch.payload.len() <= if alone { sequencing::limits::MAX_PAYLOAD } else { 100_000 });
-        assert!(batch.payload.len() > 50_000 || batch.last_block > large, "batches are well filled");
+        assert!(batch.data.len() <= if alone { sequencing::limits::MAX_PAYLOAD } else { 100_000 });
+        assert!(batch.data.len() > 50_000 || batch.last_block > large, "batches are well filled");
     }
     node.stop().await;
 }
@@ -92,10 +104,19 @@ async fn many_blocks_are_split() {
 /// Reorgs take batches, deposits, and what was built on them.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_lost_in_reorgs_are_posted_again() {
+    live_through_reorgs(DaChoice::Calldata).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_in_blobs_that_reorgs_take_are_posted_again() {
+    live_through_reorgs(DaChoice::Blobs).await;
+}
+
+async fn live_through_reorgs(da: DaChoice) {
     let l1 = L1::start().await;
     let proxy = Proxy::start(l1.anvil.url()).await.unwrap();
     let node = Node::start(&l1, "node", l1.anvil.url(), 1000).await;
-    let batcher = start(&l1, &node, proxy.url(), often()).await;
+    let batcher = start(&l1, &node, proxy.url(), often(da)).await;
     let mut reorgs = 0;
     for round in 0..60u64 {
         if round % 4 == 0 {
@@ -141,16 +162,25 @@ async fn batches_lost_in_reorgs_are_posted_again() {
 /// A batcher that is ended with a transaction on its way, and another in its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_batcher_posts_nothing_twice() {
+    restart(DaChoice::Calldata).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_batcher_posts_no_blobs_twice() {
+    restart(DaChoice::Blobs).await;
+}
+
+async fn restart(da: DaChoice) {
     let l1 = L1::start().await;
     let node = Node::start(&l1, "node", l1.anvil.url(), 1000).await;
     node.sync(&l1).await;
     for round in 0..5 {
         node.build(node.transactions(1, 1, 100));
-        let first = start(&l1, &node, l1.anvil.url(), often()).await;
+        let first = start(&l1, &node, l1.anvil.url(), often(da)).await;
         tokio::time::sleep(Duration::from_millis(200 * round)).await;
         first.end().await;
     }
-    let second = start(&l1, &node, l1.anvil.url(), often()).await;
+    let second = start(&l1, &node, l1.anvil.url(), often(da)).await;
     l1.mining(Mining::Every(1)).await;
     all_safe(&node).await;
     second.end().await;

@@ -15,7 +15,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use e2e::{
     dispute::{Arena, Divergence, Lie, Plot, Setting, narrowed},
     faults::{Chaos, Proxy},
-    net::{Deposited, Included, Load, UserDeposit, batches, block, receipt, seeded, status, until, user},
+    net::{
+        Deposited, Included, Load, UserDeposit, batches, block, receipt, seeded, soon, status, until, user,
+    },
 };
 use fraud_prover::game::{Game, Status as GameStatus};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -69,6 +71,7 @@ async fn a_rollup_lives_with_endpoints_that_fail_at_random() -> Result<()> {
     let l2 = parts.sequencer.provider();
     let load = Load::paced(l2, chain_id, vec![user(2)?, user(3)?], Duration::from_millis(50));
     wait_safe(&parts.sequencer, 20).await?;
+    soon("the observer has them", async || Ok((arena.newest() >= 20).then_some(()))).await?;
 
     // Meanwhile, L1 is changed by what has its own endpoint: users, and a liar.
     let chaos: Vec<Chaos> =

@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +20,7 @@ use db::{BatchRecord, L1Cursor, MessageRecord};
 use rollup::{
     RollupConfig,
     chain::{BuildPlan, Chain, ChainOptions},
-    l1::{Follower, FollowerOptions, L1Client, connect, reach},
+    l1::{Beacons, Follower, FollowerOptions, L1Client, connect, reach},
     shutdown::{self, Shutdown, Stop},
 };
 use stf::Transaction;
@@ -181,12 +180,14 @@ pub(crate) struct Records {
 
 impl Node {
     pub(crate) async fn start(l1: &L1, name: &str, url: &str, range: u64) -> Self {
-        Self::open(&l1.config, &l1.path(name), url, range).await
+        let client = connect(url, &l1.config).await.unwrap();
+        Self::follow(l1, name, client, FollowerOptions { range, ..FollowerOptions::default() })
     }
 
-    pub(crate) async fn open(config: &Arc<RollupConfig>, path: &Path, url: &str, range: u64) -> Self {
-        let client = connect(url, config).await.unwrap();
-        Self::follow(config, path, client, FollowerOptions { range, ..FollowerOptions::default() })
+    /// A node that takes blobs from these beacon nodes.
+    pub(crate) async fn reading(l1: &L1, name: &str, beacons: &[String]) -> Self {
+        let client = connect(l1.anvil.url(), &l1.config).await.unwrap();
+        Self::follow_by(l1, name, client, FollowerOptions::default(), beacons)
     }
 
     /// A node with several endpoints.
@@ -194,14 +195,26 @@ impl Node {
         let urls: Vec<String> = urls.iter().map(|url| (*url).into()).collect();
         let (_stop, mut shutdown) = shutdown::channel();
         let client = reach(&urls, &l1.config, Some(LIMIT), &mut shutdown).await.unwrap().unwrap();
-        Self::follow(&l1.config, &l1.path(name), client, options)
+        Self::follow(l1, name, client, options)
     }
 
-    fn follow(config: &Arc<RollupConfig>, path: &Path, client: L1Client, options: FollowerOptions) -> Self {
-        let chain = Chain::open(path, config.clone(), ChainOptions::default()).unwrap();
+    fn follow(l1: &L1, name: &str, client: L1Client, options: FollowerOptions) -> Self {
+        // Anvil keeps blobs as a beacon node does.
+        Self::follow_by(l1, name, client, options, &[l1.anvil.url().into()])
+    }
+
+    fn follow_by(
+        l1: &L1,
+        name: &str,
+        client: L1Client,
+        options: FollowerOptions,
+        beacons: &[String],
+    ) -> Self {
+        let chain = Chain::open(&l1.path(name), l1.config.clone(), ChainOptions::default()).unwrap();
         let options = FollowerOptions { poll_interval: Some(Duration::from_millis(20)), ..options };
         let endpoints = client.endpoints().to_vec();
-        let follower = Follower::new(chain.clone(), client, options);
+        let beacons = Beacons::new(beacons).unwrap();
+        let follower = Follower::new(chain.clone(), client, options).with_beacons(beacons);
         Self { chain, endpoints, follower: Some(Task::spawn(|shutdown| follower.run(shutdown))) }
     }
 

@@ -76,7 +76,7 @@ async fn a_changed_payload_is_taken_from_the_other() {
         activity(&l1, seed * 4).await;
     }
     let records = node.check_against_fresh(&l1, "fresh").await;
-    assert!(records.batches.iter().any(|batch| !batch.payload.is_empty()));
+    assert!(records.batches.iter().any(|batch| !batch.data.is_empty()));
     node.stop().await;
 }
 

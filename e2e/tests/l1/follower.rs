@@ -220,8 +220,8 @@ async fn wrong_calls_and_garbage_are_followed() {
     l1.anvil.mine(1).await.unwrap();
     let records = node.check_against_fresh(&l1, "fresh").await;
     assert_eq!(records.batches.len(), 4);
-    assert_eq!(records.batches[2].payload.as_ref(), b"x");
-    assert!(records.batches[3].payload.is_empty());
+    assert_eq!(records.batches[2].data.as_ref(), b"x");
+    assert!(records.batches[3].data.is_empty());
     assert_eq!(records.blocks.len(), 1 + 2 + 4096 + 1 + 1);
     // Two deposits, and the information that came with each batch.
     assert_eq!(records.messages.len(), 2 + 4);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod batcher;
+mod blobs;
 mod chaos;
 mod common;
 mod endpoints;

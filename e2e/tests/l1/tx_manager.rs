@@ -24,16 +24,16 @@ fn key() -> PrivateKeySigner {
     testnet::accounts::account(1).unwrap()
 }
 
-async fn manager(l1: &L1, url: &str, options: TxOptions) -> Arc<TxManager> {
+pub(crate) async fn manager(l1: &L1, url: &str, options: TxOptions) -> Arc<TxManager> {
     let options = TxOptions { poll_interval: Some(Duration::from_millis(20)), ..options };
     TxManager::new(connect(url, &l1.config).await.unwrap(), key(), options)
 }
 
-fn transfer(value: u64) -> TxRequest {
+pub(crate) fn transfer(value: u64) -> TxRequest {
     TxRequest { to: Address::repeat_byte(0x55), value: U256::from(value), ..TxRequest::default() }
 }
 
-async fn waiting(l1: &L1) -> u64 {
+pub(crate) async fn waiting(l1: &L1) -> u64 {
     let status: serde_json::Value = l1.anvil.call("txpool_status", serde_json::json!([])).await.unwrap();
     u64::from_str_radix(status["pending"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
 }
@@ -46,7 +46,10 @@ async fn nonce(l1: &L1) -> u64 {
     l1.anvil.provider().get_transaction_count(key().address()).await.unwrap()
 }
 
-fn spawn(txs: &Arc<TxManager>, request: TxRequest) -> JoinHandle<Result<TransactionReceipt, SendError>> {
+pub(crate) fn spawn(
+    txs: &Arc<TxManager>,
+    request: TxRequest,
+) -> JoinHandle<Result<TransactionReceipt, SendError>> {
     let txs = txs.clone();
     tokio::spawn(async move { txs.send(request).await })
 }

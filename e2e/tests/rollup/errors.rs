@@ -334,6 +334,8 @@ async fn a_node_that_cannot_start_says_why() -> Result<()> {
         &["L1 endpoint http://127.0.0.1:1 does not answer within 1s"],
     )?;
     expect("no URL", with(&|options| options.l1_rpc = "nonsense".into()), &["nonsense"])?;
+    let beacon = with(&|options| options.l1_beacon = Some("nonsense".into()));
+    expect("no URL of a beacon node", beacon, &["--l1-beacon", "nonsense"])?;
     let taken = net.devnet.sequencer()?.options.port;
     expect("port in use", with(&|options| options.port = taken), &["cannot listen", &taken.to_string()])?;
     let used = net.devnet.sequencer()?.options.data_dir.clone();

@@ -113,7 +113,8 @@ async fn processes_serve_what_is_listed() -> Result<()> {
     let mut watch = {
         let mut command = std::process::Command::new(tools::challenger()?);
         command.arg("watch").arg("--rollup").arg(net.devnet.rollup_path());
-        command.args(["--l1-rpc", net.devnet.anvil.url(), "--l1-poll", "50ms"]);
+        let l1 = net.devnet.anvil.url();
+        command.args(["--l1-rpc", l1, "--l1-beacon", l1, "--l1-poll", "50ms"]);
         command.arg("--data-dir").arg(net.devnet.dir.join("data/challenger"));
         command.args(["--metrics", &format!("127.0.0.1:{challenger}")]);
         Process::spawn("challenger", &mut command, &net.devnet.dir.join("logs/challenger.log"))?

@@ -8,6 +8,7 @@
 //! - `snapshot`: what the next batch depends on, read from L1 and the database.
 //! - `plan`: what to do about it, decided from nothing else.
 
+mod da;
 mod error;
 mod plan;
 mod snapshot;
@@ -20,19 +21,25 @@ use std::{
 use alloy::{
     eips::BlockId,
     primitives::{Bytes, U256},
+    providers::Provider,
     sol_types::{SolCall, SolInterface},
 };
 use bindings::{IInbox, ISystemConfig};
 use db::Reader;
-use stf::{ExtraData, inbox::MAX_BLOCKS_PER_BATCH};
+use stf::{
+    ExtraData,
+    inbox::{DaKind, MAX_BLOCKS_PER_BATCH},
+};
 use tracing::{debug, error, info};
 
 use crate::{
     limits::MAX_PAYLOAD,
     task::{self, Task},
 };
+use da::{DaPrice, room};
 use plan::{BatchPlan, Limits, NextBatch, plan};
 use rollup::{
+    blobs::{BlobSidecar, DaChoice},
     chain::Chain,
     inbox_rules::{ForcedEnd, PRICED_BACKLOG, gas_end},
     l1::{L1Error, SendError, TxManager, TxRequest},
@@ -49,8 +56,10 @@ const TARGET: &str = "node::batcher";
 pub struct BatcherOptions {
     /// How long a block waits for others at most.
     pub interval: Duration,
-    /// Size of a payload that is worth posting at once, in bytes; at most [`MAX_PAYLOAD`].
-    pub payload_size: usize,
+    /// Where payloads are posted.
+    pub da: DaChoice,
+    /// Size of a payload that is worth posting at once, in bytes; by default, and at most, what fits a transaction.
+    pub payload_size: Option<usize>,
     /// Most blocks in a batch.
     pub max_blocks: u64,
     /// Brotli quality, 0 to 11.
@@ -63,7 +72,8 @@ impl Default for BatcherOptions {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(12),
-            payload_size: 100_000,
+            da: DaChoice::default(),
+            payload_size: None,
             max_blocks: MAX_BLOCKS_PER_BATCH,
             quality: 9,
             poll_interval: None,
@@ -79,6 +89,8 @@ pub(crate) enum BatchError {
     Plan(#[from] PlanError),
     #[error("{}", explain(.0))]
     Send(SendError),
+    #[error("the batch cannot be put into blobs: {0}")]
+    Blobs(String),
     #[error("the thread that built a batch is gone")]
     Gone,
 }
@@ -104,6 +116,8 @@ pub struct Batcher {
     txs: Arc<TxManager>,
     options: BatcherOptions,
     poll_interval: Duration,
+    /// Where the newest batch was posted, or is to be.
+    da_kind: DaKind,
     /// Whether the key was compared with the system configuration's.
     key_checked: bool,
     waiting: Waiting,
@@ -121,6 +135,13 @@ struct Waiting {
     ratio: f64,
 }
 
+impl Waiting {
+    /// Bytes of the payload that holds them, about.
+    fn payload(&self) -> usize {
+        (self.bytes as f64 * self.ratio) as usize
+    }
+}
+
 impl Task for Batcher {
     type Error = BatchError;
 
@@ -135,9 +156,12 @@ impl Task for Batcher {
             return Ok(());
         }
         let view = self.view().await?;
+        if self.options.da == DaChoice::Auto {
+            self.choose_da(view.base_fee).await;
+        }
         let (chain, at) = (self.chain.clone(), view.timestamp);
         let limits = Limits {
-            payload_size: self.options.payload_size,
+            payload_size: self.payload_size(),
             max_payload: MAX_PAYLOAD,
             max_blocks: self.options.max_blocks.min(view.allowance),
             quality: self.options.quality,
@@ -173,7 +197,6 @@ impl Batcher {
         let longest = Duration::from_secs(config.chain.force_delay.min(config.sequencer_timeout)) / 4;
         let options = BatcherOptions {
             interval: options.interval.min(longest),
-            payload_size: options.payload_size.clamp(1, MAX_PAYLOAD),
             max_blocks: options.max_blocks.clamp(1, MAX_BLOCKS_PER_BATCH),
             ..options
         };
@@ -186,6 +209,7 @@ impl Batcher {
                 bytes: 0,
                 ratio: 1.0,
             },
+            da_kind: if options.da == DaChoice::Calldata { DaKind::Calldata } else { DaKind::Blobs },
             key_checked: false,
             chain,
             txs,
@@ -243,9 +267,29 @@ impl Batcher {
         // Two clocks: the block's survives a restart, ours works where L1's time is not the world's.
         let age = now.saturating_sub(Duration::from_secs(oldest)).max(waiting.since.elapsed());
         Ok(last + 1 - first >= self.options.max_blocks
-            || waiting.bytes as f64 * waiting.ratio >= self.options.payload_size as f64
+            || self.waiting.payload() >= self.payload_size()
             || age >= self.options.interval
             || self.unserved_gas(&reader)? > PRICED_BACKLOG)
+    }
+
+    /// Payload from which on a batch is posted at once, and which several blocks do not exceed.
+    fn payload_size(&self) -> usize {
+        let room = room(self.da_kind);
+        self.options.payload_size.map_or(room, |size| size.clamp(1, room))
+    }
+
+    /// Chooses where the next batch is posted. Without an answer about fees it is where the last one was.
+    async fn choose_da(&mut self, base_fee: u128) {
+        match self.txs.client().provider().get_blob_base_fee().await {
+            Ok(blob_base_fee) => {
+                let price = DaPrice { base_fee, blob_base_fee };
+                let kind = price.choose(self.da_kind, self.waiting.payload());
+                if std::mem::replace(&mut self.da_kind, kind) != kind {
+                    info!(target: TARGET, da = ?kind, base_fee, blob_base_fee, "batches are posted elsewhere from now on");
+                }
+            }
+            Err(error) => debug!(target: TARGET, %error, "no blob base fee"),
+        }
     }
 
     /// Gas of the messages that no batch covers.
@@ -270,7 +314,8 @@ impl Batcher {
         let count = U256::from(batches);
         let batch_acc = client.view(inbox, IInbox::batchAccCall { count }, at).await?;
         let (number, timestamp) = (head.number(), head.timestamp());
-        Ok(InboxView { number, timestamp, allowance, last_block, message_end, batches, batch_acc })
+        let base_fee = head.base_fee();
+        Ok(InboxView { number, timestamp, base_fee, allowance, last_block, message_end, batches, batch_acc })
     }
 
     async fn post(&mut self, batch: NextBatch) -> Result<(), BatchError> {
@@ -278,23 +323,45 @@ impl Batcher {
         if batch.raw_bytes > 0 {
             self.waiting.ratio = (bytes as f64 / batch.raw_bytes as f64).clamp(0.05, 1.1);
         }
-        let call = IInbox::appendBatchCall {
-            payload: batch.payload.into(),
-            firstBlock: first,
-            blockCount: blocks,
+        let request = self.request_of(batch).await?;
+        let blobs = request.blobs.as_ref().map_or(0, |blobs| blobs.versioned_hashes().len());
+        let receipt = self.txs.send(request).await?;
+        metrics::counter!("recourse_batcher_batches_total").increment(1);
+        metrics::counter!("recourse_batcher_blocks_total").increment(blocks);
+        metrics::counter!("recourse_batcher_payload_bytes_total").increment(bytes as u64);
+        metrics::counter!("recourse_batcher_blobs_total").increment(blobs as u64);
+        metrics::counter!("recourse_batcher_l1_gas_total").increment(receipt.gas_used);
+        let last = first + blocks - 1;
+        let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
+        info!(target: TARGET, first, last, bytes, blobs, %tx, gas, "posted a batch");
+        Ok(())
+    }
+
+    /// The transaction that posts a batch.
+    async fn request_of(&self, batch: NextBatch) -> Result<TxRequest, BatchError> {
+        if self.da_kind != DaKind::Blobs {
+            let call = IInbox::appendBatchCall {
+                payload: batch.payload.into(),
+                firstBlock: batch.first_block,
+                blockCount: batch.block_count,
+                messageEnd: batch.message_end,
+                expectedMessageAcc: batch.message_acc,
+                endMessageHeader: batch.end_header,
+            };
+            return Ok(self.request(call.abi_encode().into()));
+        }
+        let call = IInbox::appendBlobBatchCall {
+            payloadLength: batch.payload.len() as u64,
+            firstBlock: batch.first_block,
+            blockCount: batch.block_count,
             messageEnd: batch.message_end,
             expectedMessageAcc: batch.message_acc,
             endMessageHeader: batch.end_header,
         };
-        let receipt = self.txs.send(self.request(call.abi_encode().into())).await?;
-        metrics::counter!("recourse_batcher_batches_total").increment(1);
-        metrics::counter!("recourse_batcher_blocks_total").increment(blocks);
-        metrics::counter!("recourse_batcher_payload_bytes_total").increment(bytes as u64);
-        metrics::counter!("recourse_batcher_l1_gas_total").increment(receipt.gas_used);
-        let last = first + blocks - 1;
-        let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
-        info!(target: TARGET, first, last, bytes, %tx, gas, "posted a batch");
-        Ok(())
+        let proven = tokio::task::spawn_blocking(move || BlobSidecar::of(&batch.payload)).await;
+        let blobs = proven.map_err(|_| BatchError::Gone)?;
+        let blobs = blobs.map_err(|error| BatchError::Blobs(error.to_string()))?;
+        Ok(TxRequest { blobs: Some(blobs), ..self.request(call.abi_encode().into()) })
     }
 
     /// No valid batch holds the local blocks: lets the inbox put default blocks in their place, so that the chain goes

@@ -254,7 +254,7 @@ impl Proposer {
             to: contracts.dispute_game_factory,
             data: call.abi_encode().into(),
             value: bond,
-            gas_limit: None,
+            ..TxRequest::default()
         };
         let receipt = self.txs.send(request).await?;
         metrics::counter!("recourse_proposer_proposals_total").increment(1);

@@ -14,6 +14,18 @@ pub const METRICS: &[Metric] = &[
     ),
     Metric::histogram("recourse_sequencer_build_seconds", "", "Time to build a block."),
     Metric::counter("recourse_sequencer_stalls_total", "", "Times that a block had to wait for L1."),
+    Metric::gauge(
+        "recourse_sequencer_backlog_bytes",
+        "",
+        "Bytes of transactions in blocks that are not on L1.",
+    ),
+    Metric::gauge(
+        "recourse_sequencer_backlog_limit_bytes",
+        "",
+        "Most of them; then no transactions are taken.",
+    ),
+    Metric::gauge("recourse_sequencer_backlog_seconds", "", "Age of the oldest block that is not on L1."),
+    Metric::gauge("recourse_sequencer_l1_bytes_per_second", "", "Bytes that L1 takes in a second, about."),
     Metric::counter(
         "recourse_sequencer_put_off_total",
         "",
@@ -56,6 +68,7 @@ pub const METRICS: &[Metric] = &[
     Metric::counter("recourse_batcher_batches_total", "", "Batches posted."),
     Metric::counter("recourse_batcher_blocks_total", "", "Blocks in them."),
     Metric::counter("recourse_batcher_payload_bytes_total", "", "Bytes of their payloads."),
+    Metric::counter("recourse_batcher_blobs_total", "", "Blobs that hold them."),
     Metric::counter("recourse_batcher_l1_gas_total", "", "L1 gas of batches."),
     Metric::counter("recourse_batcher_forced_total", "", "Forced batches that gave up local blocks."),
     Metric::gauge("recourse_batcher_waiting_blocks", "", "Unsafe blocks that are not posted yet."),

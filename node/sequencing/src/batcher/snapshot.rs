@@ -20,6 +20,8 @@ pub(super) struct InboxView {
     pub(super) number: u64,
     /// Its timestamp.
     pub(super) timestamp: u64,
+    /// Its base fee, in wei.
+    pub(super) base_fee: u128,
     /// Blocks that the inbox takes there.
     pub(super) allowance: u64,
     pub(super) last_block: u64,

@@ -92,6 +92,7 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
     let inbox = InboxView {
         number: 1_000,
         timestamp: NOW,
+        base_fee: 0,
         allowance: 60_000,
         last_block: 10,
         message_end: 2,
