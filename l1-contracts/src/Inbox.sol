@@ -244,10 +244,12 @@ contract Inbox is IInbox {
         bytes32 _expectedMessageAcc,
         bytes calldata _endMessageHeader
     ) private {
-        if (msg.sender != ISystemConfig(systemConfig).batcher()) revert NotBatcher(msg.sender);
-        // INVARIANT: the payload is calldata or in blobs of a transaction that calls the Inbox, so that every node reads it
-        // without tracing. The code check stops an account with delegated code (EIP-7702), which is its own origin in an
-        // inner call.
+        if (msg.sender != ISystemConfig(systemConfig).batcher()) {
+            revert NotBatcher(msg.sender);
+        }
+        // INVARIANT: the payload is calldata or in blobs of a transaction that calls the Inbox, so that every node
+        // reads it without tracing. The code check stops an account with delegated code (EIP-7702), which is its own
+        // origin in an inner call.
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotTopLevelCall();
 
         Cursor memory cursor = _cursor;

@@ -205,7 +205,7 @@ async fn a_beacon_node_that_lies_lacks_or_fails_is_passed_over() {
             continue;
         }
         // Alone, nothing is derived until it is well.
-        let alone = Node::reading(&l1, &format!("alone-{index}"), &[bad.url.clone()]).await;
+        let alone = Node::reading(&l1, &format!("alone-{index}"), std::slice::from_ref(&bad.url)).await;
         until("it was asked", async || bad.asked.load(Ordering::Relaxed) > 4).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(alone.records().batches.len(), 0, "{fault:?}");

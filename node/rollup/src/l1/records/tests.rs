@@ -186,7 +186,7 @@ fn a_batch_in_blobs_is_known_by_the_hashes_of_its_transaction() {
     assert_eq!(BlobData::decode(data).unwrap().blobs.len(), 2);
     // One hash more, one less, another order: the transaction is not the one.
     let changes: [fn(&mut Vec<B256>); 3] =
-        [|hashes| hashes.push(B256::ZERO), |hashes| drop(hashes.pop()), |hashes| hashes.swap(0, 1)];
+        [|hashes| hashes.push(B256::ZERO), |hashes| hashes.truncate(1), |hashes| hashes.swap(0, 1)];
     for change in changes {
         let mut chain = Chain::default();
         chain.blob_batch(&payload);
