@@ -10,9 +10,12 @@ pub fn step_proven(game: &Game) -> bool {
 }
 
 /// Whether liars have no move left, but for other branches: the VM was asked, or one of these players claims the
-/// states after each of some steps.
+/// states after each of some steps, or the one before the last of them.
 pub fn narrowed(game: &Game, players: &[Address]) -> bool {
-    let last = |claim: &Claim| claim.is_step_level() && claim.interval.stride() == 1;
+    let last = |claim: &Claim| {
+        let segment = claim.interval.segments().checked_sub(1).and_then(|last| claim.interval.segment(last));
+        claim.is_step_level() && segment.is_some_and(|segment| segment.length == 1)
+    };
     step_proven(game) || game.claims.iter().any(|claim| players.contains(&claim.claimant) && last(claim))
 }
 

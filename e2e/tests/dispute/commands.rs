@@ -38,7 +38,8 @@ impl Session {
 
     fn watch(&self, name: &str, key: bool, extra: &[&str]) -> Result<Command> {
         let mut command = self.command(&["watch"])?;
-        command.args(["--l1-poll", "50ms", "--data-dir"]).arg(self.dir.join(name)).args(extra);
+        command.args(["--l1-beacon", &self.l1, "--l1-poll", "50ms"]);
+        command.arg("--data-dir").arg(self.dir.join(name)).args(extra);
         if key {
             command.arg("--key").arg(self.key.path());
         }
