@@ -18,7 +18,6 @@ use alloy::{
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::OnceCell;
 use tracing::warn;
 
 use super::{
@@ -74,7 +73,8 @@ struct Beacon {
     http: reqwest::Client,
     url: reqwest::Url,
     name: Arc<str>,
-    clock: OnceCell<SlotClock>,
+    /// As the node told it. Forgotten with each failure: what was told once may have been wrong.
+    clock: Mutex<Option<SlotClock>>,
     told: Mutex<Option<Instant>>,
 }
 
@@ -138,6 +138,7 @@ impl Beacons {
                     return Ok(blobs);
                 }
                 Err(reason) => {
+                    *node.clock.lock() = None;
                     metrics::counter!("recourse_l1_blob_failures_total").increment(1);
                     node.tell(place.number, &reason);
                     reasons.push(format!("{}: {reason}", node.name));
@@ -153,7 +154,7 @@ impl Beacon {
         let (url, name) = parse(url)?;
         let http = reqwest::Client::builder().timeout(TIMEOUT).build();
         let http = http.map_err(|_| ConnectError::Url(crate::options::shown(url.as_str())))?;
-        Ok(Self { http, url, name, clock: OnceCell::new(), told: Mutex::default() })
+        Ok(Self { http, url, name, clock: Mutex::default(), told: Mutex::default() })
     }
 
     /// Says why it has no blobs, now and then.
@@ -166,10 +167,16 @@ impl Beacon {
     }
 
     async fn blobs(&self, place: BlobPlace, wanted: &[B256]) -> Result<Vec<Box<[u8]>>, String> {
-        let slot = match self.clock.get_or_try_init(|| self.read_clock()).await? {
+        let known = *self.clock.lock();
+        let clock = match known {
+            Some(clock) => clock,
+            None => self.read_clock().await?,
+        };
+        *self.clock.lock() = Some(clock);
+        let slot = match clock {
             SlotClock::Time { genesis, seconds } => place
                 .timestamp
-                .checked_sub(*genesis)
+                .checked_sub(genesis)
                 .map(|since| since / seconds)
                 .ok_or("its chain began after the block")?,
             SlotClock::Blocks => place.number,
