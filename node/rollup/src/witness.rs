@@ -171,13 +171,10 @@ fn add_inbox<K: TxMode>(
         None => Ok::<_, BlockWitnessError>(B256::ZERO),
     };
     let mut before = acc(index.checked_sub(1))?;
-    for (offset, batch) in tx.batches(index..=batch_count - 1)?.enumerate() {
-        let (number, batch) = batch?;
-        if number != index + offset as u64 {
-            return Err(missing("batch", index + offset as u64));
-        }
-        preimages.add_link(before, &batch.header);
-        before = batch.acc;
+    for number in index..batch_count {
+        let (acc, header) = tx.batch_header(number)?.ok_or(missing("batch", number))?;
+        preimages.add_link(before, &header);
+        before = acc;
     }
 
     let batch = tx.batch(index)?.ok_or(missing("batch", index))?;
