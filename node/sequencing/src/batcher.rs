@@ -42,7 +42,7 @@ use rollup::{
     blobs::{BlobSidecar, DaChoice},
     chain::Chain,
     inbox_rules::{ForcedEnd, PRICED_BACKLOG, gas_end},
-    l1::{L1Error, SendError, TxManager, TxRequest},
+    l1::{L1Error, Retry, SendError, TxManager, TxRequest},
     shutdown::Shutdown,
 };
 use snapshot::{BatchSnapshot, InboxView};
@@ -118,6 +118,8 @@ pub struct Batcher {
     poll_interval: Duration,
     /// Where the newest batch was posted, or is to be.
     da_kind: DaKind,
+    /// Whether a transaction may still wait in L1's pool: while it does, pools take no other kind from the account.
+    da_is_fixed: bool,
     /// Whether the key was compared with the system configuration's.
     key_checked: bool,
     waiting: Waiting,
@@ -156,7 +158,7 @@ impl Task for Batcher {
             return Ok(());
         }
         let view = self.view().await?;
-        if self.options.da == DaChoice::Auto {
+        if self.options.da == DaChoice::Auto && !self.da_is_fixed {
             self.choose_da(view.base_fee).await;
         }
         let (chain, at) = (self.chain.clone(), view.timestamp);
@@ -210,6 +212,7 @@ impl Batcher {
                 ratio: 1.0,
             },
             da_kind: if options.da == DaChoice::Calldata { DaKind::Calldata } else { DaKind::Blobs },
+            da_is_fixed: false,
             key_checked: false,
             chain,
             txs,
@@ -325,7 +328,9 @@ impl Batcher {
         }
         let request = self.request_of(batch).await?;
         let blobs = request.blobs.as_ref().map_or(0, |blobs| blobs.versioned_hashes().len());
-        let receipt = self.txs.send(request).await?;
+        let sent = self.txs.send(request).await;
+        self.fix_da(sent.as_ref().err());
+        let receipt = sent?;
         metrics::counter!("recourse_batcher_batches_total").increment(1);
         metrics::counter!("recourse_batcher_blocks_total").increment(blocks);
         metrics::counter!("recourse_batcher_payload_bytes_total").increment(bytes as u64);
@@ -335,6 +340,15 @@ impl Batcher {
         let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
         info!(target: TARGET, first, last, bytes, blobs, %tx, gas, "posted a batch");
         Ok(())
+    }
+
+    /// After an attempt: whether the next batch must be posted where that one was, as it may wait in L1's pool still. Where the
+    /// pool says that something else waits, which an earlier process has left, it is posted there.
+    fn fix_da(&mut self, error: Option<&SendError>) {
+        if self.options.da == DaChoice::Auto && error.is_some_and(SendError::is_other_kind) {
+            self.da_kind = if self.da_kind == DaKind::Blobs { DaKind::Calldata } else { DaKind::Blobs };
+        }
+        self.da_is_fixed = error.is_some_and(|error| !matches!(error.retry(), Retry::Never));
     }
 
     /// The transaction that posts a batch.

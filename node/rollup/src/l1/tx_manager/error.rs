@@ -109,6 +109,12 @@ impl SendError {
         }
     }
 
+    /// Whether the account has a transaction with blobs in the pool while this has none, or the other way round: pools take
+    /// one kind from an account at a time. In the words of go-ethereum and reth.
+    pub fn is_other_kind(&self) -> bool {
+        matches!(self, Self::Endpoint(error) if error.message().contains("already reserved"))
+    }
+
     /// What the contract reverted with, if the transaction would revert.
     pub const fn revert_data(&self) -> Option<&Bytes> {
         match self {
@@ -225,6 +231,13 @@ mod tests {
         for (error, expected) in table {
             assert_eq!(error.retry(), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn a_pool_that_has_the_other_kind_is_understood() {
+        assert!(SendError::Endpoint(refused("address already reserved")).is_other_kind());
+        assert!(!SendError::Endpoint(refused("txpool is full")).is_other_kind());
+        assert!(!SendError::Replaced { nonce: 1 }.is_other_kind());
     }
 
     #[test]
