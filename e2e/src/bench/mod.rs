@@ -22,6 +22,7 @@ pub mod dispute;
 pub mod execution;
 pub mod hostile;
 pub mod logs;
+pub mod posting;
 pub mod proving;
 mod qemu;
 pub mod runner;

@@ -195,7 +195,7 @@ async fn measure_with(
     singles: bool,
     is_anvil: bool,
 ) -> Result<Figures> {
-    let address: SocketAddr = url.trim_start_matches("http://").trim_end_matches('/').parse()?;
+    let address = address_of(url)?;
     let mut rng = StdRng::seed_from_u64(3);
     let latencies = if singles {
         let raw = population.transactions(Workload::Transfers, SINGLES, &mut rng);
@@ -206,6 +206,11 @@ async fn measure_with(
     let raw = population.transactions(Workload::Transfers, transfers, &mut rng);
     let rate = throughput(address, population, raw, is_anvil).await?;
     Ok(Figures { rate, median: latencies[latencies.len() / 2], p99: latencies[latencies.len() * 99 / 100] })
+}
+
+/// Where a local node serves.
+pub(super) fn address_of(url: &str) -> Result<SocketAddr> {
+    Ok(url.trim_start_matches("http://").trim_end_matches('/').parse()?)
 }
 
 /// Milliseconds from sending each transfer to having its receipt, sorted.
@@ -232,7 +237,7 @@ async fn one_by_one(address: SocketAddr, transactions: Vec<Bytes>) -> Result<Vec
 
 /// Transfers per second from the first request until all are in blocks. A sender's transfers go over one connection,
 /// in order.
-async fn throughput(
+pub(super) async fn throughput(
     address: SocketAddr,
     population: &Population,
     transactions: Vec<Bytes>,

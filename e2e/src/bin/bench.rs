@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::bench::{
-    attacks, batches, derivation, dispute, execution, hostile, logs, proving,
+    attacks, batches, derivation, dispute, execution, hostile, logs, posting, proving,
     runner::{self, Part},
     sequencing, table,
 };
@@ -44,6 +44,8 @@ enum Benchmark {
     Dispute,
     /// Transfers per second and latency, beside Anvil.
     Sequencing,
+    /// Transfers a second through to safe, by the blobs that L1 takes.
+    Posting,
     /// How long one hostile transaction delays others.
     Hostile,
     /// What hostile requests take of a node, and of other clients' time.
@@ -70,6 +72,7 @@ async fn main() -> Result<ExitCode> {
         (Benchmark::Proving, Part::new("proving", move || async move { proving::run(progress) })),
         (Benchmark::Dispute, Part::new("dispute", move || dispute::run(progress))),
         (Benchmark::Sequencing, Part::new("sequencing", move || sequencing::run(progress))),
+        (Benchmark::Posting, Part::new("posting", move || posting::run(progress))),
         (Benchmark::Hostile, Part::new("hostile", move || async move { hostile::run(progress) })),
         (Benchmark::Attacks, Part::new("attacks", move || attacks::run(progress))),
         (Benchmark::Logs, Part::new("logs", move || async move { logs::run(progress) })),

@@ -1,8 +1,11 @@
 //! A chain with a block of every kind.
 
+use std::sync::Arc;
+
 use alloy::primitives::{Address, U256};
 use anyhow::Result;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rollup::RollupConfig;
 use stf::{
     BlockSpec, codec,
     inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},
@@ -19,21 +22,18 @@ impl Lab {
     /// messages between blocks, malformed, empty, short and forced ones, and a payload that is as long as it may be.
     /// Nothing in it depends on chance.
     pub fn every_kind() -> Result<Self> {
-        let mut catalogue = Catalogue::new(CHAIN_ID)?;
-        let lab = Self::new(catalogue.rollup(&Population::new(POPULATION, CHAIN_ID))?)?;
-        lab.with_every_kind(&mut catalogue)
+        Self::fill_every_kind(Self::new)
     }
 
     /// The same in blobs, all that fits.
     pub fn every_kind_in_blobs() -> Result<Self> {
-        let mut catalogue = Catalogue::new(CHAIN_ID)?;
-        let lab = Self::new(catalogue.rollup(&Population::new(POPULATION, CHAIN_ID))?)?;
-        lab.with_blobs().with_every_kind(&mut catalogue)
+        Self::fill_every_kind(|rollup| Ok(Self::new(rollup)?.with_blobs()))
     }
 
-    fn with_every_kind(self, catalogue: &mut Catalogue) -> Result<Self> {
+    fn fill_every_kind(empty: impl FnOnce(Arc<RollupConfig>) -> Result<Self>) -> Result<Self> {
+        let mut catalogue = Catalogue::new(CHAIN_ID)?;
         let mut population = Population::new(POPULATION, CHAIN_ID);
-        let mut lab = self;
+        let mut lab = empty(catalogue.rollup(&population)?)?;
         let mut rng = StdRng::seed_from_u64(1);
         lab.deposits();
         for kind in Kind::ALL {
@@ -63,7 +63,7 @@ impl Lab {
         lab.raw_batch(codec::encode(&specs, CHAIN_ID, 5)?, 4)?;
         lab.deposit(Address::repeat_byte(0x53), &deposit(Some(Address::repeat_byte(0x54))));
         lab.forced_batch()?;
-        lab.longest(catalogue, &mut rng)?;
+        lab.longest(&mut catalogue, &mut rng)?;
         lab.block(catalogue.transactions(Kind::Ancestors)?)?;
         Ok(lab)
     }

@@ -6,22 +6,34 @@ use alloy::{
     consensus::Transaction as _,
     primitives::{Address, U256},
     providers::Provider,
-    sol_types::SolCall,
+    sol_types::SolInterface,
 };
 use anyhow::{Context, Result, ensure};
-use bindings::IInbox;
+use bindings::IInbox::IInboxCalls;
 use e2e::net::{Included, Load, Net, NodeStatus, UserDeposit, batches, receipt, seeded, status, user};
 use rand::{Rng, rngs::StdRng};
+use rollup::blobs::DaChoice;
 use testnet::{Devnet, Node};
 
-/// How often something is killed.
-const KILLS: usize = 50;
+/// How often something is killed, with each kind of batches.
+const KILLS: usize = 25;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
+    kills(DaChoice::Calldata).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_by_kills_while_batches_are_in_blobs() -> Result<()> {
+    kills(DaChoice::Blobs).await
+}
+
+async fn kills(da: DaChoice) -> Result<()> {
     let _alone = crate::ALONE.lock().await;
     let mut random = seeded("kill")?;
-    let mut net = Net::start(Net::options("kill")?).await?;
+    let mut options = Net::options("kill")?;
+    options.da = da;
+    let mut net = Net::start(options).await?;
     let miner = net.miner();
     let chain_id = net.devnet.rollup.chain.chain_id;
     let accounts = (0..4).map(user).collect::<Result<_>>()?;
@@ -102,7 +114,7 @@ async fn kill_one(node: &mut Node, random: &mut StdRng) -> Result<()> {
     Ok(())
 }
 
-async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
+pub(crate) async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
     for tx in included {
         let name = &node.options.name;
         let found = receipt(node, tx.hash).await?.with_context(|| format!("{name} lost {}", tx.hash))?;
@@ -118,12 +130,12 @@ async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
 
 /// A transaction of the batcher that failed.
 #[derive(Debug)]
-struct Refused {
-    l1_block: u64,
-    first_block: u64,
+pub(crate) struct Refused {
+    pub(crate) l1_block: u64,
+    pub(crate) first_block: u64,
 }
 
-async fn refused_batches(devnet: &Devnet) -> Result<Vec<Refused>> {
+pub(crate) async fn refused_batches(devnet: &Devnet) -> Result<Vec<Refused>> {
     let l1 = devnet.anvil.provider();
     let batcher = devnet.options.deploy.roles.batcher.address();
     let mut refused = Vec::new();
@@ -132,7 +144,11 @@ async fn refused_batches(devnet: &Devnet) -> Result<Vec<Refused>> {
         for tx in block.transactions.txns() {
             let is_batch = tx.to() == Some(devnet.rollup.contracts.inbox) && tx.inner.signer() == batcher;
             if is_batch && !devnet.anvil.receipt(*tx.inner.tx_hash()).await?.status() {
-                let first_block = IInbox::appendBatchCall::abi_decode(tx.input())?.firstBlock;
+                let first_block = match IInboxCalls::abi_decode(tx.input())? {
+                    IInboxCalls::appendBatch(call) => call.firstBlock,
+                    IInboxCalls::appendBlobBatch(call) => call.firstBlock,
+                    _ => continue,
+                };
                 refused.push(Refused { l1_block: number, first_block });
             }
         }

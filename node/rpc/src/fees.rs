@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{consensus::Transaction as _, eips::BlockNumberOrTag, primitives::U256, rpc::types::FeeHistory};
+use sequencing::pool::Pool;
 use stf::{ExtraData, FeeParameters};
 
 use super::{RpcError, block::Block, context::Rpc, peers::Work, work};
@@ -22,8 +23,9 @@ const MAX_PERCENTILES: usize = 100;
 impl Rpc {
     /// A tip that gets into the next block.
     pub(crate) fn suggested_tip(&self) -> u128 {
+        let is_short_of_bytes = self.pool.as_ref().is_some_and(Pool::is_short_of_bytes);
         // The median of a crowded block, and a tenth more to be ahead of it.
-        self.recent.crowded_tip().map_or(LEAST_TIP, |tip| (tip + tip / 10).max(LEAST_TIP))
+        self.recent.crowded_tip(is_short_of_bytes).map_or(LEAST_TIP, |tip| (tip + tip / 10).max(LEAST_TIP))
     }
 
     pub(crate) async fn max_priority_fee(self: Arc<Self>) -> Result<U256, RpcError> {

@@ -130,14 +130,14 @@ impl Recent {
         }
     }
 
-    /// The median tip of the newest block, if that was crowded.
-    pub(crate) fn crowded_tip(&self) -> Option<u128> {
+    /// The median tip of the newest block, if that was crowded: by its gas, or because transactions compete for bytes.
+    pub(crate) fn crowded_tip(&self, is_short_of_bytes: bool) -> Option<u128> {
         let blocks = self.blocks.read();
         let (_, block) = blocks.by_number.last_key_value()?;
         let block = block.clone();
         drop(blocks);
-        if block.header.gas_used.saturating_mul(100) < block.header.gas_limit.saturating_mul(CROWDED_PERCENT)
-        {
+        let full = block.header.gas_limit.saturating_mul(CROWDED_PERCENT);
+        if !is_short_of_bytes && block.header.gas_used.saturating_mul(100) < full {
             return None;
         }
         let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());

@@ -3,19 +3,25 @@
 //! The batcher keeps nothing. Each time it reads from the inbox where the batches end, checks that the local chain has
 //! derived exactly these batches, and posts the local blocks after them. The inbox takes batches only in order and
 //! only on the queue that they were built on, so that a batch can be posted neither twice nor on a reorganised L1; what
-//! would be refused is not sent. If a batch is lost, its blocks are simply still to be posted.
+//! would be refused is not sent. If a batch is lost, its blocks are simply still to be posted. Several may be on their way.
 //!
+//! - `waiting`: whether it is time for a batch.
+//! - `flights`: the batches on their way.
 //! - `snapshot`: what the next batch depends on, read from L1 and the database.
-//! - `plan`: what to do about it, decided from nothing else.
+//! - `plan`: what to do about it, decided from nothing else; `fit`: how many blocks a batch takes.
+//! - `da`: in calldata or in blobs, and what that costs.
 
 mod da;
 mod error;
+mod fit;
+mod flights;
 mod plan;
 mod snapshot;
+mod waiting;
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use alloy::{
@@ -25,9 +31,8 @@ use alloy::{
     sol_types::{SolCall, SolInterface},
 };
 use bindings::{IInbox, ISystemConfig};
-use db::Reader;
 use stf::{
-    ExtraData,
+    blob::{BLOB_ROOM, MAX_BLOBS},
     inbox::{DaKind, MAX_BLOCKS_PER_BATCH},
 };
 use tracing::{debug, error, info};
@@ -36,20 +41,25 @@ use crate::{
     limits::MAX_PAYLOAD,
     task::{self, Task},
 };
-use da::{DaPrice, room};
+use da::{DaPrice, L1Rules, gas_limit, other, room};
+use flights::{BatchPart, Flights};
 use plan::{BatchPlan, Limits, NextBatch, plan};
 use rollup::{
     blobs::{BlobSidecar, DaChoice},
     chain::Chain,
-    inbox_rules::{ForcedEnd, PRICED_BACKLOG, gas_end},
+    inbox_rules::ForcedEnd,
     l1::{L1Error, Retry, SendError, TxManager, TxRequest},
     shutdown::Shutdown,
 };
 use snapshot::{BatchSnapshot, InboxView};
+use waiting::{DueRules, Waiting};
 
 pub use error::PlanError;
 
 const TARGET: &str = "node::batcher";
+
+/// How often to ask L1 for its limits: forks come weeks apart, and are known long before.
+const RULES_PAUSE: Duration = Duration::from_secs(3600);
 
 /// How to post batches.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +101,7 @@ pub(crate) enum BatchError {
     Send(SendError),
     #[error("the batch cannot be put into blobs: {0}")]
     Blobs(String),
-    #[error("the thread that built a batch is gone")]
+    #[error("what built or sent a batch is gone")]
     Gone,
 }
 
@@ -120,28 +130,12 @@ pub struct Batcher {
     da_kind: DaKind,
     /// Whether a transaction may still wait in L1's pool: while it does, pools take no other kind from the account.
     da_is_fixed: bool,
+    /// Most blobs of a batch, by L1's rules, and when these were asked for.
+    blobs: (usize, Option<Instant>),
     /// Whether the key was compared with the system configuration's.
     key_checked: bool,
     waiting: Waiting,
-}
-
-/// The blocks that wait to be posted.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    first: u64,
-    since: Instant,
-    /// Up to where the transactions' bytes are counted, and the block there.
-    counted: (u64, alloy::primitives::B256),
-    bytes: usize,
-    /// Payload bytes for each byte of transactions, as last seen.
-    ratio: f64,
-}
-
-impl Waiting {
-    /// Bytes of the payload that holds them, about.
-    fn payload(&self) -> usize {
-        (self.bytes as f64 * self.ratio) as usize
-    }
+    flights: Flights,
 }
 
 impl Task for Batcher {
@@ -154,34 +148,40 @@ impl Task for Batcher {
         if !self.key_checked {
             self.check_key().await?;
         }
-        if !self.is_due()? {
+        if self.da_kind == DaKind::Blobs && self.blobs.1.is_none_or(|asked| asked.elapsed() >= RULES_PAUSE) {
+            self.read_rules().await;
+        }
+        let settled = self.flights.settle().await;
+        self.fix_da(settled.as_ref().err());
+        settled?;
+        let safe = self.chain.heads().safe.number;
+        self.flights.follow(&self.chain.db().read().map_err(PlanError::from)?, safe)?;
+        let is_due = self.is_due(safe)?;
+        if !is_due && !self.flights.is_full() {
             return Ok(());
         }
         let view = self.view().await?;
-        if self.options.da == DaChoice::Auto && !self.da_is_fixed {
+        self.flights.compare(&view);
+        if !is_due || self.flights.is_full() {
+            return Ok(());
+        }
+        if self.options.da == DaChoice::Auto && !self.da_is_fixed && self.flights.is_empty() {
             self.choose_da(view.base_fee).await;
         }
-        let (chain, at) = (self.chain.clone(), view.timestamp);
-        let limits = Limits {
-            payload_size: self.payload_size(),
-            max_payload: MAX_PAYLOAD,
-            max_blocks: self.options.max_blocks.min(view.allowance),
-            quality: self.options.quality,
-            ratio: self.waiting.ratio,
-            force_delay: chain.config().chain.force_delay,
-        };
-        let planned = tokio::task::spawn_blocking(move || {
-            let snapshot = BatchSnapshot::load(&chain, view, limits.max_blocks)?;
-            plan(&snapshot, &limits)
-        })
-        .await;
-        match planned.map_err(|_| BatchError::Gone)?? {
+        match self.plan(view).await? {
+            BatchPlan::Post(batch) => self.post(*batch, &view).await,
+            // What is on its way may be all that is missing.
+            BatchPlan::Force { reason, .. } if !self.flights.is_empty() => {
+                debug!(target: TARGET, reason, "no batch before those on their way are on L1");
+                Ok(())
+            }
+            BatchPlan::Force { old_header, end, reason } => {
+                self.force(old_header, end, reason, view.timestamp).await
+            }
             BatchPlan::Wait(reason) => {
                 debug!(target: TARGET, reason, "no batch now");
                 Ok(())
             }
-            BatchPlan::Post(batch) => self.post(*batch).await,
-            BatchPlan::Force { old_header, end, reason } => self.force(old_header, end, reason, at).await,
         }
     }
 
@@ -204,15 +204,11 @@ impl Batcher {
         };
         Self {
             poll_interval: options.poll_interval.unwrap_or(txs.client().default_poll_interval()),
-            waiting: Waiting {
-                first: u64::MAX,
-                since: Instant::now(),
-                counted: (0, Default::default()),
-                bytes: 0,
-                ratio: 1.0,
-            },
+            waiting: Waiting::new(),
+            flights: Flights::default(),
             da_kind: if options.da == DaChoice::Calldata { DaKind::Calldata } else { DaKind::Blobs },
             da_is_fixed: false,
+            blobs: (MAX_BLOBS, None),
             key_checked: false,
             chain,
             txs,
@@ -238,47 +234,50 @@ impl Batcher {
         Ok(())
     }
 
-    /// Whether the blocks that wait are many, large or old enough to be posted.
-    fn is_due(&mut self) -> Result<bool, BatchError> {
-        let heads = self.chain.heads();
-        let (first, last) = (heads.safe.number + 1, heads.unsafe_head.number);
-        metrics::gauge!("recourse_batcher_waiting_blocks").set((last + 1).saturating_sub(first) as f64);
-        if last < first {
-            self.waiting.first = u64::MAX;
-            return Ok(false);
-        }
-        let reader = self.chain.db().read().map_err(PlanError::from)?;
-        let waiting = &mut self.waiting;
-        let (counted, hash) = waiting.counted;
-        let stands = reader.block_hash(counted).map_err(PlanError::from)? == Some(hash);
-        if waiting.first != first || !stands || counted < first {
-            if waiting.first != first {
-                waiting.since = Instant::now();
-            }
-            *waiting = Waiting { first, bytes: 0, counted: (first - 1, hash), ..*waiting };
-        }
-        for body in reader.bodies(waiting.counted.0 + 1..=last).map_err(PlanError::from)? {
-            let (number, body) = body.map_err(PlanError::from)?;
-            let users = body.iter().filter(|tx| !tx.is_deposit());
-            waiting.bytes += users.map(|tx| tx.raw.len()).sum::<usize>();
-            waiting.counted.0 = number;
-        }
-        waiting.counted.1 =
-            reader.block_hash(waiting.counted.0).map_err(PlanError::from)?.unwrap_or_default();
-        let oldest = reader.header(first).map_err(PlanError::from)?.map_or(0, |header| header.timestamp);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Two clocks: the block's survives a restart, ours works where L1's time is not the world's.
-        let age = now.saturating_sub(Duration::from_secs(oldest)).max(waiting.since.elapsed());
-        Ok(last + 1 - first >= self.options.max_blocks
-            || self.waiting.payload() >= self.payload_size()
-            || age >= self.options.interval
-            || self.unserved_gas(&reader)? > PRICED_BACKLOG)
+    /// Whether it is time for a batch of the blocks after those on their way, which begin behind `safe`.
+    fn is_due(&mut self, safe: u64) -> Result<bool, BatchError> {
+        let rules = DueRules {
+            blocks: self.options.max_blocks,
+            payload: self.payload_size(),
+            age: (!self.flights.is_waiting()).then_some(self.options.interval),
+        };
+        Ok(self.waiting.is_due(&self.chain, self.flights.end().unwrap_or(safe), &rules)?)
+    }
+
+    /// What to do, as the inbox is.
+    async fn plan(&self, view: InboxView) -> Result<BatchPlan, BatchError> {
+        let (chain, course) = (self.chain.clone(), self.flights.course());
+        let limits = Limits {
+            payload_size: self.payload_size(),
+            blob_room: (self.da_kind == DaKind::Blobs).then_some(BLOB_ROOM),
+            max_payload: MAX_PAYLOAD,
+            max_blocks: self.options.max_blocks,
+            quality: self.options.quality,
+            ratio: self.waiting.ratio,
+            force_delay: chain.config().chain.force_delay,
+        };
+        let planned = tokio::task::spawn_blocking(move || {
+            let snapshot = BatchSnapshot::load(&chain, view, course, limits.max_blocks)?;
+            plan(&snapshot, &limits)
+        });
+        Ok(planned.await.map_err(|_| BatchError::Gone)??)
     }
 
     /// Payload from which on a batch is posted at once, and which several blocks do not exceed.
     fn payload_size(&self) -> usize {
-        let room = room(self.da_kind);
+        let room = room(self.da_kind, self.blobs.0);
         self.options.payload_size.map_or(room, |size| size.clamp(1, room))
+    }
+
+    /// Asks for L1's limits. Where the endpoint does not tell, those of the inbox count.
+    async fn read_rules(&mut self) {
+        let asked: Result<L1Rules, _> =
+            self.txs.client().provider().raw_request("eth_config".into(), ()).await;
+        match asked {
+            Ok(rules) => self.blobs.0 = rules.blobs(),
+            Err(error) => debug!(target: TARGET, %error, "no limits of L1"),
+        }
+        self.blobs.1 = Some(Instant::now());
     }
 
     /// Chooses where the next batch is posted. Without an answer about fees it is where the last one was.
@@ -293,13 +292,6 @@ impl Batcher {
             }
             Err(error) => debug!(target: TARGET, %error, "no blob base fee"),
         }
-    }
-
-    /// Gas of the messages that no batch covers.
-    fn unserved_gas(&self, reader: &Reader) -> Result<u64, PlanError> {
-        let safe = self.chain.heads().safe.number;
-        let served = reader.header(safe)?.and_then(|header| ExtraData::of(&header)).unwrap_or_default();
-        Ok(gas_end(reader, reader.message_count()?)?.saturating_sub(served.consumed_gas))
     }
 
     /// Where the batches end, in one L1 block.
@@ -321,34 +313,38 @@ impl Batcher {
         Ok(InboxView { number, timestamp, base_fee, allowance, last_block, message_end, batches, batch_acc })
     }
 
-    async fn post(&mut self, batch: NextBatch) -> Result<(), BatchError> {
-        let (first, blocks, bytes) = (batch.first_block, batch.block_count, batch.payload.len());
-        if batch.raw_bytes > 0 {
-            self.waiting.ratio = (bytes as f64 / batch.raw_bytes as f64).clamp(0.05, 1.1);
+    async fn post(&mut self, batch: NextBatch, view: &InboxView) -> Result<(), BatchError> {
+        self.waiting.encoded(batch.payload.len(), batch.raw_bytes);
+        let part = BatchPart {
+            first: batch.first_block,
+            last: batch.first_block + batch.block_count - 1,
+            hash: batch.last_hash,
+            message_end: batch.message_end,
+            bytes: batch.payload.len(),
+        };
+        let mut request = self.request_of(batch).await?;
+        if part.first != view.last_block + 1 {
+            // The inbox, as it is, would refuse it: nothing can be asked.
+            request.gas_limit = Some(gas_limit(request.data.len()));
         }
-        let request = self.request_of(batch).await?;
-        let blobs = request.blobs.as_ref().map_or(0, |blobs| blobs.versioned_hashes().len());
-        let sent = self.txs.send(request).await;
-        self.fix_da(sent.as_ref().err());
-        let receipt = sent?;
-        metrics::counter!("recourse_batcher_batches_total").increment(1);
-        metrics::counter!("recourse_batcher_blocks_total").increment(blocks);
-        metrics::counter!("recourse_batcher_payload_bytes_total").increment(bytes as u64);
-        metrics::counter!("recourse_batcher_blobs_total").increment(blobs as u64);
-        metrics::counter!("recourse_batcher_l1_gas_total").increment(receipt.gas_used);
-        let last = first + blocks - 1;
-        let (tx, gas) = (receipt.transaction_hash, receipt.gas_used);
-        info!(target: TARGET, first, last, bytes, blobs, %tx, gas, "posted a batch");
+        self.da_is_fixed = false;
+        self.flights.launch(self.txs.clone(), part, request).await;
         Ok(())
     }
 
-    /// After an attempt: whether the next batch must be posted where that one was, as it may wait in L1's pool still. Where the
+    /// After a failure: whether the next batch must be posted where that one was, as it may wait in L1's pool still. Where the
     /// pool says that something else waits, which an earlier process has left, it is posted there.
-    fn fix_da(&mut self, error: Option<&SendError>) {
+    fn fix_da(&mut self, error: Option<&BatchError>) {
+        let error = match error {
+            Some(BatchError::Send(error)) => Some(error),
+            _ => None,
+        };
         if self.options.da == DaChoice::Auto && error.is_some_and(SendError::is_other_kind) {
-            self.da_kind = if self.da_kind == DaKind::Blobs { DaKind::Calldata } else { DaKind::Blobs };
+            self.da_kind = other(self.da_kind);
         }
-        self.da_is_fixed = error.is_some_and(|error| !matches!(error.retry(), Retry::Never));
+        if let Some(error) = error {
+            self.da_is_fixed = !matches!(error.retry(), Retry::Never);
+        }
     }
 
     /// The transaction that posts a batch.

@@ -427,6 +427,7 @@ impl Sequencer {
         metrics::gauge!("recourse_sequencer_backlog_limit_bytes").set(self.backlog.limit() as f64);
         metrics::gauge!("recourse_sequencer_l1_bytes_per_second").set(self.backlog.intake.rate() as f64);
         self.congest(congestion);
+        self.pool.set_short_of_bytes(room != Room::Free);
         room
     }
 

@@ -71,7 +71,12 @@ pub const METRICS: &[Metric] = &[
     Metric::counter("recourse_batcher_blobs_total", "", "Blobs that hold them."),
     Metric::counter("recourse_batcher_l1_gas_total", "", "L1 gas of batches."),
     Metric::counter("recourse_batcher_forced_total", "", "Forced batches that gave up local blocks."),
-    Metric::gauge("recourse_batcher_waiting_blocks", "", "Unsafe blocks that are not posted yet."),
+    Metric::gauge("recourse_batcher_waiting_blocks", "", "Unsafe blocks that are in no batch yet."),
+    Metric::gauge(
+        "recourse_batcher_batches_in_flight",
+        "",
+        "Batches sent that the local chain has not derived.",
+    ),
     Metric::counter("recourse_batcher_failures_total", "", "Failed attempts to post."),
     Metric::counter("recourse_proposer_proposals_total", "", "Outputs proposed."),
     Metric::gauge("recourse_proposer_block", "", "Block of the last proposal."),

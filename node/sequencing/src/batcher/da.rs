@@ -1,5 +1,7 @@
 //! Where payloads are posted: in calldata, or in blobs.
 
+use alloy::eips::eip4844::DATA_GAS_PER_BLOB;
+use serde::Deserialize;
 use stf::{
     blob::{BLOB_ROOM, MAX_BLOBS},
     inbox::DaKind,
@@ -20,7 +22,18 @@ const CALLDATA_GAS: u128 = 16;
 const CALLDATA_FLOOR_GAS: u128 = 40;
 
 /// Blob gas of a blob, whatever is in it (EIP-4844).
-const BLOB_GAS: u128 = 131_072;
+const BLOB_GAS: u128 = DATA_GAS_PER_BLOB as u128;
+
+/// The price of a blob that L1's rule aims at, in gas for a unit of blob gas: below it, blobs get dearer whatever is in blocks
+/// (EIP-7918: `BLOB_BASE_COST / GAS_PER_BLOB`, 2^13 / 2^17).
+const BLOB_RESERVE_DIVISOR: u128 = 16;
+
+/// What the inbox takes at most, besides the bytes: a batch takes some 80,000, a third more where it is the first to cover
+/// messages.
+const MAX_APPEND_GAS: u64 = 300_000;
+
+/// Gas of a byte of calldata that the inbox reads and hashes: what the transaction takes for it, and a quarter more.
+const READ_GAS: u64 = 20;
 
 /// What is not in use must cost at most so much of what is, in percent, to be taken instead: else the choice would flicker
 /// where both cost about the same, and pools do not take one kind from an account while the other waits.
@@ -42,7 +55,9 @@ impl DaPrice {
                 let batches = blobs.div_ceil(MAX_BLOBS as u128);
                 let gas = batches * (TRANSACTION_GAS + APPEND_GAS);
                 let blob_gas = blobs * BLOB_GAS;
-                self.base_fee.saturating_mul(gas).saturating_add(self.blob_base_fee.saturating_mul(blob_gas))
+                // What is below the reserve price soon costs as much.
+                let blob_fee = self.blob_base_fee.max(self.base_fee / BLOB_RESERVE_DIVISOR);
+                self.base_fee.saturating_mul(gas).saturating_add(blob_fee.saturating_mul(blob_gas))
             }
             DaKind::Calldata | DaKind::None => {
                 let batches = payload.div_ceil(MAX_PAYLOAD as u128).max(1);
@@ -55,18 +70,58 @@ impl DaPrice {
 
     /// Where to post a payload of this length, after the last one went there.
     pub(super) fn choose(&self, last: DaKind, payload: usize) -> DaKind {
-        let other = if last == DaKind::Blobs { DaKind::Calldata } else { DaKind::Blobs };
+        let other = other(last);
         let (here, there) = (self.cost(last, payload as u128), self.cost(other, payload as u128));
         if there.saturating_mul(100) < here.saturating_mul(SWITCH_PERCENT) { other } else { last }
     }
 }
 
-/// The largest payload of a batch of several blocks.
-pub(super) const fn room(kind: DaKind) -> usize {
+/// The largest payload of a batch of several blocks, by the blobs that it may have.
+pub(super) const fn room(kind: DaKind, blobs: usize) -> usize {
     match kind {
-        DaKind::Blobs => MAX_BLOBS * BLOB_ROOM,
+        DaKind::Blobs => blobs * BLOB_ROOM,
         DaKind::Calldata | DaKind::None => MAX_PAYLOAD,
     }
+}
+
+/// What of L1's rules bounds a batch (EIP-7910: `eth_config`).
+#[derive(Debug, Deserialize)]
+pub(super) struct L1Rules {
+    current: L1Fork,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct L1Fork {
+    blob_schedule: BlobSchedule,
+}
+
+#[derive(Debug, Deserialize)]
+struct BlobSchedule {
+    /// Most blobs in a block.
+    max: usize,
+}
+
+impl L1Rules {
+    /// Blobs that a batch may have there, by the inbox's rule and L1's.
+    pub(super) fn blobs(&self) -> usize {
+        self.current.blob_schedule.max.clamp(1, MAX_BLOBS)
+    }
+}
+
+/// Where else a payload can be posted.
+pub(super) const fn other(kind: DaKind) -> DaKind {
+    match kind {
+        DaKind::Blobs => DaKind::Calldata,
+        DaKind::Calldata | DaKind::None => DaKind::Blobs,
+    }
+}
+
+/// Gas that appending a batch takes at most, by the length of the call.
+pub(super) const fn gas_limit(call: usize) -> u64 {
+    let call = call as u64;
+    let (used, least) = (MAX_APPEND_GAS + READ_GAS * call, CALLDATA_FLOOR_GAS as u64 * call);
+    TRANSACTION_GAS as u64 + if used > least { used } else { least }
 }
 
 #[cfg(test)]
@@ -92,6 +147,27 @@ mod tests {
         // Nothing overflows, and nothing is divided by zero.
         assert_eq!(price(u128::MAX, u128::MAX).choose(DaKind::Blobs, usize::MAX), DaKind::Blobs);
         assert_eq!(price(0, 0).choose(DaKind::Calldata, 0), DaKind::Calldata);
+    }
+
+    #[test]
+    fn blobs_cost_their_reserve_price_at_least() {
+        let price = DaPrice { base_fee: 160, blob_base_fee: 1 };
+        assert_eq!(price.cost(DaKind::Blobs, 1), 160 * 101_000 + 10 * 131_072);
+        let dear = DaPrice { blob_base_fee: 11, ..price };
+        assert_eq!(dear.cost(DaKind::Blobs, 1), 160 * 101_000 + 11 * 131_072);
+    }
+
+    #[test]
+    fn a_batch_has_no_more_blobs_than_an_l1_block() {
+        // The example of EIP-7910, shortened, with other numbers of blobs.
+        let rules = |max: usize| -> L1Rules {
+            let fork = serde_json::json!({ "activationTime": 0, "chainId": "0x88bb0",
+                "blobSchedule": { "baseFeeUpdateFraction": 3_338_477, "max": max, "target": 2 } });
+            serde_json::from_value(serde_json::json!({ "current": fork, "next": null, "last": null }))
+                .unwrap()
+        };
+        assert_eq!([1, 4, 6, 21].map(|max| rules(max).blobs()), [1, 4, 6, 6]);
+        assert_eq!(room(DaKind::Blobs, rules(4).blobs()), 4 * BLOB_ROOM);
     }
 
     #[test]

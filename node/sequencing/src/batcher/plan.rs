@@ -5,14 +5,12 @@ use rollup::{
     chain::ChainError,
     inbox_rules::{ForcedEnd, SECONDS_PER_L1_BLOCK},
 };
-use stf::{
-    MessageHeader,
-    codec::{EncodeError, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, encode},
-};
+use stf::MessageHeader;
 
 use super::{
     error::PlanError,
-    snapshot::{BatchSnapshot, CandidateBlocks},
+    fit::{Fitting, fit, whole_blobs},
+    snapshot::BatchSnapshot,
 };
 
 /// What bounds a batch.
@@ -20,6 +18,8 @@ use super::{
 pub(super) struct Limits {
     /// Wanted size of the payload; several blocks never exceed it.
     pub(super) payload_size: usize,
+    /// What a blob holds, if the payload goes into blobs: they cost the same however full they are.
+    pub(super) blob_room: Option<usize>,
     /// Largest payload of a single block.
     pub(super) max_payload: usize,
     pub(super) max_blocks: u64,
@@ -53,6 +53,8 @@ pub(super) struct NextBatch {
     pub(super) payload: Vec<u8>,
     pub(super) first_block: u64,
     pub(super) block_count: u64,
+    /// Hash of the last block.
+    pub(super) last_hash: B256,
     pub(super) message_end: u64,
     pub(super) message_acc: B256,
     /// Header of message `message_end`, or of the one before it.
@@ -66,29 +68,37 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     if let Some(reason) = snapshot.obstacle() {
         return Ok(BatchPlan::Wait(reason));
     }
-    let (inbox, blocks) = (&snapshot.inbox, &snapshot.blocks);
+    let blocks = &snapshot.blocks;
     if blocks.specs.is_empty() {
         return Ok(BatchPlan::Wait("no block that L1's time allows"));
     }
+    let (last_block, covered) = snapshot.end();
     let force = |reason| {
-        let old_header = overdue(snapshot, limits, inbox.message_end)?.unwrap_or_default();
+        let old_header = overdue(snapshot, limits, covered)?.unwrap_or_default();
         Ok(BatchPlan::Force { old_header, end: snapshot.forced_end.clone(), reason })
     };
-    if inbox.allowance == 0 {
+    if snapshot.allowance() == 0 {
         return Ok(BatchPlan::Wait("the inbox takes no more blocks for now"));
     }
-    let Some((payload, count)) = fit(blocks, limits, snapshot.chain_id)? else {
+    let Some(mut fitting) = fit(blocks, limits, snapshot.chain_id)? else {
         return force("a block is too large for an L1 transaction");
     };
+    if let Some(whole) = whole_blobs(&fitting, limits)
+        && let Some(cut) = fit(blocks, &Limits { payload_size: whole, ..*limits }, snapshot.chain_id)?
+        && overdue(snapshot, limits, blocks.cursors[cut.count - 1])?.is_none()
+    {
+        fitting = cut;
+    }
+    let Fitting { payload, count } = fitting;
     let message_end = blocks.cursors[count - 1];
-    if message_end < inbox.message_end {
+    if message_end < covered {
         // Not with blocks that follow on those derived from the inbox; the inbox would refuse it.
         return Ok(BatchPlan::Wait(
             "the local blocks are behind the messages that the inbox counts as consumed",
         ));
     }
     if overdue(snapshot, limits, message_end)?.is_some() {
-        if snapshot.unsafe_head == inbox.last_block + count as u64 {
+        if snapshot.unsafe_head == last_block + count as u64 {
             return Ok(BatchPlan::Wait("a message is overdue that no block has consumed yet"));
         }
         return force("a batch can't reach the messages that are overdue");
@@ -105,8 +115,9 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     let young = snapshot.queue.get(message_end)?.or(last);
     Ok(BatchPlan::Post(Box::new(NextBatch {
         payload,
-        first_block: inbox.last_block + 1,
+        first_block: last_block + 1,
         block_count: count as u64,
+        last_hash: blocks.hashes[count - 1],
         message_end,
         message_acc,
         end_header: young.map(|message| Bytes::copy_from_slice(&message.header)).unwrap_or_default(),
@@ -128,34 +139,5 @@ fn overdue(snapshot: &BatchSnapshot, limits: &Limits, index: u64) -> Result<Opti
     Ok(is_overdue.then(|| Bytes::copy_from_slice(&message.header)))
 }
 
-/// The payload of as many of the blocks as fit, and how many; `None` if not even the first does.
-fn fit(
-    blocks: &CandidateBlocks,
-    limits: &Limits,
-    chain_id: u64,
-) -> Result<Option<(Vec<u8>, usize)>, PlanError> {
-    let scaled = |count: usize, size: usize, limit: usize| {
-        let fraction = limit as f64 / size.max(1) as f64 * 0.97;
-        ((count as f64 * fraction) as usize).clamp(1, count - 1)
-    };
-    // A first guess from the size of the transactions, generous because the payload may come out smaller.
-    let guess = 1.25 * limits.payload_size as f64 / limits.ratio.max(0.01);
-    let mut count =
-        blocks.bytes.partition_point(|bytes| (*bytes as f64) < guess).max(1).min(blocks.specs.len());
-    loop {
-        let limit = if count == 1 { limits.max_payload } else { limits.payload_size };
-        match encode(&blocks.specs[..count], chain_id, limits.quality) {
-            Ok(payload) if payload.len() <= limit => return Ok(Some((payload, count))),
-            Ok(_) | Err(EncodeError::TooLarge(_) | EncodeError::TooManyTransactions(_)) if count == 1 => {
-                return Ok(None);
-            }
-            Ok(payload) => count = scaled(count, payload.len(), limit),
-            Err(EncodeError::TooLarge(size)) => count = scaled(count, size, MAX_DECOMPRESSED_SIZE),
-            Err(EncodeError::TooManyTransactions(found)) => count = scaled(count, found, MAX_TRANSACTIONS),
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

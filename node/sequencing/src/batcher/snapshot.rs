@@ -11,7 +11,7 @@ use rollup::{
 };
 use stf::{BlockSpec, codec::MAX_DECOMPRESSED_SIZE, derive::message_cursor};
 
-use super::error::PlanError;
+use super::{error::PlanError, flights::Course};
 
 /// Where the batches end on L1.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +35,10 @@ pub(super) struct InboxView {
 pub(super) struct BatchSnapshot {
     pub(super) chain_id: u64,
     pub(super) inbox: InboxView,
+    /// The batches on their way there.
+    pub(super) course: Course,
+    /// How many of them hold blocks that the local chain has.
+    pub(super) standing: usize,
     /// Number of batches that the local chain has derived, and the accumulator over them.
     pub(super) derived: (u64, B256),
     pub(super) safe: u64,
@@ -54,15 +58,18 @@ pub(super) struct CandidateBlocks {
     pub(super) cursors: Vec<u64>,
     /// Bytes of transactions up to and with each.
     pub(super) bytes: Vec<usize>,
+    /// The hash of each.
+    pub(super) hashes: Vec<B256>,
 }
 
 impl CandidateBlocks {
     /// Adds the next block; `cursor` is the queue index before the first.
-    pub(super) fn push(&mut self, cursor: u64, spec: BlockSpec) {
+    pub(super) fn push(&mut self, cursor: u64, hash: B256, spec: BlockSpec) {
         let cursor = self.cursors.last().copied().unwrap_or(cursor);
         let bytes = spec.transactions.iter().map(|tx| tx.len()).sum::<usize>();
         self.cursors.push(cursor.saturating_add(spec.messages));
         self.bytes.push(self.bytes.last().copied().unwrap_or(0) + bytes);
+        self.hashes.push(hash);
         self.specs.push(spec);
     }
 }
@@ -105,12 +112,19 @@ impl LoadedQueue {
 
 impl BatchSnapshot {
     /// Reads the local chain: no more than `max_blocks` blocks, and no more transactions than a payload can hold.
-    pub(super) fn load(chain: &Chain, inbox: InboxView, max_blocks: u64) -> Result<Self, PlanError> {
+    pub(super) fn load(
+        chain: &Chain,
+        inbox: InboxView,
+        course: Course,
+        max_blocks: u64,
+    ) -> Result<Self, PlanError> {
         let reader = chain.db().read()?;
         let local = InboxPosition::load(&reader)?;
         let mut snapshot = Self {
             chain_id: chain.config().chain.chain_id,
             inbox,
+            standing: course.standing(&reader)?,
+            course,
             derived: (local.batches, local.batch_acc),
             safe: reader.safe()?.unwrap_or(0),
             unsafe_head: reader.head()?.map_or(0, |(number, _)| number),
@@ -120,7 +134,7 @@ impl BatchSnapshot {
         };
         if snapshot.obstacle().is_none() {
             let latest = inbox.timestamp.saturating_add(chain.config().chain.max_drift);
-            snapshot.load_blocks(&reader, max_blocks, latest)?;
+            snapshot.load_blocks(&reader, max_blocks.min(snapshot.allowance()), latest)?;
             snapshot.load_messages(&reader)?;
             snapshot.forced_end = ForcedEnd::load(&reader, inbox.message_end)?;
         }
@@ -129,14 +143,46 @@ impl BatchSnapshot {
 
     /// Why the local blocks can't be laid beside the inbox, if they can't.
     pub(super) fn obstacle(&self) -> Option<&'static str> {
-        if self.derived != (self.inbox.batches, self.inbox.batch_acc) {
-            return Some("the local chain has not derived the newest batch");
+        let is_derived = self.derived == (self.inbox.batches, self.inbox.batch_acc);
+        const UNKNOWN: &str = "the local chain has not derived the newest batch";
+        if self.course.ends.is_empty() {
+            return match is_derived {
+                false => Some(UNKNOWN),
+                true => (self.safe != self.inbox.last_block).then_some("the local chain is being changed"),
+            };
         }
-        (self.safe != self.inbox.last_block).then_some("the local chain is being changed")
+        if self.standing < self.course.ends.len() {
+            return Some("the local chain has other blocks than a batch on its way");
+        }
+        let positions = (self.course.position(self.safe), self.course.position(self.inbox.last_block));
+        let (Some(here), Some(there)) = positions else {
+            return Some("a batch is on L1 that is none of those on their way");
+        };
+        let ours = match there.checked_sub(here) {
+            // All that is derived.
+            Some(0) => is_derived,
+            // The others are there as they were sent: nobody else's would end at the same blocks, and be as many.
+            Some(more) => self.derived.0 + more == self.inbox.batches,
+            None => false,
+        };
+        (!ours).then_some(UNKNOWN)
+    }
+
+    /// Last block and message end of all batches, those on their way included.
+    pub(super) fn end(&self) -> (u64, u64) {
+        match self.course.ends.last() {
+            Some((last, _)) => (*last, self.course.message_end),
+            None => (self.inbox.last_block, self.inbox.message_end),
+        }
+    }
+
+    /// Blocks that the inbox takes after those on their way.
+    pub(super) fn allowance(&self) -> u64 {
+        self.inbox.allowance.saturating_sub(self.end().0.saturating_sub(self.inbox.last_block))
     }
 
     fn load_blocks(&mut self, reader: &Reader, max_blocks: u64, latest: u64) -> Result<(), PlanError> {
-        let last_block = self.inbox.last_block;
+        let (last_block, _) = self.end();
         let parent = reader.header(last_block)?.ok_or(missing("header", last_block))?;
         let cursor = message_cursor(&parent).unwrap_or(0);
         for number in last_block + 1..=self.unsafe_head.min(last_block.saturating_add(max_blocks)) {
@@ -146,14 +192,14 @@ impl BatchSnapshot {
             if full || block.spec.timestamp > latest {
                 break;
             }
-            self.blocks.push(cursor, block.spec);
+            self.blocks.push(cursor, block.hash, block.spec);
         }
         Ok(())
     }
 
     /// The messages before and after each place where a batch could end, and where the last one did.
     fn load_messages(&mut self, reader: &Reader) -> Result<(), PlanError> {
-        for end in self.blocks.cursors.iter().copied().chain([self.inbox.message_end]) {
+        for end in self.blocks.cursors.iter().copied().chain([self.end().1]) {
             self.queue.load(reader, end)?;
             if let Some(last) = end.checked_sub(1) {
                 self.queue.load(reader, last)?;
@@ -196,8 +242,8 @@ mod tests {
         let chain = chain(&dir, &[1, 2, 3, 1000]);
         let timestamp = chain.heads().unsafe_head.timestamp - 1000;
         let load = |timestamp, max_blocks| {
-            let inbox = InboxView { timestamp, ..InboxView::default() };
-            let snapshot = BatchSnapshot::load(&chain, inbox, max_blocks).unwrap();
+            let inbox = InboxView { timestamp, allowance: 60_000, ..InboxView::default() };
+            let snapshot = BatchSnapshot::load(&chain, inbox, Course::default(), max_blocks).unwrap();
             assert_eq!((snapshot.obstacle(), snapshot.unsafe_head), (None, 4));
             snapshot.blocks
         };
@@ -219,7 +265,7 @@ mod tests {
         // As L1 would say it after another node's batch of 5 blocks, of which this chain has none.
         let ahead = InboxView { timestamp, last_block: 5, batches: 1, ..InboxView::default() };
         for inbox in [ahead, InboxView { batches: 0, ..ahead }] {
-            let snapshot = BatchSnapshot::load(&chain, inbox, 10).unwrap();
+            let snapshot = BatchSnapshot::load(&chain, inbox, Course::default(), 10).unwrap();
             assert!(snapshot.obstacle().is_some() && snapshot.blocks.specs.is_empty());
         }
     }

@@ -2,11 +2,17 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use alloy::primitives::{Address, map::AddressSet};
 
-use super::{Pool, PoolTx, ranked::Walk};
+use super::{Pool, PoolTx, inner::Inner, ranked::Walk};
+
+/// Senders among whom the best by the byte is chosen: more than fit a block that L1 bounds.
+const WINDOW: usize = 1024;
 
 /// The pending transactions, best first: by effective tip, among equals by arrival, of each sender in the order of
 /// nonces. Nothing is copied beforehand and the pool's lock is held for one step at a time, so that transactions can
 /// come meanwhile; those that rank below the current one are still found.
+///
+/// While L1 takes fewer bytes than there are, it is bytes that they pay for: of the senders with the best tips, the one comes
+/// first who pays most for a byte.
 ///
 /// Transactions stay in the pool until the chain's next block shows that they are included.
 #[derive(Debug)]
@@ -20,6 +26,9 @@ pub struct Best {
     /// The next transaction of senders who had their turn.
     following: BinaryHeap<Candidate>,
     last: Option<(Address, u64)>,
+    by_byte: bool,
+    /// The transactions that come next while they are chosen by the byte, the best last.
+    window: Vec<Arc<PoolTx>>,
 }
 
 #[derive(Debug)]
@@ -56,7 +65,7 @@ impl Ord for Candidate {
 }
 
 impl Best {
-    pub(super) fn new(pool: Pool) -> Self {
+    pub(super) fn new(pool: Pool, by_byte: bool) -> Self {
         let base_fee = pool.next_block().base_fee.into();
         Self {
             pool,
@@ -66,6 +75,8 @@ impl Best {
             excluded: Default::default(),
             following: BinaryHeap::new(),
             last: None,
+            by_byte,
+            window: Vec::new(),
         }
     }
 
@@ -78,7 +89,9 @@ impl Best {
     /// Whether another sender's transaction comes after the one that was handed out last, but for senders that do not count.
     pub fn has_others(&self, mut is_ignored: impl FnMut(&Address) -> bool) -> bool {
         let is_ignored = |sender: &Address| self.started.contains(sender) || is_ignored(sender);
-        !self.following.is_empty() || self.pool.lock().has_head(self.position, is_ignored)
+        !self.window.is_empty()
+            || !self.following.is_empty()
+            || self.pool.lock().has_head(self.position, is_ignored)
     }
 }
 
@@ -86,7 +99,8 @@ impl Iterator for Best {
     type Item = Arc<PoolTx>;
 
     fn next(&mut self) -> Option<Arc<PoolTx>> {
-        let inner = self.pool.lock();
+        let pool = self.pool.clone();
+        let inner = pool.lock();
         if let Some((sender, nonce)) = self.last.take()
             && !self.excluded.contains(&sender)
             && let Some(tx) = inner.pending(&sender, nonce + 1)
@@ -94,6 +108,15 @@ impl Iterator for Best {
         {
             self.following.push(Candidate { tip, arrival: Reverse(tx.arrival()), tx: tx.clone() });
         }
+        let tx = if self.by_byte { self.densest(&inner)? } else { self.best_tip(&inner)? };
+        self.last = Some((tx.sender(), tx.nonce()));
+        Some(tx)
+    }
+}
+
+impl Best {
+    /// The next by its tip: of a sender who had no turn yet, or of one who had.
+    fn best_tip(&mut self, inner: &Inner) -> Option<Arc<PoolTx>> {
         let head = loop {
             match inner.head(&self.position) {
                 Some((step, _)) if self.started.contains(&step.sender) => self.position.pass(&step),
@@ -101,15 +124,30 @@ impl Iterator for Best {
             }
         };
         let following = self.following.peek().map(Candidate::rank);
-        let tx = match head {
+        match head {
             Some((step, tx)) if following.is_none_or(|rank| (step.tip, Reverse(step.arrival)) > rank) => {
                 self.position.pass(&step);
                 self.started.insert(step.sender);
-                tx.clone()
+                Some(tx.clone())
             }
-            _ => self.following.pop()?.tx,
-        };
-        self.last = Some((tx.sender(), tx.nonce()));
-        Some(tx)
+            _ => Some(self.following.pop()?.tx),
+        }
+    }
+
+    /// The next by its tip for a byte, among as many as are compared at a time: one of each sender.
+    fn densest(&mut self, inner: &Inner) -> Option<Arc<PoolTx>> {
+        if self.window.is_empty() {
+            while self.window.len() < WINDOW
+                && let Some(tx) = self.best_tip(inner)
+            {
+                self.window.push(tx);
+            }
+            let base_fee = self.base_fee;
+            self.window.sort_by_cached_key(|tx| {
+                let tip = tx.bid().effective_tip(base_fee).unwrap_or(0);
+                (tx.tip_per_byte(tip), Reverse(tx.arrival()))
+            });
+        }
+        self.window.pop()
     }
 }

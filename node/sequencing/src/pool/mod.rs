@@ -33,7 +33,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -137,6 +137,8 @@ struct Shared {
     inner: Mutex<Inner>,
     /// Why nothing is taken now, if it is not.
     congestion: Mutex<Option<Congestion>>,
+    /// Whether blocks carry only as many bytes as L1 takes.
+    short_of_bytes: AtomicBool,
     arrivals: AtomicU64,
     pending: broadcast::Sender<Arc<PoolTx>>,
     wake: Notify,
@@ -186,6 +188,7 @@ impl Pool {
             state,
             inner: Mutex::new(Inner::new(next)),
             congestion: Mutex::default(),
+            short_of_bytes: AtomicBool::default(),
             arrivals: AtomicU64::new(0),
             pending: broadcast::channel(PENDING_BUFFER).0,
             wake: Notify::new(),
@@ -196,6 +199,16 @@ impl Pool {
     pub fn set_congestion(&self, congestion: Option<Congestion>) -> bool {
         let before = std::mem::replace(&mut *self.0.congestion.lock(), congestion);
         before.is_some() != congestion.is_some()
+    }
+
+    /// Whether blocks carry only as many bytes as L1 takes, so that transactions compete for these.
+    pub fn set_short_of_bytes(&self, is_short: bool) {
+        self.0.short_of_bytes.store(is_short, Ordering::Relaxed);
+    }
+
+    /// Whether there is no room for all in the next blocks, as L1 takes no more.
+    pub fn is_short_of_bytes(&self) -> bool {
+        self.0.short_of_bytes.load(Ordering::Relaxed) || self.0.congestion.lock().is_some()
     }
 
     /// Takes a transaction as `eth_sendRawTransaction` brings it; returns its hash. Takes some 50 µs, nearly all of it
@@ -233,9 +246,9 @@ impl Pool {
             let inner = self.lock();
             (inner.generation, inner.next.clone())
         };
-        validate::check(&transaction, self.0.chain_id, &next, &self.0.options)?;
+        let least_gas = validate::check(&transaction, self.0.chain_id, &next, &self.0.options)?;
         let arrival = self.0.arrivals.fetch_add(1, Ordering::Relaxed);
-        let tx = Arc::new(PoolTx::new(transaction, &next.fees, next.rules, arrival));
+        let tx = Arc::new(PoolTx::new(transaction, &next.fees, next.rules, arrival, least_gas));
         let mut account = self.account(tx.sender())?;
         for _ in 0..READ_ATTEMPTS {
             let mut inner = self.lock();
@@ -352,7 +365,7 @@ impl Pool {
 
     /// The pending transactions for the next block, best first.
     pub fn best(&self) -> Best {
-        Best::new(self.clone())
+        Best::new(self.clone(), self.is_short_of_bytes())
     }
 
     /// Whether some transaction can be executed in the next block, but for those of senders that do not count.

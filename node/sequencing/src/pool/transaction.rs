@@ -17,10 +17,17 @@ pub struct PoolTx {
     cost: U256,
     arrival: u64,
     since: Instant,
+    least_gas: u64,
 }
 
 impl PoolTx {
-    pub(super) fn new(transaction: Transaction, fees: &L1BlockInfo, rules: Rules, arrival: u64) -> Self {
+    pub(super) fn new(
+        transaction: Transaction,
+        fees: &L1BlockInfo,
+        rules: Rules,
+        arrival: u64,
+        least_gas: u64,
+    ) -> Self {
         let gas_limit = U256::from(transaction.envelope().gas_limit());
         // A copy, because the calculation leaves a cached result behind.
         let extra = fees.clone().tx_cost(transaction.encoded(), gas_limit, rules.spec());
@@ -30,6 +37,7 @@ impl PoolTx {
             transaction,
             arrival,
             since: Instant::now(),
+            least_gas,
         }
     }
 
@@ -82,6 +90,12 @@ impl PoolTx {
     /// Bytes of its encoding.
     pub(super) fn size(&self) -> usize {
         self.transaction.encoded().len()
+    }
+
+    /// What a tip per gas makes for each byte on L1, at the least: by the gas that it uses in any case, as a limit costs its
+    /// sender nothing.
+    pub(super) fn tip_per_byte(&self, tip: u128) -> u128 {
+        tip.saturating_mul(self.least_gas.into()) / self.size().max(1) as u128
     }
 
     /// Its place in the order of arrival.

@@ -26,13 +26,13 @@ pub(super) fn check_encoding(raw: &Bytes, options: &PoolOptions) -> Result<(), P
     }
 }
 
-/// What can be told from the transaction and the next block.
+/// What can be told from the transaction and the next block. Returns the gas that it uses at the least.
 pub(super) fn check(
     transaction: &Transaction,
     chain_id: u64,
     next: &NextBlock,
     options: &PoolOptions,
-) -> Result<(), PoolError> {
+) -> Result<u64, PoolError> {
     let tx = transaction.envelope();
     if let Some(found) = tx.chain_id().filter(|found| *found != chain_id) {
         return Err(PoolError::ChainId { found, expected: chain_id });
@@ -87,7 +87,7 @@ pub(super) fn check(
     if gas < needed.floor_gas {
         return Err(PoolError::FloorGas { gas, needed: needed.floor_gas });
     }
-    Ok(())
+    Ok(needed.initial_total_gas.max(needed.floor_gas))
 }
 
 /// What can be told from the sender's account alone.

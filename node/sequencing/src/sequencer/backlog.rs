@@ -32,8 +32,9 @@ const SATURATED: u64 = MAX_PAYLOAD as u64 / 2;
 /// Seconds from one L1 block to the next on Ethereum.
 const L1_BLOCK_TIME: f64 = 12.0;
 
-/// Least time between blocks while their bytes are bounded: more often there would be next to nothing in them.
-const SLOW_INTERVAL: Duration = Duration::from_secs(1);
+/// Least time between blocks while their bytes are bounded. More often there would be next to nothing in them; less often, and a
+/// batch of whole blocks would leave more of its last blob empty: at 12 seconds and six blobs, each takes a sixtieth.
+const SLOW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How fast L1 makes blocks and takes bytes, by its own time.
 #[derive(Debug, Default)]

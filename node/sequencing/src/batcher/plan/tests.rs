@@ -1,4 +1,4 @@
-//! A case for each outcome of planning, and how many blocks fit a batch.
+//! A case for each outcome of planning.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,15 @@ use alloy::primitives::U256;
 use stf::{BlockSpec, codec::decode, inbox::MessageKind};
 
 use super::*;
-use crate::batcher::snapshot::{InboxView, LoadedQueue, QueuedMessage};
+use crate::batcher::{
+    flights::Course,
+    snapshot::{CandidateBlocks, InboxView, LoadedQueue, QueuedMessage},
+};
 
-const CHAIN: u64 = 42_069;
+pub(in crate::batcher) const CHAIN: u64 = 42_069;
 
 /// Blocks of bytes that do not compress.
-fn blocks(sizes: &[usize]) -> CandidateBlocks {
+pub(in crate::batcher) fn blocks(sizes: &[usize]) -> CandidateBlocks {
     let mut state = 1u64;
     let mut noise = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -21,48 +24,21 @@ fn blocks(sizes: &[usize]) -> CandidateBlocks {
     for (number, size) in sizes.iter().enumerate() {
         let raw: Vec<u8> = (0..*size).map(|_| noise()).collect();
         let transactions = if raw.is_empty() { Vec::new() } else { vec![raw.into()] };
-        blocks.push(0, BlockSpec { timestamp: number as u64, messages: 0, transactions });
+        blocks.push(0, B256::ZERO, BlockSpec { timestamp: number as u64, messages: 0, transactions });
     }
     blocks
 }
 
-fn limits() -> Limits {
+pub(in crate::batcher) fn limits() -> Limits {
     Limits {
         payload_size: 10_000,
+        blob_room: None,
         max_payload: 20_000,
         max_blocks: 4096,
         quality: 5,
         ratio: 1.0,
         force_delay: 60,
     }
-}
-
-fn check(sizes: &[usize], ratio: f64) -> Option<usize> {
-    let blocks = blocks(sizes);
-    let (payload, count) = fit(&blocks, &Limits { ratio, ..limits() }, CHAIN).unwrap()?;
-    assert!(payload.len() <= if count == 1 { 20_000 } else { 10_000 });
-    assert_eq!(decode(&payload, CHAIN, 0..usize::MAX).unwrap(), blocks.specs[..count]);
-    Some(count)
-}
-
-#[test]
-fn as_many_blocks_as_fit() {
-    for ratio in [0.05, 0.5, 1.0, 1.1] {
-        let few = check(&[1000; 5], ratio).unwrap();
-        assert_eq!(few, 5, "all fit");
-        let many = check(&[1000; 100], ratio).unwrap();
-        assert!((8..=9).contains(&many), "{many} blocks of 1,000 bytes in 10,000");
-        assert_eq!(check(&[0; 4096], ratio), Some(4096), "empty blocks cost next to nothing");
-    }
-}
-
-#[test]
-fn a_large_block_goes_alone_and_a_huge_one_not_at_all() {
-    assert_eq!(check(&[15_000, 10], 1.0), Some(1));
-    assert_eq!(check(&[15_000], 1.0), Some(1));
-    assert_eq!(check(&[10, 15_000], 1.0), Some(1));
-    assert_eq!(check(&[25_000, 10], 1.0), None);
-    assert_eq!(check(&[MAX_DECOMPRESSED_SIZE + 1], 1.0), None);
 }
 
 /// L1's time in the cases. Messages are overdue that are older than [`limits`]' force delay.
@@ -102,7 +78,7 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
     let mut candidates = CandidateBlocks::default();
     let sizes: Vec<usize> = blocks.iter().map(|(_, size)| *size).collect();
     for (spec, (messages, _)) in self::blocks(&sizes).specs.into_iter().zip(blocks) {
-        candidates.push(2, BlockSpec { messages: *messages, ..spec });
+        candidates.push(2, B256::repeat_byte(3), BlockSpec { messages: *messages, ..spec });
     }
     let times = [YOUNG, YOUNG].into_iter().chain(queue.iter().copied());
     let messages: BTreeMap<u64, QueuedMessage> =
@@ -110,6 +86,8 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
     BatchSnapshot {
         chain_id: CHAIN,
         inbox,
+        course: Course::default(),
+        standing: 0,
         derived: (1, inbox.batch_acc),
         safe: 10,
         unsafe_head: 10 + blocks.len() as u64,
@@ -263,4 +241,68 @@ fn a_message_is_overdue_only_after_as_many_blocks_of_l1() {
     snapshot.inbox.number = 6;
     let wait = BatchPlan::Wait("a message is overdue that no block has consumed yet");
     assert_eq!(planned(&snapshot), wait);
+}
+
+#[test]
+fn a_batch_fills_its_blobs_unless_it_would_leave_overdue_messages_behind() {
+    // What fills two blobs of 3,000 bytes and a little of a third, beside messages in the last block.
+    let sizes: Vec<(u64, usize)> = (0..64).map(|block| (u64::from(block == 63), 100)).collect();
+    let limits = Limits { blob_room: Some(3_000), ..limits() };
+    let posted = |snapshot: &BatchSnapshot| match plan(snapshot, &limits).unwrap() {
+        BatchPlan::Post(batch) => *batch,
+        other => panic!("{other:?}"),
+    };
+    let young = posted(&scene(&sizes, &[YOUNG]));
+    assert!((5_900..=6_000).contains(&young.payload.len()), "{}", young.payload.len());
+    assert_eq!(posted(&scene(&sizes, &[OLD])).block_count, 64);
+}
+
+/// The scene with two batches of five blocks on their way after block 10; they cover three messages.
+fn course(mut snapshot: BatchSnapshot) -> BatchSnapshot {
+    let ends = vec![(15, B256::repeat_byte(4)), (20, B256::repeat_byte(5))];
+    snapshot.course = Course { before: 10, ends, message_end: 3 };
+    snapshot.standing = 2;
+    snapshot.unsafe_head += 10;
+    for cursor in &mut snapshot.blocks.cursors {
+        *cursor += 1;
+    }
+    snapshot
+}
+
+#[test]
+fn the_next_batch_follows_those_on_their_way() {
+    let mut snapshot = course(scene(&[(1, 10), (0, 10)], &[YOUNG; 3]));
+    let next = posted(&snapshot);
+    assert_eq!((next.first_block, next.block_count, next.message_end), (21, 2, 4));
+    assert_eq!(next.last_hash, snapshot.blocks.hashes[1]);
+    // The first is on L1, where the local chain has not seen it yet; then both; then it has seen one.
+    (snapshot.inbox.batches, snapshot.inbox.last_block) = (2, 15);
+    assert_eq!(posted(&snapshot), next);
+    (snapshot.inbox.batches, snapshot.inbox.last_block) = (3, 20);
+    assert_eq!(posted(&snapshot), next);
+    (snapshot.derived.0, snapshot.safe) = (2, 15);
+    assert_eq!(posted(&snapshot), next);
+    // What is on its way uses up the allowance.
+    (snapshot.inbox.allowance, snapshot.inbox.last_block, snapshot.inbox.batches) = (5, 15, 2);
+    assert_eq!(planned(&snapshot), BatchPlan::Wait("the inbox takes no more blocks for now"));
+}
+
+#[test]
+fn it_waits_where_the_inbox_has_something_else_than_what_is_on_its_way() {
+    let good = course(scene(&[(0, 10)], &[YOUNG]));
+    posted(&good);
+    let with = |batches: u64, last_block: u64| {
+        let inbox = InboxView { batches, last_block, ..good.inbox };
+        planned(&BatchSnapshot { inbox, ..good.clone() })
+    };
+    let others = BatchPlan::Wait("a batch is on L1 that is none of those on their way");
+    assert_eq!(with(2, 14), others);
+    let unknown = BatchPlan::Wait("the local chain has not derived the newest batch");
+    // A forced batch of as many blocks as both together.
+    assert_eq!(with(2, 20), unknown);
+    let endpoint_is_behind = BatchSnapshot { derived: (2, B256::ZERO), safe: 15, ..good.clone() };
+    assert_eq!(planned(&endpoint_is_behind), unknown);
+    assert_eq!(planned(&BatchSnapshot { derived: (1, B256::ZERO), ..good.clone() }), unknown, "a reorg");
+    let replaced = BatchPlan::Wait("the local chain has other blocks than a batch on its way");
+    assert_eq!(planned(&BatchSnapshot { standing: 1, ..good.clone() }), replaced);
 }

@@ -1,0 +1,259 @@
+//! Half an hour of more transactions than L1 takes, by L1's clock.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use alloy::{
+    primitives::{Address, B256, TxKind, U64},
+    providers::{Provider, RootProvider},
+    rpc::types::TransactionRequest,
+    signers::local::PrivateKeySigner,
+    transports::http::reqwest,
+};
+use anyhow::{Context, Result, ensure};
+use bindings::IInbox::IInboxInstance;
+use e2e::net::{Miner, Net, NodeStatus, receipt, sign, soon, status, user};
+use rand::RngCore;
+use rollup::blobs::DaChoice;
+use testnet::{Node, ports};
+
+/// Seconds between the timestamps of L1 blocks, which come [`L1_BLOCKS`] in real time.
+const L1_SECONDS: u64 = 12;
+const L1_BLOCK: Duration = Duration::from_millis(400);
+
+/// L1 blocks under load: half an hour.
+const L1_BLOCKS: u64 = 1800 / L1_SECONDS;
+
+/// Gas of an L1 block in which there is room for one batch of 120 KB: a third of what comes.
+const fn l1_gas(da: DaChoice) -> u64 {
+    if matches!(da, DaChoice::Calldata) { 6_000_000 } else { 450_000 }
+}
+
+/// Bytes of a transaction.
+const BYTES: usize = 4_000;
+
+/// Accounts that send.
+const SENDERS: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_hour_of_more_than_l1_takes_in_calldata_loses_nothing() -> Result<()> {
+    overload(DaChoice::Calldata).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_hour_of_more_than_l1_takes_in_blobs_loses_nothing() -> Result<()> {
+    overload(DaChoice::Blobs).await
+}
+
+async fn overload(da: DaChoice) -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
+    let mut options = Net::options("overload")?;
+    let metrics = ports::free()?;
+    options.da = da;
+    options.proposer = false;
+    options.sequencer_arguments =
+        ["--l1-poll", "50ms", "--heartbeat", "300ms", "--batch-interval", "400ms"].map(Into::into).into();
+    options.sequencer_arguments.extend(["--metrics".into(), format!("127.0.0.1:{metrics}").into()]);
+    let net = Net::start(options).await?;
+    let l1 = net.devnet.anvil.provider();
+    let _: serde_json::Value = net.devnet.anvil.call("anvil_setBlockTimestampInterval", [L1_SECONDS]).await?;
+    let _: bool = net.devnet.anvil.call("evm_setBlockGasLimit", [U64::from(l1_gas(da))]).await?;
+    let miner = Miner::start(l1.clone(), L1_BLOCK);
+    let sequencer = net.devnet.sequencer()?;
+    let least = tip(sequencer.provider()).await?;
+
+    let load = Flood::start(sequencer, net.devnet.rollup.chain.chain_id)?;
+    let mut seen = Seen::default();
+    let begin = l1.get_block_number().await?;
+    while l1.get_block_number().await? < begin + L1_BLOCKS {
+        seen.look(metrics, sequencer).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let (sent, errors) = load.stop().await?;
+    eprintln!("overload: {} sent, {seen:?}, refused: {errors:?}", sent.len());
+    ensure!(seen.most > seen.limit / 2.0, "there was no pressure: {seen:?}");
+    // A block may be built before the limit is seen to be reached.
+    ensure!(seen.most <= seen.limit + 130_000.0, "the backlog grew beyond its limit: {seen:?}");
+    ensure!(seen.tip > least, "a tip of {} was suggested under pressure, {least} before", seen.tip);
+    ensure!(!errors.is_empty(), "the pool took all");
+    for error in errors.keys() {
+        let is_clear = ["L1 takes", "txpool is full", "account limit exceeded", "underpriced"];
+        ensure!(is_clear.iter().any(|text| error.contains(text)), "an error that says nothing: {error}");
+    }
+
+    // All comes down again.
+    let l2 = sequencer.provider();
+    soon("an empty pool", async || {
+        let pool: BTreeMap<String, String> = l2.raw_request("txpool_status".into(), ()).await?;
+        Ok((pool["pending"] == "0x0").then_some(()))
+    })
+    .await?;
+    let head = status(sequencer).await?.latest;
+    let mut fresh = net.replica_from_l1("fresh").await?;
+    for node in [sequencer, &fresh] {
+        NodeStatus::wait_safe(node, head.number()).await?;
+        head.check_on(node).await?;
+    }
+    ensure!(tip(l2).await? == least, "a tip of {} is suggested when all is calm", tip(l2).await?);
+    let mut confirmed = 0;
+    for (hash, block) in sent {
+        // What was not confirmed may be anywhere. What was, is where it was.
+        let found = receipt(&fresh, hash).await?;
+        if let Some(block) = block {
+            let found = found.with_context(|| format!("{hash} of block {block} is lost"))?;
+            ensure!(found["blockHash"] == serde_json::json!(block), "{hash} is in another block now");
+            confirmed += 1;
+        }
+    }
+    eprintln!("overload: {confirmed} were confirmed while it lasted, and stayed");
+    ensure!(confirmed > 100, "only {confirmed} were confirmed");
+    let inbox = IInboxInstance::new(net.devnet.rollup.contracts.inbox, l1);
+    ensure!(inbox.lastForcedBatchAt().call().await? == 0, "a batch was forced");
+    fresh.stop().await?;
+    drop(miner);
+    net.finish().await
+}
+
+/// The tip that the node suggests.
+async fn tip(l2: &RootProvider) -> Result<u128> {
+    Ok(l2.get_max_priority_fee_per_gas().await?)
+}
+
+/// The largest of what was seen.
+#[derive(Debug, Default)]
+struct Seen {
+    most: f64,
+    limit: f64,
+    tip: u128,
+}
+
+impl Seen {
+    async fn look(&mut self, port: u16, sequencer: &Node) -> Result<()> {
+        let text = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await?.text().await?;
+        let gauge = |name: &str| -> Option<f64> {
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        };
+        self.most = self.most.max(gauge("recourse_sequencer_backlog_bytes ").unwrap_or_default());
+        self.limit = self.limit.max(gauge("recourse_sequencer_backlog_limit_bytes ").unwrap_or_default());
+        self.tip = self.tip.max(tip(sequencer.provider()).await?);
+        Ok(())
+    }
+}
+
+/// What was sent, with the block in which it was seen; and errors with how often they came.
+type Sent = Arc<Mutex<BTreeMap<B256, Option<B256>>>>;
+type Errors = Arc<Mutex<BTreeMap<String, usize>>>;
+
+/// Accounts that send as fast as the node answers, with the tip that it suggests.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    sent: Sent,
+    errors: Errors,
+    workers: Vec<tokio::task::JoinHandle<Result<()>>>,
+}
+
+impl Flood {
+    fn start(node: &Node, chain_id: u64) -> Result<Self> {
+        let (stop, sent, errors) = (Arc::new(AtomicBool::new(false)), Sent::default(), Errors::default());
+        let mut workers = Vec::new();
+        for index in 0..SENDERS {
+            let worker = Worker {
+                l2: node.provider().clone(),
+                chain_id,
+                account: user(index)?,
+                stop: stop.clone(),
+                sent: sent.clone(),
+                errors: errors.clone(),
+            };
+            workers.push(tokio::spawn(worker.run()));
+        }
+        Ok(Self { stop, sent, errors, workers })
+    }
+
+    async fn stop(self) -> Result<(BTreeMap<B256, Option<B256>>, BTreeMap<String, usize>)> {
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in self.workers {
+            worker.await??;
+        }
+        let (sent, errors) = (lock(&self.sent).clone(), lock(&self.errors).clone());
+        Ok((sent, errors))
+    }
+}
+
+struct Worker {
+    l2: RootProvider,
+    chain_id: u64,
+    account: PrivateKeySigner,
+    stop: Arc<AtomicBool>,
+    sent: Sent,
+    errors: Errors,
+}
+
+impl Worker {
+    async fn run(self) -> Result<()> {
+        let mut last = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            match self.send().await? {
+                Ok(hash) => {
+                    lock(&self.sent).insert(hash, None);
+                    last.push(hash);
+                }
+                Err(error) => {
+                    // Numbers differ from one to the next.
+                    let error: String = error.chars().filter(|char| !char.is_ascii_digit()).collect();
+                    *lock(&self.errors).entry(error).or_default() += 1;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+            if last.len() >= 8 {
+                self.look(&mut last).await?;
+            }
+        }
+        self.look(&mut last).await
+    }
+
+    async fn send(&self) -> Result<Result<B256, String>> {
+        let mut input = vec![0; BYTES];
+        rand::rng().fill_bytes(&mut input);
+        let request = TransactionRequest {
+            to: Some(TxKind::Call(Address::repeat_byte(0x77))),
+            input: alloy::primitives::Bytes::from(input).into(),
+            nonce: Some(self.l2.get_transaction_count(self.account.address()).pending().await?),
+            gas: Some(400_000),
+            max_fee_per_gas: Some(10_000_000_000),
+            max_priority_fee_per_gas: Some(tip(&self.l2).await?.min(1_000_000_000)),
+            chain_id: Some(self.chain_id),
+            ..TransactionRequest::default()
+        };
+        let raw = sign(&self.account, request).await?;
+        let sent = self.l2.send_raw_transaction(&raw).await;
+        Ok(sent.map(|taken| *taken.tx_hash()).map_err(|error| error.to_string()))
+    }
+
+    /// Takes note of what is confirmed by now.
+    async fn look(&self, hashes: &mut Vec<B256>) -> Result<()> {
+        let mut waiting = Vec::new();
+        for hash in hashes.drain(..) {
+            match self.l2.get_transaction_receipt(hash).await? {
+                Some(receipt) => drop(lock(&self.sent).insert(hash, receipt.block_hash)),
+                None => waiting.push(hash),
+            }
+        }
+        *hashes = waiting;
+        if hashes.len() >= 64 {
+            // Enough of them; the rest is confirmed some time.
+            hashes.clear();
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,211 @@
+//! The batches on their way to L1.
+//!
+//! The next batch does not wait until the one before is in a block, nor until the local chain has derived it: it names its
+//! first block and the queue that it was built on, so that the inbox takes it only after the others. Nonces are in the same
+//! order. If one is lost, those after it are given up with it, and what comes next takes over their nonces: a batch that the
+//! inbox would refuse is replaced while it waits.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use alloy::{primitives::B256, rpc::types::TransactionReceipt};
+use db::Reader;
+use rollup::l1::{SendError, TxManager, TxRequest};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tracing::info;
+
+use super::{BatchError, TARGET, error::PlanError, snapshot::InboxView};
+
+/// Most batches on their way at once. Six blobs each, they are more than twice what Ethereum takes in a block (EIP-7892's
+/// largest schedule so far has 21 blobs), and half of what pools keep of an account.
+pub(super) const MAX_FLIGHTS: usize = 8;
+const _: () = assert!(MAX_FLIGHTS < TxManager::MAX_IN_FLIGHT);
+
+/// What a batch on its way holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchPart {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// Hash of the last block.
+    pub(super) hash: B256,
+    pub(super) message_end: u64,
+    /// Bytes of the payload.
+    pub(super) bytes: usize,
+}
+
+/// A task that ends with its handle.
+#[derive(Debug)]
+struct Sending(JoinHandle<Result<TransactionReceipt, SendError>>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[derive(Debug)]
+enum Progress {
+    Sending(Sending),
+    /// It is in this L1 block.
+    Included(u64),
+}
+
+#[derive(Debug)]
+struct BatchFlight {
+    part: BatchPart,
+    blobs: usize,
+    progress: Progress,
+}
+
+/// The batches on their way, or not derived yet: each begins where the one before ends.
+#[derive(Debug, Default)]
+pub(super) struct Flights(VecDeque<BatchFlight>);
+
+/// Where the batches on their way end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course {
+    /// The block before the first of them.
+    pub(super) before: u64,
+    /// Number and hash of the last block of each.
+    pub(super) ends: Vec<(u64, B256)>,
+    /// Messages that they cover.
+    pub(super) message_end: u64,
+}
+
+impl Course {
+    /// How many of the batches end at or before this block, if one ends there, or the first begins behind it.
+    pub(super) fn position(&self, block: u64) -> Option<u64> {
+        let ends = [self.before].into_iter().chain(self.ends.iter().map(|(number, _)| *number));
+        ends.zip(0..).find_map(|(end, index)| (end == block).then_some(index))
+    }
+
+    /// How many of the batches hold blocks that the local chain has, before the first that does not.
+    pub(super) fn standing(&self, reader: &Reader) -> db::Result<usize> {
+        for (index, (number, hash)) in self.ends.iter().enumerate() {
+            if reader.block_hash(*number)? != Some(*hash) {
+                return Ok(index);
+            }
+        }
+        Ok(self.ends.len())
+    }
+}
+
+impl Flights {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether no L1 block has taken one of them yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.iter().any(|flight| matches!(flight.progress, Progress::Sending(_)))
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MAX_FLIGHTS
+    }
+
+    /// The last block of the last batch.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.0.back().map(|flight| flight.part.last)
+    }
+
+    pub(super) fn course(&self) -> Course {
+        Course {
+            before: self.0.front().map_or(0, |flight| flight.part.first - 1),
+            ends: self.0.iter().map(|flight| (flight.part.last, flight.part.hash)).collect(),
+            message_end: self.0.back().map_or(0, |flight| flight.part.message_end),
+        }
+    }
+
+    /// Sends a batch, and returns once it is on its way or has failed: [`settle`](Self::settle) tells.
+    pub(super) async fn launch(&mut self, txs: Arc<TxManager>, part: BatchPart, request: TxRequest) {
+        let blobs = request.blobs.as_ref().map_or(0, |blobs| blobs.versioned_hashes().len());
+        let (begun, on_its_way) = oneshot::channel();
+        let sending = tokio::spawn(async move {
+            let tell = || {
+                // Nobody listens after the end.
+                let _ = begun.send(());
+            };
+            txs.send_noting(request, tell).await
+        });
+        let progress = Progress::Sending(Sending(sending));
+        self.0.push_back(BatchFlight { part, blobs, progress });
+        // The next one must get a later nonce. An error means that there is no next one.
+        let _ = on_its_way.await;
+        self.tell();
+    }
+
+    /// Takes note of what has become of the batches. With one that failed, those after it are given up.
+    pub(super) async fn settle(&mut self) -> Result<(), BatchError> {
+        for index in 0..self.0.len() {
+            let flight = &mut self.0[index];
+            let Progress::Sending(sending) = &mut flight.progress else { continue };
+            if !sending.0.is_finished() {
+                continue;
+            }
+            let outcome = (&mut sending.0).await.map_err(|_| BatchError::Gone);
+            match outcome.and_then(|sent| sent.map_err(BatchError::from)) {
+                Ok(receipt) => {
+                    flight.report(&receipt);
+                    flight.progress = Progress::Included(receipt.block_number.unwrap_or(0));
+                }
+                Err(error) => {
+                    self.give_up(index);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what the local chain has derived, up to its safe block, and gives up what it has no blocks for any more.
+    pub(super) fn follow(&mut self, reader: &Reader, safe: u64) -> Result<(), PlanError> {
+        let is_over = |flight: &BatchFlight| {
+            matches!(flight.progress, Progress::Included(_)) && flight.part.last <= safe
+        };
+        while self.0.front().is_some_and(is_over) {
+            self.0.pop_front();
+        }
+        // A reorg has taken what they were to follow.
+        let stands = self.0.front().is_some_and(|flight| flight.part.first <= safe + 1);
+        let standing = if stands { self.course().standing(reader)? } else { 0 };
+        self.give_up(standing);
+        Ok(())
+    }
+
+    /// Gives up what was in an L1 block, and is not in the inbox as of this one.
+    pub(super) fn compare(&mut self, view: &InboxView) {
+        let is_lost = |flight: &BatchFlight| match flight.progress {
+            Progress::Included(block) => block <= view.number && flight.part.last > view.last_block,
+            Progress::Sending(_) => false,
+        };
+        if let Some(index) = self.0.iter().position(is_lost) {
+            self.give_up(index);
+        }
+    }
+
+    /// Gives up the batches from this one on.
+    fn give_up(&mut self, index: usize) {
+        for flight in self.0.drain(index.min(self.0.len())..) {
+            let (first, last) = (flight.part.first, flight.part.last);
+            info!(target: TARGET, first, last, "a batch on its way is given up; its blocks are posted again");
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        metrics::gauge!("recourse_batcher_batches_in_flight").set(self.0.len() as f64);
+    }
+}
+
+impl BatchFlight {
+    fn report(&self, receipt: &TransactionReceipt) {
+        let BatchPart { first, last, bytes, .. } = self.part;
+        metrics::counter!("recourse_batcher_batches_total").increment(1);
+        metrics::counter!("recourse_batcher_blocks_total").increment(last + 1 - first);
+        metrics::counter!("recourse_batcher_payload_bytes_total").increment(bytes as u64);
+        metrics::counter!("recourse_batcher_blobs_total").increment(self.blobs as u64);
+        metrics::counter!("recourse_batcher_l1_gas_total").increment(receipt.gas_used);
+        let (blobs, tx, gas) = (self.blobs, receipt.transaction_hash, receipt.gas_used);
+        info!(target: TARGET, first, last, bytes, blobs, %tx, gas, "posted a batch");
+    }
+}
