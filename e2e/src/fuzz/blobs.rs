@@ -65,8 +65,8 @@ impl BlobFields {
 /// The start of a Brotli stream that fills so many groups and says nothing: a window, and a block of metadata (RFC 7932,
 /// sections 9.1 and 9.2), whose length is written in as few bytes as it takes.
 fn silence(groups: usize) -> Vec<u8> {
-    // Bits from the lowest: window of 22; not the last block; metadata; reserved.
-    const START: u64 = 0b0_11_0_1011;
+    // From the lowest bit: four for a window of 22, one for a block that is not the last, two for metadata, one reserved.
+    const START: u64 = 0b0110_1011;
     let mut stream = vec![0; groups * GROUP_ROOM];
     for count in 1..=3usize {
         let head = (10 + 8 * count).div_ceil(8);
