@@ -1,10 +1,10 @@
 //! What a transaction costs in a batch that fills six blobs, beside the same blocks as an OP Stack chain posts them.
 //!
-//! Both sides encode the same blocks of the same signed transactions (EIP-1559), a hundred to a block, two seconds apart,
-//! OP's block time: our codec at the batcher's quality, OP's span batches ([`span_batch`]) by the better of the compressors
-//! that op-batcher offers short of its slowest. OP's L1 origin is another one every twelve seconds. Our batch is as many
-//! blocks as fit six blobs; what OP's takes of its blobs is counted with its frames, but not what would be left of the last
-//! blob. The batch of transfers is then posted to real contracts.
+//! Both sides encode the same blocks of the same signed transactions (EIP-1559), a hundred to a block, two seconds
+//! apart, OP's block time: our codec at the batcher's quality, OP's span batches ([`span_batch`]) by the better of the
+//! compressors that op-batcher offers short of its slowest. OP's L1 origin is another one every twelve seconds. Our
+//! batch is as many blocks as fit six blobs; what OP's takes of its blobs is counted with its frames, but not what
+//! would be left of the last blob. The batch of transfers is then posted to real contracts.
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use anyhow::{Context, Result, ensure};

@@ -6,9 +6,9 @@
 //! `protocol/fjord/derivation.md`, section "Brotli Channel Compression"; `protocol/ecotone/derivation.md`, section
 //! "Blob Encoding".
 //!
-//! What is compressed is one RLP string, `0x01 ‖ prefix ‖ payload`. Where a batcher has a choice, it is the one with the
-//! fewest bytes: a channel holds one span batch, nothing is flushed before its end, and each blob holds one frame, as large
-//! as fits.
+//! What is compressed is one RLP string, `0x01 ‖ prefix ‖ payload`. Where a batcher has a choice, it is the one with
+//! the fewest bytes: a channel holds one span batch, nothing is flushed before its end, and each blob holds one frame,
+//! as large as fits.
 
 use std::io::Write;
 

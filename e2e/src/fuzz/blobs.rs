@@ -25,8 +25,8 @@ const FIELDS: usize = 11;
 /// What the fields say, big-endian one after the other.
 #[derive(Clone, Copy, Debug)]
 struct BlobFields {
-    /// Groups of the payload that come before the input's bytes: a Brotli stream that says nothing yet. With them, few bytes
-    /// reach from one blob into the next.
+    /// Groups of the payload that come before the input's bytes: a Brotli stream that says nothing yet. With them, few
+    /// bytes reach from one blob into the next.
     before: u16,
     blobs: u8,
     /// Blocks of the batch, and the first of them that is wanted.
@@ -62,10 +62,11 @@ impl BlobFields {
     }
 }
 
-/// The start of a Brotli stream that fills so many groups and says nothing: a window, and a block of metadata (RFC 7932,
-/// sections 9.1 and 9.2), whose length is written in as few bytes as it takes.
+/// The start of a Brotli stream that fills so many groups and says nothing: a window, and a block of metadata (RFC
+/// 7932, sections 9.1 and 9.2), whose length is written in as few bytes as it takes.
 fn silence(groups: usize) -> Vec<u8> {
-    // From the lowest bit: four for a window of 22, one for a block that is not the last, two for metadata, one reserved.
+    // From the lowest bit: four for a window of 22, one for a block that is not the last, two for metadata, one
+    // reserved.
     const START: u64 = 0b0110_1011;
     let mut stream = vec![0; groups * GROUP_ROOM];
     for count in 1..=3usize {
@@ -95,9 +96,9 @@ fn payload_byte(blobs: &[u8], at: usize) -> u8 {
     }
 }
 
-/// Whatever is in the blobs, a batch has as many specs as blocks, and the same ones by each way of reading it: all blobs at
-/// hand, as a node has them; element by element, as the fault proof program reads them, and none that the payload does not
-/// reach; and the payload as calldata.
+/// Whatever is in the blobs, a batch has as many specs as blocks, and the same ones by each way of reading it: all
+/// blobs at hand, as a node has them; element by element, as the fault proof program reads them, and none that the
+/// payload does not reach; and the payload as calldata.
 pub(super) fn batch(bytes: &[u8]) -> bool {
     let Some((fields, bytes)) = bytes.split_first_chunk::<FIELDS>() else { return false };
     let fields = BlobFields::read(fields);
