@@ -9,7 +9,7 @@ use stf::{BlockSpec, codec};
 use testnet::{Anvil, AnvilOptions, DeployConfig, accounts, deploy};
 
 use super::{
-    Goal, Row,
+    Goal, Row, blobs,
     workload::{Population, Workload},
 };
 
@@ -52,13 +52,14 @@ pub async fn run() -> Result<Vec<Row>> {
     let receipt = anvil.receipt(*pending.tx_hash()).await?;
     ensure!(receipt.status(), "the batch reverted");
 
+    let six_blobs = blobs::run(&anvil, &rollup, &deploy_config).await?;
     let [deposit, batch, forced] = single(&anvil, &rollup, &deploy_config).await?;
     let limit = |name: &str, gas: u64, before: u64, more: u64| {
         let peer = format!("before what is covered had to be executed, and {more}");
         Row::new(name, gas as f64, "gas", peer, (before + more) as f64, Goal::AtMostPeer)
     };
     let per_transfer = |total: f64| total / TRANSFERS as f64;
-    Ok(vec![
+    let mut rows = vec![
         Row::new(
             "payload per transfer, 1,000 a batch",
             per_transfer(payload.len() as f64),
@@ -83,10 +84,14 @@ pub async fn run() -> Result<Vec<Row>> {
             4000.0,
             Goal::Shown,
         ),
+    ];
+    rows.extend(six_blobs);
+    rows.extend([
         limit("L1 gas of a deposit", deposit, DEPOSIT_BEFORE, 10_000),
         limit("L1 gas of a batch without payload", batch, BATCH_BEFORE, 20_000),
         limit("L1 gas of a forced batch", forced, FORCED_BEFORE, 20_000),
-    ])
+    ]);
+    Ok(rows)
 }
 
 /// L1 gas of a deposit of ether, of a batch without payload, and of a forced one.

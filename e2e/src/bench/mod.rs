@@ -3,7 +3,7 @@
 //!
 //! - [`attacks`]: what a node under hostile requests takes, and how long other clients wait meanwhile.
 //! - [`execution`]: executing and committing recorded blocks, beside bare revm in memory.
-//! - [`batches`]: what a transfer costs on L1.
+//! - [`batches`]: what a transfer costs on L1, and beside the OP Stack's span batches.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
 //! - [`hostile`]: how long one hostile transaction delays others.
@@ -17,6 +17,7 @@ use serde::Serialize;
 
 pub mod attacks;
 pub mod batches;
+mod blobs;
 pub mod derivation;
 pub mod dispute;
 pub mod execution;
@@ -27,6 +28,7 @@ pub mod proving;
 mod qemu;
 pub mod runner;
 pub mod sequencing;
+mod span_batch;
 pub(crate) mod wire;
 pub(crate) mod workload;
 

@@ -18,7 +18,7 @@ const CHAIN: u64 = testing::CHAIN_ID;
 const EVERY: std::ops::Range<usize> = 0..usize::MAX;
 
 /// Some blocks as a batch holds them.
-fn specs() -> Vec<BlockSpec> {
+pub(super) fn specs() -> Vec<BlockSpec> {
     let transfers =
         |from, count| (0..count).map(|nonce| testing::transaction(from, testing::transfer(nonce))).collect();
     vec![

@@ -7,6 +7,7 @@
 //!
 //! Each target has seeds: valid inputs made by our own encoders, from which a search starts.
 
+mod blobs;
 mod chain;
 mod proof;
 mod server;
@@ -38,6 +39,12 @@ pub const TARGETS: &[Target] = &[
         about: "a batch's payload, from the batcher by way of L1",
         run: chain::payload,
         seeds: chain::payload_seeds,
+    },
+    Target {
+        name: "blobs",
+        about: "the blobs of a batch, from the batcher by way of L1, and what its header says of them",
+        run: blobs::batch,
+        seeds: blobs::batch_seeds,
     },
     Target {
         name: "transaction",
