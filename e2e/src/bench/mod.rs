@@ -4,10 +4,12 @@
 //! - [`attacks`]: what a node under hostile requests takes, and how long other clients wait meanwhile.
 //! - [`execution`]: executing and committing recorded blocks, beside bare revm in memory.
 //! - [`batches`]: what a transfer costs on L1, and beside the OP Stack's span batches.
+//! - [`blob_dispute`]: a dispute over the last block of six full blobs.
 //! - [`derivation`]: rebuilding a long chain from L1, and the memory that takes.
 //! - [`dispute`]: what a dispute over a full block costs the honest side.
 //! - [`hostile`]: how long one hostile transaction delays others.
 //! - [`logs`]: searching a rare log in a long chain.
+//! - [`posting`]: transfers a second through to `safe`, by the blobs that L1 takes.
 //! - [`proving`]: what blocks cost the fault proof VM: instructions per L2 gas, and its speed.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 //!
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 pub mod attacks;
 pub mod batches;
+pub mod blob_dispute;
 mod blobs;
 pub mod derivation;
 pub mod dispute;

@@ -44,7 +44,6 @@ struct Batch {
     payload: u64,
     blobs: u64,
     transfers: u64,
-    l1_gas: u64,
 }
 
 /// Sends transfers, and lets L1 take them at each pace.
@@ -101,31 +100,10 @@ async fn measure(
         ));
         all.extend(batches);
     }
-    let sum = |of: fn(&Batch) -> u64| all.iter().map(of).sum::<u64>() as f64;
-    let (transfers, blobs) = (sum(|batch| batch.transfers), sum(|batch| batch.blobs));
-    let filled = sum(|batch| batch.payload) / (blobs * BLOB_ROOM as f64) * 100.0;
-    rows.push(Row::new("blobs filled under load", filled, "%", "limit", 98.0, Goal::AtLeastPeer));
-    let name = format!("payload per transfer, {} full batches", all.len());
-    let payload = sum(|batch| batch.payload) / transfers;
-    rows.push(Row::new(&name, payload, "bytes", "limit", 72.0, Goal::AtMostPeer));
-    let gas = sum(|batch| batch.l1_gas) / transfers;
-    rows.push(Row::new(
-        "… L1 gas per transfer",
-        gas,
-        "gas",
-        "in calldata (EIP-7623)",
-        40.0 * payload,
-        Goal::AtMostPeer,
-    ));
-    let blob_gas = blobs * 131_072.0 / transfers;
-    rows.push(Row::new(
-        "… blob gas per transfer",
-        blob_gas,
-        "gas",
-        "a byte of blob each",
-        payload,
-        Goal::Shown,
-    ));
+    let payload = all.iter().map(|batch| batch.payload).sum::<u64>() as f64;
+    let room = all.iter().map(|batch| batch.blobs * BLOB_ROOM as u64).sum::<u64>() as f64;
+    let name = format!("blobs filled under load, {} batches", all.len());
+    rows.push(Row::new(&name, payload / room * 100.0, "%", "limit", 98.0, Goal::AtLeastPeer));
     Ok(rows)
 }
 
@@ -151,7 +129,6 @@ async fn take(devnet: &Devnet, blobs: u64) -> Result<(Vec<Batch>, f64)> {
                 payload: call.payloadLength,
                 blobs: tx.blob_versioned_hashes().map_or(0, <[_]>::len) as u64,
                 transfers: transfers(devnet, call.firstBlock, end).await?,
-                l1_gas: receipt.gas_used,
             });
             last = end;
         }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::bench::{
-    attacks, batches, derivation, dispute, execution, hostile, logs, posting, proving,
+    attacks, batches, blob_dispute, derivation, dispute, execution, hostile, logs, posting, proving,
     runner::{self, Part},
     sequencing, table,
 };
@@ -42,6 +42,8 @@ enum Benchmark {
     Proving,
     /// What a dispute over a full block costs the honest side.
     Dispute,
+    /// A dispute over the last block of six full blobs.
+    BlobDispute,
     /// Transfers per second and latency, beside Anvil.
     Sequencing,
     /// Transfers a second through to safe, by the blobs that L1 takes.
@@ -71,6 +73,7 @@ async fn main() -> Result<ExitCode> {
         (Benchmark::Derivation, Part::new("derivation", move || derivation::run(progress))),
         (Benchmark::Proving, Part::new("proving", move || async move { proving::run(progress) })),
         (Benchmark::Dispute, Part::new("dispute", move || dispute::run(progress))),
+        (Benchmark::BlobDispute, Part::new("blob-dispute", move || blob_dispute::run(progress))),
         (Benchmark::Sequencing, Part::new("sequencing", move || sequencing::run(progress))),
         (Benchmark::Posting, Part::new("posting", move || posting::run(progress))),
         (Benchmark::Hostile, Part::new("hostile", move || async move { hostile::run(progress) })),
