@@ -9,6 +9,7 @@ mod garbage;
 mod in_flight;
 mod kill;
 mod metrics;
+mod outage;
 mod overload;
 mod posting;
 mod powercut;

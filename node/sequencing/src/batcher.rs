@@ -52,7 +52,7 @@ use rollup::{
     shutdown::Shutdown,
 };
 use snapshot::{BatchSnapshot, InboxView};
-use waiting::{DueRules, Waiting};
+use waiting::{Due, DueRules, Waiting};
 
 pub use error::PlanError;
 
@@ -156,20 +156,27 @@ impl Task for Batcher {
         settled?;
         let safe = self.chain.heads().safe.number;
         self.flights.follow(&self.chain.db().read().map_err(PlanError::from)?, safe)?;
-        let is_due = self.is_due(safe)?;
-        if !is_due && !self.flights.is_full() {
+        let due = self.due(safe)?;
+        if due == Due::No && !self.flights.is_full() {
             return Ok(());
         }
         let view = self.view().await?;
         self.flights.compare(&view);
-        if !is_due || self.flights.is_full() {
+        if due == Due::No || self.flights.is_full() {
             return Ok(());
         }
         if self.options.da == DaChoice::Auto && !self.da_is_fixed && self.flights.is_empty() {
             self.choose_da(view.base_fee).await;
         }
         match self.plan(view).await? {
-            BatchPlan::Post(batch) => self.post(*batch, &view).await,
+            BatchPlan::Post(batch) => {
+                self.waiting.encoded(batch.payload.len(), batch.raw_bytes);
+                // The estimate was too high; it is better now.
+                if due == Due::IfFull && batch.has_room && self.waiting.payload() < self.payload_size() {
+                    return Ok(());
+                }
+                self.post(*batch, &view).await
+            }
             // What is on its way may be all that is missing.
             BatchPlan::Force { reason, .. } if !self.flights.is_empty() => {
                 debug!(target: TARGET, reason, "no batch before those on their way are on L1");
@@ -235,13 +242,13 @@ impl Batcher {
     }
 
     /// Whether it is time for a batch of the blocks after those on their way, which begin behind `safe`.
-    fn is_due(&mut self, safe: u64) -> Result<bool, BatchError> {
+    fn due(&mut self, safe: u64) -> Result<Due, BatchError> {
         let rules = DueRules {
             blocks: self.options.max_blocks,
             payload: self.payload_size(),
             age: (!self.flights.is_waiting()).then_some(self.options.interval),
         };
-        Ok(self.waiting.is_due(&self.chain, self.flights.end().unwrap_or(safe), &rules)?)
+        Ok(self.waiting.due(&self.chain, self.flights.end().unwrap_or(safe), &rules)?)
     }
 
     /// What to do, as the inbox is.
@@ -314,7 +321,6 @@ impl Batcher {
     }
 
     async fn post(&mut self, batch: NextBatch, view: &InboxView) -> Result<(), BatchError> {
-        self.waiting.encoded(batch.payload.len(), batch.raw_bytes);
         let part = BatchPart {
             first: batch.first_block,
             last: batch.first_block + batch.block_count - 1,

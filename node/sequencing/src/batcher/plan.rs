@@ -61,6 +61,8 @@ pub(super) struct NextBatch {
     pub(super) end_header: Bytes,
     /// Bytes of the transactions in it.
     pub(super) raw_bytes: usize,
+    /// Whether all blocks that there are would have fitted.
+    pub(super) has_room: bool,
 }
 
 /// Decides.
@@ -83,6 +85,7 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     let Some(mut fitting) = fit(blocks, limits, snapshot.chain_id)? else {
         return force("a block is too large for an L1 transaction");
     };
+    let has_room = snapshot.unsafe_head == last_block + fitting.count as u64;
     if let Some(whole) = whole_blobs(&fitting, limits)
         && let Some(cut) = fit(blocks, &Limits { payload_size: whole, ..*limits }, snapshot.chain_id)?
         && overdue(snapshot, limits, blocks.cursors[cut.count - 1])?.is_none()
@@ -122,6 +125,7 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
         message_acc,
         end_header: young.map(|message| Bytes::copy_from_slice(&message.header)).unwrap_or_default(),
         raw_bytes: blocks.bytes[count - 1],
+        has_room,
     })))
 }
 

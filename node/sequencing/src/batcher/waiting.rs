@@ -28,6 +28,15 @@ pub(super) struct DueRules {
     pub(super) age: Option<Duration>,
 }
 
+/// Whether it is time for a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    No,
+    /// If they fill a payload, as they are estimated to.
+    IfFull,
+    Now,
+}
+
 /// The blocks that wait to be posted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
@@ -58,12 +67,12 @@ impl Waiting {
     }
 
     /// Whether the blocks after this one are many, large or old enough to be posted.
-    pub(super) fn is_due(&mut self, chain: &Chain, after: u64, rules: &DueRules) -> Result<bool, PlanError> {
+    pub(super) fn due(&mut self, chain: &Chain, after: u64, rules: &DueRules) -> Result<Due, PlanError> {
         let (first, last) = (after + 1, chain.heads().unsafe_head.number);
         metrics::gauge!("recourse_batcher_waiting_blocks").set((last + 1).saturating_sub(first) as f64);
         if last < first {
             self.first = u64::MAX;
-            return Ok(false);
+            return Ok(Due::No);
         }
         let reader = chain.db().read()?;
         self.count(&reader, first, last)?;
@@ -71,10 +80,16 @@ impl Waiting {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // Two clocks: the block's survives a restart, ours works where L1's time is not the world's.
         let age = now.saturating_sub(Duration::from_secs(oldest)).max(self.since.elapsed());
-        let is_large =
-            last + 1 - first >= rules.blocks || self.payload() >= rules.payload + rules.payload / SURPLUS;
-        let Some(limit) = rules.age else { return Ok(is_large) };
-        Ok(is_large || age >= limit || unserved_gas(&reader, after)? > PRICED_BACKLOG)
+        if last + 1 - first >= rules.blocks {
+            return Ok(Due::Now);
+        }
+        if let Some(limit) = rules.age
+            && (age >= limit || unserved_gas(&reader, after)? > PRICED_BACKLOG)
+        {
+            return Ok(Due::Now);
+        }
+        let is_large = self.payload() >= rules.payload + rules.payload / SURPLUS;
+        Ok(if is_large { Due::IfFull } else { Due::No })
     }
 
     /// Counts the bytes of users in these blocks; only what is new, while the chain goes on as it was.

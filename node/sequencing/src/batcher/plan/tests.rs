@@ -147,7 +147,8 @@ fn it_posts_what_fits_and_names_the_queue_that_it_was_built_on() {
         "the fourth block does not fit beside the others"
     );
     assert_eq!((batch.message_end, batch.message_acc), (5, snapshot.queue.messages[&4].acc));
-    assert_eq!(batch.raw_bytes, 200);
+    assert_eq!((batch.raw_bytes, batch.has_room), (200, false));
+    assert!(posted(&scene(&[(1, 100), (0, 0)], &[YOUNG])).has_room);
     assert_eq!(decode(&batch.payload, CHAIN, 0..usize::MAX).unwrap(), snapshot.blocks.specs[..3]);
 }
 
