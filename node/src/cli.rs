@@ -8,7 +8,7 @@ pub use bridge::args::BridgeArgs;
 use rollup::{
     l1::FollowerOptions,
     maintenance::Upkeep,
-    process::{Ether, Gwei, LogFormat, Sending, Time, duration},
+    process::{BlobReading, Ether, Gwei, LogFormat, Sending, Time, duration},
 };
 use sequencing::{
     announce::Durability, pool::PoolOptions, proposer::ProposerOptions, sequencer::SequencerOptions,
@@ -86,10 +86,9 @@ pub struct Common {
     #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC", required = true, value_delimiter = ',')]
     pub l1_rpc: Vec<String>,
 
-    /// URL of a beacon node, from which batches in blobs are read. Several, by commas or by repeating it: where one does not
-    /// have a blob, the next is asked. Without one, a batch in blobs stops the node.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L1_BEACON", value_delimiter = ',')]
-    pub l1_beacon: Vec<String>,
+    /// Where batches in blobs are read from.
+    #[command(flatten)]
+    pub blobs: BlobReading,
 
     /// Least L1 endpoints that must say the same of what is derived. With 1, two must where two answer, and one is followed
     /// alone while the others are left out; with 2, nothing is derived then.

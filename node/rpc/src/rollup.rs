@@ -7,9 +7,9 @@ use alloy::{
     primitives::{B256, U64},
 };
 use serde::Serialize;
-use stf::{derive::message_cursor, output_root};
+use stf::{blob::BLOB_SIZE, derive::message_cursor, output_root};
 
-use super::{RpcError, context::Rpc};
+use super::{RpcError, answer::AnswerText, context::Rpc, peers::Work, work};
 use rollup::{RollupConfig, chain::BlockRef};
 
 /// A block, by what identifies it.
@@ -151,6 +151,21 @@ impl Rpc {
                 stf::BatchHeader::decode(&batch.header).map_or(0, |header| header.payload_length),
             ),
         }))
+    }
+
+    /// A blob of a batch as it was posted, by the batch's index and the blob's place in it; nothing where there is none. One
+    /// for each request: its text has 262,144 digits.
+    pub(crate) async fn blob_of_batch(
+        self: Arc<Self>,
+        batch: U64,
+        place: U64,
+    ) -> Result<AnswerText, RpcError> {
+        let read = move |rpc: &Self| {
+            // It, and its text before that gets into the answer.
+            work::current().budget.take(3 * BLOB_SIZE)?;
+            Ok(rpc.reader()?.blob(batch.to(), place.to())?)
+        };
+        self.answer(Work::Light, read).await
     }
 
     pub(crate) async fn rollup_config(self: Arc<Self>) -> Result<RollupConfig, RpcError> {
