@@ -15,9 +15,11 @@ use sequencing::{
 };
 
 mod batching;
+mod fees;
 mod serving;
 
 pub use batching::Batching;
+pub use fees::FeesArgs;
 pub use serving::Serving;
 
 /// The node of a Recourse rollup.
@@ -68,6 +70,8 @@ pub enum Command {
     Proposer(ProposerArgs),
     /// Move ETH and tokens between L1 and L2.
     Bridge(BridgeArgs),
+    /// Compare what users paid for L1 data with what posting it cost, and suggest the weights of the fee.
+    Fees(FeesArgs),
 }
 
 /// What every node needs.

@@ -49,6 +49,7 @@ pub async fn run(command: Command) -> Result<()> {
         Command::Batcher(args) => run_batcher(args, shutdown).await,
         Command::Proposer(args) => run_proposer(args, shutdown).await,
         Command::Bridge(args) => bridge::run(args, shutdown).await,
+        Command::Fees(args) => crate::fees::run(args, shutdown).await,
     }
 }
 
