@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions},
-    l1::{Beacons, Follower, FollowerOptions, L1Client, L1Status, reach},
+    l1::{Follower, FollowerOptions, L1Client, L1Status, reach},
     maintenance::{self, Upkeep},
+    process::BlobReading,
     shutdown::Shutdown,
     tasks::Tasks,
 };
@@ -22,8 +23,8 @@ pub struct ReplicaOptions {
     pub data_dir: std::path::PathBuf,
     /// HTTP endpoints of L1, the preferred one first.
     pub l1_rpc: Vec<String>,
-    /// Beacon nodes, from which batches in blobs are read.
-    pub l1_beacon: Vec<String>,
+    /// Where batches in blobs are read from.
+    pub blobs: BlobReading,
     /// How often L1 is asked for new blocks.
     pub l1_poll: Option<Duration>,
     /// How long L1 may take to answer first; by default, for ever.
@@ -58,7 +59,7 @@ pub async fn open(path: &Path, config: Arc<RollupConfig>) -> Result<Chain> {
 impl Replica {
     /// Starts one. `None`: shutdown came before L1 answered.
     pub async fn start(options: &ReplicaOptions, mut shutdown: Shutdown) -> Result<Option<Self>> {
-        let beacons = Beacons::new(&options.l1_beacon).context("--l1-beacon")?;
+        let blobs = options.blobs.sources()?;
         let reached = reach(&options.l1_rpc, &options.config, options.l1_timeout, &mut shutdown).await?;
         let Some(client) = reached else {
             return Ok(None);
@@ -69,7 +70,7 @@ impl Replica {
             least_endpoints: options.l1_agreement,
             ..FollowerOptions::default()
         };
-        let follower = Follower::new(chain.clone(), client.clone(), follow).with_beacons(beacons);
+        let follower = Follower::new(chain.clone(), client.clone(), follow).with_blobs(blobs);
         let status = follower.watch();
         let mut tasks = Tasks::new(shutdown.clone());
         // All states are kept: a dispute that began at an earlier anchor may still be open.

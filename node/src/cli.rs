@@ -8,16 +8,18 @@ pub use bridge::args::BridgeArgs;
 use rollup::{
     l1::FollowerOptions,
     maintenance::Upkeep,
-    process::{Ether, Gwei, LogFormat, Sending, Time, duration},
+    process::{BlobReading, Ether, Gwei, LogFormat, Sending, Time, duration},
 };
 use sequencing::{
     announce::Durability, pool::PoolOptions, proposer::ProposerOptions, sequencer::SequencerOptions,
 };
 
 mod batching;
+mod fees;
 mod serving;
 
 pub use batching::Batching;
+pub use fees::FeesArgs;
 pub use serving::Serving;
 
 /// The node of a Recourse rollup.
@@ -68,6 +70,8 @@ pub enum Command {
     Proposer(ProposerArgs),
     /// Move ETH and tokens between L1 and L2.
     Bridge(BridgeArgs),
+    /// Compare what users paid for L1 data with what posting it cost, and suggest the weights of the fee.
+    Fees(FeesArgs),
 }
 
 /// What every node needs.
@@ -86,10 +90,9 @@ pub struct Common {
     #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC", required = true, value_delimiter = ',')]
     pub l1_rpc: Vec<String>,
 
-    /// URL of a beacon node, from which batches in blobs are read. Several, by commas or by repeating it: where one does not
-    /// have a blob, the next is asked. Without one, a batch in blobs stops the node.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L1_BEACON", value_delimiter = ',')]
-    pub l1_beacon: Vec<String>,
+    /// Where batches in blobs are read from.
+    #[command(flatten)]
+    pub blobs: BlobReading,
 
     /// Least L1 endpoints that must say the same of what is derived. With 1, two must where two answer, and one is followed
     /// alone while the others are left out; with 2, nothing is derived then.

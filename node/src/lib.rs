@@ -7,7 +7,9 @@
 //! ```
 //!
 //! - [`cli`]: the command line.
+//! - `fees`: what users paid for L1 data, beside what it cost.
 //! - [`run`]: which parts a command starts, and how they end.
 
 pub mod cli;
+mod fees;
 pub mod run;

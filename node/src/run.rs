@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
@@ -16,7 +16,7 @@ use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions, Heads},
     keys,
-    l1::{self, Beacons, Follower, FollowerOptions, L1Client, L1Status, TxManager},
+    l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager},
     maintenance,
     process::{Sending, stop_signal},
     shutdown::{self, Shutdown},
@@ -49,6 +49,7 @@ pub async fn run(command: Command) -> Result<()> {
         Command::Batcher(args) => run_batcher(args, shutdown).await,
         Command::Proposer(args) => run_proposer(args, shutdown).await,
         Command::Bridge(args) => bridge::run(args, shutdown).await,
+        Command::Fees(args) => crate::fees::run(args, shutdown).await,
     }
 }
 
@@ -71,7 +72,7 @@ impl Base {
         if least > given {
             bail!("--l1-agreement is {least}, but --l1-rpc names {given} endpoints");
         }
-        let beacons = Beacons::new(&common.l1_beacon).context("--l1-beacon")?;
+        let blobs = common.blobs.sources()?;
         let config = Arc::new(RollupConfig::load(&common.rollup)?);
         if let Some(address) = common.metrics {
             rollup::telemetry::serve(
@@ -90,7 +91,7 @@ impl Base {
             least_endpoints: common.l1_agreement,
             ..FollowerOptions::default()
         };
-        let follower = Follower::new(chain.clone(), client.clone(), options).with_beacons(beacons);
+        let follower = Follower::new(chain.clone(), client.clone(), options).with_blobs(blobs);
         let mut base = Self {
             l1: follower.watch(),
             feed: None,

@@ -177,6 +177,7 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         println!("Removing the earlier devnet in {}: a devnet starts fresh.", dir.display());
     }
     let mut options = DevnetOptions::new(&dir)?;
+    options.deploy = options.deploy.posting_in(da);
     options.deploy.karst_after = karst_after;
     Ok(DevnetOptions {
         l1_port: choose("L1", "--l1-port", l1_port)?,

@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
+use rollup::blobs::DaChoice;
 use stf::{ChainConfig, FeeParameters, ForkSchedule, Rules, config::Activation};
 
 use crate::{Roles, accounts};
@@ -45,6 +46,35 @@ const GAS_TARGET: u64 = 10_000_000;
 
 /// The least base fee of L2, in wei: a transfer on an idle chain costs 21 gwei of gas, besides L1's share.
 const MIN_BASE_FEE: u64 = 1_000_000;
+
+/// Weights of L1's prices in the fee for L1 data, in millionths, with which a rollup begins. Traffic decides which are right:
+/// `recourse-node fees` compares, and says which would have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataWeights {
+    /// Of the base fee, for each of 16 units of gas for a byte.
+    pub base_fee: u32,
+    /// Of the blob base fee, for each byte.
+    pub blob_base_fee: u32,
+}
+
+impl DataWeights {
+    /// For batches in blobs. A transfer counts 100 bytes, the least there is, and takes 72.4 of a payload. A batch in one blob
+    /// takes 102,500 gas, and 131,072 blob gas for its 130,048 bytes, whatever it holds; here it is half full. So a counted
+    /// byte takes 1.14 gas, which is 16 × 0.0713, and 1.46 blob gas. Fuller blobs, and several in a batch, cost less.
+    pub const BLOBS: Self = Self { base_fee: 71_300, blob_base_fee: 1_459_000 };
+
+    /// For batches in calldata, whose bytes cost 40 gas (EIP-7623), not the 16 that the fee formula counts with; our transfers
+    /// take at most 85 % of the 100 bytes that it counts at least.
+    pub const CALLDATA: Self = Self { base_fee: 2_125_000, blob_base_fee: 0 };
+
+    /// Where batches are posted. What goes where it is cheaper costs no more than in blobs.
+    pub const fn of(da: DaChoice) -> Self {
+        match da {
+            DaChoice::Calldata => Self::CALLDATA,
+            DaChoice::Auto | DaChoice::Blobs => Self::BLOBS,
+        }
+    }
+}
 
 /// The parameters of a rollup.
 #[derive(Clone, Debug)]
@@ -109,10 +139,8 @@ impl DeployConfig {
             karst_after: None,
             gas_limit: 60_000_000,
             base_fee: FeeParameters::new(GAS_TARGET, MIN_BASE_FEE),
-            // Batches are calldata, whose bytes cost 40 gas (EIP-7623), not the 16 that the fee formula counts with;
-            // our transfers take 85 % of the 100 bytes that it counts at least.
-            base_fee_scalar: 2_125_000,
-            blob_base_fee_scalar: 0,
+            base_fee_scalar: DataWeights::BLOBS.base_fee,
+            blob_base_fee_scalar: DataWeights::BLOBS.blob_base_fee,
             operator_fee_scalar: 0,
             operator_fee_constant: 0,
             sequencer_timeout: 6 * 3600,
@@ -132,6 +160,13 @@ impl DeployConfig {
             roles,
             funded: Vec::new(),
         }
+    }
+
+    /// The same with the weights of a rollup whose batches are posted there.
+    #[must_use]
+    pub fn posting_in(self, da: DaChoice) -> Self {
+        let DataWeights { base_fee, blob_base_fee } = DataWeights::of(da);
+        Self { base_fee_scalar: base_fee, blob_base_fee_scalar: blob_base_fee, ..self }
     }
 
     /// The same with the fork schedule of a rollup whose genesis has this timestamp.

@@ -37,7 +37,7 @@ pub mod tools;
 
 pub use accounts::Roles;
 pub use anvil::{Anvil, AnvilOptions, Mining};
-pub use config::{DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program};
+pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program};
 pub use deploy::deploy;
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};

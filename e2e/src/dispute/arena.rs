@@ -30,6 +30,7 @@ use rollup::{
     blobs::DaChoice,
     interval::Interval,
     l1::{L1Client, TxManager, TxOptions, TxRequest, connect},
+    process::BlobReading,
     program::program_path,
     shutdown::{self, Stop},
 };
@@ -282,7 +283,7 @@ impl Arena {
             config: Arc::new(self.net.devnet.rollup.clone()),
             data_dir: self.data_dir(name),
             l1_rpc: vec![self.net.devnet.anvil.url().into()],
-            l1_beacon: vec![self.net.devnet.anvil.url().into()],
+            blobs: blobs(&self.net),
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
             l1_agreement: 1,
@@ -460,6 +461,11 @@ impl Arena {
     }
 }
 
+/// Anvil keeps blobs as a beacon node does.
+fn blobs(net: &Net) -> BlobReading {
+    BlobReading { l1_beacon: vec![net.devnet.anvil.url().into()], ..BlobReading::default() }
+}
+
 impl Observer {
     async fn start(net: &Net, config: Arc<rollup::RollupConfig>) -> Result<Self> {
         let (stop, shutdown) = shutdown::channel();
@@ -467,7 +473,7 @@ impl Observer {
             config,
             data_dir: net.devnet.dir.join("data/observer"),
             l1_rpc: vec![net.devnet.anvil.url().into()],
-            l1_beacon: vec![net.devnet.anvil.url().into()],
+            blobs: blobs(net),
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
             l1_agreement: 1,

@@ -112,6 +112,8 @@ fn change(fault: Fault, method: &str, answer: &mut Value) {
             // The payload follows on the six arguments and its length.
             flip(input, (2 + 8 + 7 * 64 + 1).min(end.saturating_sub(1)));
         }
+        // In the fifth byte of an element, so that it stays a valid one.
+        (Fault::ChangedBlobs, "recourse_blobOfBatch") => flip(result, 2 + 9),
         _ => {}
     }
 }

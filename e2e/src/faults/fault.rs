@@ -49,6 +49,8 @@ pub enum Fault {
     ChangedLogs,
     /// Changes the payload of transactions.
     ChangedTransactions,
+    /// Changes a digit in blobs.
+    ChangedBlobs,
     /// Says that it is another chain, and fails otherwise.
     OtherChain,
     /// Is so many blocks behind, in all that it answers.
@@ -159,6 +161,7 @@ impl Fault {
             Self::SomeLogs => "some logs",
             Self::ChangedLogs => "changed logs",
             Self::ChangedTransactions => "changed transactions",
+            Self::ChangedBlobs => "changed blobs",
             Self::OtherChain => "other chain",
             Self::Behind(_) => "behind",
             Self::HeadBehind(_) => "head behind",
@@ -187,6 +190,7 @@ impl Fault {
             | Self::SomeLogs
             | Self::ChangedLogs => methods.contains(&"eth_getLogs"),
             Self::ChangedTransactions => methods.contains(&"eth_getTransactionByHash"),
+            Self::ChangedBlobs => methods.contains(&"recourse_blobOfBatch"),
             Self::LateReceipts(_) => methods.contains(&"eth_getTransactionReceipt"),
             Self::LateTransactions(_) | Self::Late(_) => {
                 let late = ["eth_getTransactionReceipt", "eth_getTransactionByHash"];

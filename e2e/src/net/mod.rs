@@ -55,6 +55,7 @@ impl Net {
         options.slots_in_an_epoch = 16;
         // What tests take out of L1's pool, to send it again, is whole there.
         options.da = DaChoice::Calldata;
+        options.deploy = options.deploy.posting_in(options.da);
         // L1's time runs faster than the clock here.
         options.deploy.chain.force_delay = 3600;
         options.deploy.sequencer_timeout = 3600;

@@ -32,9 +32,11 @@ use crate::{
 
 /// What a beacon node does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BeaconFault {
+pub(crate) enum BeaconFault {
     /// Nothing.
     None,
+    /// It knows nothing at all any more.
+    Gone,
     /// It does not know the slot.
     NotFound,
     /// It has forgotten all blobs.
@@ -50,10 +52,10 @@ enum BeaconFault {
 }
 
 /// A beacon node in front of Anvil's.
-struct BeaconProxy {
-    url: String,
+pub(crate) struct BeaconProxy {
+    pub(crate) url: String,
     fault: Arc<Mutex<BeaconFault>>,
-    asked: Arc<AtomicUsize>,
+    pub(crate) asked: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -64,7 +66,7 @@ impl Drop for BeaconProxy {
 }
 
 impl BeaconProxy {
-    async fn start(behind: &str, fault: BeaconFault) -> Self {
+    pub(crate) async fn start(behind: &str, fault: BeaconFault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (fault, asked) = (Arc::new(Mutex::new(fault)), Arc::new(AtomicUsize::new(0)));
@@ -112,6 +114,7 @@ async fn answer(mut stream: TcpStream, behind: &str, fault: BeaconFault) -> std:
             return Ok(());
         }
         BeaconFault::Broken => (500, "<html><title>Bad day</title></html>".to_owned(), false),
+        BeaconFault::Gone => (404, r#"{"message":"not found"}"#.to_owned(), false),
         BeaconFault::NotFound if is_blobs => (404, r#"{"message":"block not found"}"#.to_owned(), false),
         BeaconFault::Empty if is_blobs => (200, r#"{"data":[]}"#.to_owned(), false),
         BeaconFault::Changed if is_blobs => (status, changed(&body), false),
@@ -195,8 +198,8 @@ async fn a_beacon_node_that_lies_lacks_or_fails_is_passed_over() {
     for (index, fault) in wrong.into_iter().enumerate() {
         let bad = BeaconProxy::start(l1.anvil.url(), fault).await;
         // Before a good one, it costs a question.
-        let beacons = [bad.url.clone(), l1.anvil.url().into()];
-        let reader = Node::reading(&l1, &format!("reader-{index}"), &beacons).await;
+        let beacons = [&*bad.url, l1.anvil.url()];
+        let reader = Node::reading(&l1, &format!("reader-{index}"), &beacons, &[]).await;
         reader.sync(&l1).await;
         assert_eq!(reader.records(), expected, "{fault:?}");
         assert!(bad.asked.load(Ordering::Relaxed) > 0, "{fault:?}");
@@ -205,7 +208,7 @@ async fn a_beacon_node_that_lies_lacks_or_fails_is_passed_over() {
             continue;
         }
         // Alone, nothing is derived until it is well.
-        let alone = Node::reading(&l1, &format!("alone-{index}"), std::slice::from_ref(&bad.url)).await;
+        let alone = Node::reading(&l1, &format!("alone-{index}"), &[&bad.url], &[]).await;
         until("it was asked", async || bad.asked.load(Ordering::Relaxed) > 4).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(alone.records().batches.len(), 0, "{fault:?}");

@@ -20,7 +20,8 @@ use db::{BatchRecord, L1Cursor, MessageRecord};
 use rollup::{
     RollupConfig,
     chain::{BuildPlan, Chain, ChainOptions},
-    l1::{Beacons, Follower, FollowerOptions, L1Client, connect, reach},
+    l1::{Follower, FollowerOptions, L1Client, connect, reach},
+    process::BlobReading,
     shutdown::{self, Shutdown, Stop},
 };
 use stf::Transaction;
@@ -184,10 +185,12 @@ impl Node {
         Self::follow(l1, name, client, FollowerOptions { range, ..FollowerOptions::default() })
     }
 
-    /// A node that takes blobs from these beacon nodes.
-    pub(crate) async fn reading(l1: &L1, name: &str, beacons: &[String]) -> Self {
+    /// A node that takes blobs from these beacon nodes, and from these archives.
+    pub(crate) async fn reading(l1: &L1, name: &str, beacons: &[&str], archives: &[&str]) -> Self {
         let client = connect(l1.anvil.url(), &l1.config).await.unwrap();
-        Self::follow_by(l1, name, client, FollowerOptions::default(), beacons)
+        let urls = |list: &[&str]| list.iter().map(|url| (*url).into()).collect();
+        let blobs = BlobReading { l1_beacon: urls(beacons), archive: urls(archives) };
+        Self::follow_by(l1, name, client, FollowerOptions::default(), &blobs)
     }
 
     /// A node with several endpoints.
@@ -200,7 +203,8 @@ impl Node {
 
     fn follow(l1: &L1, name: &str, client: L1Client, options: FollowerOptions) -> Self {
         // Anvil keeps blobs as a beacon node does.
-        Self::follow_by(l1, name, client, options, &[l1.anvil.url().into()])
+        let blobs = BlobReading { l1_beacon: vec![l1.anvil.url().into()], ..BlobReading::default() };
+        Self::follow_by(l1, name, client, options, &blobs)
     }
 
     fn follow_by(
@@ -208,13 +212,12 @@ impl Node {
         name: &str,
         client: L1Client,
         options: FollowerOptions,
-        beacons: &[String],
+        blobs: &BlobReading,
     ) -> Self {
         let chain = Chain::open(&l1.path(name), l1.config.clone(), ChainOptions::default()).unwrap();
         let options = FollowerOptions { poll_interval: Some(Duration::from_millis(20)), ..options };
         let endpoints = client.endpoints().to_vec();
-        let beacons = Beacons::new(beacons).unwrap();
-        let follower = Follower::new(chain.clone(), client, options).with_beacons(beacons);
+        let follower = Follower::new(chain.clone(), client, options).with_blobs(blobs.sources().unwrap());
         Self { chain, endpoints, follower: Some(Task::spawn(|shutdown| follower.run(shutdown))) }
     }
 

@@ -2,6 +2,7 @@
 //! batches, proposing outputs.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod archive;
 mod batcher;
 mod blobs;
 mod chaos;

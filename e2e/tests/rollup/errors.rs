@@ -336,6 +336,8 @@ async fn a_node_that_cannot_start_says_why() -> Result<()> {
     expect("no URL", with(&|options| options.l1_rpc = "nonsense".into()), &["nonsense"])?;
     let beacon = with(&|options| options.l1_beacon = Some("nonsense".into()));
     expect("no URL of a beacon node", beacon, &["--l1-beacon", "nonsense"])?;
+    let archive = with(&|options| options.extra = ["--archive", "ws://a"].map(Into::into).into());
+    expect("no URL of an archive", archive, &["--archive", "\"ws://a\" is not an http:// or https:// URL"])?;
     let taken = net.devnet.sequencer()?.options.port;
     expect("port in use", with(&|options| options.port = taken), &["cannot listen", &taken.to_string()])?;
     let used = net.devnet.sequencer()?.options.data_dir.clone();

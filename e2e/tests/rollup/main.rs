@@ -4,6 +4,7 @@ mod backlog;
 mod devnet;
 mod disk;
 mod errors;
+mod fees;
 mod forced;
 mod garbage;
 mod in_flight;

@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sequencing", &["bindings", "db", "rollup", "stf"]),
     ("rpc", &["db", "rollup", "sequencing", "stf", "trie"]),
     ("bridge", &["bindings", "rollup"]),
-    ("node", &["bridge", "db", "rollup", "rpc", "sequencing"]),
+    ("node", &["bindings", "bridge", "db", "rollup", "rpc", "sequencing"]),
     ("fraud-prover", &["bindings", "db", "rollup", "stf", "vm"]),
     ("testnet", &["bindings", "rollup", "stf", "vm"]),
     (

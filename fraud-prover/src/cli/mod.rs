@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use rollup::{
     RollupConfig, keys,
     l1::{FollowerOptions, L1Client, reach_for_command},
-    process::{LogFormat, Sending},
+    process::{BlobReading, LogFormat, Sending},
     program::program_path,
     shutdown,
 };
@@ -108,10 +108,9 @@ pub struct Watch {
     #[command(flatten)]
     pub rollup: Rollup,
 
-    /// URL of a beacon node, from which batches in blobs are read. Several, by commas or by repeating it: where one does not
-    /// have a blob, the next is asked. Without one, a batch in blobs stops the challenger.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L1_BEACON", value_delimiter = ',')]
-    pub l1_beacon: Vec<String>,
+    /// Where batches in blobs are read from.
+    #[command(flatten)]
+    pub blobs: BlobReading,
 
     /// Folder of the embedded replica's database, and of what the fault proof VM has found (`traces`, at most 256 MiB, and
     /// `disagreements`). It is made if it does not exist; deleted, it is rebuilt from L1.
@@ -379,7 +378,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         config: Arc::new(RollupConfig::load(&args.rollup.rollup)?),
         data_dir: args.data_dir,
         l1_rpc: args.rollup.l1_rpc,
-        l1_beacon: args.l1_beacon,
+        blobs: args.blobs,
         l1_poll: args.l1_poll,
         l1_timeout: args.rollup.l1_timeout,
         l1_agreement: args.l1_agreement,

@@ -17,6 +17,7 @@ use rollup::{
     chain::Chain,
     failures::Failures,
     l1::{L1Client, L1Header, TxManager, TxOptions},
+    process::BlobReading,
     shutdown::Shutdown,
 };
 use tokio::{sync::watch as channel, time::sleep};
@@ -58,8 +59,8 @@ pub struct WatchOptions {
     pub data_dir: PathBuf,
     /// HTTP endpoints of L1, the preferred one first.
     pub l1_rpc: Vec<String>,
-    /// Beacon nodes, from which batches in blobs are read.
-    pub l1_beacon: Vec<String>,
+    /// Where batches in blobs are read from.
+    pub blobs: BlobReading,
     /// How often L1 is asked for new blocks; by default what suits the chain.
     pub l1_poll: Option<Duration>,
     /// How long L1 may take to answer first; by default, for ever.
@@ -91,7 +92,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         config: options.config.clone(),
         data_dir: options.data_dir.clone(),
         l1_rpc: options.l1_rpc.clone(),
-        l1_beacon: options.l1_beacon.clone(),
+        blobs: options.blobs.clone(),
         l1_poll: options.l1_poll,
         l1_timeout: options.l1_timeout,
         l1_agreement: options.l1_agreement,

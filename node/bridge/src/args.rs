@@ -66,7 +66,13 @@ pub struct EndpointArgs {
     pub l1_timeout: Option<Duration>,
 
     /// HTTP endpoint of a node of the rollup: the sequencer, or a replica.
-    #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC", default_value = "http://127.0.0.1:9545")]
+    #[arg(
+        long,
+        visible_alias = "rpc",
+        value_name = "URL",
+        env = "RECOURSE_L2_RPC",
+        default_value = "http://127.0.0.1:9545"
+    )]
     pub l2_rpc: String,
 }
 

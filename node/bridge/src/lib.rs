@@ -85,17 +85,24 @@ async fn status(args: args::StatusArgs) -> Result<()> {
 }
 
 /// Both chains, and who signs there.
-struct Session {
-    config: RollupConfig,
-    l1: DynProvider<AnyNetwork>,
-    l2: DynProvider<AnyNetwork>,
+#[derive(Debug)]
+pub struct Session {
+    /// The rollup, as L1 has it, too.
+    pub config: RollupConfig,
+    /// L1's endpoint.
+    pub l1: DynProvider<AnyNetwork>,
+    /// The endpoint of a node of the rollup.
+    pub l2: DynProvider<AnyNetwork>,
     /// The signer, if there is one.
     sender: Option<Address>,
 }
 
 impl Session {
-    /// Connects, and checks that the endpoints are those of the rollup.
-    async fn open(endpoints: &EndpointArgs, key: Option<&Path>) -> Result<Self> {
+    /// Connects, and checks that the endpoints are those of the rollup. Without a key it only reads.
+    ///
+    /// # Errors
+    /// A file that cannot be read; an endpoint that does not answer, or is of another chain.
+    pub async fn open(endpoints: &EndpointArgs, key: Option<&Path>) -> Result<Self> {
         let config = RollupConfig::load(&endpoints.rollup)?;
         let signer = key.map(keys::read).transpose()?;
         let sender = signer.as_ref().map(|signer| signer.address());
@@ -296,7 +303,7 @@ fn wei(amount: &str) -> Result<U256> {
 }
 
 /// ETH for people: `1.5 ETH`.
-fn ether(wei: U256) -> String {
+pub fn ether(wei: U256) -> String {
     match format_units(wei, ETH_DECIMALS) {
         Ok(digits) => format!("{} ETH", digits.trim_end_matches('0').trim_end_matches('.')),
         Err(_) => format!("{wei} wei"),

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use alloy_primitives::{B256, Bytes};
+use stf::{BatchHeader, blob::BlobData, inbox::DaKind};
 
 use crate::{
     BATCH_HEADER, BatchRecord, DepositAlias, Error, L1BlockRecord, L1Cursor, MessageRecord, Records, Result,
@@ -63,6 +64,19 @@ impl<K: TxMode> Tx<K> {
             let mut fields = Fields(record);
             Some((fields.b256()?, fields.array()?))
         })
+    }
+
+    /// A blob of a batch as it was posted, by the batch's index and the blob's place in it. `None`: there is no such batch, or
+    /// it has no such blob.
+    pub fn blob(&self, batch: u64, place: u64) -> Result<Option<Bytes>> {
+        let blob = self.get(Table::Batches, &batch.to_be_bytes(), |record| {
+            let (batch, data) = split_batch(record)?;
+            let is_in_blobs = BatchHeader::decode(&batch.header).ok()?.da_kind == DaKind::Blobs;
+            let data = if is_in_blobs { Some(BlobData::decode(data)?) } else { None };
+            let blob = data.and_then(|data| data.blobs.get(usize::try_from(place).ok()?));
+            Some(blob.map(|blob| Bytes::copy_from_slice(blob)))
+        })?;
+        Ok(blob.flatten())
     }
 
     /// The batches of a range of indices, as far as they exist.
@@ -219,8 +233,14 @@ fn message(record: &[u8]) -> Option<MessageRecord> {
 }
 
 fn batch(record: &[u8]) -> Option<BatchRecord> {
+    let (batch, data) = split_batch(record)?;
+    Some(BatchRecord { data: Bytes::copy_from_slice(data), ..batch })
+}
+
+/// A batch without its data, and its data where it lies.
+fn split_batch(record: &[u8]) -> Option<(BatchRecord, &[u8])> {
     let mut fields = Fields(record);
-    Some(BatchRecord {
+    let batch = BatchRecord {
         acc: fields.b256()?,
         header: fields.array()?,
         l1_block: fields.u64()?,
@@ -228,6 +248,7 @@ fn batch(record: &[u8]) -> Option<BatchRecord> {
         tx_hash: fields.b256()?,
         first_block: fields.u64()?,
         last_block: fields.u64()?,
-        data: Bytes::copy_from_slice(fields.rest()),
-    })
+        data: Bytes::new(),
+    };
+    Some((batch, fields.rest()))
 }

@@ -3,10 +3,11 @@
 use std::{io::IsTerminal, time::Duration};
 
 use alloy::primitives::utils::{format_units, parse_units};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use crate::l1::{FeeCaps, TxOptions};
+use crate::l1::{Archives, Beacons, BlobSources, FeeCaps, TxOptions};
 
 /// What is logged where `RUST_LOG` says nothing. The server's warnings are about what strangers send, as often as they like.
 const DEFAULT_FILTER: &str = "info,db=warn,jsonrpsee-server=error";
@@ -87,6 +88,33 @@ impl std::fmt::Display for Time {
             Some((unit, name)) => write!(f, "{}{name}", millis / unit),
             None => write!(f, "{millis}ms"),
         }
+    }
+}
+
+/// Where batches in blobs are read from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BlobReading {
+    /// URL of a beacon node, from which batches in blobs are read. Several, by commas or by repeating it: where one does not
+    /// have a blob, the next is asked. Where neither a beacon node nor an archive has it, nothing is derived from there on.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L1_BEACON", value_delimiter = ',')]
+    pub l1_beacon: Vec<String>,
+
+    /// JSON-RPC of another node of this rollup, from which blobs are read that no beacon node has: beacon nodes forget them
+    /// after some 18 days, nodes of a rollup never. Several, by commas or by repeating it; none is trusted.
+    #[arg(long, value_name = "URL", env = "RECOURSE_ARCHIVE", value_delimiter = ',')]
+    pub archive: Vec<String>,
+}
+
+impl BlobReading {
+    /// Who is asked for blobs. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// What is no URL, with its option.
+    pub fn sources(&self) -> Result<BlobSources> {
+        Ok(BlobSources {
+            beacons: Beacons::new(&self.l1_beacon).context("--l1-beacon")?,
+            archives: Archives::new(&self.archive).context("--archive")?,
+        })
     }
 }
 

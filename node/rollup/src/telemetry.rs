@@ -100,6 +100,12 @@ pub const METRICS: &[Metric] = &[
         "",
         "Times that a beacon node did not have the blobs of a batch.",
     ),
+    Metric::counter("recourse_archive_blobs_total", "", "Blobs read from archives."),
+    Metric::counter(
+        "recourse_archive_failures_total",
+        "archive, reason",
+        "Times that an archive did not give a blob, by reason: lacking, wrong, failing or silent.",
+    ),
     Metric::gauge(
         "recourse_l1_cursor",
         "",

@@ -117,6 +117,7 @@ pub(crate) fn module(rpc: Arc<Rpc>) -> Result<RpcModule<Arc<Rpc>>, RegisterMetho
         "recourse_status" => status(;),
         "recourse_outputAtBlock" => output_at_block(block;),
         "recourse_batchOfBlock" => batch_of_block(block;),
+        "recourse_blobOfBatch" => blob_of_batch(batch, place;),
         "recourse_rollupConfig" => rollup_config(;),
         "optimism_outputAtBlock" => output_at_block(block;),
     }

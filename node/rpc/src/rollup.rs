@@ -7,9 +7,9 @@ use alloy::{
     primitives::{B256, U64},
 };
 use serde::Serialize;
-use stf::{derive::message_cursor, output_root};
+use stf::{blob::BLOB_SIZE, derive::message_cursor, inbox::DaKind, output_root};
 
-use super::{RpcError, context::Rpc};
+use super::{RpcError, answer::AnswerText, context::Rpc, peers::Work, work};
 use rollup::{RollupConfig, chain::BlockRef};
 
 /// A block, by what identifies it.
@@ -84,6 +84,8 @@ pub(crate) struct BatchLocation {
     l1_block_number: U64,
     l1_block_hash: B256,
     l1_transaction_hash: B256,
+    /// Where its payload is: `none` for a forced batch.
+    da_kind: &'static str,
     payload_length: U64,
 }
 
@@ -138,8 +140,9 @@ impl Rpc {
         let Some(index) = reader.batch_of_block(number)? else {
             return Ok(None);
         };
-        let batch = reader.batch(index)?;
-        Ok(batch.map(|batch| BatchLocation {
+        let Some(batch) = reader.batch(index)? else { return Ok(None) };
+        let header = stf::BatchHeader::decode(&batch.header).ok();
+        Ok(Some(BatchLocation {
             index: U64::from(index),
             acc: batch.acc,
             first_block: U64::from(batch.first_block),
@@ -147,10 +150,28 @@ impl Rpc {
             l1_block_number: U64::from(batch.l1_block),
             l1_block_hash: batch.l1_hash,
             l1_transaction_hash: batch.tx_hash,
-            payload_length: U64::from(
-                stf::BatchHeader::decode(&batch.header).map_or(0, |header| header.payload_length),
-            ),
+            da_kind: match header.as_ref().map(|header| header.da_kind) {
+                Some(DaKind::Calldata) => "calldata",
+                Some(DaKind::Blobs) => "blobs",
+                Some(DaKind::None) | None => "none",
+            },
+            payload_length: U64::from(header.map_or(0, |header| header.payload_length)),
         }))
+    }
+
+    /// A blob of a batch as it was posted, by the batch's index and the blob's place in it; nothing where there is none. One
+    /// for each request: its text has 262,144 digits.
+    pub(crate) async fn blob_of_batch(
+        self: Arc<Self>,
+        batch: U64,
+        place: U64,
+    ) -> Result<AnswerText, RpcError> {
+        let read = move |rpc: &Self| {
+            // It, and its text before that gets into the answer.
+            work::current().budget.take(3 * BLOB_SIZE)?;
+            Ok(rpc.reader()?.blob(batch.to(), place.to())?)
+        };
+        self.answer(Work::Light, read).await
     }
 
     pub(crate) async fn rollup_config(self: Arc<Self>) -> Result<RollupConfig, RpcError> {

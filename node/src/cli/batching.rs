@@ -39,7 +39,7 @@ impl Batching {
     /// # Errors
     /// Blobs are wanted, and there is nobody to read them from.
     pub fn options(&self, common: &Common) -> Result<BatcherOptions> {
-        let can_read = !common.l1_beacon.is_empty();
+        let can_read = !common.blobs.l1_beacon.is_empty();
         let da = match self.da {
             DaChoice::Blobs if !can_read => {
                 bail!("--da blobs needs a beacon node to read batches back from: --l1-beacon URL")

@@ -1,4 +1,9 @@
 use alloy_primitives::B256;
+use stf::{
+    BatchHeader,
+    blob::{BLOB_SIZE, BlobData},
+    inbox::DaKind,
+};
 
 use super::{dump, open};
 use crate::{
@@ -119,4 +124,40 @@ fn gaps_and_foreign_parents_are_refused() {
     let stranger = L1BlockRecord { hash: hash(1, 1), parent: hash(8, 0), timestamp: 0 };
     let error = writer.put_l1_block(1, &stranger).unwrap_err();
     assert!(matches!(error, Error::NotChild { number: 1, .. }), "{error}");
+}
+
+#[test]
+fn blobs_are_found_by_batch_and_place_and_nothing_else_is_one() {
+    let blobs: Vec<Box<[u8]>> = [5, 6].map(|byte| vec![byte; BLOB_SIZE].into_boxed_slice()).into();
+    let data = BlobData::encode(&[hash(7, 0), hash(7, 1)], &blobs);
+    let record = |index: u64, da_kind: DaKind, data: &[u8]| {
+        let header = BatchHeader {
+            da_kind,
+            data_hash: B256::ZERO,
+            payload_length: data.len() as u64,
+            first_block: 3 * index + 1,
+            block_count: 3,
+            message_end: 0,
+            message_acc: B256::ZERO,
+            message_gas_end: 0,
+            l1_block_number: index,
+            l1_timestamp: 0,
+        };
+        BatchRecord { header: header.encode(), data: data.to_vec().into(), ..batch(index) }
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let database = open::open(dir.path()).unwrap();
+    let mut writer = database.write().unwrap();
+    // A payload in calldata may look like blobs.
+    writer.put_batch(0, &record(0, DaKind::Calldata, &data)).unwrap();
+    writer.put_batch(1, &record(1, DaKind::Blobs, &data)).unwrap();
+    writer.put_batch(2, &record(2, DaKind::None, &[])).unwrap();
+    writer.put_batch(3, &record(3, DaKind::Blobs, &data[1..])).unwrap();
+    for (place, blob) in (0..).zip(&blobs) {
+        assert_eq!(writer.blob(1, place).unwrap().unwrap()[..], blob[..]);
+    }
+    for (batch, place) in [(0, 0), (1, 2), (1, u64::MAX), (2, 0), (4, 0), (u64::MAX, 0)] {
+        assert_eq!(writer.blob(batch, place).unwrap(), None, "{batch} {place}");
+    }
+    assert!(writer.blob(3, 0).is_err(), "a damaged record is told");
 }

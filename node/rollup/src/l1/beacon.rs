@@ -3,79 +3,38 @@
 //! L1's execution nodes forget blobs at once, beacon nodes after some 18 days. A blob is asked for by its slot and its
 //! versioned hash, and counts only by its own commitment: whoever gives it need not be believed.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use alloy::{
     primitives::{B256, Bytes},
-    transports::http::reqwest::{self, StatusCode},
+    transports::http::reqwest::StatusCode,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, de::DeserializeOwned};
-use tracing::warn;
 
 use super::{
-    client::parse,
     error::ConnectError,
+    http::{AskOrder, BlobPlace, BlobServer},
     words::{line, words},
 };
 use crate::blobs::versioned_hash;
 
-const TARGET: &str = "node::l1";
-
 /// Longest answer that is read: all blobs of a block with 128 of them, in hexadecimal. Mainnet's blocks hold 21 at most
 /// (EIP-7892's schedule of 2026).
 const MAX_BODY: usize = 64 << 20;
-/// An answer that takes longer is none: others are asked.
-const TIMEOUT: Duration = Duration::from_secs(15);
-/// How often to say that a node fails.
-const TELL_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Why a blob is not available.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BlobError {
-    /// There is nobody to ask.
-    #[error("a batch is in blobs, and no beacon node is named to take them from (--l1-beacon)")]
-    NoBeacon,
-    /// Nobody has it. What each said.
-    #[error("no beacon node has the blobs of L1 block {block}: {reasons}")]
-    Missing {
-        /// The L1 block.
-        block: u64,
-        /// By node.
-        reasons: String,
-    },
-}
-
-/// Which L1 block blobs were posted in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BlobPlace {
-    pub(super) number: u64,
-    pub(super) timestamp: u64,
-}
 
 /// Beacon nodes, the preferred one first. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Beacons {
     nodes: Arc<[Beacon]>,
-    /// The one that answered last: asked first.
-    well: Arc<AtomicUsize>,
+    order: AskOrder,
 }
 
 #[derive(Debug)]
 struct Beacon {
-    http: reqwest::Client,
-    url: reqwest::Url,
-    name: Arc<str>,
+    server: BlobServer,
     /// As the node told it. Forgotten with each failure: what was told once may have been wrong.
     clock: Mutex<Option<SlotClock>>,
-    told: Mutex<Option<Instant>>,
 }
 
 /// How a node counts slots.
@@ -115,55 +74,44 @@ impl Beacons {
     /// One that is no URL of HTTP.
     pub fn new(urls: &[String]) -> Result<Self, ConnectError> {
         let nodes: Result<Vec<Beacon>, ConnectError> = urls.iter().map(|url| Beacon::new(url)).collect();
-        Ok(Self { nodes: nodes?.into(), well: Arc::default() })
+        Ok(Self { nodes: nodes?.into(), order: AskOrder::default() })
     }
 
-    /// The blobs with these versioned hashes, in their order, of an L1 block.
+    /// Whether there is one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The blobs with these versioned hashes, in their order, of an L1 block; or why each node failed.
     pub(super) async fn blobs(
         &self,
         place: BlobPlace,
         versioned_hashes: &[B256],
-    ) -> Result<Vec<Box<[u8]>>, BlobError> {
-        if self.nodes.is_empty() {
-            return Err(BlobError::NoBeacon);
-        }
+    ) -> Result<Vec<Box<[u8]>>, String> {
         let mut reasons = Vec::with_capacity(self.nodes.len());
-        let first = self.well.load(Ordering::Relaxed);
-        for index in (first..self.nodes.len()).chain(0..first) {
+        for index in self.order.places(self.nodes.len()) {
             let node = &self.nodes[index];
             match node.blobs(place, versioned_hashes).await {
                 Ok(blobs) => {
-                    self.well.store(index, Ordering::Relaxed);
+                    self.order.answered(index);
                     metrics::counter!("recourse_l1_blobs_total").increment(blobs.len() as u64);
                     return Ok(blobs);
                 }
                 Err(reason) => {
                     *node.clock.lock() = None;
                     metrics::counter!("recourse_l1_blob_failures_total").increment(1);
-                    node.tell(place.number, &reason);
-                    reasons.push(format!("{}: {reason}", node.name));
+                    node.server.tell("a beacon node", place.number, place.batch, &reason);
+                    reasons.push(format!("{}: {reason}", node.server.name));
                 }
             }
         }
-        Err(BlobError::Missing { block: place.number, reasons: reasons.join("; ") })
+        Err(reasons.join("; "))
     }
 }
 
 impl Beacon {
     fn new(url: &str) -> Result<Self, ConnectError> {
-        let (url, name) = parse(url)?;
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build();
-        let http = http.map_err(|_| ConnectError::Url(crate::options::shown(url.as_str())))?;
-        Ok(Self { http, url, name, clock: Mutex::default(), told: Mutex::default() })
-    }
-
-    /// Says why it has no blobs, now and then.
-    fn tell(&self, block: u64, reason: &str) {
-        let mut told = self.told.lock();
-        if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
-            *told = Some(Instant::now());
-            warn!(target: TARGET, beacon = &*self.name, block, reason, "a beacon node has no blobs");
-        }
+        Ok(Self { server: BlobServer::new(url)?, clock: Mutex::default() })
     }
 
     async fn blobs(&self, place: BlobPlace, wanted: &[B256]) -> Result<Vec<Box<[u8]>>, String> {
@@ -227,32 +175,14 @@ impl Beacon {
     }
 
     async fn get(&self, path: &str, versioned_hashes: &[B256]) -> Result<(StatusCode, Vec<u8>), String> {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
+        let mut url = self.server.url.clone();
+        url.set_path(&format!("{}/{path}", self.server.url.path().trim_end_matches('/')));
         if !versioned_hashes.is_empty() {
             let hashes = versioned_hashes.iter().map(|hash| ("versioned_hashes", hash.to_string()));
             url.query_pairs_mut().extend_pairs(hashes);
         }
-        let failed = |error: reqwest::Error| line(&innermost(&error));
-        let mut response = self.http.get(url).send().await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(format!("an answer longer than {} MiB", MAX_BODY >> 20));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((response.status(), body))
+        self.server.ask(|http| http.get(url), MAX_BODY).await.map_err(|error| error.to_string())
     }
-}
-
-/// The innermost cause says it best, and without the URL, which may hold a secret.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, String> {

@@ -26,6 +26,7 @@ use tracing::info;
 use super::{
     error::{ConnectError, L1Error},
     failover::Failover,
+    http::parse,
     size::RequestSize,
     standing::{LeftOut, Standing},
     transport::Transport,
@@ -114,18 +115,6 @@ pub struct L1Transaction {
     /// Versioned hashes of the blobs that it carries (EIP-4844).
     #[serde(default)]
     pub blob_versioned_hashes: Vec<B256>,
-}
-
-/// The URL of an endpoint, and its scheme, host and port.
-pub(super) fn parse(url: &str) -> Result<(reqwest::Url, Arc<str>), ConnectError> {
-    let bad = || ConnectError::Url(crate::options::shown(url));
-    let url: reqwest::Url = url.parse().map_err(|_| bad())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad());
-    }
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let name = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());
-    Ok((url, name.into()))
 }
 
 /// A call of a contract that only reads.

@@ -8,14 +8,14 @@ use alloy::{
     transports::{TransportError, TransportErrorKind},
 };
 
-use super::words::{line, words};
+use super::words::{innermost, line, words};
 use crate::config::ConfigMismatches;
 
 /// Why an L1 endpoint cannot be used for a rollup. Each says it in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Not the URL of an HTTP endpoint.
-    #[error("L1 endpoint {0:?} is not an http:// or https:// URL")]
+    /// Not the URL of an HTTP endpoint: of L1's, a beacon node, or an archive.
+    #[error("{0:?} is not an http:// or https:// URL")]
     Url(String),
     /// It does not answer.
     #[error("L1 endpoint {endpoint} does not answer: {error}")]
@@ -125,14 +125,7 @@ impl L1Error {
             RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => {
                 Self::InvalidResponse("a batch with fewer answers than requests".into())
             }
-            // The innermost cause says it best, and without the URL, which may hold a secret.
-            RpcError::Transport(error) => {
-                let mut cause: &dyn std::error::Error = error;
-                while let Some(source) = cause.source() {
-                    cause = source;
-                }
-                Self::Unreachable(line(&cause.to_string()))
-            }
+            RpcError::Transport(error) => Self::Unreachable(innermost(error)),
             RpcError::DeserError { err, text } if text.is_empty() => {
                 Self::InvalidResponse(line(&err.to_string()))
             }

@@ -27,7 +27,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Beacons, BlobError, L1Client, L1Error, L1Header, L1Update, RequestSize,
+    BlobError, BlobSources, L1Client, L1Error, L1Header, L1Update, RequestSize,
     records::{InboxPosition, Mismatch},
 };
 use crate::{
@@ -147,7 +147,7 @@ pub struct Follower {
     /// Where reading stands: ahead of the database while an update is being applied. `None`: ask the database.
     place: Option<Place>,
     applying: Option<JoinHandle<Result<(), ChainError>>>,
-    beacons: Beacons,
+    blobs: BlobSources,
     /// Whether a block's bloom filter says where logs are. Not any more once it hid some.
     trust_blooms: bool,
     voices: Voices,
@@ -195,7 +195,7 @@ impl Follower {
             range: RequestSize::new(options.range),
             place: None,
             applying: None,
-            beacons: Beacons::default(),
+            blobs: BlobSources::default(),
             trust_blooms: true,
             finalized: 0,
             finalized_asked: 0,
@@ -207,10 +207,10 @@ impl Follower {
         }
     }
 
-    /// The same, taking blobs from these beacon nodes.
+    /// The same, taking blobs from these beacon nodes and archives.
     #[must_use]
-    pub fn with_beacons(self, beacons: Beacons) -> Self {
-        Self { beacons, ..self }
+    pub fn with_blobs(self, blobs: BlobSources) -> Self {
+        Self { blobs, ..self }
     }
 
     /// Follows how far L1 is followed.

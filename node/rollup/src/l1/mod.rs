@@ -7,12 +7,15 @@
 use alloy::primitives::B256;
 use stf::{BatchHeader, Message};
 
+mod archive;
 mod beacon;
+mod blob_sources;
 mod client;
 mod deployment;
 mod error;
 mod failover;
 mod follower;
+mod http;
 mod probe;
 mod reach;
 mod records;
@@ -22,7 +25,9 @@ mod transport;
 mod tx_manager;
 mod words;
 
-pub use beacon::{Beacons, BlobError};
+pub use archive::Archives;
+pub use beacon::Beacons;
+pub use blob_sources::{BlobError, BlobSources};
 pub use client::{L1Client, L1Header, L1Transaction, connect};
 pub use error::{ConnectError, L1Error};
 pub use follower::{Follower, FollowerOptions, L1Status};

@@ -8,9 +8,10 @@ use tracing::{info, warn};
 
 use super::{
     L1Client, L1Error,
-    client::{connect, parse},
+    client::connect,
     deployment::{self, CheckError},
     error::ConnectError,
+    http::parse,
     probe,
     standing::LeftOut,
 };

@@ -13,6 +13,7 @@ use serde::de::Error;
 
 use super::{
     error::L1Error,
+    http::{BodyError, read_body},
     standing::{LeftOut, Standing},
     words::words,
 };
@@ -92,16 +93,11 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-async fn read(mut response: Response) -> TransportResult<(StatusCode, Vec<u8>)> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(TransportErrorKind::custom)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            let text = format!("longer than {} MiB", MAX_BODY >> 20);
-            return Err(TransportError::deser_err(serde_json::Error::custom(text), ""));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok((response.status(), body))
+async fn read(response: Response) -> TransportResult<(StatusCode, Vec<u8>)> {
+    read_body(response, MAX_BODY).await.map_err(|error| match error {
+        BodyError::Broken(error) => TransportErrorKind::custom(error),
+        error => TransportError::deser_err(serde_json::Error::custom(error), ""),
+    })
 }
 
 fn answer(request: &RequestPacket, status: StatusCode, body: &[u8]) -> TransportResult<ResponsePacket> {

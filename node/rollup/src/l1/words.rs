@@ -40,6 +40,15 @@ pub(super) fn line(text: &str) -> String {
     line
 }
 
+/// What an error comes from, on one line: its innermost cause says it best, and without the URL, which may hold a secret.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    line(&cause.to_string())
+}
+
 /// The message in a JSON answer, by the names that providers give it.
 fn message(answer: &Value) -> Option<&str> {
     let answer = answer.as_array().and_then(|answers| answers.first()).unwrap_or(answer);

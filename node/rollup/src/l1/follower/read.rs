@@ -15,7 +15,7 @@ use stf::blob::BlobData;
 use super::{FollowError, Follower, Place, Step};
 use crate::l1::{
     L1Block, L1Client, L1Error, L1Header, L1Update,
-    beacon::BlobPlace,
+    http::BlobPlace,
     records::{BATCH, Entry, InboxPosition, Mismatch, Posted, entries, events},
 };
 
@@ -203,7 +203,7 @@ impl Follower {
                 Posted::Nothing => continue,
                 Posted::Payload(payload) => payload,
                 Posted::Blobs(hashes) => {
-                    let blobs = self.beacons.blobs(place, &hashes).await?;
+                    let blobs = self.blobs.blobs(place, &hashes).await?;
                     BlobData::encode(&hashes, &blobs)
                 }
             };
@@ -222,8 +222,11 @@ impl Follower {
         let with_data: Vec<(BlobPlace, B256, &Entry)> = blocks
             .iter()
             .flat_map(|(header, entries)| {
-                let place = BlobPlace { number: header.number(), timestamp: header.timestamp() };
-                entries.iter().filter_map(move |entry| Some((place, entry.data_tx()?, entry)))
+                let (number, timestamp) = (header.number(), header.timestamp());
+                entries.iter().filter_map(move |entry| {
+                    let (_, batch, _) = entry.link()?;
+                    Some((BlobPlace { batch, number, timestamp }, entry.data_tx()?, entry))
+                })
             })
             .collect();
         let hashes: Vec<B256> = with_data.iter().map(|(_, tx, _)| *tx).collect();
