@@ -1,5 +1,5 @@
 use alloy::{
-    network::Ethereum,
+    network::{Ethereum, TransactionBuilder4844},
     primitives::{Address, B256, Bytes},
     providers::{DynProvider, Provider, RootProvider},
     rpc::types::Filter,
@@ -7,6 +7,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use bindings::IInbox::{self, IInboxInstance};
+use rollup::blobs::BlobSidecar;
 use stf::BatchHeader;
 use testnet::Devnet;
 
@@ -14,6 +15,9 @@ use super::soon;
 
 /// Gas for a batch with the largest payload that tests post.
 const BATCH_GAS: u64 = 16_000_000;
+
+/// Wei for a unit of blob gas: more than Anvil ever asks for in a test.
+const BLOB_FEE: u128 = 1_000_000_000;
 
 /// How often a batch is posted again because another came first. Nobody else has the key once a sequencer has been
 /// [stopped](super::Net::stop_sequencer), so that once is already more than is expected.
@@ -27,13 +31,21 @@ const ATTEMPTS: usize = 3;
 pub struct Poster {
     batcher: Address,
     inbox: IInboxInstance<DynProvider<Ethereum>>,
+    in_blobs: bool,
 }
 
 impl Poster {
     pub(super) fn new(devnet: &Devnet) -> Result<Self> {
         let key = &devnet.options.deploy.roles.batcher;
         let wallet = devnet.anvil.wallet(key)?;
-        Ok(Self { batcher: key.address(), inbox: IInboxInstance::new(devnet.rollup.contracts.inbox, wallet) })
+        let inbox = IInboxInstance::new(devnet.rollup.contracts.inbox, wallet);
+        Ok(Self { batcher: key.address(), inbox, in_blobs: false })
+    }
+
+    /// The same, which posts in blobs.
+    #[must_use]
+    pub fn in_blobs(self) -> Self {
+        Self { in_blobs: true, ..self }
     }
 
     /// The next L2 block that no batch holds yet.
@@ -77,6 +89,9 @@ impl Poster {
     /// Sends a batch with the next `blocks` L2 blocks that may consume the whole queue; it waits for an L1 block.
     pub async fn post(&self, payload: Bytes, blocks: u64) -> Result<B256> {
         let message_end = self.inbox.messageCount().call().await?;
+        if self.in_blobs {
+            return self.post_blobs(payload, blocks, message_end).await;
+        }
         let call = self.inbox.appendBatch(
             payload,
             self.next_block().await?,
@@ -86,6 +101,19 @@ impl Poster {
             Bytes::new(),
         );
         Ok(*call.gas(BATCH_GAS).send().await?.tx_hash())
+    }
+
+    async fn post_blobs(&self, payload: Bytes, blocks: u64, message_end: u64) -> Result<B256> {
+        let length = payload.len() as u64;
+        // There is no transaction without a blob.
+        let held = if payload.is_empty() { Bytes::from_static(&[0]) } else { payload };
+        let blobs = tokio::task::spawn_blocking(move || BlobSidecar::of(&held)).await??;
+        let first = self.next_block().await?;
+        let call = self.inbox.appendBlobBatch(length, first, blocks, message_end, B256::ZERO, Bytes::new());
+        let mut request = call.gas(BATCH_GAS).into_transaction_request();
+        request.set_blob_sidecar_7594(blobs.sidecar().clone());
+        request.set_max_fee_per_blob_gas(BLOB_FEE);
+        Ok(*self.inbox.provider().send_transaction(request).await?.tx_hash())
     }
 }
 

@@ -18,6 +18,15 @@ use testnet::Node;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_stops_no_node() -> Result<()> {
+    garbage(|poster| poster).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_blobs_stops_no_node() -> Result<()> {
+    garbage(Poster::in_blobs).await
+}
+
+async fn garbage(kind: impl FnOnce(Poster) -> Poster) -> Result<()> {
     let _alone = crate::ALONE.lock().await;
     let mut random = seeded("garbage")?;
     let mut options = Net::options("garbage")?;
@@ -25,7 +34,7 @@ async fn garbage_stops_no_node() -> Result<()> {
     options.proposer = false;
     let mut net = Net::start(options).await?;
     let from_l1 = net.replica_from_l1("from-l1").await?;
-    let poster = net.poster()?;
+    let poster = kind(net.poster()?);
     let chain_id = net.devnet.rollup.chain.chain_id;
 
     for (name, payload, blocks) in cases(chain_id, &mut random)? {

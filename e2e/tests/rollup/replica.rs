@@ -14,12 +14,23 @@ use bindings::{
     samples::{Counter::CounterInstance, StorageHeavy::StorageHeavyInstance},
 };
 use e2e::net::{Load, Net, NodeStatus, UserDeposit, block, soon, status, user};
+use rollup::blobs::DaChoice;
 use testnet::Node;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_nothing_but_l1_reaches_the_same_head() -> Result<()> {
+    from_l1_alone(DaChoice::Calldata).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_nothing_but_l1_and_its_blobs_reaches_the_same_head() -> Result<()> {
+    from_l1_alone(DaChoice::Blobs).await
+}
+
+async fn from_l1_alone(da: DaChoice) -> Result<()> {
     let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("replica")?;
+    options.da = da;
     options.replica = false;
     let mut net = Net::start(options).await?;
     let miner = net.miner();

@@ -88,7 +88,7 @@ impl BlobSidecar {
     }
 
     /// What a transaction carries.
-    pub(crate) fn sidecar(&self) -> &BlobTransactionSidecarEip7594 {
+    pub fn sidecar(&self) -> &BlobTransactionSidecarEip7594 {
         &self.0.1
     }
 }
