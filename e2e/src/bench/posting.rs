@@ -91,7 +91,7 @@ async fn measure(
         let (batches, seconds) = take(devnet, blobs).await?;
         let transfers = batches.iter().map(|batch| batch.transfers).sum::<u64>() as f64;
         rows.push(Row::new(
-            &format!("transfers to safe, {blobs} blobs in 12 s"),
+            format!("transfers to safe, {blobs} blobs in 12 s"),
             transfers / seconds,
             "tx/s",
             "this machine, posting and deriving as fast as it can",
@@ -103,7 +103,7 @@ async fn measure(
     let payload = all.iter().map(|batch| batch.payload).sum::<u64>() as f64;
     let room = all.iter().map(|batch| batch.blobs * BLOB_ROOM as u64).sum::<u64>() as f64;
     let name = format!("blobs filled under load, {} batches", all.len());
-    rows.push(Row::new(&name, payload / room * 100.0, "%", "limit", 98.0, Goal::AtLeastPeer));
+    rows.push(Row::new(name, payload / room * 100.0, "%", "limit", 98.0, Goal::AtLeastPeer));
     Ok(rows)
 }
 

@@ -60,7 +60,7 @@ async fn overload(da: DaChoice) -> Result<()> {
     options.proposer = false;
     options.sequencer_arguments =
         ["--l1-poll", "50ms", "--heartbeat", "300ms", "--batch-interval", "400ms"].map(Into::into).into();
-    options.sequencer_arguments.extend(["--metrics".into(), format!("127.0.0.1:{metrics}").into()]);
+    options.sequencer_arguments.extend(["--metrics".into(), format!("127.0.0.1:{metrics}")]);
     let net = Net::start(options).await?;
     let l1 = net.devnet.anvil.provider();
     let _: serde_json::Value = net.devnet.anvil.call("anvil_setBlockTimestampInterval", [L1_SECONDS]).await?;
