@@ -7,12 +7,26 @@ use e2e::{
     net::{Load, user},
 };
 use fraud_prover::truth::Provers;
+use rollup::blobs::DaChoice;
 
 use crate::common::{PLAY, QUIET, Root, finish, leave, propose};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found() -> Result<()> {
-    let mut arena = Arena::start("flipped", Setting::default()).await?;
+    flipped_bit(DaChoice::Blobs).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_found_where_batches_are_calldata() -> Result<()> {
+    flipped_bit(DaChoice::Calldata).await
+}
+
+async fn flipped_bit(da: DaChoice) -> Result<()> {
+    let setting = Setting::default();
+    let mut options = Arena::options("flipped", setting)?;
+    options.da = da;
+    let mut arena = Arena::with(options).await?;
+    arena.wait_for_blocks(setting.blocks).await?;
     let honest = user(1)?.address();
     let plot = (Lie::FlippedBit { block: 7 }, Divergence::Share(500));
     let challenger = arena.challenger("honest", &user(1)?, &[])?;

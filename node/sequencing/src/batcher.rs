@@ -165,8 +165,10 @@ impl Task for Batcher {
         if due == Due::No || self.flights.is_full() {
             return Ok(());
         }
-        if self.options.da == DaChoice::Auto && !self.da_is_fixed && self.flights.is_empty() {
-            self.choose_da(view.base_fee).await;
+        let may_choose = self.options.da == DaChoice::Auto && !self.da_is_fixed;
+        if may_choose && !self.choose_da(view.base_fee).await {
+            debug!(target: TARGET, "no batch of the other kind before those on their way are in blocks");
+            return Ok(());
         }
         match self.plan(view).await? {
             BatchPlan::Post(batch) => {
@@ -287,18 +289,26 @@ impl Batcher {
         self.blobs.1 = Some(Instant::now());
     }
 
-    /// Chooses where the next batch is posted. Without an answer about fees it is where the last one was.
-    async fn choose_da(&mut self, base_fee: u128) {
-        match self.txs.client().provider().get_blob_base_fee().await {
-            Ok(blob_base_fee) => {
-                let price = DaPrice { base_fee, blob_base_fee };
-                let kind = price.choose(self.da_kind, self.waiting.payload());
-                if std::mem::replace(&mut self.da_kind, kind) != kind {
-                    info!(target: TARGET, da = ?kind, base_fee, blob_base_fee, "batches are posted elsewhere from now on");
-                }
+    /// Chooses where the next batch is posted; without an answer about fees it is where the last one was. Whether it can be
+    /// posted there now: pools take one kind of transaction from an account at a time.
+    async fn choose_da(&mut self, base_fee: u128) -> bool {
+        let blob_base_fee = match self.txs.client().provider().get_blob_base_fee().await {
+            Ok(blob_base_fee) => blob_base_fee,
+            Err(error) => {
+                debug!(target: TARGET, %error, "no blob base fee");
+                return true;
             }
-            Err(error) => debug!(target: TARGET, %error, "no blob base fee"),
+        };
+        let kind = DaPrice { base_fee, blob_base_fee }.choose(self.da_kind, self.waiting.payload());
+        if kind == self.da_kind {
+            return true;
         }
+        if self.flights.is_waiting() {
+            return false;
+        }
+        info!(target: TARGET, da = ?kind, base_fee, blob_base_fee, "batches are posted elsewhere from now on");
+        self.da_kind = kind;
+        true
     }
 
     /// Where the batches end, in one L1 block.
