@@ -36,7 +36,12 @@ fn ratio(part: U256, whole: U256) -> Option<f64> {
 }
 
 fn shown(ratio: Option<f64>) -> String {
-    ratio.map_or_else(|| "–".into(), |ratio| format!("{ratio:.4}"))
+    match ratio {
+        None => "–".into(),
+        // On a devnet, whose L1 is hardly used by anybody.
+        Some(ratio) if ratio < 0.001 => format!("{ratio:.2e}"),
+        Some(ratio) => format!("{ratio:.4}"),
+    }
 }
 
 impl FeeReport {
