@@ -11,6 +11,9 @@ use super::{RpcError, block::Block, context::Rpc, peers::Work, work};
 /// The tip that is suggested while blocks have room, in wei per gas: the OP Stack's least.
 const LEAST_TIP: u128 = 1_000_000;
 
+/// The most that is suggested, whatever others bid: geth's limit.
+const MOST_TIP: u128 = 500_000_000_000;
+
 /// Most blocks in one fee history.
 const MAX_FEE_HISTORY: u64 = 1024;
 
@@ -25,7 +28,9 @@ impl Rpc {
     pub(crate) fn suggested_tip(&self) -> u128 {
         let is_short_of_bytes = self.pool.as_ref().is_some_and(Pool::is_short_of_bytes);
         // The median of a crowded block, and a tenth more to be ahead of it.
-        self.recent.crowded_tip(is_short_of_bytes).map_or(LEAST_TIP, |tip| (tip + tip / 10).max(LEAST_TIP))
+        self.recent
+            .crowded_tip(is_short_of_bytes)
+            .map_or(LEAST_TIP, |tip| tip.saturating_add(tip / 10).clamp(LEAST_TIP, MOST_TIP))
     }
 
     pub(crate) async fn max_priority_fee(self: Arc<Self>) -> Result<U256, RpcError> {

@@ -24,6 +24,9 @@ const BYTES: usize = 64 << 20;
 /// A tip is suggested above the least only if a block is this full, in percent: otherwise there is room for all.
 const CROWDED_PERCENT: u64 = 90;
 
+/// Blocks whose tips count while transactions compete for bytes: four seconds of them, so that one bid alone says nothing.
+const SHORT_BLOCKS: usize = 20;
+
 /// The newest blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
@@ -130,19 +133,23 @@ impl Recent {
         }
     }
 
-    /// The median tip of the newest block, if that was crowded: by its gas, or because transactions compete for bytes.
+    /// The median tip of the newest block, if that was crowded; or of several, where transactions compete for bytes and a block
+    /// has few.
     pub(crate) fn crowded_tip(&self, is_short_of_bytes: bool) -> Option<u128> {
         let blocks = self.blocks.read();
-        let (_, block) = blocks.by_number.last_key_value()?;
-        let block = block.clone();
+        let count = if is_short_of_bytes { SHORT_BLOCKS } else { 1 };
+        let newest: Vec<_> = blocks.by_number.values().rev().take(count).cloned().collect();
         drop(blocks);
-        let full = block.header.gas_limit.saturating_mul(CROWDED_PERCENT);
-        if !is_short_of_bytes && block.header.gas_used.saturating_mul(100) < full {
+        let header = &newest.first()?.header;
+        let full = header.gas_limit.saturating_mul(CROWDED_PERCENT);
+        if !is_short_of_bytes && header.gas_used.saturating_mul(100) < full {
             return None;
         }
-        let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
-        let mut tips: Vec<u128> =
-            users.filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee())).collect();
+        let tips = newest.iter().flat_map(|block| {
+            let users = block.transactions.iter().filter(|tx| !tx.envelope().is_deposit());
+            users.filter_map(|tx| tx.envelope().effective_tip_per_gas(block.base_fee()))
+        });
+        let mut tips: Vec<u128> = tips.collect();
         if tips.is_empty() {
             return None;
         }

@@ -39,7 +39,7 @@ use tracing::{debug, error, info};
 
 use crate::{
     limits::MAX_PAYLOAD,
-    task::{self, Task},
+    task::{self, Stepped, Task},
 };
 use da::{DaPrice, L1Rules, gas_limit, other, room};
 use flights::{BatchPart, Flights};
@@ -144,7 +144,7 @@ impl Task for Batcher {
     const WHAT: &'static str = "posting batches";
     const FAILURES: &'static str = "recourse_batcher_failures_total";
 
-    async fn step(&mut self) -> Result<(), BatchError> {
+    async fn step(&mut self) -> Result<Stepped, BatchError> {
         if !self.key_checked {
             self.check_key().await?;
         }
@@ -153,16 +153,28 @@ impl Task for Batcher {
         }
         let settled = self.flights.settle().await;
         self.fix_da(settled.as_ref().err());
-        settled?;
+        let has_landed = settled?;
+        self.go_on().await?;
+        Ok(if has_landed || self.flights.is_empty() { Stepped::Well } else { Stepped::Open })
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.poll_interval
+    }
+}
+
+impl Batcher {
+    /// Posts the next batch, if it is time for one.
+    async fn go_on(&mut self) -> Result<(), BatchError> {
         let safe = self.chain.heads().safe.number;
         self.flights.follow(&self.chain.db().read().map_err(PlanError::from)?, safe)?;
         let due = self.due(safe)?;
-        if due == Due::No && !self.flights.is_full() {
+        if due == Due::No && self.flights.is_empty() {
             return Ok(());
         }
         let view = self.view().await?;
-        self.flights.compare(&view);
-        if due == Due::No || self.flights.is_full() {
+        let has_lost = self.flights.compare(&view);
+        if has_lost || due == Due::No || self.flights.is_full() || self.flights.is_starting() {
             return Ok(());
         }
         let may_choose = self.options.da == DaChoice::Auto && !self.da_is_fixed;
@@ -194,12 +206,6 @@ impl Task for Batcher {
         }
     }
 
-    fn poll_interval(&self) -> Duration {
-        self.poll_interval
-    }
-}
-
-impl Batcher {
     /// A batcher of the local chain's blocks, that sends by `txs`.
     pub fn new(chain: Chain, txs: Arc<TxManager>, options: BatcherOptions) -> Self {
         let config = chain.config();
@@ -344,7 +350,7 @@ impl Batcher {
             request.gas_limit = Some(gas_limit(request.data.len()));
         }
         self.da_is_fixed = false;
-        self.flights.launch(self.txs.clone(), part, request).await;
+        self.flights.launch(self.txs.clone(), part, request);
         Ok(())
     }
 

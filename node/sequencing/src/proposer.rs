@@ -26,7 +26,7 @@ use rollup::{
     shutdown::Shutdown,
 };
 
-use crate::task::{self, Task};
+use crate::task::{self, Stepped, Task};
 
 const TARGET: &str = "node::proposer";
 /// Games of others among which an equal proposal is looked for.
@@ -148,7 +148,7 @@ impl Task for Proposer {
     const WHAT: &'static str = "proposing";
     const FAILURES: &'static str = "recourse_proposer_failures_total";
 
-    async fn step(&mut self) -> Result<(), ProposeError> {
+    async fn step(&mut self) -> Result<Stepped, ProposeError> {
         let head = self.client().head().await?;
         let anchor = self.anchor(&head).await?;
         self.games.discover(&head).await?;
@@ -157,7 +157,7 @@ impl Task for Proposer {
         let head = self.client().head().await?;
         let anchor = self.anchor(&head).await?;
         let proposed = self.propose(&head, anchor).await;
-        proposed.and(games)
+        proposed.and(games).map(|()| Stepped::Well)
     }
 
     fn poll_interval(&self) -> Duration {

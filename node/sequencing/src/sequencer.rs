@@ -283,6 +283,7 @@ impl Sequencer {
         let (block, filled) = built.inspect_err(|_| self.resumption = Resumption::again())?;
         self.unposted.built(&block);
         self.backlog.spent(filled.bytes);
+        self.pool.set_short_of_bytes(room != Room::Free && filled.was_short);
         let elapsed = start.elapsed();
         report(&block, &filled, elapsed);
         // The pool must know of the block before it hands out transactions again.
@@ -427,7 +428,6 @@ impl Sequencer {
         metrics::gauge!("recourse_sequencer_backlog_limit_bytes").set(self.backlog.limit() as f64);
         metrics::gauge!("recourse_sequencer_l1_bytes_per_second").set(self.backlog.intake.rate() as f64);
         self.congest(congestion);
-        self.pool.set_short_of_bytes(room != Room::Free);
         room
     }
 

@@ -11,6 +11,15 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Failures in a row from which on the operator is told. One or two are nothing: another transaction or a reorg came first.
 const TELL_AFTER: u32 = 3;
 
+/// What is known after a step that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stepped {
+    /// It worked.
+    Well,
+    /// Something is on its way, and has yet to work or fail: this is no news.
+    Open,
+}
+
 /// A task that looks at the chain, does what there is to do, and looks again.
 pub(crate) trait Task: Send {
     /// Why a step fails.
@@ -23,7 +32,7 @@ pub(crate) trait Task: Send {
     const FAILURES: &'static str;
 
     /// Looks, and does what there is to do. It may be given up at any point: the next one looks anew.
-    fn step(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn step(&mut self) -> impl Future<Output = Result<Stepped, Self::Error>> + Send;
 
     /// Pause between two steps.
     fn poll_interval(&self) -> Duration;
@@ -44,10 +53,11 @@ pub(crate) async fn run<T: Task>(mut task: T, mut shutdown: Shutdown) {
         };
         let poll = task.poll_interval();
         let pause = match step {
-            Ok(()) => {
+            Ok(Stepped::Well) => {
                 failures.worked();
                 poll
             }
+            Ok(Stepped::Open) => poll,
             Err(error) => {
                 failures.failed(&error, T::is_alarming(&error));
                 poll.saturating_mul(1 << failures.in_a_row().min(10)).min(MAX_BACKOFF)
@@ -81,9 +91,9 @@ mod tests {
         const WHAT: &'static str = "doing it";
         const FAILURES: &'static str = "test_failures";
 
-        async fn step(&mut self) -> Result<(), Self::Error> {
+        async fn step(&mut self) -> Result<Stepped, Self::Error> {
             let tries = self.tries.fetch_add(1, Ordering::SeqCst) + 1;
-            if tries > self.good_after { Ok(()) } else { Err("not yet") }
+            if tries > self.good_after { Ok(Stepped::Well) } else { Err("not yet") }
         }
 
         fn poll_interval(&self) -> Duration {

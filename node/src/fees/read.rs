@@ -125,7 +125,9 @@ async fn batches(session: &Session, from: u64, to: u64) -> Result<Vec<BatchOnL1>
             .await
             .with_context(|| format!("cannot read the batch of L2 block {next}"))?;
         let batch = found.with_context(|| format!("block {next} is in no batch on L1 yet"))?;
-        next = batch.last_block.to::<u64>() + 1;
+        let last = batch.last_block.to::<u64>();
+        ensure!(last >= next, "the node says that block {next} is in a batch that ends at {last}");
+        next = last.saturating_add(1);
         batches.push(batch);
     }
     Ok(batches)

@@ -8,7 +8,7 @@
 //! An archive is trusted for nothing. A blob counts by its own commitment, held against the versioned hash in L1's
 //! transaction; one that lies, lacks a blob, fails, or takes too long is passed over for the next.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use alloy::primitives::{B256, Bytes, U64};
 use serde::Deserialize;
@@ -101,10 +101,10 @@ impl Archives {
     async fn blob(&self, place: BlobPlace, index: usize, wanted: B256) -> Result<Box<[u8]>, String> {
         let mut reasons = Vec::with_capacity(self.nodes.len());
         for one in self.order.places(self.nodes.len()) {
-            let node = &self.nodes[one];
+            let (node, begun) = (&self.nodes[one], Instant::now());
             match ask(node, place.batch, index, wanted).await {
                 Ok(blob) => {
-                    self.order.answered(one);
+                    self.order.answered(one, begun.elapsed());
                     metrics::counter!("recourse_archive_blobs_total").increment(1);
                     return Ok(blob);
                 }

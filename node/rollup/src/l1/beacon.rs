@@ -3,7 +3,7 @@
 //! L1's execution nodes forget blobs at once, beacon nodes after some 18 days. A blob is asked for by its slot and its
 //! versioned hash, and counts only by its own commitment: whoever gives it need not be believed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use alloy::{
     primitives::{B256, Bytes},
@@ -90,10 +90,10 @@ impl Beacons {
     ) -> Result<Vec<Box<[u8]>>, String> {
         let mut reasons = Vec::with_capacity(self.nodes.len());
         for index in self.order.places(self.nodes.len()) {
-            let node = &self.nodes[index];
+            let (node, begun) = (&self.nodes[index], Instant::now());
             match node.blobs(place, versioned_hashes).await {
                 Ok(blobs) => {
-                    self.order.answered(index);
+                    self.order.answered(index, begun.elapsed());
                     metrics::counter!("recourse_l1_blobs_total").increment(blobs.len() as u64);
                     return Ok(blobs);
                 }

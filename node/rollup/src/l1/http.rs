@@ -21,6 +21,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Whoever was silent is not asked for so long: each blob would cost the whole time again. As long as the follower's
 /// longest pause between two attempts.
 const SILENCE_PAUSE: Duration = Duration::from_secs(30);
+/// Whoever takes longer is not preferred: six blobs are a second's worth of a home's connection.
+const SLOW: Duration = Duration::from_secs(2);
 /// How often to say that one fails.
 const TELL_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -142,8 +144,10 @@ impl AskOrder {
         (first..count).chain(0..first)
     }
 
-    /// This one answered.
-    pub(super) fn answered(&self, place: usize) {
-        self.0.store(place, Ordering::Relaxed);
+    /// This one answered, after so long. One that takes long is not asked first next time: it may be right, and hold
+    /// everything up.
+    pub(super) fn answered(&self, place: usize, took: Duration) {
+        let next = if took < SLOW { place } else { place + 1 };
+        self.0.store(next, Ordering::Relaxed);
     }
 }

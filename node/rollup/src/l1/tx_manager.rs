@@ -385,13 +385,14 @@ impl TxManager {
         cap: &mut CapWait<'_>,
         queued: bool,
     ) -> Result<(), SendError> {
-        let market = self.market(flight.request.blobs.is_some()).await.unwrap_or_default().fees;
-        let is_enough = queued && market.max_fee <= flight.fees.max_fee;
+        let market = self.market(flight.request.blobs.is_some()).await.unwrap_or_default();
+        let (fees, base_fee) = (flight.fees, market.base_fee.saturating_add(flight.fees.tip));
+        let is_enough = queued && base_fee <= fees.max_fee && market.blob_base_fee <= fees.blob;
         if is_enough || flight.raises >= self.options.max_raises {
             self.rebroadcast(flight).await;
             return Ok(());
         }
-        let fees = flight.fees.bumped(market);
+        let fees = flight.fees.bumped(market.fees);
         if let Some((needed, allowed)) = self.beyond_caps(fees, flight.gas_limit) {
             cap.begin(needed, allowed);
             self.rebroadcast(flight).await;

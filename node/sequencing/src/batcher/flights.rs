@@ -2,8 +2,8 @@
 //!
 //! The next batch does not wait until the one before is in a block, nor until the local chain has derived it: it names its
 //! first block and the queue that it was built on, so that the inbox takes it only after the others. Nonces are in the same
-//! order. If one is lost, those after it are given up with it, and what comes next takes over their nonces: a batch that the
-//! inbox would refuse is replaced while it waits.
+//! order. If one is lost, those after it are given up with it, and what comes next takes over their nonces, as far as it
+//! needs them. Of the others, the inbox refuses what L1 still includes; their blobs are paid.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -54,11 +54,17 @@ struct BatchFlight {
     part: BatchPart,
     blobs: usize,
     progress: Progress,
+    /// Whether the inbox had it at the last look.
+    is_seen: bool,
 }
 
 /// The batches on their way, or not derived yet: each begins where the one before ends.
 #[derive(Debug, Default)]
-pub(super) struct Flights(VecDeque<BatchFlight>);
+pub(super) struct Flights {
+    flights: VecDeque<BatchFlight>,
+    /// Tells when the last one has its nonce.
+    starting: Option<oneshot::Receiver<()>>,
+}
 
 /// Where the batches on their way end.
 #[derive(Clone, Debug, Default)]
@@ -91,35 +97,46 @@ impl Course {
 
 impl Flights {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.flights.is_empty()
     }
 
-    /// Whether no L1 block has taken one of them yet.
+    /// Whether L1 has yet to take one of them.
     pub(super) fn is_waiting(&self) -> bool {
-        self.0.iter().any(|flight| matches!(flight.progress, Progress::Sending(_)))
+        self.flights.iter().any(|flight| matches!(flight.progress, Progress::Sending(_)) && !flight.is_seen)
+    }
+
+    /// Whether the last one has no nonce yet: the next must get a later one. It may wait for fees.
+    pub(super) fn is_starting(&mut self) -> bool {
+        let Some(starting) = &mut self.starting else { return false };
+        // One that has failed before is still starting until it is settled.
+        let is_starting = starting.try_recv().is_err();
+        if !is_starting {
+            self.starting = None;
+        }
+        is_starting
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_FLIGHTS
+        self.flights.len() >= MAX_FLIGHTS
     }
 
     /// The last block of the last batch.
     pub(super) fn end(&self) -> Option<u64> {
-        self.0.back().map(|flight| flight.part.last)
+        self.flights.back().map(|flight| flight.part.last)
     }
 
     pub(super) fn course(&self) -> Course {
         Course {
-            before: self.0.front().map_or(0, |flight| flight.part.first - 1),
-            ends: self.0.iter().map(|flight| (flight.part.last, flight.part.hash)).collect(),
-            message_end: self.0.back().map_or(0, |flight| flight.part.message_end),
+            before: self.flights.front().map_or(0, |flight| flight.part.first - 1),
+            ends: self.flights.iter().map(|flight| (flight.part.last, flight.part.hash)).collect(),
+            message_end: self.flights.back().map_or(0, |flight| flight.part.message_end),
         }
     }
 
-    /// Sends a batch, and returns once it is on its way or has failed: [`settle`](Self::settle) tells.
-    pub(super) async fn launch(&mut self, txs: Arc<TxManager>, part: BatchPart, request: TxRequest) {
+    /// Sends a batch. What becomes of it [`settle`](Self::settle) tells.
+    pub(super) fn launch(&mut self, txs: Arc<TxManager>, part: BatchPart, request: TxRequest) {
         let blobs = request.blobs.as_ref().map_or(0, |blobs| blobs.versioned_hashes().len());
-        let (begun, on_its_way) = oneshot::channel();
+        let (begun, starting) = oneshot::channel();
         let sending = tokio::spawn(async move {
             let tell = || {
                 // Nobody listens after the end.
@@ -128,16 +145,17 @@ impl Flights {
             txs.send_noting(request, tell).await
         });
         let progress = Progress::Sending(Sending(sending));
-        self.0.push_back(BatchFlight { part, blobs, progress });
-        // The next one must get a later nonce. An error means that there is no next one.
-        let _ = on_its_way.await;
+        self.flights.push_back(BatchFlight { part, blobs, progress, is_seen: false });
+        self.starting = Some(starting);
         self.tell();
     }
 
-    /// Takes note of what has become of the batches. With one that failed, those after it are given up.
-    pub(super) async fn settle(&mut self) -> Result<(), BatchError> {
-        for index in 0..self.0.len() {
-            let flight = &mut self.0[index];
+    /// Takes note of what has become of the batches; whether one is in a block now. With one that failed, those after it are
+    /// given up.
+    pub(super) async fn settle(&mut self) -> Result<bool, BatchError> {
+        let mut has_landed = false;
+        for index in 0..self.flights.len() {
+            let flight = &mut self.flights[index];
             let Progress::Sending(sending) = &mut flight.progress else { continue };
             if !sending.0.is_finished() {
                 continue;
@@ -147,6 +165,7 @@ impl Flights {
                 Ok(receipt) => {
                     flight.report(&receipt);
                     flight.progress = Progress::Included(receipt.block_number.unwrap_or(0));
+                    has_landed = true;
                 }
                 Err(error) => {
                     self.give_up(index);
@@ -154,7 +173,7 @@ impl Flights {
                 }
             }
         }
-        Ok(())
+        Ok(has_landed)
     }
 
     /// Forgets what the local chain has derived, up to its safe block, and gives up what it has no blocks for any more.
@@ -162,30 +181,38 @@ impl Flights {
         let is_over = |flight: &BatchFlight| {
             matches!(flight.progress, Progress::Included(_)) && flight.part.last <= safe
         };
-        while self.0.front().is_some_and(is_over) {
-            self.0.pop_front();
+        while self.flights.front().is_some_and(is_over) {
+            self.flights.pop_front();
         }
         // A reorg has taken what they were to follow.
-        let stands = self.0.front().is_some_and(|flight| flight.part.first <= safe + 1);
+        let stands = self.flights.front().is_some_and(|flight| flight.part.first <= safe + 1);
         let standing = if stands { self.course().standing(reader)? } else { 0 };
         self.give_up(standing);
         Ok(())
     }
 
-    /// Gives up what was in an L1 block, and is not in the inbox as of this one.
-    pub(super) fn compare(&mut self, view: &InboxView) {
+    /// Gives up what was in an L1 block, and is not in the inbox as of this one; whether there was such a batch.
+    pub(super) fn compare(&mut self, view: &InboxView) -> bool {
+        for flight in &mut self.flights {
+            flight.is_seen = flight.part.last <= view.last_block;
+        }
         let is_lost = |flight: &BatchFlight| match flight.progress {
             Progress::Included(block) => block <= view.number && flight.part.last > view.last_block,
             Progress::Sending(_) => false,
         };
-        if let Some(index) = self.0.iter().position(is_lost) {
+        let lost = self.flights.iter().position(is_lost);
+        if let Some(index) = lost {
             self.give_up(index);
         }
+        lost.is_some()
     }
 
     /// Gives up the batches from this one on.
     fn give_up(&mut self, index: usize) {
-        for flight in self.0.drain(index.min(self.0.len())..) {
+        if index < self.flights.len() {
+            self.starting = None;
+        }
+        for flight in self.flights.drain(index.min(self.flights.len())..) {
             let (first, last) = (flight.part.first, flight.part.last);
             info!(target: TARGET, first, last, "a batch on its way is given up; its blocks are posted again");
         }
@@ -193,7 +220,7 @@ impl Flights {
     }
 
     fn tell(&self) {
-        metrics::gauge!("recourse_batcher_batches_in_flight").set(self.0.len() as f64);
+        metrics::gauge!("recourse_batcher_batches_in_flight").set(self.flights.len() as f64);
     }
 }
 

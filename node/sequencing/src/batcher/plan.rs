@@ -115,7 +115,16 @@ pub(super) fn plan(snapshot: &BatchSnapshot, limits: &Limits) -> Result<BatchPla
     };
     // The message after the batch proves that nothing overdue stays behind. Where there is none yet, the newest
     // one does, in case another slips in before the batch.
-    let young = snapshot.queue.get(message_end)?.or(last);
+    let next = snapshot.queue.get(message_end)?;
+    if next.is_none()
+        && !snapshot.course.ends.is_empty()
+        && let Some(last) = message_end.checked_sub(1)
+        && overdue(snapshot, limits, last)?.is_some()
+    {
+        // The batch before this one brings one, and then the end of the queue is no proof any more.
+        return Ok(BatchPlan::Wait("a young message comes with the batch before"));
+    }
+    let young = next.or(last);
     Ok(BatchPlan::Post(Box::new(NextBatch {
         payload,
         first_block: last_block + 1,

@@ -88,10 +88,12 @@ impl Best {
 
     /// Whether another sender's transaction comes after the one that was handed out last, but for senders that do not count.
     pub fn has_others(&self, mut is_ignored: impl FnMut(&Address) -> bool) -> bool {
-        let is_ignored = |sender: &Address| self.started.contains(sender) || is_ignored(sender);
-        !self.window.is_empty()
-            || !self.following.is_empty()
-            || self.pool.lock().has_head(self.position, is_ignored)
+        self.window.iter().any(|tx| !is_ignored(&tx.sender()))
+            || self.following.iter().any(|next| !is_ignored(&next.tx.sender()))
+            || self
+                .pool
+                .lock()
+                .has_head(self.position, |sender| self.started.contains(sender) || is_ignored(sender))
     }
 }
 

@@ -201,7 +201,7 @@ impl Pool {
         before.is_some() != congestion.is_some()
     }
 
-    /// Whether blocks carry only as many bytes as L1 takes, so that transactions compete for these.
+    /// Whether the newest block carried only as many bytes as L1 takes, and left some out: transactions compete for bytes.
     pub fn set_short_of_bytes(&self, is_short: bool) {
         self.0.short_of_bytes.store(is_short, Ordering::Relaxed);
     }

@@ -28,6 +28,8 @@ pub(super) struct FillOutcome {
     pub(super) included: usize,
     /// Bytes of these.
     pub(super) bytes: usize,
+    /// Whether there was no room for the bytes of more.
+    pub(super) was_short: bool,
     /// Can never be in a block as the state is now.
     pub(super) invalid: Vec<(Arc<PoolTx>, InvalidTransaction)>,
     /// The pool was mistaken about the sender's nonce or the base fee.
@@ -65,6 +67,7 @@ pub(super) fn fill(
         let length = tx.transaction().encoded().len();
         bytes += length;
         if bytes > most.min(MAX_BLOCK_BYTES) {
+            filled.was_short = true;
             break;
         }
         let executed = match turn {

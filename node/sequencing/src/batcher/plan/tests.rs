@@ -289,6 +289,18 @@ fn the_next_batch_follows_those_on_their_way() {
 }
 
 #[test]
+fn a_batch_behind_others_does_not_count_on_the_end_of_the_queue() {
+    // The newest message is old, and the batch before brings another: the inbox would ask for that one's header.
+    let old = scene(&[(0, 10)], &[OLD]);
+    let reason = "a young message comes with the batch before";
+    assert_eq!(planned(&course(old)), BatchPlan::Wait(reason));
+    posted(&course(scene(&[(0, 10)], &[YOUNG])));
+    posted(&course(scene(&[(0, 10)], &[OLD, YOUNG])));
+    // Alone, it is the end of the queue that proves it.
+    posted(&scene(&[(1, 10)], &[OLD]));
+}
+
+#[test]
 fn it_waits_where_the_inbox_has_something_else_than_what_is_on_its_way() {
     let good = course(scene(&[(0, 10)], &[YOUNG]));
     posted(&good);
