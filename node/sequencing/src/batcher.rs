@@ -42,8 +42,9 @@ use crate::{
     task::{self, Stepped, Task},
 };
 use da::{DaPrice, L1Rules, gas_limit, other, room};
+use fit::Limits;
 use flights::{BatchPart, Flights};
-use plan::{BatchPlan, Limits, NextBatch, plan};
+use plan::{BatchPlan, NextBatch, plan};
 use rollup::{
     blobs::{BlobSidecar, DaChoice},
     chain::Chain,

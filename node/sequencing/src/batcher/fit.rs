@@ -5,13 +5,30 @@
 
 use stf::codec::{EncodeError, MAX_DECOMPRESSED_SIZE, MAX_TRANSACTIONS, encode};
 
-use super::{error::PlanError, plan::Limits, snapshot::CandidateBlocks};
+use super::{error::PlanError, snapshot::CandidateBlocks};
 
 /// A payload is full with so much of what it may be, in parts of a thousand: the next attempt costs more than it brings.
 const BRIM: usize = 995;
 
 /// After so many attempts, what fits is good enough: each compresses some hundred kilobytes.
 const MAX_ATTEMPTS: u32 = 6;
+
+/// What bounds a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Wanted size of the payload; several blocks never exceed it.
+    pub(super) payload_size: usize,
+    /// What a blob holds, if the payload goes into blobs: they cost the same however full they are.
+    pub(super) blob_room: Option<usize>,
+    /// Largest payload of a single block.
+    pub(super) max_payload: usize,
+    pub(super) max_blocks: u64,
+    pub(super) quality: u8,
+    /// Payload bytes that a byte of transactions is expected to take.
+    pub(super) ratio: f64,
+    /// Age in seconds past which messages must be covered.
+    pub(super) force_delay: u64,
+}
 
 /// A payload, and how many blocks are in it.
 #[derive(Debug)]
@@ -76,13 +93,41 @@ pub(super) fn whole_blobs(fitting: &Fitting, limits: &Limits) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use stf::codec::decode;
+pub(super) mod tests {
+    use alloy::primitives::B256;
+    use stf::{BlockSpec, codec::decode};
 
-    use super::{
-        super::plan::tests::{CHAIN, blocks, limits},
-        *,
-    };
+    use super::*;
+
+    pub(in super::super) const CHAIN: u64 = 42_069;
+
+    /// Blocks of bytes that do not compress.
+    pub(in super::super) fn blocks(sizes: &[usize]) -> CandidateBlocks {
+        let mut state = 1u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        let mut blocks = CandidateBlocks::default();
+        for (number, size) in sizes.iter().enumerate() {
+            let raw: Vec<u8> = (0..*size).map(|_| noise()).collect();
+            let transactions = if raw.is_empty() { Vec::new() } else { vec![raw.into()] };
+            blocks.push(0, B256::ZERO, BlockSpec { timestamp: number as u64, messages: 0, transactions });
+        }
+        blocks
+    }
+
+    pub(in super::super) fn limits() -> Limits {
+        Limits {
+            payload_size: 10_000,
+            blob_room: None,
+            max_payload: 20_000,
+            max_blocks: 4096,
+            quality: 5,
+            ratio: 1.0,
+            force_delay: 60,
+        }
+    }
 
     fn check(sizes: &[usize], ratio: f64) -> Option<usize> {
         let blocks = blocks(sizes);

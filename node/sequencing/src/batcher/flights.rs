@@ -13,7 +13,11 @@ use rollup::l1::{SendError, TxManager, TxRequest};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tracing::info;
 
-use super::{BatchError, TARGET, error::PlanError, snapshot::InboxView};
+use super::{
+    BatchError, TARGET,
+    error::PlanError,
+    snapshot::{Course, InboxView},
+};
 
 /// Most batches on their way at once. Six blobs each, they are more than twice what Ethereum takes in a block (EIP-7892's
 /// largest schedule so far has 21 blobs), and half of what pools keep of an account.
@@ -64,35 +68,6 @@ pub(super) struct Flights {
     flights: VecDeque<BatchFlight>,
     /// Tells when the last one has its nonce.
     starting: Option<oneshot::Receiver<()>>,
-}
-
-/// Where the batches on their way end.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Course {
-    /// The block before the first of them.
-    pub(super) before: u64,
-    /// Number and hash of the last block of each.
-    pub(super) ends: Vec<(u64, B256)>,
-    /// Messages that they cover.
-    pub(super) message_end: u64,
-}
-
-impl Course {
-    /// How many of the batches end at or before this block, if one ends there, or the first begins behind it.
-    pub(super) fn position(&self, block: u64) -> Option<u64> {
-        let ends = [self.before].into_iter().chain(self.ends.iter().map(|(number, _)| *number));
-        ends.zip(0..).find_map(|(end, index)| (end == block).then_some(index))
-    }
-
-    /// How many of the batches hold blocks that the local chain has, before the first that does not.
-    pub(super) fn standing(&self, reader: &Reader) -> db::Result<usize> {
-        for (index, (number, hash)) in self.ends.iter().enumerate() {
-            if reader.block_hash(*number)? != Some(*hash) {
-                return Ok(index);
-            }
-        }
-        Ok(self.ends.len())
-    }
 }
 
 impl Flights {

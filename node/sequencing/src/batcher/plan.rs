@@ -9,26 +9,9 @@ use stf::MessageHeader;
 
 use super::{
     error::PlanError,
-    fit::{Fitting, fit, whole_blobs},
+    fit::{Fitting, Limits, fit, whole_blobs},
     snapshot::BatchSnapshot,
 };
-
-/// What bounds a batch.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Wanted size of the payload; several blocks never exceed it.
-    pub(super) payload_size: usize,
-    /// What a blob holds, if the payload goes into blobs: they cost the same however full they are.
-    pub(super) blob_room: Option<usize>,
-    /// Largest payload of a single block.
-    pub(super) max_payload: usize,
-    pub(super) max_blocks: u64,
-    pub(super) quality: u8,
-    /// Payload bytes that a byte of transactions is expected to take.
-    pub(super) ratio: f64,
-    /// Age in seconds past which messages must be covered.
-    pub(super) force_delay: u64,
-}
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -153,4 +136,4 @@ fn overdue(snapshot: &BatchSnapshot, limits: &Limits, index: u64) -> Result<Opti
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -11,7 +11,7 @@ use rollup::{
 };
 use stf::{BlockSpec, codec::MAX_DECOMPRESSED_SIZE, derive::message_cursor};
 
-use super::{error::PlanError, flights::Course};
+use super::error::PlanError;
 
 /// Where the batches end on L1.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +28,35 @@ pub(super) struct InboxView {
     pub(super) message_end: u64,
     pub(super) batches: u64,
     pub(super) batch_acc: B256,
+}
+
+/// Where the batches on their way end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course {
+    /// The block before the first of them.
+    pub(super) before: u64,
+    /// Number and hash of the last block of each.
+    pub(super) ends: Vec<(u64, B256)>,
+    /// Messages that they cover.
+    pub(super) message_end: u64,
+}
+
+impl Course {
+    /// How many of the batches end at or before this block, if one ends there, or the first begins behind it.
+    pub(super) fn position(&self, block: u64) -> Option<u64> {
+        let ends = [self.before].into_iter().chain(self.ends.iter().map(|(number, _)| *number));
+        ends.zip(0..).find_map(|(end, index)| (end == block).then_some(index))
+    }
+
+    /// How many of the batches hold blocks that the local chain has, before the first that does not.
+    pub(super) fn standing(&self, reader: &Reader) -> db::Result<usize> {
+        for (index, (number, hash)) in self.ends.iter().enumerate() {
+            if reader.block_hash(*number)? != Some(*hash) {
+                return Ok(index);
+            }
+        }
+        Ok(self.ends.len())
+    }
 }
 
 /// All that a plan is made from.

@@ -7,39 +7,9 @@ use stf::{BlockSpec, codec::decode, inbox::MessageKind};
 
 use super::*;
 use crate::batcher::{
-    flights::Course,
-    snapshot::{CandidateBlocks, InboxView, LoadedQueue, QueuedMessage},
+    fit::tests::{CHAIN, blocks, limits},
+    snapshot::{CandidateBlocks, Course, InboxView, LoadedQueue, QueuedMessage},
 };
-
-pub(in crate::batcher) const CHAIN: u64 = 42_069;
-
-/// Blocks of bytes that do not compress.
-pub(in crate::batcher) fn blocks(sizes: &[usize]) -> CandidateBlocks {
-    let mut state = 1u64;
-    let mut noise = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    };
-    let mut blocks = CandidateBlocks::default();
-    for (number, size) in sizes.iter().enumerate() {
-        let raw: Vec<u8> = (0..*size).map(|_| noise()).collect();
-        let transactions = if raw.is_empty() { Vec::new() } else { vec![raw.into()] };
-        blocks.push(0, B256::ZERO, BlockSpec { timestamp: number as u64, messages: 0, transactions });
-    }
-    blocks
-}
-
-pub(in crate::batcher) fn limits() -> Limits {
-    Limits {
-        payload_size: 10_000,
-        blob_room: None,
-        max_payload: 20_000,
-        max_blocks: 4096,
-        quality: 5,
-        ratio: 1.0,
-        force_delay: 60,
-    }
-}
 
 /// L1's time in the cases. Messages are overdue that are older than [`limits`]' force delay.
 const NOW: u64 = 10_000;
@@ -64,7 +34,7 @@ fn message(index: u64, l1_timestamp: u64) -> QueuedMessage {
 
 /// The local chain has derived one batch of ten blocks, which consumed two messages. Since then there are `blocks`, by
 /// the messages and the bytes in each, and the messages of the queue from 2 on, by their time.
-fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
+fn scene(sizes: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
     let inbox = InboxView {
         number: 1_000,
         timestamp: NOW,
@@ -76,8 +46,8 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
         batch_acc: B256::repeat_byte(7),
     };
     let mut candidates = CandidateBlocks::default();
-    let sizes: Vec<usize> = blocks.iter().map(|(_, size)| *size).collect();
-    for (spec, (messages, _)) in self::blocks(&sizes).specs.into_iter().zip(blocks) {
+    let bytes: Vec<usize> = sizes.iter().map(|(_, size)| *size).collect();
+    for (spec, (messages, _)) in blocks(&bytes).specs.into_iter().zip(sizes) {
         candidates.push(2, B256::repeat_byte(3), BlockSpec { messages: *messages, ..spec });
     }
     let times = [YOUNG, YOUNG].into_iter().chain(queue.iter().copied());
@@ -90,7 +60,7 @@ fn scene(blocks: &[(u64, usize)], queue: &[u64]) -> BatchSnapshot {
         standing: 0,
         derived: (1, inbox.batch_acc),
         safe: 10,
-        unsafe_head: 10 + blocks.len() as u64,
+        unsafe_head: 10 + sizes.len() as u64,
         blocks: candidates,
         queue: LoadedQueue { count: messages.len() as u64, messages },
         forced_end: forced_end(),

@@ -16,6 +16,7 @@ use stf::{Rules, Transaction};
 
 use super::{AccountState, NextBlock, Pool, PoolError, PoolOptions, StateSource};
 
+mod bytes;
 mod model;
 mod rules;
 mod speed;
