@@ -9,7 +9,7 @@ use rand::Rng;
 use rollup::blobs::DaChoice;
 use testnet::Devnet;
 
-use crate::kill::{check_included, refused_batches};
+use crate::kill::{check_all, refused_batches};
 
 /// Batches that wait for an L1 block when the sequencer is killed.
 const IN_FLIGHT: usize = 4;
@@ -72,11 +72,7 @@ async fn kills(da: DaChoice) -> Result<()> {
     let sequencer = net.devnet.sequencer()?;
     let head = status(sequencer).await?.latest;
     let mut fresh = net.replica_from_l1("fresh").await?;
-    for node in [sequencer, net.devnet.replica()?, &fresh] {
-        NodeStatus::wait_safe(node, head.number()).await?;
-        head.check_on(node).await?;
-        check_included(node, &included).await?;
-    }
+    check_all(&[sequencer, net.devnet.replica()?, &fresh], head, &included).await?;
     let (posted, refused) =
         (batches(net.devnet.anvil.provider(), &net.devnet).await?, refused_batches(&net.devnet).await?);
     let together = posted

@@ -10,7 +10,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IInbox::IInboxCalls;
-use e2e::net::{Included, Load, Net, NodeStatus, UserDeposit, batches, receipt, seeded, status, user};
+use e2e::net::{Head, Included, Load, Net, NodeStatus, UserDeposit, batches, receipt, seeded, status, user};
 use rand::{Rng, rngs::StdRng};
 use rollup::blobs::DaChoice;
 use testnet::{Devnet, Node};
@@ -114,7 +114,17 @@ async fn kill_one(node: &mut Node, random: &mut StdRng) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
+/// Waits until all nodes have this block from L1, and checks that each has what was included, in the same blocks.
+pub(crate) async fn check_all(nodes: &[&Node], head: Head, included: &[Included]) -> Result<()> {
+    for node in nodes {
+        NodeStatus::wait_safe(node, head.number()).await?;
+        head.check_on(node).await?;
+        check_included(node, included).await?;
+    }
+    Ok(())
+}
+
+async fn check_included(node: &Node, included: &[Included]) -> Result<()> {
     for tx in included {
         let name = &node.options.name;
         let found = receipt(node, tx.hash).await?.with_context(|| format!("{name} lost {}", tx.hash))?;

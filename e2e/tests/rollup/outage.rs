@@ -15,7 +15,7 @@ use rollup::blobs::DaChoice;
 use testnet::{DevnetOptions, Mining, Node};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::kill::check_included;
+use crate::kill::check_all;
 
 /// The force delay and the sequencer timeout, in seconds, and how long there is no L1 block: a twelfth, as an hour is of the
 /// twelve of a main network. `OUTAGE_SECONDS=300` with a delay of an hour.
@@ -112,11 +112,7 @@ async fn check(net: Net, included: Vec<Included>) -> Result<()> {
     let sequencer = net.devnet.sequencer()?;
     let head = status(sequencer).await?.latest;
     let mut fresh = net.replica_from_l1("fresh").await?;
-    for node in [sequencer, net.devnet.replica()?, &fresh] {
-        NodeStatus::wait_safe(node, head.number()).await?;
-        head.check_on(node).await?;
-        check_included(node, &included).await?;
-    }
+    check_all(&[sequencer, net.devnet.replica()?, &fresh], head, &included).await?;
     let inbox = IInboxInstance::new(net.devnet.rollup.contracts.inbox, net.devnet.anvil.provider());
     ensure!(inbox.lastForcedBatchAt().call().await? == 0, "a batch was forced");
     fresh.stop().await?;

@@ -11,9 +11,6 @@ use super::{
     weigh::{DataPaid, DataScalars, PostingCost},
 };
 
-/// Bytes are counted as 16 units of gas.
-const GAS_PER_BYTE: u64 = 16;
-
 /// The comparison of a range.
 #[derive(Debug)]
 pub(super) struct FeeReport {
@@ -67,7 +64,7 @@ impl FeeReport {
             },
             "paid": {
                 "transactions": self.paid.transactions,
-                "bytes": wei(self.paid.gas / U256::from(GAS_PER_BYTE)),
+                "bytes": wei(self.paid.bytes()),
                 "wei": wei(self.paid.fees),
             },
             "cost": {
@@ -101,7 +98,7 @@ impl fmt::Display for FeeReport {
         )?;
         let mut row =
             |what: &str, wei: U256, note: String| writeln!(f, "{what:<24}{:>28}   {note}", ether(wei));
-        let bytes = paid.gas / U256::from(GAS_PER_BYTE);
+        let bytes = paid.bytes();
         row("users paid for data", paid.fees, format!("{} transactions, {bytes} bytes", paid.transactions))?;
         row("posting cost", cost.total(), String::new())?;
         row("  gas", cost.gas_wei, format!("{} gas", cost.gas))?;

@@ -57,6 +57,11 @@ fn with_margin(wei: U256, percent: u32) -> U256 {
 }
 
 impl DataPaid {
+    /// Their bytes, as the rule counts them.
+    pub(super) fn bytes(&self) -> U256 {
+        self.gas / U256::from(GAS_PER_BYTE)
+    }
+
     /// Counts a transaction: its bytes times 16, what it paid, and L1's prices as its block knew them.
     pub(super) fn add(&mut self, gas: U256, fee: U256, base_fee: U256, blob_base_fee: U256) {
         self.transactions += 1;
