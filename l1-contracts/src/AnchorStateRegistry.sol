@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IAnchorStateRegistry} from "./interfaces/IAnchorStateRegistry.sol";
 import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
 import {IDisputeGameFactory} from "./interfaces/IDisputeGameFactory.sol";
@@ -8,7 +9,7 @@ import {IDisputeGameFactory} from "./interfaces/IDisputeGameFactory.sol";
 /// @title AnchorStateRegistry
 /// @notice Holds the anchor and says which games count. The guardian can exclude some games, or now and then all so far,
 ///         and pause for a while; it can neither confirm an output nor move funds, nor keep up any of this for ever.
-contract AnchorStateRegistry is IAnchorStateRegistry {
+contract AnchorStateRegistry is IAnchorStateRegistry, Initializable {
     /// @inheritdoc IAnchorStateRegistry
     uint32 public constant respectedGameType = 16;
     /// @inheritdoc IAnchorStateRegistry
@@ -45,28 +46,24 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
     /// @param _guardian The account that may blacklist games, retire all, and pause.
     /// @param _finalityDelay Seconds between a game's decision and its finality.
     /// @param _pauseDuration Length of a pause, and least time between two, in seconds.
-    /// @param _genesisOutput Output root of the L2 genesis block, the first anchor.
-    /// @param _genesisBlock Number of that block.
-    constructor(
-        address _factory,
-        address _guardian,
-        uint64 _finalityDelay,
-        uint64 _pauseDuration,
-        bytes32 _genesisOutput,
-        uint64 _genesisBlock
-    ) {
+    constructor(address _factory, address _guardian, uint64 _finalityDelay, uint64 _pauseDuration) {
         disputeGameFactory = _factory;
         guardian = _guardian;
         disputeGameFinalityDelaySeconds = _finalityDelay;
         pauseDuration = _pauseDuration;
-        _anchorRoot = _genesisOutput;
-        _anchorBlock = _genesisBlock;
+        _disableInitializers();
     }
 
     /// @notice Lets only the guardian through.
     modifier onlyGuardian() {
         if (msg.sender != guardian) revert NotGuardian(msg.sender);
         _;
+    }
+
+    /// @inheritdoc IAnchorStateRegistry
+    function initialize(bytes32 _genesisOutput, uint64 _genesisBlock) external initializer {
+        _anchorRoot = _genesisOutput;
+        _anchorBlock = _genesisBlock;
     }
 
     /// @inheritdoc IAnchorStateRegistry
@@ -141,7 +138,12 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
 
     /// @inheritdoc IAnchorStateRegistry
     function isGameProper(address _game) public view returns (bool) {
-        return isGameRegistered(_game) && !isGameBlacklisted[_game] && !_isRetired(_game);
+        return isGameRegistered(_game) && !isGameBlacklisted[_game] && !_isRetired(_game) && !_isSuspended(_game);
+    }
+
+    /// @inheritdoc IAnchorStateRegistry
+    function isGameSuspended(address _game) public view returns (bool) {
+        return isGameRegistered(_game) && _isSuspended(_game);
     }
 
     /// @inheritdoc IAnchorStateRegistry
@@ -178,6 +180,15 @@ contract AnchorStateRegistry is IAnchorStateRegistry {
     /// @notice Whether a registered game was created up to the last retirement.
     function _isRetired(address _game) private view returns (bool) {
         return IDisputeGame(_game).createdAt() <= retirementTimestamp;
+    }
+
+    /// @notice Whether a registered game is of a version whose machine broke before the game was decided, as far as is known.
+    function _isSuspended(address _game) private view returns (bool) {
+        (uint64 suspendedAt, uint64 soundAt) = IDisputeGame(_game).health();
+        if (suspendedAt == 0) return false;
+        // INVARIANT: what was decided while the machine was known to be sound stands.
+        uint64 resolvedAt = IDisputeGame(_game).resolvedAt();
+        return resolvedAt == 0 || resolvedAt > soundAt;
     }
 
     /// @notice Whether a registered game was decided for the proposer.

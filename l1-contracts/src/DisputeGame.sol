@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {MachineHealth} from "./dispute/MachineHealth.sol";
 import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
 import {IRiscV} from "./interfaces/IRiscV.sol";
 import {BondSchedule} from "./lib/BondSchedule.sol";
@@ -18,7 +19,7 @@ import {Vector} from "./lib/Vector.sol";
 ///         calls out are to the step verifier (without effects) and to the recipient of a payment (last).
 /// @dev A clone with immutable arguments: what the proposal says costs code, not storage, and the game's address
 ///      commits to it, so that after an L1 reorg nobody answers another claim at the same address.
-contract DisputeGame is IDisputeGame {
+contract DisputeGame is MachineHealth {
     using GameArgsLib for GameArgs;
     using ClaimRecordLib for ClaimRecord;
     using Vector for bytes32[];
@@ -40,7 +41,6 @@ contract DisputeGame is IDisputeGame {
     ///         whoever made it may have to answer with a run of the VM next.
     uint64 internal constant NEAR_BOUNDARY = Interval.MAX_SEGMENTS * Interval.MAX_SEGMENTS;
 
-    address private immutable _riscV;
     bytes32 private immutable _programRoot;
     uint64 private immutable _programEntry;
     uint64 private immutable _maxSteps;
@@ -51,6 +51,7 @@ contract DisputeGame is IDisputeGame {
     uint128 private immutable _rootBond;
     uint128 private immutable _leafBond;
     uint16 private immutable _bondDecay;
+    uint64 private immutable _newestActivation;
 
     /// @inheritdoc IDisputeGame
     GameStatus public status;
@@ -60,11 +61,12 @@ contract DisputeGame is IDisputeGame {
     mapping(address recipient => uint256) public credit;
     /// @notice What is stored of each claim (ClaimRecordLib). The root claim's record is written with its first child.
     mapping(bytes32 id => uint256) private _records;
+    /// @notice Who made a claim that was countered: its record has another holder since.
+    mapping(bytes32 id => address) private _claimants;
 
     /// @param _parameters The constants of all games.
-    constructor(Parameters memory _parameters) {
+    constructor(Parameters memory _parameters) MachineHealth(_parameters.riscV) {
         // INVARIANT: a run can be claimed, and a step of it checked.
-        if (_parameters.riscV.code.length == 0) revert BadParameter("riscV");
         if (_parameters.maxSteps == 0) revert BadParameter("maxSteps");
         // INVARIANT: clocks fit their field, and an extension gives time without giving more than there is.
         if (_parameters.maxClockDuration >= ClaimRecordLib.MAX_CLOCK) revert BadParameter("maxClockDuration");
@@ -75,7 +77,6 @@ contract DisputeGame is IDisputeGame {
         // INVARIANT: bonds fall from the root to the leaf.
         if (_parameters.leafBond > _parameters.rootBond) revert BadParameter("leafBond");
         if (_parameters.bondDecay >= BondSchedule.ONE) revert BadParameter("bondDecay");
-        _riscV = _parameters.riscV;
         _programRoot = _parameters.programRoot;
         _programEntry = _parameters.programEntry;
         _maxSteps = _parameters.maxSteps;
@@ -86,6 +87,7 @@ contract DisputeGame is IDisputeGame {
         _rootBond = _parameters.rootBond;
         _leafBond = _parameters.leafBond;
         _bondDecay = _parameters.bondDecay;
+        _newestActivation = _parameters.newestActivation;
     }
 
     /// @inheritdoc IDisputeGame
@@ -143,8 +145,7 @@ contract DisputeGame is IDisputeGame {
         // SAFETY: the verifier reverts unless the witness is exactly what the step reads, so its result is the only one.
         bytes32 next = IRiscV(_riscV).step(_state, _witness);
         if (next == _vector[_part]) revert StepIsRight(next);
-        record.counter(_part, _now(), msg.sender);
-        _records[target.id] = record.pack();
+        _counter(target.id, record, _part, _now(), msg.sender);
         emit Stepped(target.id, msg.sender, _part);
     }
 
@@ -161,6 +162,7 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function settle(bytes32 _id) external {
+        _checkSound();
         ClaimRecord memory record = _record(_id);
         // INVARIANT: a bond is distributed once, and only that of a refuted claim.
         if (record.status != ClaimStatus.REFUTED) revert NotSettleable(_id, record.status);
@@ -173,6 +175,26 @@ contract DisputeGame is IDisputeGame {
         // What is burned stays here: nothing can move it.
         credit[record.holder] += reward;
         emit Settled(_id, record.holder, reward, burned);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function reclaim(bytes32 _id) external {
+        (uint64 suspendedAt,) = health();
+        if (suspendedAt == 0) revert MachineWorks();
+        ClaimRecord memory record = _record(_id);
+        // INVARIANT: a bond is given back once, and only if nobody has it yet.
+        bool isUpheldRoot = resolvedAt != 0 && record.status == ClaimStatus.OPEN && _id == rootClaimId();
+        if (
+            isUpheldRoot || record.status == ClaimStatus.NONE || record.status == ClaimStatus.UPHELD
+                || record.status == ClaimStatus.SETTLED
+        ) revert NotReclaimable(_id, record.status);
+        // INVARIANT: what a broken machine proved moves no bond: it goes back to who paid it, countered or not.
+        address claimant = record.status == ClaimStatus.OPEN ? record.holder : _claimants[_id];
+        uint256 amount = bondAt(record.depth);
+        record.status = ClaimStatus.SETTLED;
+        _records[_id] = record.pack();
+        credit[claimant] += amount;
+        emit Reclaimed(_id, claimant, amount);
     }
 
     /// @inheritdoc IDisputeGame
@@ -314,7 +336,7 @@ contract DisputeGame is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function uuid() external view returns (bytes32) {
-        return _args().uuid(GAME_TYPE);
+        return _args().uuid(GAME_TYPE, this.implementation());
     }
 
     /// @inheritdoc IDisputeGame
@@ -330,7 +352,8 @@ contract DisputeGame is IDisputeGame {
             boundaryExtension: Duration.unwrap(_boundaryExtension),
             rootBond: _rootBond,
             leafBond: _leafBond,
-            bondDecay: _bondDecay
+            bondDecay: _bondDecay,
+            newestActivation: _newestActivation
         });
     }
 
@@ -392,6 +415,7 @@ contract DisputeGame is IDisputeGame {
         view
         returns (Target memory target_, ClaimRecord memory record_)
     {
+        _checkSound();
         target_.id = keccak256(abi.encode(address(this), _claim, _vector.hash()));
         record_ = _record(target_.id);
         // INVARIANT: what is said about a claim was checked when it was made: its id commits to all of it.
@@ -478,11 +502,22 @@ contract DisputeGame is IDisputeGame {
         extension_ = near ? _boundaryExtension : _extension;
     }
 
+    /// @notice Records that a move counters a claim.
+    function _counter(bytes32 _id, ClaimRecord memory _countered, uint8 _part, Timestamp _created, address _holder)
+        private
+    {
+        // INVARIANT: who made a claim stays known, so that a bond can go back.
+        if (_countered.status == ClaimStatus.OPEN) _claimants[_id] = _countered.holder;
+        _countered.counter(_part, _created, _holder);
+        _records[_id] = _countered.pack();
+    }
+
     /// @notice Resolves a claim and tells its parent.
     /// @param _id The claim.
     /// @param _parent Its parent, zero for the root claim.
     /// @param _part The segment of the parent that it disputes.
     function _resolveClaim(bytes32 _id, bytes32 _parent, uint8 _part) private {
+        _checkSound();
         ClaimRecord memory record = _record(_id);
         if (record.status == ClaimStatus.NONE) revert ClaimNotFound(_id);
         // INVARIANT: a game is resolved once.
@@ -512,7 +547,7 @@ contract DisputeGame is IDisputeGame {
         }
         ClaimRecord memory parent = ClaimRecordLib.unpack(_records[_parent]);
         parent.openChildren -= 1;
-        if (upheld) parent.counter(_part, record.created, record.holder);
-        _records[_parent] = parent.pack();
+        if (upheld) _counter(_parent, parent, _part, record.created, record.holder);
+        else _records[_parent] = parent.pack();
     }
 }

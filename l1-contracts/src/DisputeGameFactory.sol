@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IAnchorStateRegistry} from "./interfaces/IAnchorStateRegistry.sol";
 import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
 import {IDisputeGameFactory} from "./interfaces/IDisputeGameFactory.sol";
@@ -12,41 +13,87 @@ import {BatchHeader} from "./lib/Headers.sol";
 import {Interval} from "./lib/Interval.sol";
 
 /// @title DisputeGameFactory
-/// @notice Takes proposals of L2 outputs and creates one dispute game for each. It has no owner and holds no funds:
-///         the bond goes to the game.
-contract DisputeGameFactory is IDisputeGameFactory {
+/// @notice Takes proposals of L2 outputs and creates one dispute game for each, of the version that is in force. A game
+///         keeps the version that it was created with. The factory holds no funds: the bond goes to the game.
+contract DisputeGameFactory is IDisputeGameFactory, Initializable {
     using GameArgsLib for GameArgs;
 
     /// @inheritdoc IDisputeGameFactory
     uint32 public constant GAME_TYPE = 16;
 
-    /// @inheritdoc IDisputeGameFactory
-    address public immutable gameImplementation;
+    /// @notice Seconds by which a change of rules is in force on L1 before L1 knows the first block that it concerns, besides
+    ///         the drift of L2's clock: longer than a reorg.
+    uint64 private constant LEAST_NOTICE = 1 hours;
+
     /// @inheritdoc IDisputeGameFactory
     address public immutable anchorStateRegistry;
     /// @inheritdoc IDisputeGameFactory
     address public immutable inbox;
     /// @inheritdoc IDisputeGameFactory
-    uint256 public immutable bond;
+    address public immutable governor;
+    /// @inheritdoc IDisputeGameFactory
+    uint64 public immutable activationNotice;
 
+    /// @inheritdoc IDisputeGameFactory
+    address public gameImplementation;
+    /// @inheritdoc IDisputeGameFactory
+    address public standbyImplementation;
     /// @notice `uint32 gameType ‖ uint64 timestamp ‖ address game` of every game.
     bytes32[] private _games;
     /// @inheritdoc IDisputeGameFactory
     mapping(bytes32 uuid => address) public gameByUuid;
 
-    /// @param _gameImplementation Code of all games, deployed already; it says what a root claim costs.
     /// @param _anchorStateRegistry Source of the anchor; it must know this contract as its factory.
     /// @param _inbox Source of the batches.
-    constructor(address _gameImplementation, address _anchorStateRegistry, address _inbox) {
-        gameImplementation = _gameImplementation;
+    /// @param _governor Who may change the version of new games: the Timelock, or nobody (zero).
+    /// @param _maxDrift How far L2's timestamps may run ahead of L1's, in seconds.
+    constructor(address _anchorStateRegistry, address _inbox, address _governor, uint64 _maxDrift) {
         anchorStateRegistry = _anchorStateRegistry;
         inbox = _inbox;
-        // INVARIANT: the bond that is asked for is the bond that a game returns.
-        bond = IDisputeGame(_gameImplementation).bondAt(0);
+        governor = _governor;
+        activationNotice = _maxDrift + LEAST_NOTICE;
+        _disableInitializers();
+    }
+
+    /// @notice Lets only the governor through.
+    modifier onlyGovernor() {
+        if (msg.sender != governor) revert NotGovernor(msg.sender);
+        _;
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function initialize(address _implementation, address _standby) external initializer {
+        _setImplementation(_implementation);
+        _setStandby(_standby);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function setImplementation(address _implementation) external onlyGovernor {
+        _checkNotice(_implementation);
+        _setImplementation(_implementation);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function setStandby(address _standby) external onlyGovernor {
+        _setStandby(_standby);
+    }
+
+    /// @inheritdoc IDisputeGameFactory
+    function activateStandby() external {
+        // INVARIANT: nobody chooses between two versions that work.
+        if (!_isSuspended(gameImplementation)) revert ImplementationSound(gameImplementation);
+        address standby = standbyImplementation;
+        if (standby == address(0)) revert NoStandby();
+        // INVARIANT: what takes over has passed the governor's delay, and works on L1 as it is now.
+        IDisputeGame(standby).recordCheck();
+        _checkNotice(standby);
+        _setImplementation(standby);
+        _setStandby(address(0));
     }
 
     /// @inheritdoc IDisputeGameFactory
     function propose(
+        address _implementation,
         uint64 _anchorBlock,
         uint64 _l2Block,
         bytes32[] calldata _vector,
@@ -55,7 +102,13 @@ contract DisputeGameFactory is IDisputeGameFactory {
         bytes calldata _lastBatchHeader
     ) external payable returns (address game_) {
         // INVARIANT: every root claim has the same stake, no more (it would be lost) and no less.
-        if (msg.value != bond) revert WrongBond(bond, msg.value);
+        uint256 bond_ = bond();
+        if (msg.value != bond_) revert WrongBond(bond_, msg.value);
+        // INVARIANT: a proposal is disputed by the rules that its proposer knew, and by none that cannot be relied on.
+        if (_implementation != gameImplementation) {
+            revert ImplementationChanged(gameImplementation, _implementation);
+        }
+        if (_isSuspended(_implementation)) revert ImplementationSuspended(_implementation);
         GameArgs memory args;
         args.anchorBlock = _anchorBlock;
         args.anchorOutput = _anchorOutput(_anchorBlock);
@@ -116,6 +169,12 @@ contract DisputeGameFactory is IDisputeGameFactory {
     }
 
     /// @inheritdoc IDisputeGameFactory
+    function bond() public view returns (uint256) {
+        // INVARIANT: the bond that is asked for is the bond that a game returns.
+        return IDisputeGame(gameImplementation).bond();
+    }
+
+    /// @inheritdoc IDisputeGameFactory
     function stride(uint64 _n) external pure returns (uint64) {
         return Interval.stride(_n);
     }
@@ -123,6 +182,55 @@ contract DisputeGameFactory is IDisputeGameFactory {
     /// @inheritdoc IDisputeGameFactory
     function parts(uint64 _n) external pure returns (uint64) {
         return Interval.segments(_n);
+    }
+
+    /// @notice Puts a version in force.
+    function _setImplementation(address _implementation) private {
+        _checkVersion(_implementation);
+        gameImplementation = _implementation;
+        emit ImplementationSet(_implementation);
+    }
+
+    /// @notice Sets what takes over when the machine breaks; zero for nothing.
+    function _setStandby(address _standby) private {
+        if (_standby != address(0)) _checkVersion(_standby);
+        standbyImplementation = _standby;
+        emit StandbySet(_standby);
+    }
+
+    /// @notice Reverts unless this is an implementation of the game, and its machine works as far as is known.
+    function _checkVersion(address _implementation) private view {
+        // INVARIANT: there is always code that games can be clones of. A game is no such code, although it looks like it.
+        if (_implementation.code.length == 0 || IDisputeGame(_implementation).implementation() != _implementation)
+        {
+            revert NotAnImplementation(_implementation);
+        }
+        if (_isSuspended(_implementation)) revert ImplementationSuspended(_implementation);
+    }
+
+    /// @notice Reverts if a version changes the rules of blocks that may be on L1 already, or soon.
+    function _checkNotice(address _implementation) private view {
+        uint64 activation = _newestActivation(_implementation);
+        uint64 current = _newestActivation(gameImplementation);
+        if (activation == current) return;
+        // INVARIANT: before a block is on L1, all games agree on its rules. So no two nodes can derive it differently, and
+        // no proposal of it is disputed by other rules than it was computed with. It does not matter whether the version
+        // adds the activation or takes it back.
+        uint64 first = activation > current ? activation : current;
+        if (first < block.timestamp + activationNotice) {
+            revert ActivationTooSoon(first, uint64(block.timestamp) + activationNotice);
+        }
+    }
+
+    /// @notice The last change of rules that a version knows.
+    function _newestActivation(address _implementation) private view returns (uint64 activation_) {
+        activation_ = IDisputeGame(_implementation).parameters().newestActivation;
+    }
+
+    /// @notice Whether a version's machine was shown to be broken.
+    function _isSuspended(address _implementation) private view returns (bool suspended_) {
+        (uint64 suspendedAt,) = IDisputeGame(_implementation).health();
+        suspended_ = suspendedAt != 0;
     }
 
     /// @notice The current anchor's output. Reverts unless the anchor's block is `_block`.
@@ -167,7 +275,7 @@ contract DisputeGameFactory is IDisputeGameFactory {
     /// @notice Creates and lists a game, and gives it the bond.
     function _create(GameArgs memory _args) private returns (address game_) {
         // INVARIANT: one claim, one game. Otherwise a claim would have to be disputed as often as it is made.
-        bytes32 uuid = _args.uuid(GAME_TYPE);
+        bytes32 uuid = _args.uuid(GAME_TYPE, gameImplementation);
         address existing = gameByUuid[uuid];
         if (existing != address(0)) revert DuplicateGame(existing);
 
@@ -188,7 +296,8 @@ contract DisputeGameFactory is IDisputeGameFactory {
             _args.anchorOutput,
             _vector,
             _args.batchCount,
-            _args.batchAcc
+            _args.batchAcc,
+            gameImplementation
         );
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IInbox} from "./interfaces/IInbox.sol";
 import {ISystemConfig} from "./interfaces/ISystemConfig.sol";
 import {Accumulator} from "./lib/Accumulator.sol";
@@ -10,8 +11,8 @@ import {BatchHeader, DaKinds, MessageHeader, MessageKinds} from "./lib/Headers.s
 import {MessageGas} from "./lib/MessageGas.sol";
 
 /// @title Inbox
-/// @notice Orders everything that enters L2. Not upgradeable; it has no owner and holds no funds.
-contract Inbox is IInbox {
+/// @notice Orders everything that enters L2. It holds no funds.
+contract Inbox is IInbox, Initializable {
     /// @notice Counters, packed into storage slot 0 so that a batch rewrites one word for all of them.
     /// @dev The narrow types cannot overflow in practice: 2^40 messages or batches fill L1 for more
     ///      than 10,000 years, and 2^56 blocks need 2^44 batches.
@@ -95,6 +96,11 @@ contract Inbox is IInbox {
         sequencerTimeoutBlocks = _inBlocks(_sequencerTimeout);
         forcedBatchInterval =
             _sequencerTimeout < MAX_FORCED_BATCH_INTERVAL ? _sequencerTimeout : MAX_FORCED_BATCH_INTERVAL;
+        _disableInitializers();
+    }
+
+    /// @inheritdoc IInbox
+    function initialize() external initializer {
         _cursor.lastSequencerBatchAt = uint40(block.timestamp);
         _meters.lastSequencerBatchBlock = uint64(block.number);
         _meters.allowance = uint32(BlockAllowance.BURST);

@@ -57,7 +57,22 @@ contract RiscV is IRiscV {
 
     /// @notice Checks the chain's precompiles.
     constructor() {
-        KnownAnswers.check();
+        for (uint256 i = 0; i < KnownAnswers.COUNT; ++i) {
+            KnownAnswers.check(KnownAnswers.operation(i));
+        }
+    }
+
+    /// @inheritdoc IRiscV
+    function check(uint256 _op) external view {
+        KnownAnswers.check(_op);
+    }
+
+    /// @inheritdoc IRiscV
+    function operations() external pure returns (uint256[] memory operations_) {
+        operations_ = new uint256[](KnownAnswers.COUNT);
+        for (uint256 i = 0; i < KnownAnswers.COUNT; ++i) {
+            operations_[i] = KnownAnswers.operation(i);
+        }
     }
 
     /// @inheritdoc IRiscV

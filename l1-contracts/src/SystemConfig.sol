@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IInbox} from "./interfaces/IInbox.sol";
 import {ISystemConfig} from "./interfaces/ISystemConfig.sol";
 import {MessageKinds} from "./lib/Headers.sol";
@@ -25,7 +26,7 @@ library ConfigUpdates {
 
 /// @title SystemConfig
 /// @notice Roles and L2 parameters, set by an owner whose transfer takes two steps.
-contract SystemConfig is ISystemConfig, Ownable2Step {
+contract SystemConfig is ISystemConfig, Ownable2Step, Initializable {
     /// @inheritdoc ISystemConfig
     uint64 public constant MIN_GAS_LIMIT = 30_000_000;
     /// @inheritdoc ISystemConfig
@@ -38,6 +39,9 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
     uint64 public constant MIN_MIN_BASE_FEE = 1;
     /// @inheritdoc ISystemConfig
     uint64 public constant MAX_MIN_BASE_FEE = 1 << 40;
+
+    /// @notice Owner of the implementation, which nobody uses: its proxy has its own.
+    address private constant UNUSED_OWNER = address(1);
 
     /// @inheritdoc ISystemConfig
     address public immutable inbox;
@@ -62,18 +66,13 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
     uint64 public minBaseFee;
 
     /// @param _inbox The queue that parameter changes go to; it must know this contract as its system config.
-    /// @param _owner The owner.
-    /// @param _batcher The account that may append batches.
-    /// @param _unsafeBlockSigner The signer of the feed of unsafe blocks.
-    /// @param _gasLimit The L2 block gas limit. This and what follows must equal the L2 genesis.
-    /// @param _baseFeeScalar Scalar of the L1 base fee, in millionths.
-    /// @param _blobBaseFeeScalar Scalar of the L1 blob base fee, in millionths.
-    /// @param _operatorFeeScalar Operator fee per gas, in hundreds of wei (Karst; in millionths of a wei before).
-    /// @param _operatorFeeConstant Operator fee per transaction, in wei.
-    /// @param _gasTarget Gas per second at which the base fee stays.
-    /// @param _minBaseFee The least base fee, in wei.
-    constructor(
-        address _inbox,
+    constructor(address _inbox) Ownable(UNUSED_OWNER) {
+        inbox = _inbox;
+        _disableInitializers();
+    }
+
+    /// @inheritdoc ISystemConfig
+    function initialize(
         address _owner,
         address _batcher,
         address _unsafeBlockSigner,
@@ -84,8 +83,10 @@ contract SystemConfig is ISystemConfig, Ownable2Step {
         uint64 _operatorFeeConstant,
         uint64 _gasTarget,
         uint64 _minBaseFee
-    ) Ownable(_owner) {
-        inbox = _inbox;
+    ) external initializer {
+        // INVARIANT: the owner can only go away by handing over.
+        if (_owner == address(0)) revert OwnableInvalidOwner(_owner);
+        _transferOwnership(_owner);
         _setBatcher(_batcher);
         unsafeBlockSigner = _unsafeBlockSigner;
         _checkGasLimit(_gasLimit);

@@ -19,7 +19,8 @@ contract Taker {
         bytes calldata _last
     ) external payable {
         bytes32 acc = keccak256(bytes.concat(bytes32(0), keccak256(_last)));
-        game = DisputeGame(_factory.propose{value: msg.value}(0, _l2Block, _vector, 1, acc, _last));
+        address version = _factory.gameImplementation();
+        game = DisputeGame(_factory.propose{value: msg.value}(version, 0, _l2Block, _vector, 1, acc, _last));
     }
 
     function accept() external {
@@ -48,7 +49,7 @@ contract DisputeGameTest is System {
     {
         bytes memory last = batches[batches.length - 1];
         vm.prank(proposer);
-        return factory.propose{value: _bond}(0, _block, _vector, _count, _acc, last);
+        return factory.propose{value: _bond}(address(implementation), 0, _block, _vector, _count, _acc, last);
     }
 
     // Proposing.
@@ -60,8 +61,11 @@ contract DisputeGameTest is System {
         vm.recordLogs();
         address game = proposeRaw(BOND, 100, vector, 1, acc);
 
-        bytes32 uuid =
-            keccak256(abi.encode(16, 100, vector[6], acc, 0, GENESIS_OUTPUT, keccak256(abi.encodePacked(vector))));
+        bytes32 uuid = keccak256(
+            abi.encode(
+                16, implementation, 100, vector[6], acc, 0, GENESIS_OUTPUT, keccak256(abi.encodePacked(vector))
+            )
+        );
         vm.assertEq(factory.gameByUuid(uuid), game);
         vm.assertEq(DisputeGame(game).uuid(), uuid);
         vm.assertEq(game.balance, BOND);
@@ -157,10 +161,11 @@ contract DisputeGameTest is System {
         // Nor can a claim run ahead of the anchor.
         vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.AnchorMoved.selector, uint64(3), uint64(4)));
         vm.prank(proposer);
-        factory.propose{value: BOND}(4, 100, vector, 1, acc, last);
+        factory.propose{value: BOND}(address(implementation), 4, 100, vector, 1, acc, last);
 
         vm.prank(proposer);
-        DisputeGame game = DisputeGame(factory.propose{value: BOND}(3, 100, vector, 1, acc, last));
+        DisputeGame game =
+            DisputeGame(factory.propose{value: BOND}(address(implementation), 3, 100, vector, 1, acc, last));
         vm.assertEq(game.anchorBlock(), 3);
         vm.assertEq(game.anchorOutput(), first.rootClaim());
     }
@@ -238,7 +243,7 @@ contract DisputeGameTest is System {
         vm.deal(alice, BOND);
         vm.expectRevert(abi.encodeWithSelector(IDisputeGameFactory.DuplicateGame.selector, address(game)));
         vm.prank(alice);
-        factory.propose{value: BOND}(0, 16, vector, 1, acc, last);
+        factory.propose{value: BOND}(address(implementation), 0, 16, vector, 1, acc, last);
         // A claim that differs in any part is another one.
         vector[3] = keccak256("another value inside");
         propose(16, vector);

@@ -114,7 +114,7 @@ contract GasTest is System {
         bytes32 acc = inbox.batchAcc(1);
         bytes memory last = batches[0];
         vm.prank(proposer, proposer);
-        factory.propose{value: BOND}(0, 10, vector, 1, acc, last);
+        factory.propose{value: BOND}(address(implementation), 0, 10, vector, 1, acc, last);
         measured("propose, 10 parts");
     }
 

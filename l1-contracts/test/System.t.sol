@@ -7,7 +7,9 @@ import {DisputeGameFactory} from "../src/DisputeGameFactory.sol";
 import {Inbox} from "../src/Inbox.sol";
 import {Portal} from "../src/Portal.sol";
 import {RiscV} from "../src/RiscV.sol";
+import {TransparentUpgradeableProxy} from "../src/Proxies.sol";
 import {SystemConfig} from "../src/SystemConfig.sol";
+import {Timelock} from "../src/Timelock.sol";
 import {IDisputeGame} from "../src/interfaces/IDisputeGame.sol";
 import {IInbox} from "../src/interfaces/IInbox.sol";
 import {Base} from "./Base.t.sol";
@@ -25,11 +27,22 @@ abstract contract System is Base {
     uint64 internal constant FINALITY_DELAY = 1 days;
     uint64 internal constant PROOF_MATURITY = 2 days;
     uint64 internal constant PAUSE = 7 days;
+    uint64 internal constant MAX_DRIFT = 600;
+    uint256 internal constant UPGRADE_DELAY = 45 days;
     uint256 internal constant BOND = 1 ether;
     uint256 internal constant LEAF_BOND = 0.2 ether;
     uint16 internal constant BOND_DECAY = 224;
     uint64 internal constant START = 1_700_000_000;
     bytes32 internal constant GENESIS_OUTPUT = keccak256("genesis output");
+
+    /// @notice What a deployment chooses, in seconds.
+    struct Delays {
+        uint64 force;
+        uint64 sequencerTimeout;
+        uint64 finality;
+        uint64 proofMaturity;
+        uint64 pause;
+    }
 
     address internal owner = account("owner");
     address internal batcher = account("batcher");
@@ -46,11 +59,17 @@ abstract contract System is Base {
     DisputeGame internal implementation;
     DisputeGameFactory internal factory;
     AnchorStateRegistry internal registry;
+    Timelock internal timelock;
 
     /// @notice Headers of all messages, in order.
     bytes[] internal messages;
     /// @notice Headers of all batches, in order.
     bytes[] internal batches;
+
+    /// @notice The delays of the deployment.
+    function delays() internal virtual returns (Delays memory) {
+        return Delays(FORCE_DELAY, SEQUENCER_TIMEOUT, FINALITY_DELAY, uint64(PROOF_MATURITY), PAUSE);
+    }
 
     function deploy() internal {
         vm.warp(START);
@@ -61,23 +80,50 @@ abstract contract System is Base {
         vm.deal(alice, 1000 ether);
         vm.deal(proposer, 1000 ether);
 
+        // Whoever deploys knows the addresses beforehand: the contracts know each other's proxies.
         uint64 nonce = vm.getNonce(address(this));
-        address futurePortal = vm.computeCreateAddress(address(this), nonce + 1);
-        address futureConfig = vm.computeCreateAddress(address(this), nonce + 2);
-        address futureRegistry = vm.computeCreateAddress(address(this), nonce + 5);
-        address futureFactory = vm.computeCreateAddress(address(this), nonce + 6);
-        inbox = new Inbox(futurePortal, futureConfig, FORCE_DELAY, SEQUENCER_TIMEOUT);
-        portal = new Portal(address(inbox), futureRegistry, PROOF_MATURITY);
-        config = new SystemConfig(
-            address(inbox), owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4, 10_000_000, 100
-        );
+        inbox = Inbox(vm.computeCreateAddress(address(this), nonce + 8));
+        portal = Portal(payable(vm.computeCreateAddress(address(this), nonce + 9)));
+        config = SystemConfig(vm.computeCreateAddress(address(this), nonce + 10));
+        registry = AnchorStateRegistry(vm.computeCreateAddress(address(this), nonce + 11));
+        factory = DisputeGameFactory(vm.computeCreateAddress(address(this), nonce + 12));
+        timelock = new Timelock(UPGRADE_DELAY, owner);
         riscV = new RiscV();
         implementation = new DisputeGame(gameParameters());
-        registry = new AnchorStateRegistry(futureFactory, guardian, FINALITY_DELAY, PAUSE, GENESIS_OUTPUT, 0);
-        factory = new DisputeGameFactory(address(implementation), address(registry), address(inbox));
-        vm.assertEq(address(factory), futureFactory);
-        vm.assertEq(address(config), futureConfig);
-        vm.assertEq(address(registry), futureRegistry);
+        Delays memory d = delays();
+        address[5] memory implementations = [
+            address(new Inbox(address(portal), address(config), d.force, d.sequencerTimeout)),
+            address(new Portal(address(inbox), address(registry), d.proofMaturity)),
+            address(new SystemConfig(address(inbox))),
+            address(new AnchorStateRegistry(address(factory), guardian, d.finality, d.pause)),
+            address(new DisputeGameFactory(address(registry), address(inbox), address(timelock), MAX_DRIFT))
+        ];
+        proxy(implementations[0], address(inbox), abi.encodeCall(Inbox.initialize, ()));
+        proxy(implementations[1], address(portal), "");
+        proxy(implementations[2], address(config), systemConfigCall());
+        proxy(
+            implementations[3],
+            address(registry),
+            abi.encodeCall(AnchorStateRegistry.initialize, (GENESIS_OUTPUT, 0))
+        );
+        proxy(
+            implementations[4],
+            address(factory),
+            abi.encodeCall(DisputeGameFactory.initialize, (address(implementation), address(0)))
+        );
+    }
+
+    /// @notice Puts a proxy in front of an implementation, at the expected address.
+    function proxy(address _implementation, address _expected, bytes memory _call) internal {
+        address actual = address(new TransparentUpgradeableProxy(_implementation, address(timelock), _call));
+        vm.assertEq(actual, _expected);
+    }
+
+    /// @notice What the SystemConfig begins with.
+    function systemConfigCall() internal view returns (bytes memory) {
+        return abi.encodeCall(
+            SystemConfig.initialize, (owner, batcher, signer, 30_000_000, 1000, 2000, 3, 4, 10_000_000, 100)
+        );
     }
 
     /// @notice The constants of all games.
@@ -93,7 +139,8 @@ abstract contract System is Base {
             boundaryExtension: BOUNDARY_EXTENSION,
             rootBond: uint128(BOND),
             leafBond: uint128(LEAF_BOND),
-            bondDecay: BOND_DECAY
+            bondDecay: BOND_DECAY,
+            newestActivation: 0
         });
     }
 
@@ -260,7 +307,11 @@ abstract contract System is Base {
         bytes memory last = batches[count - 1];
         (, uint256 anchor) = registry.anchors();
         vm.prank(proposer);
-        return DisputeGame(factory.propose{value: BOND}(uint64(anchor), _l2Block, _vector, count, acc, last));
+        return DisputeGame(
+            factory.propose{value: BOND}(
+                address(implementation), uint64(anchor), _l2Block, _vector, count, acc, last
+            )
+        );
     }
 
     /// @notice The game is decided against its claim: somebody attacks the last part of it, and nobody answers.

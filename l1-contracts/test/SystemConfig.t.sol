@@ -2,14 +2,19 @@
 pragma solidity 0.8.30;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {ERC1967Proxy} from "../src/Proxies.sol";
 import {SystemConfig} from "../src/SystemConfig.sol";
 import {IInbox} from "../src/interfaces/IInbox.sol";
 import {ISystemConfig} from "../src/interfaces/ISystemConfig.sol";
 import {System} from "./System.t.sol";
 
 contract SystemConfigTest is System {
+    /// @notice An implementation without a proxy yet.
+    SystemConfig private fresh;
+
     function setUp() public {
         deploy();
+        fresh = new SystemConfig(address(inbox));
     }
 
     function expectUpdate(uint8 _type, uint256 _value) internal {
@@ -39,20 +44,30 @@ contract SystemConfigTest is System {
         vm.assertEq(inbox.messageCount(), 0);
     }
 
-    function test_constructor_badValues_reverts() public {
-        vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasLimitOutOfBounds.selector, uint64(29_999_999)));
-        new SystemConfig(address(inbox), owner, batcher, signer, 29_999_999, 0, 0, 0, 0, 1_000_000, 1);
-        vm.expectRevert(ISystemConfig.ZeroBatcher.selector);
-        new SystemConfig(address(inbox), owner, address(0), signer, 30_000_000, 0, 0, 0, 0, 1_000_000, 1);
-        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
-        new SystemConfig(address(inbox), address(0), batcher, signer, 30_000_000, 0, 0, 0, 0, 1_000_000, 1);
+    /// @notice A new SystemConfig behind a proxy that nobody can change.
+    function initialized(address _owner, address _batcher, uint64 _gasLimit, uint64 _gasTarget, uint64 _minBaseFee)
+        internal
+    {
+        bytes memory call_ = abi.encodeCall(
+            SystemConfig.initialize, (_owner, _batcher, signer, _gasLimit, 0, 0, 0, 0, _gasTarget, _minBaseFee)
+        );
+        new ERC1967Proxy(address(fresh), call_);
     }
 
-    function test_constructor_badFeeParameters_reverts() public {
+    function test_initialize_badValues_reverts() public {
+        vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasLimitOutOfBounds.selector, uint64(29_999_999)));
+        initialized(owner, batcher, 29_999_999, 1_000_000, 1);
+        vm.expectRevert(ISystemConfig.ZeroBatcher.selector);
+        initialized(owner, address(0), 30_000_000, 1_000_000, 1);
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
+        initialized(address(0), batcher, 30_000_000, 1_000_000, 1);
+    }
+
+    function test_initialize_badFeeParameters_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(ISystemConfig.GasTargetOutOfBounds.selector, uint64(999_999)));
-        new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 0, 0, 0, 0, 999_999, 1);
+        initialized(owner, batcher, 30_000_000, 999_999, 1);
         vm.expectRevert(abi.encodeWithSelector(ISystemConfig.MinBaseFeeOutOfBounds.selector, uint64(0)));
-        new SystemConfig(address(inbox), owner, batcher, signer, 30_000_000, 0, 0, 0, 0, 1_000_000, 0);
+        initialized(owner, batcher, 30_000_000, 1_000_000, 0);
     }
 
     function test_setGasLimit_enqueues() public {

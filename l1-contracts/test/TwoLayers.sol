@@ -10,6 +10,7 @@ import {L2ToL1MessagePasser} from "../src/L2/L2ToL1MessagePasser.sol";
 import {OptimismMintableERC20Factory} from "../src/L2/OptimismMintableERC20Factory.sol";
 import {Predeploys} from "../src/L2/Predeploys.sol";
 import {WETH} from "../src/L2/WETH.sol";
+import {TransparentUpgradeableProxy} from "../src/Proxies.sol";
 import {IPortal} from "../src/interfaces/IPortal.sol";
 import {Vm} from "./Base.t.sol";
 import {Withdrawals} from "./Withdrawals.sol";
@@ -33,8 +34,12 @@ abstract contract TwoLayers is Withdrawals {
         deploy();
         append(1000);
         pass(12);
-        l1Messenger = new L1CrossDomainMessenger(address(portal));
-        l1Bridge = new L1StandardBridge(address(l1Messenger));
+        address messengerCode = address(new L1CrossDomainMessenger(address(portal)));
+        l1Messenger =
+            L1CrossDomainMessenger(address(new TransparentUpgradeableProxy(messengerCode, address(timelock), "")));
+        address bridgeCode = address(new L1StandardBridge(address(l1Messenger)));
+        l1Bridge =
+            L1StandardBridge(payable(address(new TransparentUpgradeableProxy(bridgeCode, address(timelock), ""))));
         // As in the genesis state: code at fixed addresses, the counterpart on L1 in slot 0.
         predeploy(address(l2Messenger), address(new L2CrossDomainMessenger()), address(l1Messenger));
         predeploy(address(l2Bridge), address(new L2StandardBridge()), address(l1Bridge));

@@ -102,6 +102,12 @@ impl Base {
             serving: common.serving.config(),
         };
         maintenance::start(&mut base.tasks, &base.chain, &base.client, common.upkeep(), &shutdown);
+        let (client, config, until) = (base.client.clone(), base.chain.config().clone(), shutdown.clone());
+        base.tasks.essential(
+            "comparing the rules with L1's",
+            "the node could compute blocks by other rules than L1 lets anyone prove",
+            async move { l1::watch_rules(client, config, until).await },
+        );
         base.tasks.essential(
             "the L1 follower",
             "the node serves an old chain as if it were the newest",

@@ -41,7 +41,30 @@ pub struct Roles {
     pub signer: PrivateKeySigner,
 }
 
+/// Who runs a rollup, as the contracts know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleAccounts {
+    /// Owns the system configuration, and schedules upgrades.
+    pub owner: Address,
+    /// May pause withdrawals and exclude games.
+    pub guardian: Address,
+    /// Posts batches.
+    pub batcher: Address,
+    /// Signs the feed of unsafe blocks.
+    pub signer: Address,
+}
+
 impl Roles {
+    /// The same as the contracts know them.
+    pub fn accounts(&self) -> RoleAccounts {
+        RoleAccounts {
+            owner: self.owner.address(),
+            guardian: self.owner.address(),
+            batcher: self.batcher.address(),
+            signer: self.signer.address(),
+        }
+    }
+
     /// The roles of a devnet.
     pub fn development() -> Result<Self> {
         Ok(Self {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use rollup::blobs::DaChoice;
 use stf::{ChainConfig, FeeParameters, ForkSchedule, Rules, config::Activation};
 
-use crate::{Roles, accounts};
+use crate::{Roles, accounts, accounts::RoleAccounts};
 
 /// The fault proof program, as the VM starts with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,11 @@ const GAS_TARGET: u64 = 10_000_000;
 /// The least base fee of L2, in wei: a transfer on an idle chain costs 21 gwei of gas, besides L1's share.
 const MIN_BASE_FEE: u64 = 1_000_000;
 
+/// Seconds between scheduling and execution of an upgrade on a main network: long enough to leave in spite of all that those
+/// who run the rollup can do meanwhile. Forced inclusion takes half a day, the longest dispute 9 days, the air gap 3.5; once
+/// more after the guardian excluded the game; a pause takes 7; 12 are slack. (`Exit.t.sol` plays it: 32 days.)
+pub const UPGRADE_DELAY: u64 = 45 * 24 * 3600;
+
 /// Weights of L1's prices in the fee for L1 data, in millionths, with which a rollup begins. Traffic decides which are right:
 /// `recourse-node fees` compares, and says which would have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +64,9 @@ pub struct DataWeights {
 
 impl DataWeights {
     /// For batches in blobs. A transfer counts 100 bytes, the least there is, and takes 72.4 of a payload. A batch in one blob
-    /// takes 102,500 gas, and 131,072 blob gas for its 130,048 bytes, whatever it holds; here it is half full. So a counted
-    /// byte takes 1.14 gas, which is 16 × 0.0713, and 1.46 blob gas. Fuller blobs, and several in a batch, cost less.
-    pub const BLOBS: Self = Self { base_fee: 71_300, blob_base_fee: 1_459_000 };
+    /// takes 121,000 gas, and 131,072 blob gas for its 130,048 bytes, whatever it holds; here it is half full. So a counted
+    /// byte takes 1.35 gas, which is 16 × 0.0842, and 1.46 blob gas. Fuller blobs, and several in a batch, cost less.
+    pub const BLOBS: Self = Self { base_fee: 84_200, blob_base_fee: 1_459_000 };
 
     /// For batches in calldata, whose bytes cost 40 gas (EIP-7623), not the 16 that the fee formula counts with; our transfers
     /// take at most 85 % of the 100 bytes that it counts at least.
@@ -120,7 +125,9 @@ pub struct DeployConfig {
     /// L1 account that the L2 fees are paid out to.
     pub fee_recipient: Address,
     /// Who runs the rollup.
-    pub roles: Roles,
+    pub accounts: RoleAccounts,
+    /// Seconds between scheduling and execution of a change of the contracts; `None`: nobody can ever change them.
+    pub upgrade_delay: Option<u64>,
     /// L2 accounts that start with [`accounts::BALANCE`], for devnets. The portal gets as much, so that it covers what
     /// can be withdrawn there, too.
     pub funded: Vec<Address>,
@@ -128,7 +135,7 @@ pub struct DeployConfig {
 
 impl DeployConfig {
     /// What a rollup on a main network would use.
-    pub fn mainnet(chain_id: u64, roles: Roles) -> Self {
+    pub fn mainnet(chain_id: u64, accounts: RoleAccounts) -> Self {
         Self {
             chain: ChainConfig {
                 chain_id,
@@ -156,8 +163,9 @@ impl DeployConfig {
             bond: 1_000_000_000_000_000_000,
             leaf_bond: 500_000_000_000_000_000,
             bond_decay: 224,
-            fee_recipient: roles.owner.address(),
-            roles,
+            fee_recipient: accounts.owner,
+            accounts,
+            upgrade_delay: Some(UPGRADE_DELAY),
             funded: Vec::new(),
         }
     }
@@ -192,7 +200,7 @@ impl DeployConfig {
     /// What a devnet uses: short times, a low bond, development accounts.
     pub fn devnet() -> Result<Self> {
         let users = accounts::users()?;
-        let mainnet = Self::mainnet(42_069, Roles::development()?);
+        let mainnet = Self::mainnet(42_069, Roles::development()?.accounts());
         Ok(Self {
             chain: ChainConfig { force_delay: 60, ..mainnet.chain },
             sequencer_timeout: 60,
@@ -204,6 +212,7 @@ impl DeployConfig {
             pause_duration: 60,
             bond: 100_000_000_000_000_000,
             leaf_bond: 20_000_000_000_000_000,
+            upgrade_delay: Some(120),
             program: Program::load()?,
             funded: users.iter().map(|user| user.address()).collect(),
             ..mainnet

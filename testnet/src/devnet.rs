@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rollup::{RollupConfig, blobs::DaChoice};
 
 use crate::{
-    Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, SampleToken,
+    Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, Roles, SampleToken,
     accounts, deploy, ports, token::deploy_sample_token,
 };
 
@@ -27,6 +27,8 @@ pub struct DevnetOptions {
     pub dir: PathBuf,
     /// The rollup's parameters.
     pub deploy: DeployConfig,
+    /// The keys of those who run it.
+    pub roles: Roles,
     /// When L1 blocks are made, once the contracts are deployed.
     pub mining: Mining,
     /// Blocks between L1's `latest` and `safe`, and between `safe` and `finalized`.
@@ -61,6 +63,7 @@ impl DevnetOptions {
         Ok(Self {
             dir: dir.into(),
             deploy: DeployConfig::devnet()?,
+            roles: Roles::development()?,
             mining: Mining::Every(1),
             slots_in_an_epoch: 4,
             l1_port: None,
@@ -123,14 +126,17 @@ impl Devnet {
         })
         .await?;
         progress(Stage::Contracts);
-        let rollup = deploy(&anvil, &options.deploy).await?;
+        let rollup = deploy(&anvil, &options.deploy, &options.roles).await?;
         fs::write(dir.join("rollup.json"), serde_json::to_vec_pretty(&rollup)?)?;
         Key::write(&dir.join(USER_KEY), &accounts::account(0)?)?;
         if let Some(last) = accounts::users()?.last() {
             Key::write(&dir.join(CHALLENGER_KEY), last)?;
         }
         let sample_token = match options.sample_token {
-            true => Some(deploy_sample_token(&anvil, &options.deploy, &rollup).await?),
+            true => Some(
+                deploy_sample_token(&anvil, &options.roles, options.deploy.funded.first().copied(), &rollup)
+                    .await?,
+            ),
             false => None,
         };
         anvil.set_mining(options.mining).await?;
@@ -192,7 +198,7 @@ impl Devnet {
 
     /// The sequencer's role, with the tasks that the options name.
     pub fn sequencer_role(&self) -> Result<Role> {
-        let roles = &self.options.deploy.roles;
+        let roles = &self.options.roles;
         let key = |name: &str, signer| Key::write(&self.dir.join("keys").join(name), signer);
         Ok(Role::Sequencer {
             signer: key("signer.key", &roles.signer)?,

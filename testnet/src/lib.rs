@@ -35,10 +35,10 @@ mod summary;
 mod token;
 pub mod tools;
 
-pub use accounts::Roles;
+pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};
-pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program};
-pub use deploy::deploy;
+pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program, UPGRADE_DELAY};
+pub use deploy::{Deployer, Inner, Plan, Step, deploy};
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};

@@ -18,7 +18,7 @@ use bindings::{
 use rollup::RollupConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Anvil, DeployConfig, accounts, anvil::ensure_success};
+use crate::{Anvil, Roles, accounts, anvil::ensure_success};
 
 /// Name and symbol of the token, on either layer.
 const NAME: &str = "Sample Token";
@@ -43,16 +43,17 @@ pub struct SampleToken {
 /// factory there. The deployer pays; the first funded account, if any, gets the supply.
 pub(crate) async fn deploy_sample_token(
     l1: &Anvil,
-    config: &DeployConfig,
+    roles: &Roles,
+    holder: Option<Address>,
     rollup: &RollupConfig,
 ) -> Result<SampleToken> {
-    let deployer = config.roles.deployer.address();
+    let deployer = roles.deployer.address();
     let nonce = l1.provider().get_transaction_count(deployer).await?;
     let token = deployer.create(nonce);
     let arguments = constructors::SampleToken::constructorCall {
         name: NAME.into(),
         symbol: SYMBOL.into(),
-        holder: config.funded.first().copied().unwrap_or(deployer),
+        holder: holder.unwrap_or(deployer),
         supply: accounts::BALANCE,
     };
     let code = [creation_code(Contract::SampleToken).as_ref(), &arguments.abi_encode()].concat();
@@ -69,7 +70,7 @@ pub(crate) async fn deploy_sample_token(
         TransactionRequest::default().with_deploy_code(code),
         TransactionRequest::default().with_to(rollup.contracts.portal).with_input(deposit.abi_encode()),
     ];
-    let wallet = EthereumWallet::from(config.roles.deployer.clone());
+    let wallet = EthereumWallet::from(roles.deployer.clone());
     let mut hashes = Vec::new();
     for (nonce, request) in (nonce..).zip(requests) {
         let request = request

@@ -3,22 +3,26 @@
 use std::{process::Command, time::Duration};
 
 use alloy::{
-    network::TransactionBuilder, primitives::U256, providers::Provider, rpc::types::TransactionRequest,
+    network::TransactionBuilder,
+    primitives::{Address, U256, uint},
+    providers::Provider,
+    rpc::types::TransactionRequest,
 };
 use anyhow::{Context, Result};
 use bindings::{
     IAnchorStateRegistry::IAnchorStateRegistryInstance, IDisputeGameFactory::IDisputeGameFactoryInstance,
-    IInbox::IInboxInstance, IPortal::IPortalInstance, ISystemConfig::ISystemConfigInstance,
+    IInbox::IInboxInstance, IPortal::IPortalInstance, IProxyAdmin::IProxyAdminInstance,
+    ISystemConfig::ISystemConfigInstance, ITimelock::ITimelockInstance,
 };
 use rollup::RollupConfig;
-use testnet::{Anvil, AnvilOptions, DeployConfig, Mining, Process, ProcessExit, accounts, deploy};
+use testnet::{Anvil, AnvilOptions, DeployConfig, Mining, Process, ProcessExit, Roles, accounts, deploy};
 
 #[tokio::test]
 async fn the_contracts_know_each_other_and_the_genesis() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("anvil.log"))).await?;
     let config = DeployConfig::devnet()?;
-    let rollup = deploy(&anvil, &config).await?;
+    let rollup = deploy(&anvil, &config, &Roles::development()?).await?;
     let contracts = rollup.contracts;
     assert_eq!((rollup.l1_chain_id, rollup.l1_start_block), (31_337, 1));
 
@@ -31,8 +35,8 @@ async fn the_contracts_know_each_other_and_the_genesis() -> Result<()> {
     assert_eq!(portal.inbox().call().await?, contracts.inbox);
     let system = ISystemConfigInstance::new(contracts.system_config, anvil.provider());
     assert_eq!(system.inbox().call().await?, contracts.inbox);
-    assert_eq!(system.batcher().call().await?, config.roles.batcher.address());
-    assert_eq!(system.unsafeBlockSigner().call().await?, config.roles.signer.address());
+    assert_eq!(system.batcher().call().await?, config.accounts.batcher);
+    assert_eq!(system.unsafeBlockSigner().call().await?, config.accounts.signer);
     assert_eq!(system.gasLimit().call().await?, rollup.genesis.gas_limit);
     let factory = IDisputeGameFactoryInstance::new(contracts.dispute_game_factory, anvil.provider());
     assert_eq!(factory.inbox().call().await?, contracts.inbox);
@@ -45,9 +49,54 @@ async fn the_contracts_know_each_other_and_the_genesis() -> Result<()> {
     let anchor = registry.anchors().call().await?;
     assert_eq!((anchor.root, anchor.l2SequenceNumber), (rollup.genesis_output_root, U256::ZERO));
 
+    // The owner's changes wait in the timelock, for each contract that has a proxy.
+    let governor = factory.governor().call().await?;
+    let timelock = ITimelockInstance::new(governor, anvil.provider());
+    assert_eq!(timelock.getMinDelay().call().await?, U256::from(config.upgrade_delay.unwrap_or_default()));
+    let proposer_role = timelock.PROPOSER_ROLE().call().await?;
+    assert!(timelock.hasRole(proposer_role, config.accounts.owner).call().await?);
+    for proxy in proxies(&rollup) {
+        let admin = anvil.provider().get_storage_at(proxy, ADMIN_SLOT).await?;
+        let admin = IProxyAdminInstance::new(Address::from_word(admin.into()), anvil.provider());
+        assert_eq!(admin.owner().call().await?, governor);
+    }
+
     let path = dir.path().join("rollup.json");
     std::fs::write(&path, serde_json::to_vec_pretty(&rollup)?)?;
     assert_eq!(RollupConfig::load(&path)?, rollup);
+    Ok(())
+}
+
+/// Where a proxy keeps its admin (ERC-1967).
+const ADMIN_SLOT: U256 = uint!(0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103_U256);
+
+fn proxies(rollup: &RollupConfig) -> [Address; 7] {
+    let contracts = rollup.contracts;
+    [
+        contracts.inbox,
+        contracts.portal,
+        contracts.system_config,
+        contracts.dispute_game_factory,
+        contracts.anchor_state_registry,
+        contracts.l1_cross_domain_messenger,
+        contracts.l1_standard_bridge,
+    ]
+}
+
+#[tokio::test]
+async fn a_rollup_can_be_deployed_that_nobody_can_change() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("anvil.log"))).await?;
+    let config = DeployConfig { upgrade_delay: None, ..DeployConfig::devnet()? };
+    let rollup = deploy(&anvil, &config, &Roles::development()?).await?;
+    let factory = IDisputeGameFactoryInstance::new(rollup.contracts.dispute_game_factory, anvil.provider());
+    assert_eq!(factory.governor().call().await?, Address::ZERO);
+    for proxy in proxies(&rollup) {
+        assert_eq!(anvil.provider().get_storage_at(proxy, ADMIN_SLOT).await?, U256::ZERO);
+    }
+    let registry =
+        IAnchorStateRegistryInstance::new(rollup.contracts.anchor_state_registry, anvil.provider());
+    assert_eq!(registry.anchors().call().await?.root, rollup.genesis_output_root);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use bindings::{IInbox, IPortal};
 use rand::{SeedableRng, rngs::StdRng};
 use rollup::RollupConfig;
 use stf::{BlockSpec, codec};
-use testnet::{Anvil, AnvilOptions, DeployConfig, accounts, deploy};
+use testnet::{Anvil, AnvilOptions, DeployConfig, Roles, accounts, deploy};
 
 use super::{
     Goal, Row, blobs,
@@ -35,7 +35,7 @@ pub async fn run() -> Result<Vec<Row>> {
         Population::new(POPULATION, chain_id).transactions(Workload::Transfers, TRANSFERS, &mut rng);
     let dir = tempfile::tempdir()?;
     let anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("l1.log"))).await?;
-    let rollup = deploy(&anvil, &deploy_config).await?;
+    let rollup = deploy(&anvil, &deploy_config, &Roles::development()?).await?;
     let specs: Vec<BlockSpec> = transactions
         .chunks(TRANSFERS / BLOCKS)
         .zip(rollup.genesis.timestamp..)
@@ -44,7 +44,7 @@ pub async fn run() -> Result<Vec<Row>> {
     let payload: Bytes = codec::encode(&specs, chain_id, 9)?.into();
     let raw: usize = transactions.iter().map(|raw| raw.len()).sum();
 
-    let provider = anvil.wallet(&deploy_config.roles.batcher)?;
+    let provider = anvil.wallet(&Roles::development()?.batcher)?;
     let inbox = IInbox::new(rollup.contracts.inbox, provider);
     let call = inbox.appendBatch(payload.clone(), 1, BLOCKS as u64, 0, B256::ZERO, Bytes::new());
     let pending = call.send().await.context("the batch was refused")?;
@@ -111,7 +111,7 @@ async fn single(anvil: &Anvil, rollup: &RollupConfig, config: &DeployConfig) -> 
         let call = portal.depositTransaction(user.address(), U256::ONE, 100_000, false, Bytes::new());
         deposit = gas(*call.value(U256::ONE).gas(300_000).send().await?.tx_hash()).await?;
     }
-    let inbox = IInbox::new(contracts.inbox, anvil.wallet(&config.roles.batcher)?);
+    let inbox = IInbox::new(contracts.inbox, anvil.wallet(&Roles::development()?.batcher)?);
     let end = inbox.messageCount().call().await?;
     let first = inbox.lastBlock().call().await? + 1;
     let call = inbox.appendBatch(Bytes::new(), first, 1, end, B256::ZERO, Bytes::new());

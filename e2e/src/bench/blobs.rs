@@ -21,7 +21,7 @@ use stf::{
     blob::{BLOB_ROOM, MAX_BLOBS},
     codec,
 };
-use testnet::{Anvil, DeployConfig, Mining};
+use testnet::{Anvil, DeployConfig, Mining, Roles};
 
 use super::{
     Goal, Row,
@@ -155,17 +155,12 @@ pub(super) async fn run(anvil: &Anvil, rollup: &RollupConfig, config: &DeployCon
     rows.push(tokens.equal_effort()?);
     let many = fill(Workload::Erc20, MANY)?;
     rows.push(many.row(&among, &many.payload, Goal::Shown));
-    rows.extend(post(&transfers, anvil, rollup, config).await?);
+    rows.extend(post(&transfers, anvil, rollup).await?);
     Ok(rows)
 }
 
 /// L1 gas and blob gas of a transfer, beside what OP's batcher pays: its transactions call nothing.
-async fn post(
-    batch: &FullBatch,
-    anvil: &Anvil,
-    rollup: &RollupConfig,
-    config: &DeployConfig,
-) -> Result<[Row; 2]> {
+async fn post(batch: &FullBatch, anvil: &Anvil, rollup: &RollupConfig) -> Result<[Row; 2]> {
     let inbox = rollup.contracts.inbox;
     let view = IInbox::new(inbox, anvil.provider());
     let first = view.lastBlock().call().await? + 1;
@@ -174,7 +169,7 @@ async fn post(
     let blocks = batch.specs.len() as u64;
     let call = view.appendBlobBatch(batch.payload.len() as u64, first, blocks, end, B256::ZERO, Bytes::new());
     let client = connect(anvil.url(), rollup).await?;
-    let txs = TxManager::new(client, config.roles.batcher.clone(), TxOptions::default());
+    let txs = TxManager::new(client, Roles::development()?.batcher, TxOptions::default());
     let send = async |to: Address, data: Bytes, payload: &[u8]| -> Result<[f64; 2]> {
         let blobs = Some(BlobSidecar::of(payload)?);
         let receipt = txs.send(TxRequest { to, data, blobs, ..TxRequest::default() }).await?;

@@ -117,7 +117,7 @@ pub async fn run(mut progress: impl FnMut(&str)) -> Result<Vec<Row>> {
 
 /// Uses up the inbox's allowance in one L1 block, with blocks that mean nothing; returns the last of them.
 async fn flood(devnet: &Devnet) -> Result<u64> {
-    let provider = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
+    let provider = devnet.anvil.wallet(&devnet.options.roles.batcher)?;
     let inbox = IInbox::new(devnet.rollup.contracts.inbox, provider);
     devnet.anvil.pass(BLOCK_BURST / BLOCK_RATE).await?;
     // Brings a message that is young: the header of one must be shown.
@@ -149,7 +149,7 @@ async fn flood(devnet: &Devnet) -> Result<u64> {
 async fn post(devnet: &Devnet, population: &mut Population) -> Result<()> {
     let mut rng = StdRng::seed_from_u64(4);
     let chain_id = devnet.rollup.chain.chain_id;
-    let provider = devnet.anvil.wallet(&devnet.options.deploy.roles.batcher)?;
+    let provider = devnet.anvil.wallet(&devnet.options.roles.batcher)?;
     let inbox = IInbox::new(devnet.rollup.contracts.inbox, provider);
     for first in (0..BLOCKS).step_by(BATCH) {
         let count = BATCH.min(BLOCKS - first);

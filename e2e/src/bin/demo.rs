@@ -388,6 +388,8 @@ impl Story {
                 );
             }
             GameEvent::Settled(_) => {}
+            // No machine breaks here.
+            GameEvent::Reclaimed(_) => {}
             GameEvent::CreditClaimed(paid) => println!(
                 "{}  {} pays {} ETH to the {}",
                 self.seconds(),

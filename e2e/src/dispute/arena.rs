@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory};
 use fraud_prover::{
     WatchOptions,
-    game::{Game, Subject},
+    game::{Game, RunRules, Subject},
     l1::{GameEntry, LogReader},
     traces::{ReplicaProvers, VmRunner},
     truth::{Provers, Truth, Unknown},
@@ -76,6 +76,8 @@ pub struct Observer {
     pub honest: ReplicaProvers,
     /// The fault proof program.
     pub image: Image,
+    /// How the games of the arena prove blocks.
+    pub rules: RunRules,
     tasks: rollup::tasks::Tasks,
     stop: Stop,
 }
@@ -166,7 +168,9 @@ impl Arena {
         let blocks = Interval::between(anchor, block);
         let blocks = blocks.with_context(|| format!("block {anchor} is the anchor, not before {block}"))?;
         let (batch_acc, header) = (batch.acc, batch.header.to_vec());
-        let subject = Subject { game: Address::ZERO, blocks, anchor_output, batch_count: count, batch_acc };
+        let rules = self.observer.rules;
+        let subject =
+            Subject { game: Address::ZERO, blocks, anchor_output, batch_count: count, batch_acc, rules };
         Ok((subject, header))
     }
 
@@ -255,7 +259,10 @@ impl Arena {
         let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
         let latest = alloy::eips::BlockId::latest();
         let value = self.client.view(factory, IDisputeGameFactory::bondCall {}, latest).await?;
+        let implementation =
+            self.client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;
         let call = IDisputeGameFactory::proposeCall {
+            implementation,
             anchorBlock: anchor,
             l2Block: subject.blocks.end(),
             vector: commitments,
@@ -288,7 +295,7 @@ impl Arena {
             l1_timeout: None,
             l1_agreement: 1,
             key,
-            program: program_path()?,
+            programs: vec![program_path()?],
             metrics: None,
             transactions: TxOptions {
                 poll_interval: Some(Duration::from_millis(50)),
@@ -481,10 +488,15 @@ impl Observer {
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;
         let image = Image::load(&std::fs::read(program_path()?)?)?;
-        let max_steps = net.devnet.options.deploy.max_steps();
-        let runner = VmRunner::new(replica.chain.clone(), image.clone(), max_steps, &options.data_dir)?;
+        let rules = RunRules {
+            program_root: image.root(),
+            program_entry: image.entry().into(),
+            max_steps: net.devnet.options.deploy.max_steps(),
+            config_hash: replica.chain.config().chain.hash(),
+        };
+        let runner = VmRunner::new(replica.chain.clone(), vec![image.clone()], &options.data_dir)?;
         let honest = ReplicaProvers::new(replica.chain.clone(), runner);
-        Ok(Self { chain: replica.chain, honest, image, tasks: replica.tasks, stop })
+        Ok(Self { chain: replica.chain, honest, image, rules, tasks: replica.tasks, stop })
     }
 
     async fn end(self) -> Result<()> {

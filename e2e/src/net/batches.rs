@@ -36,7 +36,7 @@ pub struct Poster {
 
 impl Poster {
     pub(super) fn new(devnet: &Devnet) -> Result<Self> {
-        let key = &devnet.options.deploy.roles.batcher;
+        let key = &devnet.options.roles.batcher;
         let wallet = devnet.anvil.wallet(key)?;
         let inbox = IInboxInstance::new(devnet.rollup.contracts.inbox, wallet);
         Ok(Self { batcher: key.address(), inbox, in_blobs: false })

@@ -38,7 +38,7 @@ impl Parts {
         options.batcher = false;
         options.sequencer_arguments = words("--heartbeat 1s");
         let mut arena = Arena::paced(options, L1_BLOCK_TIME).await?;
-        let roles = arena.net.devnet.options.deploy.roles.clone();
+        let roles = arena.net.devnet.options.roles.clone();
         let dir = arena.net.devnet.dir.clone();
         let key = |name: &str, key| Key::write(&dir.join("keys").join(name), key);
         let sequencer = arena.net.devnet.sequencer_mut()?;

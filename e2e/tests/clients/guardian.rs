@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let cli = Cli::new(setting, account)?;
-    let guardian = setting.net.devnet.anvil.wallet(&setting.net.devnet.options.deploy.roles.owner)?;
+    let guardian = setting.net.devnet.anvil.wallet(&setting.net.devnet.options.roles.owner)?;
     let registry = IAnchorStateRegistry::new(setting.summary.contracts.anchor_state_registry, &guardian);
     let both = async |withdrawal: &str, expected: &str| -> Result<()> {
         let viem = scripts::status(setting, account, withdrawal).await?;

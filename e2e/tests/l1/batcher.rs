@@ -18,7 +18,7 @@ pub(crate) async fn start(l1: &L1, node: &Node, url: &str, options: BatcherOptio
     let poll_interval = Some(Duration::from_millis(50));
     let tx_options =
         TxOptions { poll_interval, resend_after: Duration::from_secs(2), ..TxOptions::default() };
-    let txs = TxManager::new(client, l1.deployed.roles.batcher.clone(), tx_options);
+    let txs = TxManager::new(client, l1.roles.batcher.clone(), tx_options);
     let batcher = Batcher::new(node.chain.clone(), txs, BatcherOptions { poll_interval, ..options });
     Task::spawn(|shutdown| batcher.run(shutdown))
 }

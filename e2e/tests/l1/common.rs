@@ -26,7 +26,7 @@ use rollup::{
 };
 use stf::Transaction;
 use tempfile::TempDir;
-use testnet::{Anvil, AnvilOptions, DeployConfig, Mining, deploy};
+use testnet::{Anvil, AnvilOptions, DeployConfig, Mining, Roles, deploy};
 use tokio::task::JoinHandle;
 
 /// Nothing here takes longer.
@@ -35,6 +35,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct L1 {
     pub(crate) anvil: Anvil,
     pub(crate) deployed: DeployConfig,
+    pub(crate) roles: Roles,
     pub(crate) config: Arc<RollupConfig>,
     dir: TempDir,
 }
@@ -54,11 +55,12 @@ impl L1 {
         let log = dir.path().join("anvil.log");
         let options = AnvilOptions { slots_in_an_epoch: 64, ..AnvilOptions::new(&log) };
         let anvil = Anvil::start(&options).await.unwrap();
-        let config = Arc::new(deploy(&anvil, &deployed).await.unwrap());
+        let roles = Roles::development().unwrap();
+        let config = Arc::new(deploy(&anvil, &deployed, &roles).await.unwrap());
         for user in testnet::accounts::users().unwrap() {
             anvil.set_balance(user.address(), testnet::accounts::BALANCE).await.unwrap();
         }
-        Self { anvil, deployed, config, dir }
+        Self { anvil, deployed, roles, config, dir }
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -99,7 +101,7 @@ impl L1 {
 
     pub(crate) async fn set_gas_limit(&self, gas_limit: u64) -> B256 {
         let call = ISystemConfig::setGasLimitCall { gasLimit: gas_limit };
-        let owner = &self.deployed.roles.owner;
+        let owner = &self.roles.owner;
         self.call(owner, self.config.contracts.system_config, call.abi_encode(), 0).await
     }
 
@@ -115,7 +117,7 @@ impl L1 {
             expectedMessageAcc: inbox.messageAcc(U256::from(end)).call().await.unwrap(),
             endMessageHeader: self.newest_message().await,
         };
-        self.call(&self.deployed.roles.batcher, self.config.contracts.inbox, call.abi_encode(), 0).await
+        self.call(&self.roles.batcher, self.config.contracts.inbox, call.abi_encode(), 0).await
     }
 
     /// The header of the newest message in the queue: the logs tell.

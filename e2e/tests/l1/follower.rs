@@ -193,7 +193,7 @@ async fn wrong_calls_and_garbage_are_followed() {
     l1.deposit(0, 1, b"").await;
     l1.anvil.mine(1).await.unwrap();
     let inbox = l1.config.contracts.inbox;
-    let batcher = &l1.deployed.roles.batcher;
+    let batcher = &l1.roles.batcher;
     let stranger = testnet::accounts::account(3).unwrap();
     l1.call(batcher, inbox, vec![1, 2, 3, 4], 0).await;
     l1.call(batcher, l1.config.contracts.portal, Vec::new(), 7).await;

@@ -10,7 +10,7 @@ use alloy::{
     sol_types::{SolCall, SolConstructor, SolEvent},
 };
 use bindings::{
-    IInbox,
+    IInbox, ISystemConfig,
     artifacts::{Contract, creation_code},
     constructors,
 };
@@ -73,7 +73,8 @@ fn config() -> ChainConfig {
 impl World {
     fn new() -> Self {
         let timestamp = 1_700_000_000;
-        let (inbox, system_config) = (DEPLOYER.create(0), DEPLOYER.create(1));
+        // Each behind the proxy that follows it.
+        let (inbox, system_config) = (DEPLOYER.create(1), DEPLOYER.create(3));
         let mut world = Self {
             db: InMemoryDB::default(),
             number: 1_000,
@@ -89,10 +90,9 @@ impl World {
             forceDelay: FORCE_DELAY,
             sequencerTimeout: SEQUENCER_TIMEOUT,
         };
-        let code = [creation_code(Contract::Inbox).as_ref(), &arguments.abi_encode()].concat();
-        world.transact(DEPLOYER, TxKind::Create, code).expect("the inbox is deployed");
-        let arguments = constructors::SystemConfig::constructorCall {
-            inbox,
+        world.deploy(Contract::Inbox, arguments.abi_encode(), IInbox::initializeCall {}.abi_encode());
+        let arguments = constructors::SystemConfig::constructorCall { inbox };
+        let initialize = ISystemConfig::initializeCall {
             owner: DEPLOYER,
             batcher: BATCHER,
             unsafeBlockSigner: DEPLOYER,
@@ -104,9 +104,19 @@ impl World {
             gasTarget: 10_000_000,
             minBaseFee: 1,
         };
-        let code = [creation_code(Contract::SystemConfig).as_ref(), &arguments.abi_encode()].concat();
-        world.transact(DEPLOYER, TxKind::Create, code).expect("the system configuration is deployed");
+        world.deploy(Contract::SystemConfig, arguments.abi_encode(), initialize.abi_encode());
         world
+    }
+
+    /// Deploys a contract, and a proxy that is initialized.
+    fn deploy(&mut self, contract: Contract, arguments: Vec<u8>, call: Vec<u8>) {
+        let nonce = self.db.cache.accounts.get(&DEPLOYER).map_or(0, |account| account.info.nonce);
+        let code = [creation_code(contract).as_ref(), &arguments].concat();
+        self.transact(DEPLOYER, TxKind::Create, code).expect("the contract is deployed");
+        let implementation = DEPLOYER.create(nonce);
+        let arguments = constructors::ERC1967Proxy::constructorCall { implementation, data: call.into() };
+        let code = [creation_code(Contract::ERC1967Proxy).as_ref(), &arguments.abi_encode()].concat();
+        self.transact(DEPLOYER, TxKind::Create, code).expect("its proxy is deployed");
     }
 
     /// A transaction in the L1 block of now; `None` if it reverts.

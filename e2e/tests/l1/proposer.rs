@@ -22,7 +22,7 @@ async fn start(l1: &L1, node: &Node, options: ProposerOptions) -> Task {
     let poll_interval = Some(Duration::from_millis(50));
     let txs = TxManager::new(
         client,
-        l1.deployed.roles.proposer.clone(),
+        l1.roles.proposer.clone(),
         TxOptions { poll_interval, ..TxOptions::default() },
     );
     let proposer = Proposer::new(node.chain.clone(), txs, ProposerOptions { poll_interval, ..options });
@@ -33,7 +33,7 @@ async fn start(l1: &L1, node: &Node, options: ProposerOptions) -> Task {
 async fn a_proposal_becomes_the_anchor_and_its_bond_comes_back() {
     let l1 = L1::start().await;
     let contracts = l1.config.contracts;
-    let proposer = l1.deployed.roles.proposer.address();
+    let proposer = l1.roles.proposer.address();
     let factory = IDisputeGameFactory::new(contracts.dispute_game_factory, l1.anvil.provider());
     let registry = IAnchorStateRegistry::new(contracts.anchor_state_registry, l1.anvil.provider());
     let node = Node::start(&l1, "node", l1.anvil.url(), 1000).await;

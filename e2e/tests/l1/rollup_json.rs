@@ -42,7 +42,7 @@ async fn each_wrong_field_is_named_and_nothing_else() {
     l1.anvil.mine(2).await.unwrap();
     reach_for_command(&[l1.anvil.url().into()], &l1.config, None).await.unwrap();
     // What another rollup on the same L1 has.
-    let other = deploy(&l1.anvil, &l1.deployed).await.unwrap();
+    let other = deploy(&l1.anvil, &l1.deployed, &l1.roles).await.unwrap();
     for field in ContractField::ALL {
         let ours = field.address(&l1.config.contracts);
         let there = [

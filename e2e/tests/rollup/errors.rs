@@ -401,7 +401,7 @@ async fn foreign_database(net: &mut Net, good: &NodeOptions) -> Result<()> {
     anvil.mine(2).await?;
     let mut config = net.devnet.options.deploy.clone();
     config.chain.chain_id += 1;
-    let other = testnet::deploy(&anvil, &config).await?;
+    let other = testnet::deploy(&anvil, &config, &net.devnet.options.roles).await?;
     let rollup = net.dir().join("other-rollup.json");
     fs::write(&rollup, serde_json::to_vec(&other)?)?;
 

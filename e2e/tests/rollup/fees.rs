@@ -222,7 +222,7 @@ async fn what_users_paid_for_data_is_compared_with_what_it_cost() -> Result<()> 
     let (Some(Ok(base)), Some(Ok(blob))) = (words.next(), words.next()) else {
         anyhow::bail!("no weights: {table}")
     };
-    let owner = net.devnet.anvil.wallet(&net.devnet.options.deploy.roles.owner)?;
+    let owner = net.devnet.anvil.wallet(&net.devnet.options.roles.owner)?;
     let system_config = ISystemConfig::new(net.devnet.rollup.contracts.system_config, &owner);
     system_config.setFeeScalars(base, blob).send().await?.get_receipt().await?;
     assert_eq!(weights(&report(&net, &[]).await?["now"])?, (base.into(), blob.into()));

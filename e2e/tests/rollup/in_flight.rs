@@ -95,7 +95,7 @@ async fn kills(da: DaChoice) -> Result<()> {
 
 /// Transactions of the batcher that wait in L1's pool.
 async fn on_their_way(devnet: &Devnet) -> Result<usize> {
-    let batcher = devnet.options.deploy.roles.batcher.address();
+    let batcher = devnet.options.roles.batcher.address();
     let content: serde_json::Value = devnet.anvil.call("txpool_content", serde_json::json!([])).await?;
     let of = |kind: &str| {
         let accounts = content[kind].as_object().into_iter().flatten();

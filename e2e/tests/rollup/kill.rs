@@ -147,7 +147,7 @@ pub(crate) struct Refused {
 
 pub(crate) async fn refused_batches(devnet: &Devnet) -> Result<Vec<Refused>> {
     let l1 = devnet.anvil.provider();
-    let batcher = devnet.options.deploy.roles.batcher.address();
+    let batcher = devnet.options.roles.batcher.address();
     let mut refused = Vec::new();
     for number in devnet.rollup.l1_start_block..=l1.get_block_number().await? {
         let block = l1.get_block_by_number(number.into()).full().await?.context("no such block")?;

@@ -17,7 +17,7 @@ async fn a_poster_comes_after_the_batch_that_a_stopped_sequencer_had_sent() -> R
     let from_l1 = net.replica_from_l1("from-l1").await?;
     let before = net.poster()?.next_block().await?;
     // Nobody makes L1 blocks.
-    let batcher = net.devnet.options.deploy.roles.batcher.address();
+    let batcher = net.devnet.options.roles.batcher.address();
     soon("the sequencer's batch waits for a block", async || {
         let pool: Value = net.devnet.anvil.call("txpool_content", serde_json::json!([])).await?;
         let senders = pool["pending"].as_object();
@@ -54,7 +54,7 @@ async fn an_empty_account_is_told_of_and_posting_goes_on_once_it_is_filled() -> 
     let miner = net.miner();
     let sequencer = net.devnet.sequencer()?;
     NodeStatus::wait_safe(sequencer, 1).await?;
-    let batcher = net.devnet.options.deploy.roles.batcher.address();
+    let batcher = net.devnet.options.roles.batcher.address();
     net.devnet.anvil.set_balance(batcher, U256::ZERO).await?;
     let log = &sequencer.options.log;
     let told = soon("the log tells of it", async || {

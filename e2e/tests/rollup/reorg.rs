@@ -154,7 +154,7 @@ async fn a_batch_built_on_a_reorganised_queue_is_refused_and_posted_again() -> R
 /// accounts wait for a block again, as on any L1; Anvil forgets them.
 async fn reorg(devnet: &Devnet, depth: u64, transactions: &[Bytes]) -> Result<()> {
     let l1 = devnet.anvil.provider();
-    let ours = devnet.options.deploy.roles.senders();
+    let ours = devnet.options.roles.senders();
     let head = l1.get_block_number().await?;
     let mut waiting = Vec::new();
     for number in head - depth + 1..=head {
@@ -173,7 +173,7 @@ async fn reorg(devnet: &Devnet, depth: u64, transactions: &[Bytes]) -> Result<()
 
 /// The raw transaction and the call of a batch that waits for an L1 block.
 async fn pending_batch(devnet: &Devnet) -> Result<Option<(Bytes, IInbox::appendBatchCall)>> {
-    let batcher = devnet.options.deploy.roles.batcher.address();
+    let batcher = devnet.options.roles.batcher.address();
     let content: serde_json::Value = devnet.anvil.call("txpool_content", serde_json::json!([])).await?;
     let Some(senders) = content["pending"].as_object() else {
         return Ok(None);

@@ -33,7 +33,7 @@ async fn replicas_and_a_separate_batcher_go_on_when_the_feeds_signer_is_rotated(
     options.proposer = false;
     let mut net = Net::start(options).await?;
     let miner = net.miner();
-    let roles = net.devnet.options.deploy.roles.clone();
+    let roles = net.devnet.options.roles.clone();
 
     let key = Key::write(&net.devnet.dir.join("keys/batcher.key"), &roles.batcher)?;
     let feed = net.devnet.sequencer()?.ws_url();

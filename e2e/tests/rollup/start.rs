@@ -63,7 +63,7 @@ impl Door {
 
 /// Every process that lives on and needs L1, by name.
 fn services(net: &Net, l1: &str) -> Result<Vec<NodeOptions>> {
-    let roles = &net.devnet.options.deploy.roles;
+    let roles = &net.devnet.options.roles;
     let key = |name: &str, signer| Key::write(&net.dir().join("keys").join(name), signer);
     let feed = "ws://127.0.0.1:1".to_owned();
     let all = [

@@ -123,9 +123,10 @@ pub struct Watch {
     #[arg(long, value_name = "FILE", env = "RECOURSE_CHALLENGER_KEY")]
     pub key: Option<PathBuf>,
 
-    /// The fault proof program. Default: recourse-program.elf beside this binary.
-    #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM")]
-    pub program: Option<PathBuf>,
+    /// The fault proof programs, by commas or by repeating it: one for each version of the game whose disputes are to be
+    /// played. Before an upgrade the old one and the new one. Default: recourse-program.elf beside this binary.
+    #[arg(long, value_name = "ELF", env = "RECOURSE_PROGRAM", value_delimiter = ',')]
+    pub program: Vec<PathBuf>,
 
     /// How often L1 is asked for new blocks, such as 500ms or 4s. Default: by the L1's chain id, 250 ms on a devnet.
     #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
@@ -383,7 +384,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         l1_timeout: args.rollup.l1_timeout,
         l1_agreement: args.l1_agreement,
         key,
-        program: program(args.program)?,
+        programs: if args.program.is_empty() { vec![program_path()?] } else { args.program },
         metrics: args.metrics,
         transactions: args.sending.options("challenger"),
         once: args.once,

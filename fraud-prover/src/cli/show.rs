@@ -149,6 +149,7 @@ fn outcome(game: &Game) -> String {
     match game.root().status {
         Status::Upheld => "the proposal stood".into(),
         Status::Refuted | Status::BondDistributed => "the proposal fell".into(),
+        Status::BondReclaimed => "the machine broke; the bond was given back".into(),
         _ if game.stands(0) => "the proposal is ahead".into(),
         _ => "the challengers are ahead".into(),
     }
@@ -253,6 +254,7 @@ fn line(game: &Game, claim: &Claim, now: u64) -> String {
         Status::Upheld => "upheld".into(),
         Status::Refuted => "refuted".into(),
         Status::BondDistributed => "refuted, bond distributed".into(),
+        Status::BondReclaimed => "bond given back, the machine is broken".into(),
     };
     format!(
         "{} {attacks}: {counted} {} to {} in {} segments, by {}, {} ETH: {stands}",

@@ -64,6 +64,8 @@ pub enum Status {
     Refuted,
     /// Resolved, and half of its bond was given to its left-most counter.
     BondDistributed,
+    /// Its bond was given back whole, because the machine is broken.
+    BondReclaimed,
 }
 
 impl Status {

@@ -20,7 +20,7 @@ use rollup::interval::Interval;
 pub use claim::{Claim, ClaimId, Counter, Level, Status};
 pub(crate) use moves::NewClaim;
 pub use moves::{InvalidMove, Opening, Run};
-pub use parameters::{Bonds, GameParameters};
+pub use parameters::{Bonds, GameParameters, RunRules};
 
 /// Position of a claim in [`Game::claims`]: claims are listed in the order in which they were made, the root first.
 pub type ClaimIndex = usize;
@@ -38,6 +38,8 @@ pub struct Subject {
     pub batch_count: u64,
     /// Accumulator over them. With the anchor's output root it determines all inputs.
     pub batch_acc: B256,
+    /// How the blocks are proven.
+    pub rules: RunRules,
 }
 
 /// A dispute over one proposed output root.

@@ -137,7 +137,7 @@ impl Game {
         if parent.is_step_level() || interval.length != 1 {
             return Err(InvalidMove::WrongKind { length: interval.length });
         }
-        let max = self.parameters.max_steps;
+        let max = self.parameters.rules.max_steps;
         if run.steps == 0 || run.steps > max {
             return Err(InvalidMove::StepCount { max, found: run.steps });
         }

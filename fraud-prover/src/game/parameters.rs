@@ -1,8 +1,8 @@
-//! The constants of a deployment that its games depend on.
+//! The constants of a version of the game.
 
 use alloy::primitives::{Address, B256, U256};
 
-/// Constants of the game contract: what its `parameters()` returns.
+/// Constants of a version of the game: what its `parameters()` returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GameParameters {
     /// Time that each side has in a game, in seconds.
@@ -11,16 +11,25 @@ pub struct GameParameters {
     pub extension: u64,
     /// The same where that move may need a run of the VM, in seconds.
     pub boundary_extension: u64,
-    /// Most steps of a run.
-    pub max_steps: u64,
     /// The bonds of claims.
     pub bonds: Bonds,
+    /// How blocks are proven.
+    pub rules: RunRules,
+    /// The contract that verifies steps.
+    pub verifier: Address,
+}
+
+/// How a version of the game proves blocks: which program runs, for how long, and by which chain config.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunRules {
     /// Memory root of the fault proof program.
     pub program_root: B256,
     /// The program's first pc.
     pub program_entry: u64,
-    /// The contract that verifies steps.
-    pub verifier: Address,
+    /// Most steps of a run.
+    pub max_steps: u64,
+    /// Hash of the chain config.
+    pub config_hash: B256,
 }
 
 /// What claims cost: geometrically less with each level below the root, but never less than a leaf.

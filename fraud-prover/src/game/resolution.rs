@@ -104,6 +104,12 @@ impl Game {
         *self.credits.entry(winner).or_default() += reward;
     }
 
+    /// Records that a bond was given back, because the machine is broken.
+    pub(crate) fn record_reclaimed(&mut self, claim: ClaimIndex, claimant: Address, amount: U256) {
+        self.claims[claim].status = Status::BondReclaimed;
+        *self.credits.entry(claimant).or_default() += amount;
+    }
+
     pub(crate) fn record_credit_claimed(&mut self, account: Address, amount: U256) {
         let credit = self.credits.entry(account).or_default();
         *credit = credit.saturating_sub(amount);

@@ -4,7 +4,7 @@ use alloy::{
     primitives::{B256, Log as RawLog},
     sol_types::SolEvent,
 };
-use bindings::IDisputeGame::{Attacked, CreditClaimed, Decided, Settled, Stepped};
+use bindings::IDisputeGame::{Attacked, CreditClaimed, Decided, Reclaimed, Settled, Stepped};
 use rollup::l1::L1Error;
 
 /// An event of a game.
@@ -18,6 +18,8 @@ pub enum GameEvent {
     Decided(Decided),
     /// A bond was distributed.
     Settled(Settled),
+    /// A bond was given back, because the machine is broken.
+    Reclaimed(Reclaimed),
     /// A credit was paid out.
     CreditClaimed(CreditClaimed),
 }
@@ -56,6 +58,9 @@ pub(super) fn decode(log: &RawLog) -> Result<GameEvent, L1Error> {
         }
         Settled::SIGNATURE_HASH => {
             GameEvent::Settled(Settled::decode_log(log).map_err(invalid_response)?.data)
+        }
+        Reclaimed::SIGNATURE_HASH => {
+            GameEvent::Reclaimed(Reclaimed::decode_log(log).map_err(invalid_response)?.data)
         }
         CreditClaimed::SIGNATURE_HASH => {
             GameEvent::CreditClaimed(CreditClaimed::decode_log(log).map_err(invalid_response)?.data)

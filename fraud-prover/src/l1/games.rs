@@ -6,15 +6,20 @@ use alloy::primitives::{Address, B256};
 use bindings::IDisputeGameFactory;
 use rollup::interval::Interval;
 
-use super::events::{GameEvent, Logged};
+use super::{
+    events::{GameEvent, Logged},
+    governance::{GovernanceEvent, ScheduledVersion, pending},
+};
 use crate::game::{ClaimId, Game, GameParameters, Level, Subject};
 
 /// All games of a rollup, by what L1's events say. Nothing here is checked that the contracts check.
 #[derive(Clone, Debug, Default)]
 pub struct Games {
-    parameters: Option<GameParameters>,
+    /// The versions of the game, by their contracts.
+    versions: BTreeMap<Address, GameParameters>,
     entries: BTreeMap<Address, GameEntry>,
     order: Vec<Address>,
+    governance: Vec<Logged<GovernanceEvent>>,
 }
 
 /// A game with the events that made it.
@@ -26,15 +31,15 @@ pub struct GameEntry {
     pub proposal: Logged<IDisputeGameFactory::Proposed>,
     /// What happened since, in order.
     pub events: Vec<Logged<GameEvent>>,
-    game: Option<Result<Game, EventError>>,
+    game: Result<Game, EventError>,
 }
 
 /// Events that do not fit together: the endpoint left some out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// The constants of the games are not known yet.
-    #[error("the games' constants are not read yet")]
-    NoParameters,
+    /// The constants of the game's version are not known.
+    #[error("the constants of the game's version {0} are not read")]
+    UnknownVersion(Address),
     /// The proposal's interval is empty, or has not one commitment for each segment.
     #[error("the proposal covers no blocks, or has not one commitment for each segment")]
     Proposal,
@@ -52,13 +57,27 @@ pub enum EventError {
 }
 
 impl Games {
-    /// The games' constants, once read.
-    pub const fn parameters(&self) -> Option<&GameParameters> {
-        self.parameters.as_ref()
+    /// The constants of a version of the game, once read.
+    pub fn version(&self, version: Address) -> Option<&GameParameters> {
+        self.versions.get(&version)
     }
 
-    pub(super) fn set_parameters(&mut self, parameters: GameParameters) {
-        self.parameters = Some(parameters);
+    /// The versions of which there are games, or may be soon.
+    pub fn versions(&self) -> impl Iterator<Item = (Address, &GameParameters)> {
+        self.versions.iter().map(|(version, parameters)| (*version, parameters))
+    }
+
+    pub(super) fn add_version(&mut self, version: Address, parameters: GameParameters) {
+        self.versions.insert(version, parameters);
+    }
+
+    /// The versions that are scheduled and not in force yet.
+    pub fn scheduled(&self) -> Vec<ScheduledVersion> {
+        pending(&self.governance)
+    }
+
+    pub(super) fn govern(&mut self, event: Logged<GovernanceEvent>) {
+        self.governance.push(event);
     }
 
     /// The contracts of all games.
@@ -79,8 +98,9 @@ impl Games {
     pub(super) fn propose(&mut self, proposal: Logged<IDisputeGameFactory::Proposed>) {
         let address = proposal.event.game;
         let index = proposal.event.index.saturating_to();
-        let mut entry = GameEntry { index, proposal, events: Vec::new(), game: None };
-        entry.rebuild(self.parameters.as_ref());
+        let unknown = EventError::UnknownVersion(proposal.event.implementation);
+        let mut entry = GameEntry { index, proposal, events: Vec::new(), game: Err(unknown) };
+        entry.rebuild(&self.versions);
         if self.entries.insert(address, entry).is_none() {
             self.order.push(address);
         }
@@ -88,10 +108,10 @@ impl Games {
 
     pub(super) fn add(&mut self, game: Address, event: Logged<GameEvent>) {
         if let Some(entry) = self.entries.get_mut(&game) {
-            if let Some(Ok(game)) = &mut entry.game
+            if let Ok(game) = &mut entry.game
                 && let Err(error) = apply(game, &event)
             {
-                entry.game = Some(Err(error));
+                entry.game = Err(error);
             }
             entry.events.push(event);
         }
@@ -100,12 +120,13 @@ impl Games {
     /// Forgets what is in L1 block `from` and behind it.
     pub(super) fn truncate(&mut self, from: u64) {
         self.entries.retain(|_, entry| entry.proposal.block < from);
+        self.governance.retain(|event| event.block < from);
         let entries = &self.entries;
         self.order.retain(|address| entries.contains_key(address));
         for entry in self.entries.values_mut() {
             if entry.events.last().is_some_and(|event| event.block >= from) {
                 entry.events.retain(|event| event.block < from);
-                entry.rebuild(self.parameters.as_ref());
+                entry.rebuild(&self.versions);
             }
         }
     }
@@ -119,15 +140,18 @@ impl GameEntry {
 
     /// The game as the events tell it.
     pub fn game(&self) -> Result<&Game, EventError> {
-        match &self.game {
-            Some(Ok(game)) => Ok(game),
-            Some(Err(error)) => Err(error.clone()),
-            None => Err(EventError::NoParameters),
-        }
+        self.game.as_ref().map_err(Clone::clone)
     }
 
-    fn rebuild(&mut self, parameters: Option<&GameParameters>) {
-        self.game = parameters.map(|parameters| build(&self.proposal, &self.events, parameters));
+    /// The version of the game.
+    pub fn version(&self) -> Address {
+        self.proposal.event.implementation
+    }
+
+    fn rebuild(&mut self, versions: &BTreeMap<Address, GameParameters>) {
+        let version = self.version();
+        let parameters = versions.get(&version).ok_or(EventError::UnknownVersion(version));
+        self.game = parameters.and_then(|parameters| build(&self.proposal, &self.events, parameters));
     }
 }
 
@@ -147,6 +171,7 @@ fn build(
         anchor_output: event.anchorOutput,
         batch_count: event.batchCount,
         batch_acc: event.batchAcc,
+        rules: parameters.rules,
     };
     let mut game =
         Game::new(subject, parameters.clone(), event.vector.clone(), event.proposer, proposal.timestamp);
@@ -204,6 +229,10 @@ fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> 
         GameEvent::Settled(event) => {
             let claim = index(game, event.id)?;
             game.record_distributed(claim, event.winner, event.reward, event.burned);
+        }
+        GameEvent::Reclaimed(event) => {
+            let claim = index(game, event.id)?;
+            game.record_reclaimed(claim, event.claimant, event.amount);
         }
         GameEvent::CreditClaimed(event) => game.record_credit_claimed(event.recipient, event.amount),
     }

@@ -12,7 +12,7 @@ use alloy::{
     sol_types::SolEvent,
 };
 use bindings::{
-    IDisputeGame::{Attacked, CreditClaimed, Decided, Settled, Stepped},
+    IDisputeGame::{Attacked, CreditClaimed, Decided, Reclaimed, Settled, Stepped},
     IDisputeGameFactory::{self, Proposed},
 };
 use rollup::{
@@ -25,8 +25,10 @@ use super::{
     Games,
     audit::{AuditError, audit},
     events::{Logged, decode, invalid_response},
+    governance::{self, ScheduledVersion, signatures},
     parameters::read_parameters,
 };
+use crate::game::RunRules;
 
 const TARGET: &str = "challenger::l1";
 /// Most blocks in one request for logs; fewer where the endpoint fails on so many.
@@ -50,6 +52,10 @@ pub struct LogReader {
     /// Blocks up to which all is read, ascending; the last is where reading stands.
     tips: VecDeque<(u64, B256)>,
     games: Arc<Games>,
+    /// The version of new games, once read.
+    present: Option<Address>,
+    /// Who changes it; zero: nobody.
+    governor: Address,
     /// Head at which logs and contracts were compared.
     checked: Option<B256>,
     /// How often they have disagreed since they last agreed.
@@ -60,12 +66,28 @@ impl LogReader {
     /// A reader of the games of these contracts, from L1 block `start` on.
     pub fn new(client: L1Client, contracts: Contracts, start: u64) -> Self {
         let (range, tips, games) = (RequestSize::new(RANGE), VecDeque::new(), Arc::default());
-        Self { client, contracts, start, range, tips, games, checked: None, disagreed: 0 }
+        Self {
+            client,
+            contracts,
+            start,
+            range,
+            tips,
+            games,
+            present: None,
+            governor: Address::ZERO,
+            checked: None,
+            disagreed: 0,
+        }
     }
 
     /// What was read. Cheap to clone.
     pub const fn games(&self) -> &Arc<Games> {
         &self.games
+    }
+
+    /// The version that new games have, as of the last [`sync`](Self::sync).
+    pub const fn present(&self) -> Option<Address> {
+        self.present
     }
 
     /// Nobody else holds the games while they are read, so nothing is copied.
@@ -76,10 +98,7 @@ impl LogReader {
     /// Reads up to L1's head, which it returns. An error leaves what was read before; call again.
     pub async fn sync(&mut self) -> Result<L1Header, L1Error> {
         let head = self.client.head().await?;
-        if self.games.parameters().is_none() {
-            let parameters = read_parameters(&self.client, &self.contracts).await?;
-            self.games_mut().set_parameters(parameters);
-        }
+        self.read_present_version().await?;
         let mut from = self.common(&head).await?;
         while from <= head.number() {
             let to = head.number().min(from.saturating_add(self.range.get() - 1));
@@ -194,6 +213,7 @@ impl LogReader {
         for log in self.logs(proposals).await? {
             let event = Proposed::decode_log(&log.inner).map_err(invalid_response)?.data;
             let place = self.place(&log, &mut times).await?;
+            self.know(event.implementation).await?;
             self.games_mut().propose(place.with(event));
         }
         let signatures = vec![
@@ -201,6 +221,7 @@ impl LogReader {
             Stepped::SIGNATURE_HASH,
             Decided::SIGNATURE_HASH,
             Settled::SIGNATURE_HASH,
+            Reclaimed::SIGNATURE_HASH,
             CreditClaimed::SIGNATURE_HASH,
         ];
         let addresses: Vec<Address> = self.games.addresses().collect();
@@ -211,6 +232,63 @@ impl LogReader {
                 let place = self.place(&log, &mut times).await?;
                 self.games_mut().add(log.address(), place.with(event));
             }
+        }
+        self.read_governance(filter, &mut times).await
+    }
+
+    /// Reads what is scheduled.
+    async fn read_governance(
+        &mut self,
+        filter: Filter,
+        times: &mut BTreeMap<u64, u64>,
+    ) -> Result<(), L1Error> {
+        if self.governor.is_zero() {
+            return Ok(());
+        }
+        let factory = self.contracts.dispute_game_factory;
+        for log in self.logs(filter.address(self.governor).event_signature(signatures())).await? {
+            let place = self.place(&log, times).await?;
+            if let Some(event) = governance::decode(&log.inner, factory, place.timestamp)? {
+                self.games_mut().govern(place.with(event));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads which version new games have, and its constants.
+    async fn read_present_version(&mut self) -> Result<(), L1Error> {
+        let (factory, latest) = (self.contracts.dispute_game_factory, BlockId::latest());
+        let (version, governor) = tokio::try_join!(
+            self.client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest),
+            self.client.view(factory, IDisputeGameFactory::governorCall {}, latest),
+        )?;
+        self.know(version).await?;
+        self.governor = governor;
+        self.present = Some(version);
+        Ok(())
+    }
+
+    /// The versions that are scheduled, with how they prove blocks.
+    pub async fn scheduled(&mut self) -> Result<Vec<(ScheduledVersion, RunRules)>, L1Error> {
+        let mut scheduled = Vec::new();
+        for change in self.games.scheduled() {
+            // What is no version of the game is refused by the factory in the end.
+            match self.know(change.version).await {
+                Ok(()) => {}
+                Err(error) if error.is_failed_call() => continue,
+                Err(error) => return Err(error),
+            }
+            let rules = self.games.version(change.version).map(|parameters| parameters.rules);
+            scheduled.extend(rules.map(|rules| (change, rules)));
+        }
+        Ok(scheduled)
+    }
+
+    /// Reads the constants of a version, once.
+    async fn know(&mut self, version: Address) -> Result<(), L1Error> {
+        if self.games.version(version).is_none() {
+            let parameters = read_parameters(&self.client, version).await?;
+            self.games_mut().add_version(version, parameters);
         }
         Ok(())
     }

@@ -1,35 +1,32 @@
-//! The games' constants.
+//! The constants of versions of the game.
 
-use alloy::{eips::BlockId, primitives::U256};
-use bindings::{IDisputeGame, IDisputeGameFactory};
-use rollup::{
-    config::Contracts,
-    l1::{L1Client, L1Error},
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, U256},
 };
+use bindings::IDisputeGame;
+use rollup::l1::{L1Client, L1Error};
 
-use crate::game::{Bonds, GameParameters};
+use crate::game::{Bonds, GameParameters, RunRules};
 
-/// Reads the games' constants from their implementation.
-pub(super) async fn read_parameters(
-    client: &L1Client,
-    contracts: &Contracts,
-) -> Result<GameParameters, L1Error> {
-    let factory = contracts.dispute_game_factory;
-    let latest = BlockId::latest();
-    let code = client.view(factory, IDisputeGameFactory::gameImplementationCall {}, latest).await?;
-    let parameters = client.view(code, IDisputeGame::parametersCall {}, latest).await?;
+/// Reads the constants of a version from its contract.
+pub(super) async fn read_parameters(client: &L1Client, version: Address) -> Result<GameParameters, L1Error> {
+    let parameters = client.view(version, IDisputeGame::parametersCall {}, BlockId::latest()).await?;
     Ok(GameParameters {
         max_clock_duration: parameters.maxClockDuration,
         extension: parameters.clockExtension,
         boundary_extension: parameters.boundaryExtension,
-        max_steps: parameters.maxSteps,
         bonds: Bonds {
             root: U256::from(parameters.rootBond),
             leaf: U256::from(parameters.leafBond),
             decay: parameters.bondDecay,
         },
-        program_root: parameters.programRoot,
-        program_entry: parameters.programEntry,
+        rules: RunRules {
+            program_root: parameters.programRoot,
+            program_entry: parameters.programEntry,
+            max_steps: parameters.maxSteps,
+            config_hash: parameters.configHash,
+        },
         verifier: parameters.riscV,
     })
 }

@@ -202,7 +202,7 @@ impl Walk<'_> {
 /// What the claims and the step cost that one side may have to make below a segment of a claim, if both sides go on to the
 /// end. That side makes every second claim, from number `first` on (0: the attack on the segment).
 fn answers_below(game: &Game, claim: &Claim, segment: Interval, first: usize) -> Cost {
-    let levels = levels_below(claim.level, segment.length, game.parameters.max_steps);
+    let levels = levels_below(claim.level, segment.length, game.parameters.rules.max_steps);
     if levels == 0 && first > 0 {
         // A valid claim about single steps: there is no attack on it to answer.
         return Cost::default();

@@ -17,7 +17,7 @@ use rollup::{blobs::versioned_hash, witness::BlockWitness};
 use serde_json::{Value, json};
 use stf::BootInfo;
 
-use super::record::RunLimits;
+use crate::game::RunRules;
 
 /// Most files. Each may take some ten megabytes; a program that is wrong about every block must not fill the disk.
 const MOST_FILES: usize = 16;
@@ -104,7 +104,7 @@ impl Disagreements {
     }
 
     /// Keeps one, with the block's witness.
-    pub(super) fn add(&self, found: &Disagreement, limits: &RunLimits, witness: &BlockWitness) {
+    pub(super) fn add(&self, found: &Disagreement, rules: &RunRules, witness: &BlockWitness) {
         let path = self.folder.join(format!("{}-{:x}.json", found.block, found.boot_hash));
         let written = match files_of(&self.folder) {
             files if files.len() >= MOST_FILES && !files.contains(&path) => {
@@ -113,8 +113,8 @@ impl Disagreements {
             _ => {
                 let file = DisagreementFile {
                     witness: BlockWitness { output: found.node, ..witness.clone() },
-                    program_root: limits.program_root,
-                    max_steps: limits.max_steps,
+                    program_root: rules.program_root,
+                    max_steps: rules.max_steps,
                     machine: found.machine.as_ref().map_or_else(Clone::clone, B256::to_string),
                 };
                 file.write(&path).map_err(|error| format!("{}: {error}", path.display()))

@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 
-use crate::game::Subject;
+use crate::game::{RunRules, Subject};
 
 /// What identifies a run of the VM: everything that it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,15 +13,18 @@ pub struct TraceId {
     pub block: u64,
     /// Number of pinned batches.
     pub batch_count: u64,
+    /// How it runs.
+    pub rules: RunRules,
 }
 
 impl TraceId {
     /// Whether one of these games may ask for it.
     pub(super) fn is_of_any(&self, games: &[Subject]) -> bool {
-        let is_of = |game: &Subject| {
-            let blocks = game.blocks;
-            game.batch_count == self.batch_count && blocks.start < self.block && self.block <= blocks.end()
-        };
-        games.iter().any(is_of)
+        games.iter().any(|game| game.rules == self.rules && may_ask(game, self.block, self.batch_count))
     }
+}
+
+/// Whether a game may ask for a run over this block, with so many pinned batches.
+pub(super) fn may_ask(game: &Subject, block: u64, batch_count: u64) -> bool {
+    game.batch_count == batch_count && game.blocks.start < block && block <= game.blocks.end()
 }

@@ -84,14 +84,19 @@ impl ReplicaProver {
             agreed_output: self.output(before)?,
             block,
             batch_acc: self.subject.batch_acc,
-            config_hash: self.provers.chain.config().chain.hash(),
+            config_hash: self.subject.rules.config_hash,
         })
     }
 
     fn trace(&self, block: u64) -> Result<TraceId, Unknown> {
         // The block itself must be derived, so that its state and its inputs are here.
         self.output(block)?;
-        Ok(TraceId { boot_hash: self.boot(block)?.hash(), block, batch_count: self.subject.batch_count })
+        Ok(TraceId {
+            boot_hash: self.boot(block)?.hash(),
+            block,
+            batch_count: self.subject.batch_count,
+            rules: self.subject.rules,
+        })
     }
 }
 

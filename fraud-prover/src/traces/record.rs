@@ -38,15 +38,6 @@ pub struct TraceRecord {
     pub(super) proofs: BTreeMap<u64, Proof>,
 }
 
-/// What all runs of a process have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RunLimits {
-    /// Memory root of the program.
-    pub(super) program_root: B256,
-    /// Most steps of a run.
-    pub(super) max_steps: u64,
-}
-
 impl TraceRecord {
     /// The run.
     pub const fn run(&self) -> Run {
@@ -74,8 +65,8 @@ impl TraceRecord {
     }
 
     /// The file.
-    pub(super) fn encode(&self, limits: &RunLimits, trace: &TraceId) -> Vec<u8> {
-        let mut out = header(limits, trace);
+    pub(super) fn encode(&self, trace: &TraceId) -> Vec<u8> {
+        let mut out = header(trace);
         out.extend(self.run.steps.to_be_bytes());
         out.extend(self.run.prestate);
         out.extend(self.last_state.iter());
@@ -97,12 +88,12 @@ impl TraceRecord {
     }
 
     /// Reads a file of this run; `None` if it is another's, or damaged.
-    pub(super) fn decode(file: &[u8], image: &Image, limits: &RunLimits, trace: &TraceId) -> Option<Self> {
+    pub(super) fn decode(file: &[u8], image: &Image, trace: &TraceId) -> Option<Self> {
         let (content, sum) = file.split_last_chunk::<32>()?;
         if keccak256(content) != *sum {
             return None;
         }
-        let rest = content.strip_prefix(header(limits, trace).as_slice())?;
+        let rest = content.strip_prefix(header(trace).as_slice())?;
         let mut input = Input(rest);
         let steps = input.number()?;
         let prestate = input.hash()?;
@@ -137,10 +128,10 @@ impl TraceRecord {
     }
 }
 
-fn header(limits: &RunLimits, trace: &TraceId) -> Vec<u8> {
+fn header(trace: &TraceId) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
-    out.extend(limits.program_root);
-    out.extend(limits.max_steps.to_be_bytes());
+    out.extend(trace.rules.program_root);
+    out.extend(trace.rules.max_steps.to_be_bytes());
     out.extend(trace.boot_hash);
     out.extend(trace.block.to_be_bytes());
     out.extend(trace.batch_count.to_be_bytes());

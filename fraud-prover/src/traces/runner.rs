@@ -25,13 +25,13 @@ use vm::{Image, RunError};
 use super::{
     disagreement::{Disagreement, Disagreements, OpenDisagreement},
     id::TraceId,
-    record::{RunLimits, TraceRecord},
+    record::TraceRecord,
     slots::{Job, TraceSlots, Wanted},
     store::{self, TraceStore},
     trace::{TraceError, Tracer},
 };
 use crate::{
-    game::{Run, Subject},
+    game::{Run, RunRules, Subject},
     truth::{Proof, Unknown, Urgency},
 };
 
@@ -60,8 +60,11 @@ pub(super) trait Blocks: Send {
 
 impl Blocks for Chain {
     fn witness(&self, trace: &TraceId) -> Result<BlockWitness, TraceError> {
-        let TraceId { block, batch_count, .. } = *trace;
-        Ok(witness_of(&self.db().read()?, &self.config().chain, block, batch_count)?)
+        let TraceId { block, batch_count, rules, .. } = *trace;
+        // An older version of the game knows the rules up to its time.
+        let config = self.config().chain.version(rules.config_hash);
+        let config = config.ok_or(TraceError::UnknownConfig { hash: rules.config_hash })?;
+        Ok(witness_of(&self.db().read()?, &config, block, batch_count)?)
     }
 
     fn output(&self, block: u64) -> Result<B256, TraceError> {
@@ -87,16 +90,15 @@ struct Shared {
 }
 
 impl VmRunner {
-    /// A runner for the blocks of a chain, with runs of at most `max_steps` steps. It keeps what it found, and
-    /// disagreements of VM and node, below `folder`. The thread ends when this is dropped.
-    pub fn new(chain: Chain, image: Image, max_steps: u64, folder: &Path) -> io::Result<Arc<Self>> {
-        Self::over(chain, image, max_steps, folder)
+    /// A runner for the blocks of a chain, by these programs: one for each version of the game that there may be games of. It
+    /// keeps what it found, and disagreements of VM and node, below `folder`. The thread ends when this is dropped.
+    pub fn new(chain: Chain, programs: Vec<Image>, folder: &Path) -> io::Result<Arc<Self>> {
+        Self::over(chain, programs, folder)
     }
 
     pub(super) fn over(
         blocks: impl Blocks + 'static,
-        image: Image,
-        max_steps: u64,
+        programs: Vec<Image>,
         folder: &Path,
     ) -> io::Result<Arc<Self>> {
         let shared = Arc::new(Shared {
@@ -106,10 +108,9 @@ impl VmRunner {
             spent: Mutex::default(),
             disagreements: Disagreements::new(folder.join(DISAGREEMENTS)),
         });
-        let limits = RunLimits { program_root: image.root(), max_steps };
         let folder = folder.join(TRACES);
-        let store = TraceStore::new(folder.clone(), image.clone(), limits);
-        let mut worker = Worker { blocks, image, limits, store, shared: shared.clone() };
+        let store = TraceStore::new(folder.clone());
+        let mut worker = Worker { blocks, programs, store, shared: shared.clone() };
         std::thread::Builder::new().name("machine".into()).spawn(move || worker.work())?;
         Ok(Arc::new(Self { shared, folder }))
     }
@@ -186,8 +187,7 @@ impl Drop for VmRunner {
 
 struct Worker<B> {
     blocks: B,
-    image: Image,
-    limits: RunLimits,
+    programs: Vec<Image>,
     store: TraceStore,
     shared: Arc<Shared>,
 }
@@ -266,7 +266,9 @@ impl<B: Blocks> Worker<B> {
                 return Ok(Computed { record, tracer, is_new });
             }
             (Some(tracer), _) => tracer,
-            (None, Some(record)) => Tracer::resume(&self.image, self.witness(&job.trace)?, record),
+            (None, Some(record)) => {
+                Tracer::resume(self.program(&job.trace.rules)?, self.witness(&job.trace)?, record)
+            }
             (None, None) => {
                 let tracer = self.run(&job.trace)?;
                 // Kept before anything else is done with it.
@@ -289,7 +291,7 @@ impl<B: Blocks> Worker<B> {
     /// What an earlier process, or this one, has found out about a run. If it is not what the node has, it is not taken:
     /// the run itself must show that.
     fn load(&self, trace: &TraceId) -> Result<Option<TraceRecord>, TraceError> {
-        let Some(record) = self.store.load(trace) else {
+        let Some(record) = self.store.load(self.program(&trace.rules)?, trace) else {
             return Ok(None);
         };
         let is_agreed = record.value() == self.blocks.output(trace.block)?;
@@ -298,6 +300,14 @@ impl<B: Blocks> Worker<B> {
             self.shared.disagreements.settle(&trace.boot_hash);
         }
         Ok(is_agreed.then_some(record))
+    }
+
+    /// The program of a version of the game.
+    fn program(&self, rules: &RunRules) -> Result<&Image, TraceError> {
+        let is_it = |image: &&Image| {
+            image.root() == rules.program_root && u64::from(image.entry()) == rules.program_entry
+        };
+        self.programs.iter().find(is_it).ok_or(TraceError::NoProgram { root: rules.program_root })
     }
 
     fn witness(&self, trace: &TraceId) -> Result<BlockWitness, TraceError> {
@@ -326,7 +336,7 @@ impl<B: Blocks> Worker<B> {
             }
             Err(disagreement) => disagreement,
         };
-        self.shared.disagreements.add(&found, &self.limits, &witness);
+        self.shared.disagreements.add(&found, &trace.rules, &witness);
         Err(TraceError::Disagreement(Box::new(found)))
     }
 
@@ -334,7 +344,8 @@ impl<B: Blocks> Worker<B> {
     fn run_once(&self, trace: &TraceId) -> Result<Result<Tracer, (Disagreement, BlockWitness)>, TraceError> {
         let (witness, node) = (self.witness(trace)?, self.blocks.output(trace.block)?);
         let again = witness.output;
-        let (machine, tracer) = match Tracer::over(&self.image, witness.clone(), self.limits.max_steps) {
+        let program = self.program(&trace.rules)?;
+        let (machine, tracer) = match Tracer::over(program, witness.clone(), trace.rules.max_steps) {
             Ok(tracer) => (Ok(tracer.record().value()), Some(tracer)),
             // It reads what the node does not.
             Err(TraceError::Machine { error: error @ RunError::Host(_), .. }) => {

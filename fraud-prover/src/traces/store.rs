@@ -15,8 +15,8 @@ use tracing::warn;
 use vm::Image;
 
 use super::{
-    id::TraceId,
-    record::{RunLimits, TraceRecord},
+    id::{TraceId, may_ask},
+    record::TraceRecord,
 };
 use crate::game::Subject;
 
@@ -31,26 +31,24 @@ const SUFFIX: &str = "trace";
 /// A folder of runs.
 pub(super) struct TraceStore {
     folder: PathBuf,
-    image: Image,
-    limits: RunLimits,
     most_bytes: u64,
     failures: Failures,
 }
 
 impl TraceStore {
     /// The folder is made when something is written.
-    pub(super) fn new(folder: PathBuf, image: Image, limits: RunLimits) -> Self {
+    pub(super) fn new(folder: PathBuf) -> Self {
         let failures = Failures::of_housekeeping("keeping runs of the VM on disk");
-        Self { folder, image, limits, most_bytes: MOST_BYTES, failures }
+        Self { folder, most_bytes: MOST_BYTES, failures }
     }
 
     fn path(&self, trace: &TraceId) -> PathBuf {
-        let TraceId { boot_hash, block, batch_count } = trace;
-        self.folder.join(format!("{block}-{batch_count}-{boot_hash:x}.{SUFFIX}"))
+        let TraceId { boot_hash, block, batch_count, rules } = trace;
+        self.folder.join(format!("{block}-{batch_count}-{boot_hash:x}-{:x}.{SUFFIX}", rules.program_root))
     }
 
     /// What is known of a run.
-    pub(super) fn load(&self, trace: &TraceId) -> Option<TraceRecord> {
+    pub(super) fn load(&self, image: &Image, trace: &TraceId) -> Option<TraceRecord> {
         let path = self.path(trace);
         let file = match rollup::files::read(&path, LONGEST) {
             Ok(file) => file,
@@ -60,7 +58,7 @@ impl TraceStore {
                 return None;
             }
         };
-        let record = TraceRecord::decode(&file, &self.image, &self.limits, trace);
+        let record = TraceRecord::decode(&file, image, trace);
         if record.is_none() {
             warn!(target: TARGET, path = %path.display(), "a file is damaged, or of another program; the block is run again");
         }
@@ -70,7 +68,7 @@ impl TraceStore {
     /// Keeps what is known of a run. A failure is told, and costs nothing but the file.
     pub(super) fn save(&mut self, trace: &TraceId, record: &TraceRecord) {
         // What a power cut leaves of it is found out by its hash.
-        let saved = rollup::files::write(&self.path(trace), &record.encode(&self.limits, trace));
+        let saved = rollup::files::write(&self.path(trace), &record.encode(trace));
         self.failures.note(saved.and_then(|()| self.trim(trace)));
     }
 
@@ -102,19 +100,20 @@ impl TraceStore {
 pub(super) fn keep_only(folder: &Path, open: &[Subject]) -> io::Result<()> {
     for path in files_of(folder)? {
         let name = path.file_stem().and_then(|name| name.to_str());
-        let trace = name.and_then(parse);
-        if !trace.is_some_and(|trace| trace.is_of_any(open)) {
+        let run = name.and_then(parse);
+        if !run.is_some_and(|(block, batches)| open.iter().any(|game| may_ask(game, block, batches))) {
             fs::remove_file(path)?;
         }
     }
     Ok(())
 }
 
-fn parse(name: &str) -> Option<TraceId> {
+/// Block and number of pinned batches in a file's name.
+fn parse(name: &str) -> Option<(u64, u64)> {
     let mut parts = name.split('-');
-    let (block, batch_count) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    let boot_hash: B256 = parts.next()?.parse().ok()?;
-    parts.next().is_none().then_some(TraceId { boot_hash, block, batch_count })
+    let numbers = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let hashes: Vec<B256> = parts.map(str::parse).collect::<Result<_, _>>().ok()?;
+    (hashes.len() == 2).then_some(numbers)
 }
 
 /// Files of this module, unfinished ones too. Others in the folder are not ours.
@@ -141,7 +140,10 @@ mod tests {
     use rollup::interval::Interval;
 
     use super::*;
-    use crate::traces::tests::{Toy, toy};
+    use crate::{
+        game::RunRules,
+        traces::tests::{Toy, toy},
+    };
 
     struct Folder {
         dir: tempfile::TempDir,
@@ -154,7 +156,7 @@ mod tests {
         }
 
         fn store(&self) -> TraceStore {
-            TraceStore::new(self.dir.path().join("traces"), self.toy.image.clone(), self.toy.limits())
+            TraceStore::new(self.dir.path().join("traces"))
         }
     }
 
@@ -167,11 +169,11 @@ mod tests {
         let folder = Folder::new();
         let mut store = folder.store();
         let (trace, mut tracer) = folder.toy.run(1);
-        assert_eq!(store.load(&trace), None);
+        assert_eq!(store.load(&folder.toy.image, &trace), None);
         tracer.prove(77).unwrap();
         tracer.find(&[5, 78]).unwrap();
         store.save(&trace, tracer.record());
-        assert_eq!(store.load(&trace).as_ref(), Some(tracer.record()));
+        assert_eq!(store.load(&folder.toy.image, &trace).as_ref(), Some(tracer.record()));
         assert_eq!(count(&store), 1);
     }
 
@@ -187,14 +189,14 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[place] ^= 1;
             fs::write(&path, &damaged).unwrap();
-            assert_eq!(store.load(&trace), None, "byte {place}");
+            assert_eq!(store.load(&folder.toy.image, &trace), None, "byte {place}");
         }
         for length in [0, 31, 32, whole.len() / 2, whole.len() - 1] {
             fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(store.load(&trace), None, "{length} bytes");
+            assert_eq!(store.load(&folder.toy.image, &trace), None, "{length} bytes");
         }
         fs::write(&path, &whole).unwrap();
-        assert!(store.load(&trace).is_some());
+        assert!(store.load(&folder.toy.image, &trace).is_some());
     }
 
     #[test]
@@ -205,14 +207,15 @@ mod tests {
         let (other, _) = folder.toy.run(2);
         store.save(&trace, tracer.record());
         fs::copy(store.path(&trace), store.path(&other)).unwrap();
-        assert_eq!(store.load(&other), None, "the file of another run under its name");
-        let limits = folder.toy.limits();
-        for foreign in [
-            RunLimits { program_root: B256::repeat_byte(1), ..limits },
-            RunLimits { max_steps: limits.max_steps + 1, ..limits },
+        assert_eq!(store.load(&folder.toy.image, &other), None, "the file of another run under its name");
+        let rules = folder.toy.rules();
+        for rules in [
+            RunRules { program_root: B256::repeat_byte(1), ..rules },
+            RunRules { max_steps: rules.max_steps + 1, ..rules },
         ] {
-            let store = TraceStore { limits: foreign, ..folder.store() };
-            assert_eq!(store.load(&trace), None, "{foreign:?}");
+            let foreign = TraceId { rules, ..trace };
+            fs::copy(store.path(&trace), store.path(&foreign)).unwrap_or_default();
+            assert_eq!(store.load(&folder.toy.image, &foreign), None, "{foreign:?}");
         }
     }
 
@@ -241,28 +244,29 @@ mod tests {
             let mut record = good.clone();
             change(&mut record, steps);
             store.save(&trace, &record);
-            assert_eq!(store.load(&trace), None);
+            assert_eq!(store.load(&folder.toy.image, &trace), None);
         }
         store.save(&trace, good);
-        assert!(store.load(&trace).is_some());
+        assert!(store.load(&folder.toy.image, &trace).is_some());
     }
 
     #[test]
     fn files_take_no_more_than_their_limit_and_the_oldest_go() {
         let folder = Folder::new();
         let runs: Vec<_> = (1..5).map(|block| folder.toy.run(block)).collect();
-        let one = runs[0].1.record().encode(&folder.toy.limits(), &runs[0].0).len() as u64;
+        let one = runs[0].1.record().encode(&runs[0].0).len() as u64;
         let mut store = TraceStore { most_bytes: 2 * one, ..folder.store() };
         for (trace, tracer) in &runs {
             store.save(trace, tracer.record());
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let kept: Vec<_> = runs.iter().map(|(trace, _)| store.load(trace).is_some()).collect();
+        let kept: Vec<_> =
+            runs.iter().map(|(trace, _)| store.load(&folder.toy.image, trace).is_some()).collect();
         assert_eq!(kept, [false, false, true, true]);
         // A single file that is too long is the newest, and stays.
         store.most_bytes = 1;
         store.save(&runs[0].0, runs[0].1.record());
-        assert_eq!((count(&store), store.load(&runs[0].0).is_some()), (1, true));
+        assert_eq!((count(&store), store.load(&folder.toy.image, &runs[0].0).is_some()), (1, true));
     }
 
     #[test]
@@ -281,11 +285,13 @@ mod tests {
             anchor_output: B256::ZERO,
             batch_count,
             batch_acc: B256::ZERO,
+            rules: folder.toy.rules(),
         };
         // Blocks 2 and 3 of the runs' batches, and block 1 of others.
         let batches = runs[0].0.batch_count;
         keep_only(&store.folder, &[subject(1, 5, batches), subject(0, 1, batches + 1)]).unwrap();
-        let kept: Vec<_> = runs.iter().map(|(trace, _)| store.load(trace).is_some()).collect();
+        let kept: Vec<_> =
+            runs.iter().map(|(trace, _)| store.load(&folder.toy.image, trace).is_some()).collect();
         assert_eq!(kept, [false, true, true]);
         assert_eq!(count(&store), 2);
         assert!(store.folder.join("notes.txt").exists());

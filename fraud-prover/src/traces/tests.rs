@@ -19,11 +19,10 @@ use vm::{Image, Segment};
 use super::{
     disagreement::DisagreementFile,
     id::TraceId,
-    record::RunLimits,
     runner::{Blocks, VmRunner},
     trace::{TraceError, Tracer},
 };
-use crate::truth::Unknown;
+use crate::{game::RunRules, truth::Unknown};
 
 /// Steps of every run.
 const STEPS: u64 = 5_000;
@@ -47,8 +46,13 @@ pub(crate) fn toy() -> Toy {
 }
 
 impl Toy {
-    pub(super) fn limits(&self) -> RunLimits {
-        RunLimits { program_root: self.image.root(), max_steps: STEPS }
+    pub(super) fn rules(&self) -> RunRules {
+        RunRules {
+            program_root: self.image.root(),
+            program_entry: self.image.entry().into(),
+            max_steps: STEPS,
+            config_hash: B256::ZERO,
+        }
     }
 
     fn boot(block: u64) -> BootInfo {
@@ -56,7 +60,7 @@ impl Toy {
     }
 
     pub(super) fn trace(&self, block: u64) -> TraceId {
-        TraceId { boot_hash: Self::boot(block).hash(), block, batch_count: 9 }
+        TraceId { boot_hash: Self::boot(block).hash(), block, batch_count: 9, rules: self.rules() }
     }
 
     fn block_witness(block: u64) -> BlockWitness {
@@ -70,7 +74,7 @@ impl Toy {
     }
 
     fn start(&self, folder: &Path) -> Arc<VmRunner> {
-        VmRunner::over(self.clone(), self.image.clone(), STEPS, folder).unwrap()
+        VmRunner::over(self.clone(), vec![self.image.clone()], folder).unwrap()
     }
 }
 
@@ -179,6 +183,7 @@ fn runs_of_games_that_are_over_are_deleted() {
         anchor_output: B256::ZERO,
         batch_count: 9,
         batch_acc: B256::ZERO,
+        rules: toy.rules(),
     };
     runner.keep_only(&[subject]);
     let names: Vec<_> = files(&dir.path().join("traces"));

@@ -39,6 +39,22 @@ pub enum TraceError {
         /// The reason.
         error: RunError,
     },
+    /// There is no program for the version of the game.
+    #[error(
+        "the fault proof program with the root {root} is not here: give it with --program, besides the others"
+    )]
+    NoProgram {
+        /// Memory root of the program.
+        root: B256,
+    },
+    /// `rollup.json` has another history than the version of the game.
+    #[error(
+        "the game is about a chain config with the hash {hash}, which rollup.json has neither now nor had before"
+    )]
+    UnknownConfig {
+        /// Hash of the config.
+        hash: B256,
+    },
     /// The database has another chain than the game.
     #[error("block {block} starts from {found} here, not from {expected}")]
     OtherBoot {

@@ -7,11 +7,12 @@
 mod alerts;
 mod plans;
 mod sender;
+mod versions;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::{providers::Provider, signers::local::PrivateKeySigner};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rollup::{
     RollupConfig,
     chain::Chain,
@@ -35,6 +36,7 @@ use crate::{
 use alerts::Alerts;
 use plans::{GamePlan, plan_all};
 use sender::Sender;
+use versions::Known;
 
 pub(crate) use sender::explain;
 
@@ -69,8 +71,8 @@ pub struct WatchOptions {
     pub l1_agreement: usize,
     /// The key that acts. Without it, the challenger is read-only: it reports and sends nothing.
     pub key: Option<PrivateKeySigner>,
-    /// The fault proof program, an ELF file.
-    pub program: PathBuf,
+    /// The fault proof programs, ELF files: one for each version of the game that may be played.
+    pub programs: Vec<PathBuf>,
     /// Address that serves Prometheus metrics.
     pub metrics: Option<SocketAddr>,
     /// How transactions are sent.
@@ -87,7 +89,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     if let Some(address) = options.metrics {
         rollup::telemetry::serve(address, &[rollup::telemetry::METRICS, crate::telemetry::METRICS])?;
     }
-    let image = load(&options.program)?;
+    let programs: Vec<Image> = options.programs.iter().map(|path| load(path)).collect::<Result<_>>()?;
     let replica = ReplicaOptions {
         config: options.config.clone(),
         data_dir: options.data_dir.clone(),
@@ -102,10 +104,11 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     };
     let contracts = options.config.contracts;
     let mut reader = LogReader::new(replica.client.clone(), contracts, options.config.l1_start_block);
-    let Some(max_steps) = constants(&mut reader, &image, &mut shutdown).await? else {
+    let known = Known::new(options.config.chain, &programs);
+    if !check_present(&mut reader, &known, &mut shutdown).await? {
         return Ok(());
-    };
-    let runner = VmRunner::new(replica.chain.clone(), image, max_steps, &options.data_dir)?;
+    }
+    let runner = VmRunner::new(replica.chain.clone(), programs, &options.data_dir)?;
     let computed = runner.changed();
     let honest = ReplicaProvers::new(replica.chain.clone(), runner.clone());
     let provers = match patch {
@@ -125,6 +128,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         provers,
         runner,
         kept: Vec::new(),
+        known,
         sender: manager.map(|manager| Sender::new(manager, contracts.multicall3)),
         alerts: Alerts::default(),
         once: options.once,
@@ -149,31 +153,23 @@ pub(crate) fn load(path: &std::path::Path) -> Result<Image> {
     Image::load(&file).with_context(|| format!("{name} is not a program for the fault proof VM"))
 }
 
-/// Reads the games' constants, and checks that the program is the one they are about. `None`: shutdown came first.
-async fn constants(reader: &mut LogReader, image: &Image, shutdown: &mut Shutdown) -> Result<Option<u64>> {
+/// Reads which version new games have, and checks that it can be played here. False: shutdown came first.
+async fn check_present(reader: &mut LogReader, known: &Known, shutdown: &mut Shutdown) -> Result<bool> {
     loop {
         let read = tokio::select! {
-            () = shutdown.wait() => return Ok(None),
+            () = shutdown.wait() => return Ok(false),
             read = reader.sync() => read,
         };
         match read {
             Ok(_) => {}
             Err(error) => warn!(target: TARGET, %error, "reading the games failed; trying again"),
         }
-        if let Some(parameters) = reader.games().parameters() {
-            if parameters.program_root != image.root() || parameters.program_entry != u64::from(image.entry())
-            {
-                bail!(
-                    "the fault proof program here has the root {}, but the games are about {}: \
-                     it was built from other sources, so no step of it could be proven",
-                    image.root(),
-                    parameters.program_root
-                );
-            }
-            return Ok(Some(parameters.max_steps));
+        if let Some(present) = reader.present().and_then(|version| reader.games().version(version)) {
+            known.check_present(&present.rules)?;
+            return Ok(true);
         }
         tokio::select! {
-            () = shutdown.wait() => return Ok(None),
+            () = shutdown.wait() => return Ok(false),
             () = sleep(Duration::from_secs(1)) => {}
         }
     }
@@ -187,6 +183,7 @@ struct Challenger {
     runner: Arc<VmRunner>,
     /// The games whose runs are kept.
     kept: Vec<Subject>,
+    known: Known,
     sender: Option<Sender>,
     alerts: Alerts,
     once: bool,
@@ -279,6 +276,8 @@ impl Challenger {
             funds = self.funds(&head).await;
         }
         self.alerts.report(&plans, now, funds);
+        let scheduled = self.reader.scheduled().await?;
+        self.known.report(self.reader.games(), &scheduled);
         self.alerts.disagreements(&self.runner.disagreements());
         self.forget_runs(&plans).await?;
         Ok(busy)

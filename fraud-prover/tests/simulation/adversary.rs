@@ -122,9 +122,9 @@ fn attack(rng: &mut StdRng, world: &World, claim: &Claim, segment: u8) -> Option
         return Some(Move::Step { claim: id, segment, block: 0, step: 0 });
     }
     let steps = match rng.random_range(0..4) {
-        0 => world.parameters.max_steps,
+        0 => world.parameters.rules.max_steps,
         1 => 1,
-        _ => rng.random_range(1..=world.parameters.max_steps),
+        _ => rng.random_range(1..=world.parameters.rules.max_steps),
     };
     let run = Run { boot_hash: B256::ZERO, prestate: B256::ZERO, steps };
     let level = fraud_prover::game::Level::Steps { block: interval.end(), boot_hash: B256::ZERO };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256};
 use fraud_prover::{
-    game::{Bonds, Game, GameParameters, InvalidMove, Opening, Run, Subject},
+    game::{Bonds, Game, GameParameters, InvalidMove, Opening, Run, RunRules, Subject},
     strategy::Move,
     truth::{Truth, Unknown},
 };
@@ -74,21 +74,21 @@ impl World {
             _ => STEPS[rng.random_range(0..STEPS.len())],
         };
         let runs = (blocks.start..=blocks.end()).map(|block| (block, run(rng))).collect();
+        let rules = RunRules { max_steps, ..RunRules::default() };
         let subject = Subject {
             game: Address::repeat_byte(7),
             blocks,
             anchor_output: value(OUTPUT, TRUE, blocks.start, 0),
             batch_count: 1,
             batch_acc: B256::repeat_byte(8),
+            rules,
         };
         let parameters = GameParameters {
             max_clock_duration: clock,
             extension: clock / 20,
             boundary_extension: clock / 10,
-            max_steps,
             bonds: Bonds { root: U256::from(1_000_000), leaf: U256::from(10_001), decay: 150 },
-            program_root: B256::ZERO,
-            program_entry: 0,
+            rules,
             verifier: Address::ZERO,
         };
         Self { subject, parameters, runs, faults: BTreeMap::new() }
@@ -104,7 +104,7 @@ impl World {
         };
         let block = edge(rng, blocks.start + 1, blocks.end());
         let step = edge(rng, 1, self.runs[&block]);
-        let longest = self.parameters.max_steps;
+        let longest = self.parameters.rules.max_steps;
         let steps = [step, self.runs[&block].max(step), longest, (step + 16).min(longest)];
         let steps = steps[rng.random_range(0..steps.len())];
         let line = self.faults.len() as u32 + 1;

@@ -33,10 +33,14 @@ contracts! {
     L1CrossDomainMessenger => "L1CrossDomainMessenger.sol", "L1: messages.";
     L1StandardBridge => "L1StandardBridge.sol", "L1: tokens.";
     SystemConfig => "SystemConfig.sol", "L1: roles and L2 parameters.";
-    DisputeGame => "DisputeGame.sol", "L1: code of all games.";
+    DisputeGame => "DisputeGame.sol", "L1: a version of the game, which games are clones of.";
     DisputeGameFactory => "DisputeGameFactory.sol", "L1: takes proposals.";
     AnchorStateRegistry => "AnchorStateRegistry.sol", "L1: the final output root.";
     RiscV => "RiscV.sol", "L1: one step of the fault proof VM.";
+    Timelock => "Timelock.sol", "L1: governs the others.";
+    TransparentUpgradeableProxy => "TransparentUpgradeableProxy.sol", "L1: stands before a contract that can be upgraded.";
+    ProxyAdmin => "ProxyAdmin.sol", "L1: the admin of such a proxy, which the proxy deploys itself.";
+    ERC1967Proxy => "ERC1967Proxy.sol", "L1: stands before a contract that nobody can change.";
     L1Block => "L1Block.sol", "L2: what L2 knows of L1.";
     L2ToL1MessagePasser => "L2ToL1MessagePasser.sol", "L2: withdrawals.";
     GasPriceOracle => "GasPriceOracle.sol", "L2: fee estimates.";

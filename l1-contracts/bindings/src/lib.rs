@@ -56,6 +56,14 @@ pub mod l1 {
     );
     alloy::sol!(
         #[sol(rpc, all_derives)]
+        "../src/interfaces/ITimelock.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
+        "../src/interfaces/IProxyAdmin.sol"
+    );
+    alloy::sol!(
+        #[sol(rpc, all_derives)]
         "../src/interfaces/IRiscV.sol"
     );
     alloy::sol!(
@@ -152,19 +160,7 @@ pub mod constructors {
         }
 
         contract SystemConfig {
-            constructor(
-                address inbox,
-                address owner,
-                address batcher,
-                address unsafeBlockSigner,
-                uint64 gasLimit,
-                uint32 baseFeeScalar,
-                uint32 blobBaseFeeScalar,
-                uint32 operatorFeeScalar,
-                uint64 operatorFeeConstant,
-                uint64 gasTarget,
-                uint64 minBaseFee
-            );
+            constructor(address inbox);
         }
 
         contract DisputeGame {
@@ -180,24 +176,18 @@ pub mod constructors {
                 uint128 rootBond;
                 uint128 leafBond;
                 uint16 bondDecay;
+                uint64 newestActivation;
             }
 
             constructor(Parameters parameters);
         }
 
         contract DisputeGameFactory {
-            constructor(address gameImplementation, address anchorStateRegistry, address inbox);
+            constructor(address anchorStateRegistry, address inbox, address governor, uint64 maxDrift);
         }
 
         contract AnchorStateRegistry {
-            constructor(
-                address factory,
-                address guardian,
-                uint64 finalityDelay,
-                uint64 pauseDuration,
-                bytes32 genesisOutput,
-                uint64 genesisBlock
-            );
+            constructor(address factory, address guardian, uint64 finalityDelay, uint64 pauseDuration);
         }
 
         contract L1CrossDomainMessenger {
@@ -206,6 +196,18 @@ pub mod constructors {
 
         contract L1StandardBridge {
             constructor(address messenger);
+        }
+
+        contract Timelock {
+            constructor(uint256 delay, address owner);
+        }
+
+        contract TransparentUpgradeableProxy {
+            constructor(address implementation, address adminOwner, bytes data);
+        }
+
+        contract ERC1967Proxy {
+            constructor(address implementation, bytes data);
         }
 
         contract OptimismMintableERC20 {

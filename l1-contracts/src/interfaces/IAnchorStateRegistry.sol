@@ -5,7 +5,7 @@ pragma solidity ^0.8.25;
 /// @notice Holds the newest final output root (the anchor), says which games count, and lets a guardian delay but
 ///         never decide.
 /// @dev Constructor of the implementation: `constructor(address factory, address guardian, uint64 finalityDelay,
-///      uint64 pauseDuration, bytes32 genesisOutput, uint64 genesisBlock)`.
+///      uint64 pauseDuration)`; behind its proxy `initialize` is called at once.
 interface IAnchorStateRegistry {
     /// @notice The anchor moved forward.
     event AnchorUpdated(address indexed game, bytes32 root, uint64 l2Block);
@@ -30,7 +30,8 @@ interface IAnchorStateRegistry {
     error BlacklistCapReached(uint64 allowedAt);
     /// @notice The guardian may exclude all games again at `allowedAt`.
     error RetirementTooSoon(uint64 allowedAt);
-    /// @notice The game was not created by the factory, or is blacklisted, or retired.
+    /// @notice The game was not created by the factory, or is blacklisted, or retired, or its machine broke before it was
+    ///         decided.
     error GameNotProper(address game);
     /// @notice The game is not of the respected type.
     error GameNotRespected(address game);
@@ -41,6 +42,8 @@ interface IAnchorStateRegistry {
     /// @notice The anchor only moves forward.
     error AnchorNotNewer(uint64 anchorBlock, uint64 l2Block);
 
+    /// @notice Sets the first anchor: output root and number of the L2 genesis block. Called once, with the deployment.
+    function initialize(bytes32 genesisOutput, uint64 genesisBlock) external;
     /// @notice Makes a final game's claim the anchor. Anyone may call.
     function setAnchorState(address game) external;
     /// @notice Excludes a game for ever. Only the guardian; at most `MAX_BLACKLISTED` games in a period of
@@ -59,7 +62,8 @@ interface IAnchorStateRegistry {
     function anchors() external view returns (bytes32 root, uint256 l2SequenceNumber);
     /// @notice The game that the anchor comes from, zero for genesis.
     function anchorGame() external view returns (address);
-    /// @notice Whether the factory created the game and the guardian did not exclude it, by itself or with all others.
+    /// @notice Whether the factory created the game, the guardian did not exclude it, by itself or with all others, and the
+    ///         machine of its version did not break before it was decided.
     function isGameProper(address game) external view returns (bool);
     /// @notice Whether the game is of the type that counts.
     function isGameRespected(address game) external view returns (bool);
@@ -69,6 +73,9 @@ interface IAnchorStateRegistry {
     function isGameRegistered(address game) external view returns (bool);
     /// @notice Whether the game was created up to the last time that the guardian excluded all.
     function isGameRetired(address game) external view returns (bool);
+    /// @notice Whether the machine of the game's version was shown to be broken, and the game was not decided while the machine
+    ///         was known to be sound.
+    function isGameSuspended(address game) external view returns (bool);
     /// @notice Whether the guardian excluded the game by itself.
     function isGameBlacklisted(address game) external view returns (bool);
     /// @notice Whether the game's claim can be relied on: proper, respected, final and decided for the proposer.

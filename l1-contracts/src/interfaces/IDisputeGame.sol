@@ -4,7 +4,8 @@ pragma solidity ^0.8.25;
 /// @title IDisputeGame
 /// @notice The dispute over one proposed output root: a tree of claims with their bonds. Anyone may make any move.
 /// @dev Constructor of the implementation: `constructor(Parameters parameters)`. Games are clones of it with
-///      immutable arguments, created by the DisputeGameFactory.
+///      immutable arguments, created by the DisputeGameFactory. An implementation is a version of the game: its
+///      constants, and whether its machine can be relied on.
 ///
 ///      A claim covers the interval `(start, start + length]`: L2 blocks on level 0, steps of the fault proof VM on level
 ///      1. It agrees with the value before the interval and claims a value at the end of each of its segments, its
@@ -88,6 +89,7 @@ interface IDisputeGame {
     /// @param rootBond Bond of the root claim, in wei.
     /// @param leafBond Least bond of a claim, in wei.
     /// @param bondDecay Each level's bond as a share of the one above, in 256ths.
+    /// @param newestActivation L2 timestamp of the last change of rules in the chain config, 0 if there is none.
     struct Parameters {
         address riscV;
         bytes32 programRoot;
@@ -100,6 +102,7 @@ interface IDisputeGame {
         uint128 rootBond;
         uint128 leafBond;
         uint16 bondDecay;
+        uint64 newestActivation;
     }
 
     /// @notice A claim was made by an attack on another. (The root claim is in the factory's `Proposed`.)
@@ -132,6 +135,27 @@ interface IDisputeGame {
     /// @notice A credit was paid out.
     event CreditClaimed(address indexed recipient, uint256 amount);
 
+    /// @notice The machine was checked, and is sound.
+    event CheckRecorded(uint64 soundAt);
+    /// @notice The machine was shown to be broken: all games of this version have stopped.
+    /// @param op The operation that fails.
+    /// @param soundAt Games that were decided up to then count.
+    event Suspended(uint256 indexed op, uint64 soundAt);
+    /// @notice A bond was given back, because the machine is broken.
+    event Reclaimed(bytes32 indexed id, address indexed claimant, uint256 amount);
+
+    /// @notice The machine was shown to be broken: there are no more moves, only bonds to take back.
+    error MachineBroken(uint64 suspendedAt);
+    /// @notice The machine was not shown to be broken: bonds go their usual way.
+    error MachineWorks();
+    /// @notice The operation gives the answers that it should.
+    error MachineSound(uint256 op);
+    /// @notice The check ended neither well nor with `PrecompileFailed`, as with too little gas: that shows nothing.
+    error NothingShown(uint256 op, bytes reason);
+    /// @notice This is for the implementation, not for one of its clones.
+    error NotTheImplementation(address implementation);
+    /// @notice Somebody has the bond already, or there is no such claim.
+    error NotReclaimable(bytes32 id, ClaimStatus status);
     /// @notice There is no such claim: what the caller says about it or its commitments is wrong.
     error ClaimNotFound(bytes32 id);
     /// @notice The claim is countered or resolved already.
@@ -240,8 +264,17 @@ interface IDisputeGame {
     /// @notice Resolves the root claim, and so the game. The same as `decide` of the root claim. Anyone may call.
     /// @return status The outcome.
     function resolve() external returns (GameStatus status);
+    /// @notice Gives the bond of a claim that is not settled or upheld back to who paid it, whole, if the machine is broken.
+    ///         Anyone may call.
+    function reclaim(bytes32 id) external;
     /// @notice Pays `recipient` what the game owes it. Anyone may call.
     function claimCredit(address recipient) external;
+    /// @notice Runs all known answers of the machine and records that it is sound: games that were decided before count, even
+    ///         if it breaks later. Only in the implementation. Anyone may call, with some 7 million gas.
+    function recordCheck() external;
+    /// @notice Stops all games of this version, if the machine gives a wrong answer to a known input of operation `op`. Only in
+    ///         the implementation. Anyone may call.
+    function suspend(uint256 op) external;
 
     /// @notice The type of the game, 16.
     function gameType() external pure returns (uint32);
@@ -290,9 +323,13 @@ interface IDisputeGame {
     function rootClaimId() external view returns (bytes32);
     /// @notice What the game knows of a claim; all zero if there is no such claim.
     function claimState(bytes32 id) external view returns (ClaimState memory state);
-    /// @notice Content id of the game in the factory: `keccak256(abi.encode(uint32 gameType, uint64 l2Block,
-    ///         bytes32 rootClaim, bytes32 batchAcc, uint64 anchorBlock, bytes32 anchorOutput, bytes32 vectorHash))`.
+    /// @notice Content id of the game in the factory: `keccak256(abi.encode(uint32 gameType, address implementation,
+    ///         uint64 l2Block, bytes32 rootClaim, bytes32 batchAcc, uint64 anchorBlock, bytes32 anchorOutput, bytes32 vectorHash))`.
     function uuid() external view returns (bytes32);
+    /// @notice The version of the game: what this is a clone of.
+    function implementation() external view returns (address);
+    /// @notice When the machine was shown to be broken, 0 if it was not; and when it was last known to be sound.
+    function health() external view returns (uint64 suspendedAt, uint64 soundAt);
     /// @notice What `recipient` can claim, in wei.
     function credit(address recipient) external view returns (uint256);
     /// @notice The constants of the deployment.

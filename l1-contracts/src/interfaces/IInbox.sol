@@ -5,7 +5,8 @@ pragma solidity ^0.8.25;
 /// @notice Orders everything that enters L2: the queue of L1→L2 messages and the batches of the sequencer, each as
 ///         a keccak hash chain whose every link is stored by index.
 /// @dev Constructor of the implementation:
-///      `constructor(address portal, address systemConfig, uint64 forceDelay, uint64 sequencerTimeout)`.
+///      `constructor(address portal, address systemConfig, uint64 forceDelay, uint64 sequencerTimeout)`; behind its
+///      proxy `initialize` is called at once.
 interface IInbox {
     /// @notice A deposit or a configuration change entered the message queue. (The L1-info message that every batch
     ///         appends is reported by `BatchAppended` instead.)
@@ -68,6 +69,9 @@ interface IInbox {
     /// @notice The shown message is not older than `forceDelay`.
     error MessageNotOld(uint64 l1Timestamp);
 
+    /// @notice Starts the clocks by which batches are late, and gives the sequencer its whole allowance of blocks. Called
+    ///         once, with the deployment.
+    function initialize() external;
     /// @notice Appends a message. Only the Portal (kind 1, deposit) and the SystemConfig (kind 2, configuration).
     /// @param kind Message kind.
     /// @param sender Sender as L2 shall see it (already aliased).

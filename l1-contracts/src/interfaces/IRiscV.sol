@@ -27,8 +27,11 @@ interface IRiscV {
     /// @param required Gas that must be available to the precompile and around it.
     /// @param available Gas that was.
     error NotEnoughGas(uint256 required, uint256 available);
-    /// @notice The chain lacks this precompile, or it answers wrongly.
+    /// @notice The chain lacks this precompile, it answers wrongly, or it costs more than the VM gives it. The machine is
+    ///         broken: it would prove wrong steps. Nothing else has this error, too little gas least of all.
     error PrecompileFailed(address precompile);
+    /// @notice This operation calls no precompile, so nothing can fail.
+    error NotAPrecompile(uint256 op);
 
     /// @notice Executes one step. Anyone may call; the result depends on the arguments alone.
     /// @dev Reverts if the state cannot be one, if the witness does not verify or has another length than the step
@@ -38,4 +41,12 @@ interface IRiscV {
     /// @param witness What the step reads, with proofs.
     /// @return postStateHash Hash of the packed state after the step.
     function step(bytes calldata state, bytes calldata witness) external view returns (bytes32 postStateHash);
+
+    /// @notice Runs known answers of an operation again, the most expensive input that the VM runs among them. Reverts with
+    ///         `PrecompileFailed` if one of them is wrong: an L1 fork has changed the precompile beyond what `step`
+    ///         allows for. Anyone may call, with some 4.3 million gas for the most expensive ones.
+    /// @param op An operation of ACCEL that is a precompile, by its address.
+    function check(uint256 op) external view;
+    /// @notice All operations that `check` takes.
+    function operations() external pure returns (uint256[] memory);
 }

@@ -5,9 +5,7 @@ pragma solidity ^0.8.25;
 /// @notice Roles and L2 parameters. A change of a parameter that L2 execution depends on is enqueued in the Inbox,
 ///         so that every node sees it at the same place. The initial values are part of the L2 genesis.
 ///         Ownership's events and errors are those of OpenZeppelin's Ownable2Step.
-/// @dev Constructor of the implementation: `constructor(address inbox, address owner, address batcher,
-///      address unsafeBlockSigner, uint64 gasLimit, uint32 baseFeeScalar, uint32 blobBaseFeeScalar,
-///      uint32 operatorFeeScalar, uint64 operatorFeeConstant, uint64 gasTarget, uint64 minBaseFee)`.
+/// @dev Constructor of the implementation: `constructor(address inbox)`; behind its proxy `initialize` is called at once.
 interface ISystemConfig {
     /// @notice An L2 parameter changed; the Inbox carries the same content in a message of kind 2.
     /// @param updateType 0 gas limit, 1 fee scalars, 2 operator fee, 3 gas target, 4 least base fee.
@@ -27,6 +25,23 @@ interface ISystemConfig {
     /// @notice The batcher cannot be the zero address.
     error ZeroBatcher();
 
+    /// @notice Sets owner, roles and L2 parameters; these must equal the L2 genesis. Called once, with the deployment.
+    /// @param operatorFeeScalar Operator fee per gas, in hundreds of wei (Karst; in millionths of a wei before).
+    /// @param operatorFeeConstant Operator fee per transaction, in wei.
+    /// @param gasTarget Gas per second at which the base fee stays.
+    /// @param minBaseFee The least base fee, in wei.
+    function initialize(
+        address owner,
+        address batcher,
+        address unsafeBlockSigner,
+        uint64 gasLimit,
+        uint32 baseFeeScalar,
+        uint32 blobBaseFeeScalar,
+        uint32 operatorFeeScalar,
+        uint64 operatorFeeConstant,
+        uint64 gasTarget,
+        uint64 minBaseFee
+    ) external;
     /// @notice Sets the account that may append batches. Only the owner.
     function setBatcher(address batcher) external;
     /// @notice Sets the signer of the feed of unsafe blocks. Only the owner.

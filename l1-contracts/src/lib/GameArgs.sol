@@ -53,11 +53,16 @@ library GameArgsLib {
         (words[3], words[4], words[5], words[6]);
     }
 
-    /// @notice Id of what a game claims, whoever proposes it and whenever.
-    function uuid(GameArgs memory _args, uint32 _gameType) internal pure returns (bytes32 uuid_) {
+    /// @notice Id of what a game claims under a version of the game, whoever proposes it and whenever.
+    function uuid(GameArgs memory _args, uint32 _gameType, address _implementation)
+        internal
+        pure
+        returns (bytes32 uuid_)
+    {
         uuid_ = keccak256(
             abi.encode(
                 _gameType,
+                _implementation,
                 _args.l2Block,
                 _args.rootClaim,
                 _args.batchAcc,

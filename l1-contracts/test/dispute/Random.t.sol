@@ -429,7 +429,7 @@ contract RandomDisputesTest is Model {
 
     /// @notice Enough games that every kind of move is made, so that the rules do not hold for want of moves.
     function test_disputes_truthWinsAndEverythingHappens() public {
-        for (uint256 seed = 1; seed <= 80; ++seed) {
+        for (uint256 seed = 1; seed <= 100; ++seed) {
             try this.play(seed) {}
             catch (bytes memory reason) {
                 revert FailedGame(seed, reason);

@@ -59,6 +59,11 @@ pub(crate) enum ProposeError {
     Database(#[from] db::Error),
     #[error("{}", explain(.0))]
     Send(SendError),
+    #[error(
+        "new games are about a chain config with the hash {hash} (version {version}), \
+         which rollup.json has neither now nor had before: this node needs the one of the upgrade"
+    )]
+    UnknownRules { version: Address, hash: B256 },
     #[error("the anchor at block {block} is {found}, but the local chain's output is {expected}")]
     Anchor { block: u64, expected: B256, found: B256 },
     #[error("{what} {number} is missing in the database")]
@@ -99,6 +104,14 @@ struct Proposal {
     anchor: Anchor,
 }
 
+/// The version that new games have.
+#[derive(Clone, Copy, Debug)]
+struct Version {
+    address: Address,
+    bond: U256,
+    game_type: u32,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
     block: u64,
@@ -111,11 +124,11 @@ impl Proposal {
     }
 
     /// The content id that the factory lists games by.
-    fn uuid(&self, game_type: u32) -> B256 {
+    fn uuid(&self, game_type: u32, version: Address) -> B256 {
         let vector_hash = keccak256(self.vector.concat_bytes());
         let root = self.root_claim();
         let Anchor { block, output } = self.anchor;
-        let fields = (game_type, self.l2_block, root, self.batch_acc, block, output, vector_hash);
+        let fields = (game_type, version, self.l2_block, root, self.batch_acc, block, output, vector_hash);
         keccak256(fields.abi_encode())
     }
 }
@@ -138,8 +151,8 @@ pub struct Proposer {
     options: ProposerOptions,
     poll_interval: Duration,
     games: OwnGames,
-    /// Bond and type of games, once read.
-    constants: Option<(U256, u32)>,
+    /// The version of new games, as it was last read.
+    version: Option<Version>,
 }
 
 impl Task for Proposer {
@@ -175,7 +188,7 @@ impl Proposer {
     pub fn new(chain: Chain, txs: Arc<TxManager>, options: ProposerOptions) -> Self {
         let poll_interval = options.poll_interval.unwrap_or(txs.client().default_poll_interval() * 4);
         let games = OwnGames::new(txs.clone(), chain.config().contracts);
-        Self { chain, txs, options, poll_interval, games, constants: None }
+        Self { chain, txs, options, poll_interval, games, version: None }
     }
 
     /// Proposes until told to end.
@@ -194,17 +207,24 @@ impl Proposer {
         Ok(Anchor { block: anchor.l2SequenceNumber.saturating_to(), output: anchor.root })
     }
 
-    async fn constants(&mut self) -> Result<(U256, u32), L1Error> {
-        if let Some(constants) = self.constants {
-            return Ok(constants);
+    /// The version of new games. Refuses one that cannot prove what this node computes.
+    async fn version(&mut self, head: &L1Header) -> Result<Version, ProposeError> {
+        let (factory, at) = (self.chain.config().contracts.dispute_game_factory, BlockId::hash(head.hash));
+        let call = IDisputeGameFactory::gameImplementationCall {};
+        let address = self.client().view(factory, call, at).await?;
+        if let Some(version) = self.version.filter(|version| version.address == address) {
+            return Ok(version);
         }
-        let factory = self.chain.config().contracts.dispute_game_factory;
-        let (bond, game_type) = tokio::try_join!(
-            self.client().view(factory, IDisputeGameFactory::bondCall {}, BlockId::latest()),
-            self.client().view(factory, IDisputeGameFactory::GAME_TYPECall {}, BlockId::latest()),
+        let (bond, game_type, parameters) = tokio::try_join!(
+            self.client().view(factory, IDisputeGameFactory::bondCall {}, at),
+            self.client().view(factory, IDisputeGameFactory::GAME_TYPECall {}, at),
+            self.client().view(address, IDisputeGame::parametersCall {}, at),
         )?;
-        self.constants = Some((bond, game_type));
-        Ok((bond, game_type))
+        let hash = parameters.configHash;
+        if self.chain.config().chain.version(hash).is_none() {
+            return Err(ProposeError::UnknownRules { version: address, hash });
+        }
+        Ok(*self.version.insert(Version { address, bond, game_type }))
     }
 
     /// Proposes if it is time to.
@@ -226,7 +246,8 @@ impl Proposer {
         if !is_due {
             return Ok(());
         }
-        let (bond, game_type) = self.constants().await?;
+        let version = self.version(head).await?;
+        let bond = version.bond;
         let contracts = self.chain.config().contracts;
         let at = BlockId::hash(head.hash);
         let count = U256::from(proposal.batch_count);
@@ -235,12 +256,14 @@ impl Proposer {
             debug!(target: TARGET, "the local chain has not followed an L1 reorg yet");
             return Ok(());
         }
-        if self.exists(&proposal, game_type, at).await? {
+        if self.exists(&proposal, &version, at).await? {
             debug!(target: TARGET, l2_block, "an equal proposal exists");
             return Ok(());
         }
         let root_claim = proposal.root_claim();
         let call = IDisputeGameFactory::proposeCall {
+            // Another may come into force until then, which may have other rules: refused as well.
+            implementation: version.address,
             // The anchor may move until the transaction is included. The vector fits this one only, so that the
             // factory then refuses the claim, and the next step makes it anew.
             anchorBlock: proposal.anchor.block,
@@ -300,9 +323,15 @@ impl Proposer {
     }
 
     /// Whether somebody already made the same claim: exactly, or about the same block.
-    async fn exists(&self, proposal: &Proposal, game_type: u32, at: BlockId) -> Result<bool, ProposeError> {
+    async fn exists(
+        &self,
+        proposal: &Proposal,
+        version: &Version,
+        at: BlockId,
+    ) -> Result<bool, ProposeError> {
         let factory = self.chain.config().contracts.dispute_game_factory;
-        let uuid = proposal.uuid(game_type);
+        let game_type = version.game_type;
+        let uuid = proposal.uuid(game_type, version.address);
         let same = self.client().view(factory, IDisputeGameFactory::gameByUuidCall { uuid }, at).await?;
         if same != Address::ZERO {
             return Ok(true);
@@ -343,7 +372,7 @@ mod tests {
     use super::*;
     use alloy::primitives::hex;
 
-    /// `abi.encode` of seven words.
+    /// `abi.encode` of eight words.
     #[test]
     fn uuid_is_the_hash_of_the_packed_words() {
         let proposal = Proposal {
@@ -357,6 +386,7 @@ mod tests {
         let vector_hash = keccak256([[1u8; 32], [2u8; 32]].concat());
         let words = [
             B256::left_padding_from(&[16]),
+            B256::left_padding_from(&[7; 20]),
             B256::left_padding_from(&hex!("0102")),
             B256::repeat_byte(2),
             B256::repeat_byte(3),
@@ -364,6 +394,6 @@ mod tests {
             B256::repeat_byte(4),
             vector_hash,
         ];
-        assert_eq!(proposal.uuid(16), keccak256(words.concat_bytes()));
+        assert_eq!(proposal.uuid(16, Address::repeat_byte(7)), keccak256(words.concat_bytes()));
     }
 }

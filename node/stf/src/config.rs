@@ -109,6 +109,15 @@ impl ChainConfig {
         })
     }
 
+    /// The config with this hash among this one and those that it has grown from: without its newest activation, without the
+    /// newest two, and so on.
+    pub fn version(&self, hash: B256) -> Option<Self> {
+        core::iter::successors(Some(*self), |config| {
+            config.forks.before_newest().map(|forks| Self { forks, ..*config })
+        })
+        .find(|config| config.hash() == hash)
+    }
+
     /// keccak256 of the packed config.
     pub fn hash(&self) -> B256 {
         keccak256(self.encode())

@@ -16,7 +16,7 @@ use alloy::primitives::{Address, B256, U256};
 use rollup::interval::Interval;
 
 use crate::{
-    game::{Bonds, ClaimId, ClaimIndex, Game, GameParameters, Level, Opening, Run, Subject},
+    game::{Bonds, ClaimId, ClaimIndex, Game, GameParameters, Level, Opening, Run, RunRules, Subject},
     strategy::{Move, Plan, View, plan},
     truth::{Truth, Unknown, commitments},
 };
@@ -32,6 +32,8 @@ pub(crate) const MALLORY: Address = Address::repeat_byte(3);
 pub(crate) const MAX_CLOCK_DURATION: u64 = 1000;
 /// Steps of every block's run: 16 segments of 16 steps.
 const STEPS: u64 = 256;
+const RULES: RunRules =
+    RunRules { program_root: B256::ZERO, program_entry: 0, max_steps: STEPS, config_hash: B256::ZERO };
 /// When the game begins, in seconds.
 const GENESIS: u64 = 1_000_000;
 
@@ -161,15 +163,14 @@ impl Story {
             anchor_output,
             batch_count: 1,
             batch_acc: B256::repeat_byte(9),
+            rules: RULES,
         };
         let parameters = GameParameters {
             max_clock_duration: MAX_CLOCK_DURATION,
             extension: MAX_CLOCK_DURATION / 20,
             boundary_extension: MAX_CLOCK_DURATION / 10,
-            max_steps: STEPS,
             bonds: Bonds { root: U256::from(1_000_000), leaf: U256::from(10_000), decay: 150 },
-            program_root: B256::ZERO,
-            program_entry: 0,
+            rules: RULES,
             verifier: Address::ZERO,
         };
         let truth = Toy { last_derived: u64::MAX, pending_runs: BTreeSet::new() };

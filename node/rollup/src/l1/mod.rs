@@ -19,6 +19,7 @@ mod http;
 mod probe;
 mod reach;
 mod records;
+mod rules_watch;
 mod size;
 mod standing;
 mod transport;
@@ -33,6 +34,7 @@ pub use error::{ConnectError, L1Error};
 pub use follower::{Follower, FollowerOptions, L1Status};
 pub use reach::{reach, reach_for_command};
 pub use records::{InboxPosition, Mismatch};
+pub use rules_watch::watch_rules;
 pub use size::RequestSize;
 pub use tx_manager::{FeeCaps, Fees, Retry, SendError, TxManager, TxOptions, TxRequest};
 

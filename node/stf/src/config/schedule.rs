@@ -80,6 +80,17 @@ impl ForkSchedule {
         &self.activations[..self.count]
     }
 
+    /// The schedule without its newest activation; `None` if nothing would be left.
+    pub fn before_newest(&self) -> Option<Self> {
+        let (_, earlier) = self.activations().split_last()?;
+        Self::new(earlier).ok()
+    }
+
+    /// When the rules change for the last time, 0 if they never do.
+    pub fn newest_activation(&self) -> u64 {
+        self.activations().last().map_or(0, |activation| activation.timestamp)
+    }
+
     /// The rules in force at a timestamp.
     pub fn rules_at(&self, timestamp: u64) -> Result<Rules, UnknownRules> {
         let past = self.activations().iter().take_while(|activation| activation.timestamp <= timestamp);
