@@ -14,7 +14,7 @@
 //! - [`interval`]: how a range is cut into the segments of a claim; proposer and challenger share it.
 //! - [`signer`]: who signs for a role: a key of ours, or a signer elsewhere that has it.
 //! - [`maintenance`]: housekeeping of the database.
-//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`failures`], [`telemetry`]: what every
+//! - [`options`], [`manual`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`failures`], [`telemetry`]: what every
 //!   process of ours has.
 //!
 //! Errors say what was expected and what was found. Nothing that L1, the disk or a key says makes the crate panic.
@@ -47,6 +47,7 @@ pub mod interval;
 pub mod keys;
 pub mod l1;
 pub mod maintenance;
+pub mod manual;
 pub mod options;
 pub mod process;
 pub mod program;
