@@ -62,7 +62,14 @@ impl Syncing {
     /// What does not work, though the node lives. Strangers hear of it: no more than whose signer it is.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let ailing = self.signers.iter().map(Signer::health).filter(|health| health.trouble().is_some());
-        ailing.map(|health| format!("no signatures for the {}", health.role())).collect()
+        ailing
+            .map(|health| {
+                format!(
+                    "no signatures for the {}",
+                    if health.role() == "signer" { "feed" } else { health.role() }
+                )
+            })
+            .collect()
     }
 
     /// How far the node is; `None` if it is not behind.

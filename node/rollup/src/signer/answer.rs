@@ -38,9 +38,12 @@ pub(super) fn by(account: Address, hash: B256, signature: Signature) -> Result<S
     }
 }
 
+/// Prints a field.
+type ShowField = fn(&UnsignedTx) -> String;
+
 /// The first field in which two transactions differ.
 fn difference(asked: &UnsignedTx, found: &UnsignedTx) -> String {
-    let fields: [(&str, fn(&UnsignedTx) -> String); 12] = [
+    let fields: [(&str, ShowField); 12] = [
         ("type", |tx| tx.ty().to_string()),
         ("chain id", |tx| format!("{:?}", tx.chain_id())),
         ("nonce", |tx| tx.nonce().to_string()),

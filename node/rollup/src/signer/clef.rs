@@ -7,7 +7,7 @@ use alloy::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{SignError, UnsignedTx, answer, remote::RpcSigner};
+use super::{SignError, UnsignedTx, answer, rpc::RpcSigner};
 
 /// It signs transactions, texts with a prefix and typed data, but no hash of ours: such a signature could be of a transaction.
 pub(super) const NO_HASHES: SignError =

@@ -28,11 +28,13 @@ mod health;
 #[cfg(any(feature = "aws-kms", feature = "gcp-kms"))]
 mod kms;
 mod remote;
+mod rpc;
 mod source;
 mod web3signer;
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -54,6 +56,9 @@ pub type UnsignedTx = EthereumTypedTransaction<TxEip4844>;
 
 /// The longest that a signature of a block may take, all requests for it together. Building waits for it.
 const BLOCK_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a signer elsewhere is asked.
+type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, SignError>> + Send + 'a>>;
 
 /// Signs for one account. Cheap to clone.
 #[derive(Clone)]
@@ -115,7 +120,9 @@ impl Signer {
         match &self.0.kind {
             Kind::Local(key) => Ok(key.sign_hash_sync(&tx.signature_hash())?),
             Kind::Remote { remote, .. } => {
-                let signed = remote.sign_transaction(self.address(), tx).await;
+                // Boxed: what a client of a service awaits is too deep for the compiler otherwise.
+                let asked: Asking<'_, Signature> = Box::pin(remote.sign_transaction(self.address(), tx));
+                let signed = asked.await;
                 self.noted(signed)
             }
         }
@@ -129,7 +136,8 @@ impl Signer {
         match &self.0.kind {
             Kind::Local(key) => Ok(key.sign_hash_sync(&keccak256(bytes))?),
             Kind::Remote { remote, .. } => {
-                let signed = remote.sign_bytes(self.address(), bytes).await;
+                let asked: Asking<'_, Signature> = Box::pin(remote.sign_bytes(self.address(), bytes));
+                let signed = asked.await;
                 self.noted(signed)
             }
         }
@@ -156,7 +164,8 @@ impl Signer {
     /// It is not, or does not.
     pub async fn check(&self) -> Result<(), SignError> {
         let Kind::Remote { remote, .. } = &self.0.kind else { return Ok(()) };
-        let checked = remote.check(self.address()).await;
+        let asked: Asking<'_, ()> = Box::pin(remote.check(self.address()));
+        let checked = asked.await;
         match &checked {
             Ok(()) => self.0.health.is_there(),
             Err(error) => self.0.health.failed(error),

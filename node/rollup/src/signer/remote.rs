@@ -1,44 +1,31 @@
-//! A signer elsewhere, and how it is asked.
+//! A signer elsewhere.
 
-use std::time::Duration;
-
-use alloy::{
-    primitives::{Address, Signature, hex},
-    transports::http::reqwest::{self, RequestBuilder, StatusCode, redirect::Policy},
-};
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use alloy::primitives::{Address, Signature};
+use anyhow::Result;
 use tokio::sync::OnceCell;
 
-use super::{SignError, UnsignedTx, clef, web3signer};
-use crate::{
-    body::{BodyError, read_body},
-    options::shown,
-    words::{innermost, line},
-};
-
-/// An answer that takes longer is none.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Longest answer that is read: clef returns a transaction twice, and one may have 128 KiB.
-const MAX_ANSWER: usize = 2 << 20;
+use super::{SignError, UnsignedTx, clef, rpc::RpcSigner, web3signer};
 
 /// A signer elsewhere.
 pub(super) enum Remote {
-    Rpc(RpcSigner),
+    Rpc(RpcSigner, OnceCell<RpcProtocol>),
     #[cfg(any(feature = "aws-kms", feature = "gcp-kms"))]
     Kms(super::kms::KmsSigner),
 }
 
 impl Remote {
+    /// A signer at a URL; which one it is, if that is known. It is not asked yet.
+    pub(super) fn at(url: &str, protocol: Option<RpcProtocol>) -> Result<Self> {
+        Ok(Self::Rpc(RpcSigner::new(url)?, OnceCell::new_with(protocol)))
+    }
+
     pub(super) async fn sign_transaction(
         &self,
         account: Address,
         tx: &UnsignedTx,
     ) -> Result<Signature, SignError> {
         match self {
-            Self::Rpc(signer) => match signer.protocol().await? {
+            Self::Rpc(signer, protocol) => match *find_out(signer, protocol).await? {
                 RpcProtocol::Clef => clef::sign_transaction(signer, account, tx).await,
                 RpcProtocol::Web3Signer => web3signer::sign_transaction(signer, account, tx).await,
             },
@@ -52,7 +39,7 @@ impl Remote {
     /// Signs the hash of these bytes.
     pub(super) async fn sign_bytes(&self, account: Address, bytes: &[u8]) -> Result<Signature, SignError> {
         match self {
-            Self::Rpc(signer) => match signer.protocol().await? {
+            Self::Rpc(signer, protocol) => match *find_out(signer, protocol).await? {
                 RpcProtocol::Clef => Err(clef::NO_HASHES),
                 RpcProtocol::Web3Signer => web3signer::sign_bytes(signer, account, bytes).await,
             },
@@ -64,7 +51,7 @@ impl Remote {
     /// Whether it is there, and has the account, as far as it tells.
     pub(super) async fn check(&self, account: Address) -> Result<(), SignError> {
         match self {
-            Self::Rpc(signer) => match signer.protocol().await? {
+            Self::Rpc(signer, protocol) => match *find_out(signer, protocol).await? {
                 RpcProtocol::Clef => clef::check(signer).await,
                 RpcProtocol::Web3Signer => web3signer::check(signer, account).await,
             },
@@ -81,101 +68,17 @@ pub(super) enum RpcProtocol {
     Web3Signer,
 }
 
-/// A signer that is asked over HTTP.
-pub(super) struct RpcSigner {
-    http: reqwest::Client,
-    url: reqwest::Url,
-    protocol: OnceCell<RpcProtocol>,
-    /// The account's public key, as Web3Signer names its keys.
-    pub(super) public_key: OnceCell<String>,
-}
-
-/// An answer to a JSON-RPC request.
-#[derive(Debug, Deserialize)]
-struct SignerAnswer {
-    result: Option<Value>,
-    error: Option<SignerFault>,
-}
-
-/// Why there is no result.
-#[derive(Debug, Deserialize)]
-struct SignerFault {
-    #[serde(default)]
-    message: String,
-}
-
-impl RpcSigner {
-    /// A signer at a URL; which one it is, if that is known. It is not asked yet.
-    pub(super) fn new(url: &str, protocol: Option<RpcProtocol>) -> Result<Self> {
-        let bad = || format!("expected the URL of a signer, http:// or https://, found {:?}", shown(url));
-        let url: reqwest::Url = url.parse().ok().with_context(bad)?;
-        ensure!(matches!(url.scheme(), "http" | "https") && url.has_host(), bad());
-        // It has no business to send us elsewhere.
-        let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).build()?;
-        Ok(Self { http, url, protocol: OnceCell::new_with(protocol), public_key: OnceCell::new() })
-    }
-
-    /// Which signer it is: found out once it answers.
-    async fn protocol(&self) -> Result<RpcProtocol, SignError> {
-        let found = self.protocol.get_or_try_init(async || {
-            // Web3Signer passes on what it does not know, to a node that may not be there.
-            if clef::check(self).await.is_ok() {
-                return Ok(RpcProtocol::Clef);
-            }
-            web3signer::accounts(self).await.map(|_| RpcProtocol::Web3Signer)
-        });
-        found.await.copied()
-    }
-
-    /// Calls a method.
-    pub(super) async fn call(&self, method: &str, params: Value) -> Result<Value, SignError> {
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let (status, body) = self.ask(self.http.post(self.url.clone()).json(&request)).await?;
-        match serde_json::from_slice(&body) {
-            Ok(SignerAnswer { error: Some(SignerFault { message }), .. }) => {
-                Err(SignError::Refused(format!("{method}: {}", line(&message))))
-            }
-            Ok(SignerAnswer { result: Some(result), .. }) if status.is_success() => Ok(result),
-            _ if status.is_success() => {
-                Err(SignError::Invalid(format!("{method}: it is no answer of JSON-RPC")))
-            }
-            _ => Err(SignError::Away(format!("{method}: HTTP status {}", status.as_u16()))),
+/// Which signer it is: found out once it answers.
+async fn find_out<'a>(
+    signer: &RpcSigner,
+    protocol: &'a OnceCell<RpcProtocol>,
+) -> Result<&'a RpcProtocol, SignError> {
+    let ask = async || {
+        // Web3Signer passes on what it does not know, to a node that may not be there.
+        if clef::check(signer).await.is_ok() {
+            return Ok(RpcProtocol::Clef);
         }
-    }
-
-    /// Asks at a path below the URL, with a body to post if there is one.
-    pub(super) async fn rest(&self, path: &str, body: Option<Value>) -> Result<Vec<u8>, SignError> {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
-        let request = match &body {
-            Some(body) => self.http.post(url).json(body),
-            None => self.http.get(url),
-        };
-        let (status, body) = self.ask(request).await?;
-        match status {
-            status if status.is_success() => Ok(body),
-            StatusCode::NOT_FOUND => Err(SignError::Refused("it does not have the account's key".into())),
-            status if status.is_client_error() => {
-                let text = line(&String::from_utf8_lossy(&body));
-                Err(SignError::Refused(format!("HTTP status {}: {text}", status.as_u16())))
-            }
-            status => Err(SignError::Away(format!("HTTP status {}", status.as_u16()))),
-        }
-    }
-
-    async fn ask(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), SignError> {
-        let answer = async { read_body(request.send().await?, MAX_ANSWER).await };
-        answer.await.map_err(|error| match error {
-            BodyError::Broken(error) if error.is_timeout() => SignError::late(TIMEOUT),
-            BodyError::Broken(error) => SignError::Away(innermost(&error)),
-            BodyError::TooLong(_) => SignError::Invalid(error.to_string()),
-        })
-    }
-}
-
-/// A signature as signers write it: r, s and v, in hexadecimal digits.
-pub(super) fn signature(text: &str) -> Result<Signature, SignError> {
-    let bytes = hex::decode(text.trim()).ok();
-    let signature = bytes.and_then(|bytes| Signature::from_raw(&bytes).ok());
-    signature.ok_or_else(|| SignError::Invalid(format!("expected a signature, found {:?}", line(text))))
+        web3signer::accounts(signer).await.map(|_| RpcProtocol::Web3Signer)
+    };
+    protocol.get_or_try_init(ask).await
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{
     Signer,
     clef::NO_HASHES,
-    remote::{Remote, RpcProtocol, RpcSigner},
+    remote::{Remote, RpcProtocol},
 };
 use crate::{keys, options::shown};
 
@@ -108,7 +108,7 @@ impl KeyOptions<'_> {
                     role != "signer" || protocol != Some(RpcProtocol::Clef),
                     "{prefix}key {key}: {NO_HASHES}"
                 );
-                Remote::Rpc(RpcSigner::new(url, protocol).with_context(|| format!("{prefix}key"))?)
+                Remote::at(url, protocol).with_context(|| format!("{prefix}key"))?
             }
             #[cfg(feature = "aws-kms")]
             KeySource::Aws(id) => Remote::Kms(super::kms::KmsSigner::aws(id)),

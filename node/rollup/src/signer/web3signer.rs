@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{
     SignError, UnsignedTx, answer, clef,
-    remote::{RpcSigner, signature},
+    rpc::{RpcSigner, signature},
 };
 
 pub(super) async fn sign_transaction(
