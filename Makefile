@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build contracts program devnet demo test bench soak fuzz conformance lint deny guest clean
+.PHONY: help setup build contracts program devnet demo test bench soak fuzz conformance lint deny guest dist deb reproduce clean
 
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -83,6 +83,18 @@ deny: ## Check licences, versions, sources and known vulnerabilities of the depe
 
 guest: setup ## Check and lint what the fault proof VM runs, for its platform
 	@testnet/scripts/guest.sh $(GUEST)
+
+# What follows is built as a release is: nothing but what the lock file says.
+dist: contracts program ## Pack binaries, program, contracts, units, manual (target/dist/recourse-VERSION-….tar.gz)
+	cargo build --release --locked --workspace --bin recourse-node --bin challenger --bin testnet --bin release
+	@testnet/scripts/dist.sh $(abspath $(TARGET))
+
+deb: dist ## Make the Debian package, too (target/dist/recourse_….deb); needs cargo-deb
+	@testnet/scripts/deb.sh $(abspath $(TARGET))
+
+reproduce: contracts program ## Print the hashes that a stranger compares: program, contracts, tools
+	@cargo build --quiet --release --locked --workspace --bin release
+	@testnet/scripts/reproduce.sh $(abspath $(TARGET))
 
 clean: ## Remove everything that was built
 	cargo clean

@@ -16,10 +16,12 @@ use sequencing::{
 
 mod batching;
 mod fees;
+mod keys;
 mod serving;
 
 pub use batching::Batching;
 pub use fees::FeesArgs;
+pub use keys::{BatcherKey, FeedKey, ProposerKey};
 pub use serving::Serving;
 
 /// The node of a Recourse rollup.
@@ -165,9 +167,9 @@ pub struct SequencerArgs {
     #[command(flatten)]
     pub common: Common,
 
-    /// File with the hexadecimal private key that signs the feed. Without it there is no feed.
-    #[arg(long, value_name = "FILE")]
-    pub signer_key: Option<PathBuf>,
+    /// Who signs the feed.
+    #[command(flatten)]
+    pub signer: FeedKey,
 
     /// Address that serves the feed, over WebSocket, and nothing else, with limits of its own: 64 readers. Default: the
     /// feed is served where JSON-RPC is.
@@ -186,13 +188,13 @@ pub struct SequencerArgs {
     #[arg(long, value_name = "disk|process", default_value = "disk", value_parser = durability)]
     pub durability: Durability,
 
-    /// File with the batcher's private key. Without it this process posts no batches.
-    #[arg(long, value_name = "FILE")]
-    pub batcher_key: Option<PathBuf>,
+    /// Who posts batches.
+    #[command(flatten)]
+    pub batcher: BatcherKey,
 
-    /// File with the proposer's private key. Without it this process proposes nothing.
-    #[arg(long, value_name = "FILE")]
-    pub proposer_key: Option<PathBuf>,
+    /// Who proposes outputs.
+    #[command(flatten)]
+    pub proposer: ProposerKey,
 
     /// An empty block is built after this long without any.
     #[arg(long, value_name = "TIME", default_value_t = Time(SequencerOptions::default().heartbeat))]
@@ -432,9 +434,9 @@ pub struct BatcherArgs {
     #[arg(long, value_name = "URL")]
     pub feed: String,
 
-    /// File with the batcher's private key.
-    #[arg(long, value_name = "FILE")]
-    pub batcher_key: PathBuf,
+    /// Who posts batches.
+    #[command(flatten)]
+    pub batcher: BatcherKey,
 
     /// When batches are posted.
     #[command(flatten)]
@@ -452,9 +454,9 @@ pub struct ProposerArgs {
     #[command(flatten)]
     pub common: Common,
 
-    /// File with the proposer's private key.
-    #[arg(long, value_name = "FILE")]
-    pub proposer_key: PathBuf,
+    /// Who proposes outputs.
+    #[command(flatten)]
+    pub proposer: ProposerKey,
 
     /// When outputs are proposed.
     #[command(flatten)]

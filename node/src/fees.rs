@@ -37,7 +37,7 @@ pub(crate) async fn run(args: FeesArgs, mut shutdown: Shutdown) -> Result<()> {
 }
 
 async fn compare(args: &FeesArgs) -> Result<FeeReport> {
-    let session = Session::open(&args.endpoints, None).await?;
+    let session = Session::open(&args.endpoints, None, None).await?;
     let address = session.config.contracts.system_config;
     let system_config = ISystemConfig::new(address, &session.l1);
     let now = DataScalars {

@@ -1,13 +1,9 @@
 //! Putting a node together, and taking it apart again.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use alloy::{primitives::Address, signers::local::PrivateKeySigner};
-use anyhow::{Result, anyhow, bail};
+use alloy::primitives::Address;
+use anyhow::{Context, Result, anyhow, bail};
 use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
@@ -15,11 +11,11 @@ use crate::cli::{BatcherArgs, Command, Common, ProposerArgs, Proposing, ReplicaA
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions, Heads},
-    keys,
     l1::{self, Follower, FollowerOptions, L1Client, L1Status, TxManager},
     maintenance,
     process::{Sending, stop_signal},
     shutdown::{self, Shutdown},
+    signer::Signer,
     tasks::Tasks,
 };
 use rpc::{RpcConfig, RpcContext};
@@ -63,6 +59,8 @@ struct Base {
     tasks: Tasks,
     shutdown: Shutdown,
     serving: RpcConfig,
+    /// Who signs for the node's roles.
+    signers: Vec<Signer>,
 }
 
 impl Base {
@@ -100,6 +98,7 @@ impl Base {
             tasks: Tasks::new(shutdown.clone()),
             shutdown: shutdown.clone(),
             serving: common.serving.config(),
+            signers: Vec::new(),
         };
         maintenance::start(&mut base.tasks, &base.chain, &base.client, common.upkeep(), &shutdown);
         let (client, config, until) = (base.client.clone(), base.chain.config().clone(), shutdown.clone());
@@ -127,7 +126,15 @@ impl Base {
         feed: Option<jsonrpsee::Methods>,
     ) -> Result<()> {
         let (l1, followed_feed) = (self.l1.clone(), self.feed.clone());
-        let context = RpcContext { chain: self.chain.clone(), pool, forward, feed, l1, followed_feed };
+        let context = RpcContext {
+            chain: self.chain.clone(),
+            pool,
+            forward,
+            feed,
+            l1,
+            followed_feed,
+            signers: self.signers.clone(),
+        };
         let handle = rpc::serve(self.serving.clone(), context, self.shutdown.clone()).await?;
         let head = self.chain.heads().unsafe_head.number;
         for (address, listener) in handle.addresses().iter().zip(&self.serving.listeners) {
@@ -213,7 +220,7 @@ impl Base {
         });
     }
 
-    fn post_batches(&mut self, key: PrivateKeySigner, options: BatcherOptions, sending: &Sending) {
+    fn post_batches(&mut self, key: Signer, options: BatcherOptions, sending: &Sending) {
         let sender = TxManager::new(self.client.clone(), key, sending.options("batcher"));
         let batcher = batcher::Batcher::new(self.chain.clone(), sender, options);
         let shutdown = self.shutdown.clone();
@@ -223,7 +230,7 @@ impl Base {
         });
     }
 
-    fn propose(&mut self, key: PrivateKeySigner, proposing: &Proposing, sending: &Sending) {
+    fn propose(&mut self, key: Signer, proposing: &Proposing, sending: &Sending) {
         let (options, sending) = (proposing.options(), sending.options("proposer"));
         let (client, chain, shutdown) = (self.client.clone(), self.chain.clone(), self.shutdown.clone());
         // Without it, withdrawals wait, and nothing is lost.
@@ -258,13 +265,13 @@ async fn open_chain(path: &Path, config: Arc<RollupConfig>, max_gigabytes: usize
 
 async fn run_sequencer(args: SequencerArgs, shutdown: Shutdown) -> Result<()> {
     // Keys first: a wrong path is found before anything starts.
-    let read = |path: &Option<PathBuf>| path.as_deref().map(keys::read).transpose();
-    let signer = read(&args.signer_key)?;
-    let (batcher, proposer) = (read(&args.batcher_key)?, read(&args.proposer_key)?);
+    let signer = args.signer.options().open()?;
+    let (batcher, proposer) = (args.batcher.options().open()?, args.proposer.options().open()?);
     let batching = args.batching.options(&args.common)?;
     let Some(mut base) = Base::start(&args.common, shutdown.clone()).await? else {
         return Ok(());
     };
+    base.signers.extend([&signer, &batcher, &proposer].into_iter().flatten().cloned());
     let log = open_log(&args, &base.chain).await?;
     base.keep_log(&log);
     let pool = Pool::new(&base.chain, args.pooling.options())?;
@@ -350,11 +357,12 @@ async fn run_replica(args: ReplicaArgs, shutdown: Shutdown) -> Result<()> {
 }
 
 async fn run_batcher(args: BatcherArgs, shutdown: Shutdown) -> Result<()> {
-    let key = keys::read(&args.batcher_key)?;
+    let key = args.batcher.options().open()?.context("--batcher-key is missing")?;
     let batching = args.batching.options(&args.common)?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
+    base.signers.push(key.clone());
     base.follow_feed(args.feed, true);
     base.serve(None, None, None).await?;
     base.post_batches(key, batching, &args.sending);
@@ -362,10 +370,11 @@ async fn run_batcher(args: BatcherArgs, shutdown: Shutdown) -> Result<()> {
 }
 
 async fn run_proposer(args: ProposerArgs, shutdown: Shutdown) -> Result<()> {
-    let key = keys::read(&args.proposer_key)?;
+    let key = args.proposer.options().open()?.context("--proposer-key is missing")?;
     let Some(mut base) = Base::start(&args.common, shutdown).await? else {
         return Ok(());
     };
+    base.signers.push(key.clone());
     base.serve(None, None, None).await?;
     base.propose(key, &args.proposing, &args.sending);
     base.finish().await

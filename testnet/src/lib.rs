@@ -9,6 +9,7 @@
 //! - [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
 //! - [`Node`] is a `recourse-node` process: [`NodeOptions`] are its command line.
 //! - [`Devnet`] puts it all together.
+//! - [`CompiledContract`] is a contract as Forge compiled it: for packages, and to compare with L1.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -24,6 +25,7 @@
 
 pub mod accounts;
 mod anvil;
+mod compiled;
 mod config;
 mod deploy;
 mod devnet;
@@ -37,6 +39,7 @@ pub mod tools;
 
 pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};
+pub use compiled::{CompiledContract, addresses_on_l1};
 pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program, UPGRADE_DELAY};
 pub use deploy::{Deployer, Inner, Plan, Step, deploy};
 pub use devnet::{Devnet, DevnetOptions, Stage};

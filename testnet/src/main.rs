@@ -4,10 +4,14 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use rollup::options;
 
 fn main() -> ExitCode {
-    match cli::run(cli::Cli::parse()) {
+    let cli: cli::Cli = match options::run_or_print(&[]) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -73,6 +73,11 @@ impl Key {
         Ok(Self { path: path.into() })
     }
 
+    /// A key that is there already, or a signer elsewhere, as the node's options name it.
+    pub fn at(place: &str) -> Self {
+        Self { path: place.into() }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

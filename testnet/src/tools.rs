@@ -3,9 +3,10 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Names of npm's platform packages: `<tool>-<system>-<architecture>`.
 const PLATFORM: &str = if cfg!(all(target_os = "linux", target_arch = "aarch64")) {
@@ -41,6 +42,30 @@ pub fn challenger() -> Result<PathBuf> {
 /// `testnet`: `$TESTNET`, beside the running executable, or the search path.
 pub fn testnet() -> Result<PathBuf> {
     ours("testnet", "TESTNET")
+}
+
+/// clef, go-ethereum's signer: `$CLEF`, or as `testnet/scripts/geth-tools.sh` has built it, which this runs: some minutes the
+/// first time.
+pub fn clef() -> Result<PathBuf> {
+    geth_tool("clef", "CLEF")
+}
+
+/// geth: `$GETH`, or as [`clef`].
+pub fn geth() -> Result<PathBuf> {
+    geth_tool("geth", "GETH")
+}
+
+fn geth_tool(name: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
+        return Ok(path.into());
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/geth-tools.sh");
+    let built = Command::new(&script).output().with_context(|| script.display().to_string())?;
+    let errors = String::from_utf8_lossy(&built.stderr);
+    let folder = String::from_utf8_lossy(&built.stdout);
+    let path = Path::new(folder.trim()).join(name);
+    ensure!(built.status.success() && path.is_file(), "no {name}: {}", errors.trim());
+    Ok(path)
 }
 
 /// Looks a name up in the search path.

@@ -294,7 +294,7 @@ impl Arena {
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
             l1_agreement: 1,
-            key,
+            key: key.map(Into::into),
             programs: vec![program_path()?],
             metrics: None,
             transactions: TxOptions {

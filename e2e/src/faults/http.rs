@@ -52,6 +52,11 @@ impl HttpConnection {
 
     /// The next request's body; nothing if there is none, or none that can be read.
     pub(super) async fn request(&mut self) -> Option<Vec<u8>> {
+        self.request_at().await.map(|(_, body)| body)
+    }
+
+    /// The same, and the path that it is for.
+    pub(super) async fn request_at(&mut self) -> Option<(String, Vec<u8>)> {
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
@@ -59,6 +64,7 @@ impl HttpConnection {
             self.fill().await?;
         };
         let text = String::from_utf8_lossy(&self.buffer[..head]).to_lowercase();
+        let path = text.split_whitespace().nth(1)?.to_owned();
         let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap_or("0");
         let length: usize = length.trim().parse().ok().filter(|length| *length <= MAX_REQUEST)?;
         while self.buffer.len() < head + length {
@@ -66,7 +72,7 @@ impl HttpConnection {
         }
         let body = self.buffer[head..head + length].to_vec();
         self.buffer.drain(..head + length);
-        Some(body)
+        Some((path, body))
     }
 
     async fn fill(&mut self) -> Option<()> {

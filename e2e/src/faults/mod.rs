@@ -23,7 +23,9 @@ mod fault;
 mod http;
 mod lag;
 mod proxy;
+mod web3signer;
 
 pub use chaos::Chaos;
 pub use fault::{BatchRefusal, Chance, Fault};
 pub use proxy::Proxy;
+pub use web3signer::{FakeSigner, SignerFault, blob_transaction};

@@ -62,6 +62,7 @@ impl Node {
             feed: None,
             l1: status,
             followed_feed: None,
+            signers: Vec::new(),
         };
         let methods = rpc::methods(context).expect("methods");
         Self { methods, runtime, _l1: l1, _folder: folder }

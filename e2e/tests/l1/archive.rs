@@ -38,6 +38,7 @@ impl Served {
             feed: None,
             l1: watch::channel(L1Status::default()).1,
             followed_feed: None,
+            signers: Vec::new(),
         };
         let config = RpcConfig::new(Listener::all(([127, 0, 0, 1], 0).into()));
         let handle = serve(config, context, shutdown).await.unwrap();

@@ -14,4 +14,5 @@ mod limits;
 mod proposer;
 mod proxy;
 mod rollup_json;
+mod signer;
 mod tx_manager;

@@ -18,6 +18,7 @@ mod reorg;
 mod replica;
 mod rotation;
 mod rules;
+mod signers;
 mod start;
 
 /// Whoever holds it is the only one: a rollup has a dozen processes, and how soon they do something is part of what is tested.

@@ -1,5 +1,6 @@
 //! The command line: what can be said to the challenger.
 
+mod account;
 mod moves;
 mod replay;
 mod show;
@@ -11,12 +12,14 @@ use alloy::primitives::{Address, Bytes};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use rollup::{
-    RollupConfig, keys,
+    RollupConfig,
     l1::{FollowerOptions, L1Client, reach_for_command},
     process::{BlobReading, LogFormat, Sending},
     program::program_path,
     shutdown,
 };
+
+pub use account::AccountKey;
 
 use crate::{
     l1::{GameEntry, LogReader},
@@ -117,11 +120,9 @@ pub struct Watch {
     #[arg(long, value_name = "DIR", env = "RECOURSE_DATA_DIR")]
     pub data_dir: PathBuf,
 
-    /// File with the hexadecimal private key of the account that makes moves and pays bonds. Without it, the
-    /// challenger is read-only: it reports and sends nothing.
-    // Not RECOURSE_KEY: a user's key for the bridge must not make a challenger act.
-    #[arg(long, value_name = "FILE", env = "RECOURSE_CHALLENGER_KEY")]
-    pub key: Option<PathBuf>,
+    /// The account that makes moves and pays bonds.
+    #[command(flatten)]
+    pub account: AccountKey,
 
     /// The fault proof programs, by commas or by repeating it: one for each version of the game whose disputes are to be
     /// played. Before an upgrade the old one and the new one. Default: recourse-program.elf beside this binary.
@@ -205,9 +206,9 @@ pub struct MoveArgs {
     #[command(flatten)]
     pub rollup: Rollup,
 
-    /// File with the private key that pays.
-    #[arg(long, value_name = "FILE", env = "RECOURSE_CHALLENGER_KEY")]
-    pub key: PathBuf,
+    /// The account that pays.
+    #[command(flatten)]
+    pub account: AccountKey,
 
     /// The dispute: its index or its address.
     #[arg(long, value_name = "GAME")]
@@ -370,7 +371,7 @@ pub async fn run(cli: Cli) -> Result<()> {
 }
 
 async fn run_watch(args: Watch) -> Result<()> {
-    let key = args.key.as_deref().map(keys::read).transpose()?;
+    let key = args.account.options().open()?;
     let (least, given) = (args.l1_agreement, args.rollup.l1_rpc.len());
     if least > given {
         bail!("--l1-agreement is {least}, but --l1-rpc names {given} endpoints");

@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use alloy::primitives::U256;
-use anyhow::{Result, bail};
-use rollup::{
-    keys,
-    l1::{TxManager, TxOptions, TxRequest},
-};
+use anyhow::{Context, Result, bail};
+use rollup::l1::{TxManager, TxOptions, TxRequest};
 
 use super::{HandMove, MoveArgs};
 use crate::{
@@ -17,7 +14,7 @@ use crate::{
 };
 
 pub(super) async fn run(args: MoveArgs) -> Result<()> {
-    let key = keys::read(&args.key)?;
+    let key = args.account.options().open()?.context("--key is missing")?;
     let open = args.rollup.open().await?;
     let game = open.game(args.game)?.game()?;
     let options = TxOptions { timeout: Duration::from_secs(300), role: "challenger", ..TxOptions::default() };

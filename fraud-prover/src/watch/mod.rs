@@ -11,7 +11,7 @@ mod versions;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::{providers::Provider, signers::local::PrivateKeySigner};
+use alloy::providers::Provider;
 use anyhow::{Context, Result};
 use rollup::{
     RollupConfig,
@@ -20,6 +20,7 @@ use rollup::{
     l1::{L1Client, L1Header, TxManager, TxOptions},
     process::BlobReading,
     shutdown::Shutdown,
+    signer::Signer,
 };
 use tokio::{sync::watch as channel, time::sleep};
 use tracing::{debug, info, warn};
@@ -70,7 +71,7 @@ pub struct WatchOptions {
     /// Least L1 endpoints that must say the same of what is derived.
     pub l1_agreement: usize,
     /// The key that acts. Without it, the challenger is read-only: it reports and sends nothing.
-    pub key: Option<PrivateKeySigner>,
+    pub key: Option<Signer>,
     /// The fault proof programs, ELF files: one for each version of the game that may be played.
     pub programs: Vec<PathBuf>,
     /// Address that serves Prometheus metrics.

@@ -171,10 +171,6 @@ impl Sender {
                 warn!(target: TARGET, what, %game, %reason, "a move was not sent; trying again");
                 PAUSE
             }
-            (Retry::DeadKey, _) => {
-                error!(target: TARGET, what, %game, %reason, "the key does not sign");
-                MAX_PAUSE
-            }
         };
         self.refused.insert(key, (Instant::now() + pause, pause));
     }

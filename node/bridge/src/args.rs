@@ -79,9 +79,13 @@ pub struct EndpointArgs {
 /// Who signs.
 #[derive(Clone, Debug, Args)]
 pub struct SignerArgs {
-    /// File with the hexadecimal private key of the account that sends.
+    /// File with the hexadecimal private key of the account that sends, or a keystore with it.
     #[arg(long, value_name = "FILE", env = "RECOURSE_KEY")]
     pub key: PathBuf,
+
+    /// File with the password of the keystore that --key names.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_PASSWORD")]
+    pub password: Option<PathBuf>,
 }
 
 /// What a deposit and the beginning of a withdrawal have in common.
@@ -94,6 +98,10 @@ pub struct TransferArgs {
     /// Who signs; not needed with --resume.
     #[arg(long, value_name = "FILE", env = "RECOURSE_KEY", required_unless_present = "resume")]
     pub key: Option<PathBuf>,
+
+    /// File with the password of the keystore that --key names.
+    #[arg(long, value_name = "FILE", env = "RECOURSE_PASSWORD")]
+    pub password: Option<PathBuf>,
 
     /// How much: ETH, or whole tokens with --l2-token.
     #[arg(long, value_name = "AMOUNT", required_unless_present = "resume")]

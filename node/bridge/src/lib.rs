@@ -74,7 +74,7 @@ pub async fn run(bridge: BridgeArgs, mut shutdown: Shutdown) -> Result<()> {
 
 /// Says how far a transaction is, whichever chain it is on.
 async fn status(args: args::StatusArgs) -> Result<()> {
-    let session = Session::open(&args.endpoints, None).await?;
+    let session = Session::open(&args.endpoints, None, None).await?;
     if let Some(receipt) = session.l1.get_transaction_receipt(args.hash).await? {
         return deposit::status(&session, &receipt).await;
     }
@@ -102,9 +102,9 @@ impl Session {
     ///
     /// # Errors
     /// A file that cannot be read; an endpoint that does not answer, or is of another chain.
-    pub async fn open(endpoints: &EndpointArgs, key: Option<&Path>) -> Result<Self> {
+    pub async fn open(endpoints: &EndpointArgs, key: Option<&Path>, password: Option<&Path>) -> Result<Self> {
         let config = RollupConfig::load(&endpoints.rollup)?;
-        let signer = key.map(keys::read).transpose()?;
+        let signer = key.map(|key| keys::open(key, password).context("--key")).transpose()?;
         let sender = signer.as_ref().map(|signer| signer.address());
         let wallet = signer.map(EthereumWallet::from).unwrap_or_default();
         let builder = || ProviderBuilder::new_with_network::<AnyNetwork>().wallet(wallet.clone());
@@ -176,7 +176,8 @@ async fn begin(
     chain: &str,
     send: impl AsyncFnOnce(&Session, &mut Progress) -> Result<B256>,
 ) -> Result<(Session, Progress, B256)> {
-    let session = Session::open(&transfer.endpoints, transfer.key.as_deref()).await?;
+    let session =
+        Session::open(&transfer.endpoints, transfer.key.as_deref(), transfer.password.as_deref()).await?;
     let mut progress = Progress::new();
     let hash = match transfer.resume {
         Some(hash) => hash,

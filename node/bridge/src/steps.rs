@@ -32,7 +32,8 @@ pub(super) async fn withdraw(args: WithdrawArgs) -> Result<()> {
 
 /// `recourse-node bridge prove`
 pub(super) async fn prove(args: StepArgs) -> Result<()> {
-    let session = Session::open(&args.endpoints, Some(&args.signer.key)).await?;
+    let session =
+        Session::open(&args.endpoints, Some(&args.signer.key), args.signer.password.as_deref()).await?;
     let mut progress = Progress::new();
     let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
     loop {
@@ -66,7 +67,8 @@ pub(super) async fn prove(args: StepArgs) -> Result<()> {
 
 /// `recourse-node bridge finalize`
 pub(super) async fn finalize(args: StepArgs) -> Result<()> {
-    let session = Session::open(&args.endpoints, Some(&args.signer.key)).await?;
+    let session =
+        Session::open(&args.endpoints, Some(&args.signer.key), args.signer.password.as_deref()).await?;
     let mut progress = Progress::new();
     let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
     loop {

@@ -12,8 +12,9 @@
 //! - [`witness`], [`program`]: what the fault proof program reads to compute a block, and which file it is.
 //! - [`inbox_rules`]: what the inbox would take, computed from what the chain has derived.
 //! - [`interval`]: how a range is cut into the segments of a claim; proposer and challenger share it.
+//! - [`signer`]: who signs for a role: a key of ours, or a signer elsewhere that has it.
 //! - [`maintenance`]: housekeeping of the database.
-//! - [`options`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`failures`], [`telemetry`]: what every
+//! - [`options`], [`manual`], [`files`], [`keys`], [`process`], [`shutdown`], [`tasks`], [`failures`], [`telemetry`]: what every
 //!   process of ours has.
 //!
 //! Errors say what was expected and what was found. Nothing that L1, the disk or a key says makes the crate panic.
@@ -36,6 +37,7 @@
 //! ```
 
 pub mod blobs;
+mod body;
 pub mod chain;
 pub mod config;
 pub mod failures;
@@ -45,14 +47,17 @@ pub mod interval;
 pub mod keys;
 pub mod l1;
 pub mod maintenance;
+pub mod manual;
 pub mod options;
 pub mod process;
 pub mod program;
 pub mod shutdown;
+pub mod signer;
 pub mod tasks;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod witness;
+mod words;
 
 pub use config::RollupConfig;

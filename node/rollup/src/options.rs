@@ -15,10 +15,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 use toml::{Table, Value};
 
-use crate::files;
+use crate::{files, manual};
 
 /// Largest file of options, in bytes. One of all options has some thousands.
 const MAX_FILE: u64 = 1 << 20;
@@ -74,6 +74,9 @@ pub enum OptionsError {
         /// The kind of value that it has.
         found: &'static str,
     },
+    /// The manual's pages can't be written.
+    #[error(transparent)]
+    Manual(#[from] manual::NoManual),
     /// What the command line's parser says, help among it.
     #[error(transparent)]
     Clap(#[from] clap::Error),
@@ -84,7 +87,7 @@ pub enum OptionsError {
 pub enum Asked<C> {
     /// To run.
     Run(C),
-    /// To print the options of a command.
+    /// To print a text: the options of a command, or completions for a shell.
     Show(String),
 }
 
@@ -92,7 +95,7 @@ pub enum Asked<C> {
 ///
 /// # Errors
 /// In one line, or as the command line's parser says it: help, too, is one of its errors.
-pub fn read<C: CommandFactory + FromArgMatches>(services: &[&str]) -> Result<Asked<C>, OptionsError> {
+pub fn read<C: CommandFactory + FromArgMatches>(services: &[&'static str]) -> Result<Asked<C>, OptionsError> {
     read_from(std::env::args_os(), services)
 }
 
@@ -101,7 +104,7 @@ pub fn read<C: CommandFactory + FromArgMatches>(services: &[&str]) -> Result<Ask
 ///
 /// # Errors
 /// The exit code of a process that is done.
-pub fn run_or_print<C: CommandFactory + FromArgMatches>(services: &[&str]) -> Result<C, ExitCode> {
+pub fn run_or_print<C: CommandFactory + FromArgMatches>(services: &[&'static str]) -> Result<C, ExitCode> {
     match read(services) {
         Ok(Asked::Run(options)) => Ok(options),
         Ok(Asked::Show(table)) => {
@@ -126,32 +129,40 @@ pub fn run_or_print<C: CommandFactory + FromArgMatches>(services: &[&str]) -> Re
 /// As [`read`].
 pub fn read_from<C: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
-    services: &[&str],
+    services: &[&'static str],
 ) -> Result<Asked<C>, OptionsError> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let show = arguments.get(1).is_some_and(|first| first == SHOW) && arguments.len() > 2;
+    let takes_file = !services.is_empty();
+    let show = takes_file && arguments.get(1).is_some_and(|first| first == SHOW) && arguments.len() > 2;
     if show {
         arguments.remove(1);
     }
-    let file = match file_option(&arguments) {
+    let file = match file_option(&arguments).filter(|_| takes_file) {
         Some(path) => File::read(path, &C::command(), services)?,
         None => File::default(),
     };
     let with_sources = |command: Command| {
         if services.contains(&command.get_name()) { with_sources(command, &file) } else { command }
     };
-    let command = C::command().mut_subcommands(with_sources).subcommand(show_command());
+    // As it is on every machine, whatever its environment and file say.
+    let documented = if takes_file { C::command().subcommand(show_command(services)) } else { C::command() };
+    let command = documented.clone().mut_subcommands(with_sources).subcommands(manual::commands());
     let mut matches = command.clone().try_get_matches_from(arguments)?;
+    if let Some(text) = manual::answer(documented, &matches)? {
+        return Ok(Asked::Show(text));
+    }
     if show {
         return Ok(Asked::Show(table(&command, &matches, &file)));
     }
     Ok(Asked::Run(C::from_arg_matches_mut(&mut matches)?))
 }
 
-fn show_command() -> Command {
+fn show_command(services: &[&'static str]) -> Command {
+    let command = Arg::new("COMMAND").help("The command").value_parser(services.to_vec());
     Command::new(SHOW)
         .about("Print the options of a command: which are in force, and where each is from")
         .override_usage(format!("{SHOW} COMMAND [OPTIONS]"))
+        .arg(command)
         .arg_required_else_help(true)
 }
 

@@ -151,6 +151,11 @@ pub const METRICS: &[Metric] = &[
         "role",
         "Transactions in blocks that another process has sent with the same key.",
     ),
+    Metric::gauge(
+        "recourse_signer_up",
+        "role",
+        "1 while the role's key signs, 0 while its signer is away, refuses, or answers wrongly.",
+    ),
     Metric::counter(
         "recourse_housekeeping_failures_total",
         "task",

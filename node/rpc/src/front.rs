@@ -79,7 +79,7 @@ impl Front {
         }
         let mut response = match (request.method(), request.uri().path()) {
             (&Method::OPTIONS, _) => preflight(granted.is_some()),
-            (&Method::GET, "/health") => json_answer(StatusCode::OK, &json!({ "status": "alive" })),
+            (&Method::GET, "/health") => self.liveness(),
             (&Method::GET, "/ready") => self.readiness(),
             _ => {
                 let compresses = !is_socket && accepts_gzip(headers);
@@ -119,6 +119,16 @@ impl Front {
             return Some(HeaderValue::from_static("*"));
         }
         origin.to_str().is_ok_and(|name| origins.allow(name)).then(|| origin.clone())
+    }
+
+    /// That the node lives, and what does not work all the same.
+    fn liveness(&self) -> Response<SentBody> {
+        let warnings = self.rpc.warnings();
+        let answer = match warnings.is_empty() {
+            true => json!({ "status": "alive" }),
+            false => json!({ "status": "alive", "warnings": warnings }),
+        };
+        json_answer(StatusCode::OK, &answer)
     }
 
     /// Whether the node serves what it should, and why it does not.

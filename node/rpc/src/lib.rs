@@ -79,7 +79,7 @@ pub use error::RpcError;
 pub use listener::{Listener, Names, Namespaces, RpcConfig};
 pub use server::{RpcHandle, ServeError, methods, serve};
 
-use ::rollup::{chain::Chain, l1::L1Status};
+use ::rollup::{chain::Chain, l1::L1Status, signer::Signer};
 use sequencing::{feed::FeedStatus, pool::Pool};
 
 /// What to serve.
@@ -97,4 +97,6 @@ pub struct RpcContext {
     pub l1: watch::Receiver<L1Status>,
     /// How far the sequencer's feed is followed, by a node that does.
     pub followed_feed: Option<watch::Receiver<FeedStatus>>,
+    /// Who signs for the node's roles.
+    pub signers: Vec<Signer>,
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use rollup::{
     chain::{Chain, Heads},
     l1::L1Status,
+    signer::Signer,
 };
 use sequencing::feed::FeedStatus;
 
@@ -22,6 +23,8 @@ pub(crate) struct Syncing {
     l1: watch::Receiver<L1Status>,
     /// Of a replica that follows the sequencer's feed.
     feed: Option<watch::Receiver<FeedStatus>>,
+    /// Who signs for the node's roles.
+    signers: Vec<Signer>,
     /// The head when the node began to serve.
     start: u64,
     /// L1 has been followed to its head since then.
@@ -48,7 +51,25 @@ impl Syncing {
         l1: watch::Receiver<L1Status>,
         feed: Option<watch::Receiver<FeedStatus>>,
     ) -> Self {
-        Self { l1, feed, start: chain.heads().unsafe_head.number, caught_up: AtomicBool::new(false) }
+        let (start, caught_up) = (chain.heads().unsafe_head.number, AtomicBool::new(false));
+        Self { l1, feed, signers: Vec::new(), start, caught_up }
+    }
+
+    pub(crate) fn with_signers(self, signers: Vec<Signer>) -> Self {
+        Self { signers, ..self }
+    }
+
+    /// What does not work, though the node lives. Strangers hear of it: no more than whose signer it is.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let ailing = self.signers.iter().map(Signer::health).filter(|health| health.trouble().is_some());
+        ailing
+            .map(|health| {
+                format!(
+                    "no signatures for the {}",
+                    if health.role() == "signer" { "feed" } else { health.role() }
+                )
+            })
+            .collect()
     }
 
     /// How far the node is; `None` if it is not behind.
@@ -84,6 +105,12 @@ impl Syncing {
         let mut reasons = self.progress(chain).map(|progress| self.lags(&progress)).unwrap_or_default();
         if !chain.db().has_room() {
             reasons.push("the disk is nearly full: a sequencer takes no transactions".into());
+        }
+        // Without it there are no new blocks; what batcher and proposer do can wait.
+        let is_unsigned =
+            |signer: &Signer| signer.health().role() == "signer" && signer.health().trouble().is_some();
+        if self.signers.iter().any(is_unsigned) {
+            reasons.push("the feed's signer does not sign: there are no new blocks".into());
         }
         reasons
     }

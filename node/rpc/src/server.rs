@@ -108,11 +108,11 @@ pub fn methods(context: RpcContext) -> Result<Methods, ServeError> {
 }
 
 fn prepare(context: RpcContext) -> Result<(Arc<Rpc>, RpcModule<Arc<Rpc>>), ServeError> {
-    let RpcContext { chain, pool, forward, feed, l1, followed_feed } = context;
+    let RpcContext { chain, pool, forward, feed, l1, followed_feed, signers } = context;
     let forward = forward
         .map(|url| Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() }))
         .transpose()?;
-    let syncing = Syncing::new(&chain, l1, followed_feed);
+    let syncing = Syncing::new(&chain, l1, followed_feed).with_signers(signers);
     let rpc = Arc::new(Rpc::new(chain, pool, forward, syncing));
     let mut module = super::methods::module(rpc.clone())?;
     if let Some(feed) = feed {

@@ -57,6 +57,11 @@ impl Rpc {
         self.syncing.reasons(&self.chain)
     }
 
+    /// What does not work, though the node lives.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.syncing.warnings()
+    }
+
     /// Measures what changes with time, until shutdown.
     pub(crate) async fn measure(&self, peers: &Peers, mut shutdown: Shutdown) {
         let l1 = self.syncing.l1();

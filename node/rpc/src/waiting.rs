@@ -313,6 +313,7 @@ mod tests {
             feed: None,
             l1: l1.clone(),
             followed_feed: None,
+            signers: Vec::new(),
         };
         let local = RpcConfig::new(Listener::all(([127, 0, 0, 1], 0).into()));
         let sequencer = serve(local, context, shutdown).await.unwrap();

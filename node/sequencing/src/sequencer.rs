@@ -207,7 +207,12 @@ impl Sequencer {
     /// Builds a block if it is time for one. Otherwise returns when to look again, if nothing happens before.
     fn step(&mut self) -> Result<Due, ChainError> {
         let now = Instant::now();
-        if let Some(due) = self.resume(now)? {
+        if let Some(until) = self.announcer.rests_until(now) {
+            self.warn_of_stall(now, "the feed's signer does not sign");
+            return Ok(Due::At(until));
+        }
+        let resumed = self.resume(now);
+        if let Some(due) = self.unless_unsigned(resumed)? {
             return Ok(due);
         }
         self.read_l1()?;
@@ -245,11 +250,21 @@ impl Sequencer {
             // Too short for a timer, and nothing that happens meanwhile changes what comes next.
             thread::sleep(rest);
         }
-        match self.build(clock, pace, room) {
-            Ok(()) => Ok(Due::Now),
+        let built = self.build(clock, pace, room);
+        match self.unless_unsigned(built.map(|()| Some(Due::Now))) {
+            Ok(due) => Ok(due.unwrap_or(Due::Now)),
             // Its batches come first.
             Err(ChainError::Deriving) => Ok(Due::At(now + RETRY)),
             Err(error) => Err(error),
+        }
+    }
+
+    /// A failure that is the signer's is no error: it is said by its health, and transactions wait in the pool.
+    fn unless_unsigned(&self, done: Result<Option<Due>, ChainError>) -> Result<Option<Due>, ChainError> {
+        let until = self.announcer.rest().filter(|until| *until > Instant::now());
+        match (done, until) {
+            (Err(ChainError::Unkept { .. }), Some(until)) => Ok(Some(Due::At(until))),
+            (done, _) => done,
         }
     }
 

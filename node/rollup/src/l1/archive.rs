@@ -17,9 +17,11 @@ use serde_json::{Value, json};
 use super::{
     error::ConnectError,
     http::{AskOrder, BlobPlace, BlobServer, NoAnswer},
+};
+use crate::{
+    blobs::versioned_hash,
     words::{line, words},
 };
-use crate::blobs::versioned_hash;
 
 /// The method by which a node serves a blob.
 const METHOD: &str = "recourse_blobOfBatch";

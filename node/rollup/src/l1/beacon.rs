@@ -15,9 +15,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     error::ConnectError,
     http::{AskOrder, BlobPlace, BlobServer},
+};
+use crate::{
+    blobs::versioned_hash,
     words::{line, words},
 };
-use crate::blobs::versioned_hash;
 
 /// Longest answer that is read: all blobs of a block with 128 of them, in hexadecimal. Mainnet's blocks hold 21 at most
 /// (EIP-7892's schedule of 2026).

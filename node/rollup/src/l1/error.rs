@@ -8,8 +8,8 @@ use alloy::{
     transports::{TransportError, TransportErrorKind},
 };
 
-use super::words::{innermost, line, words};
 use crate::config::ConfigMismatches;
+use crate::words::{innermost, line, words};
 
 /// Why an L1 endpoint cannot be used for a rollup. Each says it in one line.
 #[derive(Debug, thiserror::Error)]

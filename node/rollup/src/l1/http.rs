@@ -8,11 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::transports::http::reqwest::{self, RequestBuilder, Response, StatusCode, redirect::Policy};
+use alloy::transports::http::reqwest::{self, RequestBuilder, StatusCode, redirect::Policy};
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::{error::ConnectError, words::innermost};
+use super::error::ConnectError;
+use crate::{
+    body::{BodyError, read_body},
+    words::innermost,
+};
 
 const TARGET: &str = "node::l1";
 
@@ -36,32 +40,6 @@ pub(super) fn parse(url: &str) -> Result<(reqwest::Url, Arc<str>), ConnectError>
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let name = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());
     Ok((url, name.into()))
-}
-
-/// Why an answer cannot be read to its end.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
-    /// It broke off, or takes too long.
-    #[error(transparent)]
-    Broken(#[from] reqwest::Error),
-    /// It has more bytes than this.
-    #[error("an answer longer than {0} bytes")]
-    TooLong(usize),
-}
-
-/// Reads an answer to its end, and no more than `limit` bytes of it.
-pub(super) async fn read_body(
-    mut response: Response,
-    limit: usize,
-) -> Result<(StatusCode, Vec<u8>), BodyError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > limit {
-            return Err(BodyError::TooLong(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok((response.status(), body))
 }
 
 /// Which batch blobs are of, and which L1 block it was posted in.

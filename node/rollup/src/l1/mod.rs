@@ -24,7 +24,6 @@ mod size;
 mod standing;
 mod transport;
 mod tx_manager;
-mod words;
 
 pub use archive::Archives;
 pub use beacon::Beacons;

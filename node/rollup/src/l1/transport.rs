@@ -13,8 +13,10 @@ use serde::de::Error;
 
 use super::{
     error::L1Error,
-    http::{BodyError, read_body},
     standing::{LeftOut, Standing},
+};
+use crate::{
+    body::{BodyError, read_body},
     words::words,
 };
 

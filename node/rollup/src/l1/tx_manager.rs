@@ -31,7 +31,6 @@ use alloy::{
     primitives::{Address, B256},
     providers::Provider,
     rpc::types::{TransactionReceipt, TransactionRequest},
-    signers::local::PrivateKeySigner,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -41,6 +40,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{L1Client, L1Error};
+use crate::signer::Signer;
 use error::Refusal;
 use flight::{Flight, SendingAccount, TRANSFER_GAS};
 use nonces::Nonces;
@@ -58,6 +58,8 @@ const TARGET: &str = "node::tx";
 const MAX_TX_GAS: u64 = 1 << 24;
 /// Time between two looks at fees that are beyond a cap.
 const CAP_PAUSE: Duration = Duration::from_secs(2);
+/// Longest time between two requests to a signer that does not sign.
+const MAX_SIGNER_PAUSE: Duration = Duration::from_secs(10);
 /// Raises of a transaction that an endpoint does not take: thirty multiply the fees by forty.
 const MAX_RAISES: u32 = 30;
 
@@ -65,7 +67,7 @@ const MAX_RAISES: u32 = 30;
 #[derive(Debug)]
 pub struct TxManager {
     client: L1Client,
-    signer: PrivateKeySigner,
+    signer: Signer,
     options: TxOptions,
     poll_interval: Duration,
     nonces: Mutex<Nonces>,
@@ -80,9 +82,11 @@ impl TxManager {
     /// `accountslots`, reth's `max-account-slots`).
     pub const MAX_IN_FLIGHT: usize = 16;
 
-    /// A manager for a key. There should be no other for it on this chain. To be called within a runtime: a task looks at
+    /// A manager for an account. There should be no other for it on this chain. To be called within a runtime: a task looks at
     /// the balance.
-    pub fn new(client: L1Client, signer: PrivateKeySigner, options: TxOptions) -> Arc<Self> {
+    pub fn new(client: L1Client, signer: impl Into<Signer>, options: TxOptions) -> Arc<Self> {
+        let signer = signer.into();
+        signer.health().show();
         let poll_interval = options.poll_interval.unwrap_or(client.default_poll_interval());
         let manager = Arc::new(Self {
             client,
@@ -99,7 +103,7 @@ impl TxManager {
     }
 
     /// The account that sends.
-    pub const fn address(&self) -> Address {
+    pub fn address(&self) -> Address {
         self.signer.address()
     }
 
@@ -130,6 +134,7 @@ impl TxManager {
         let _place = self.places.acquire().await;
         let mut cap = CapWait::new(&self.wallet, self.options.role);
         let started = Instant::now();
+        let mut signer_pause = self.poll_interval;
         let mut flight = loop {
             match self.begin(&request).await {
                 Err(SendError::FeeCap { needed, cap: allowed })
@@ -137,6 +142,12 @@ impl TxManager {
                 {
                     cap.begin(needed, allowed);
                     sleep(self.poll_interval.max(CAP_PAUSE)).await;
+                }
+                // Nothing is sent, and the nonce is given back: it, the fees and the gas are chosen anew. The signer's health
+                // says so.
+                Err(SendError::Signer(_)) if started.elapsed() < self.options.timeout => {
+                    sleep(signer_pause).await;
+                    signer_pause = signer_pause.saturating_mul(2).min(MAX_SIGNER_PAUSE);
                 }
                 outcome => break outcome?,
             }
@@ -146,7 +157,7 @@ impl TxManager {
         self.see_through(&mut flight, &mut cap).await
     }
 
-    const fn account(&self) -> SendingAccount<'_> {
+    fn account(&self) -> SendingAccount<'_> {
         SendingAccount { chain_id: self.client.chain_id(), signer: &self.signer, nonces: &self.nonces }
     }
 
@@ -401,8 +412,15 @@ impl TxManager {
         cap.end();
         flight.raises += 1;
         metrics::counter!("recourse_l1_transactions_raised_total").increment(1);
-        flight.fees = fees;
+        let before = std::mem::replace(&mut flight.fees, fees);
         match self.broadcast(flight).await {
+            // The earlier version stays, and the next raise begins with its fees.
+            Err(SendError::Signer(_)) => {
+                flight.raises -= 1;
+                flight.fees = before;
+                self.rebroadcast(flight).await;
+                Ok(())
+            }
             // An earlier version is out there: what happens to it shows.
             Err(
                 SendError::Endpoint(_)
@@ -418,7 +436,7 @@ impl TxManager {
     async fn broadcast(&self, flight: &mut Flight<'_>) -> Result<(), SendError> {
         let nonce = flight.state.nonce;
         for _ in 0..MAX_RAISES {
-            let (hash, raw) = flight.sign()?;
+            let (hash, raw) = flight.sign().await?;
             flight.sent_at = Instant::now();
             let cost = flight.cost();
             flight.state.sending(hash, flight.fees, cost);

@@ -121,6 +121,7 @@ impl Node {
             feed: None,
             l1: l1_status.subscribe(),
             followed_feed: None,
+            signers: Vec::new(),
         };
         let handle = serve(serving(([127, 0, 0, 1], 0).into()), context, shutdown).await.unwrap();
         let http = HttpClientBuilder::default()

@@ -131,6 +131,7 @@ fn context(node: &Node) -> RpcContext {
         feed: None,
         l1: node.l1_status.subscribe(),
         followed_feed: None,
+        signers: Vec::new(),
     }
 }
 

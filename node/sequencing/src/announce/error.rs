@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use rollup::chain::{ChainError, KeepError};
+use rollup::{
+    chain::{ChainError, KeepError},
+    signer::SignError,
+};
 
 /// Why the log can't be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,9 @@ pub enum AnnounceError {
     /// Whether a block may be signed can't be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// A block is not signed, and so not announced.
+    #[error(transparent)]
+    Signer(#[from] SignError),
     /// The thread that writes has ended.
     #[error("announced blocks: the log's thread has ended")]
     Ended,

@@ -27,7 +27,7 @@ impl Node {
     fn at(dir: tempfile::TempDir, config: &Arc<RollupConfig>) -> Self {
         let chain = testing::open(dir.path(), config);
         let log = AnnounceLog::beside(&chain, Durability::Disk).unwrap();
-        Self { chain, announcer: Announcer::start(log, Some(key(9)), false).unwrap(), dir }
+        Self { chain, announcer: Announcer::start(log, Some(key(9).into()), false).unwrap(), dir }
     }
 
     fn build(&mut self, nonce: u64) -> u64 {
@@ -164,7 +164,7 @@ fn nothing_is_signed_where_a_lost_log_may_have_been_signed_on() {
     // That is not forgotten, and a key without a past need not wait.
     let log = node.announcer.log().clone();
     assert_eq!(log.signed_up_to(key(8).address()).number, 5);
-    let mut fresh = Announcer::start(log.clone(), Some(key(8)), true).unwrap();
+    let mut fresh = Announcer::start(log.clone(), Some(key(8).into()), true).unwrap();
     fresh.begin(&node.chain, 5).unwrap();
     drop(fresh);
     let log = AnnounceLog::open(&node.folder(), log.identity(), Durability::Disk).unwrap();

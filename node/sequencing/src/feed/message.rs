@@ -15,14 +15,14 @@
 
 use std::time::Instant;
 
-use alloy::{
-    primitives::{Address, B256, Bytes, Keccak256, Signature, keccak256},
-    signers::{SignerSync, local::PrivateKeySigner},
-};
+use alloy::primitives::{Address, B256, Bytes, Signature, keccak256};
 use stf::BlockSpec;
 
 use super::Signers;
-use rollup::chain::FeedBlock;
+use rollup::{
+    chain::FeedBlock,
+    signer::{SignError, Signer},
+};
 
 const DOMAIN: &[u8] = b"recourse feed v1";
 
@@ -67,15 +67,16 @@ fn name(signer: &Option<Address>) -> String {
 
 /// What is signed.
 pub(super) fn digest(meaning: Meaning, chain_id: u64, hash: &B256, payload: &[u8]) -> B256 {
-    let mut hasher = Keccak256::new();
-    hasher.update(match meaning {
+    keccak256(signed_bytes(meaning, chain_id, hash, payload))
+}
+
+/// The bytes whose hash is signed: some signers hash themselves.
+fn signed_bytes(meaning: Meaning, chain_id: u64, hash: &B256, payload: &[u8]) -> Vec<u8> {
+    let domain = match meaning {
         Meaning::Confirmed => DOMAIN,
         Meaning::Unconfirmed => UNCONFIRMED,
-    });
-    hasher.update(chain_id.to_be_bytes());
-    hasher.update(hash);
-    hasher.update(keccak256(payload));
-    hasher.finalize()
+    };
+    [domain, &chain_id.to_be_bytes(), hash.as_slice(), keccak256(payload).as_slice()].concat()
 }
 
 /// The payload of a block's message. `None` if the block has more transactions, or a longer one, than 32 bits count.
@@ -95,11 +96,19 @@ pub fn encode(block: &FeedBlock) -> Option<Vec<u8>> {
     Some(payload)
 }
 
-/// The message for a block. `None` if the key cannot sign, or [`encode`] can't write it.
-pub fn sign(meaning: Meaning, chain_id: u64, key: &PrivateKeySigner, block: &FeedBlock) -> Option<Bytes> {
-    let payload = encode(block)?;
-    let signature = key.sign_hash_sync(&digest(meaning, chain_id, &block.hash, &payload)).ok()?;
-    Some([&signature.as_bytes()[..], &payload].concat().into())
+/// The message for a block. `None` if [`encode`] can't write it. Waits for a signer that is elsewhere.
+///
+/// # Errors
+/// The signer does not sign.
+pub fn sign(
+    meaning: Meaning,
+    chain_id: u64,
+    signer: &Signer,
+    block: &FeedBlock,
+) -> Result<Option<Bytes>, SignError> {
+    let Some(payload) = encode(block) else { return Ok(None) };
+    let signature = signer.sign_bytes_now(&signed_bytes(meaning, chain_id, &block.hash, &payload))?;
+    Ok(Some([&signature.as_bytes()[..], &payload].concat().into()))
 }
 
 /// What stands for the message of a block that nobody signed: nodes refuse it.

@@ -48,7 +48,7 @@ fn signer(index: u8) -> Signers {
 }
 
 fn signed() -> Bytes {
-    sign(Meaning::Confirmed, CHAIN_ID, &key(9), &block()).unwrap()
+    sign(Meaning::Confirmed, CHAIN_ID, &key(9).into(), &block()).unwrap().unwrap()
 }
 
 #[test]
@@ -116,13 +116,13 @@ impl Node {
         let dir = tempfile::tempdir().unwrap();
         let chain = testing::open(dir.path(), config);
         let log = AnnounceLog::beside(&chain, Durability::Process).unwrap();
-        let announcer = Announcer::start(log.clone(), Some(key(index)), false).unwrap();
+        let announcer = Announcer::start(log.clone(), Some(key(index).into()), false).unwrap();
         Self { chain, log, announcer: Mutex::new(announcer), _dir: dir }
     }
 
     /// Begins to sign with another key.
     fn rotate(&self, index: u8) {
-        let mut announcer = Announcer::start(self.log.clone(), Some(key(index)), false).unwrap();
+        let mut announcer = Announcer::start(self.log.clone(), Some(key(index).into()), false).unwrap();
         announcer.begin(&self.chain, 0).unwrap();
         *self.announcer.lock() = announcer;
     }
@@ -330,7 +330,7 @@ async fn a_signed_block_that_comes_out_differently_is_not_imported() {
     let config = testing::config(3, 0);
     let replica = Node::new(&config);
     let wrong = FeedBlock { number: 1, spec: BlockSpec { messages: 0, ..block().spec }, ..block() };
-    let message = sign(Meaning::Confirmed, CHAIN_ID, &key(9), &wrong).unwrap();
+    let message = sign(Meaning::Confirmed, CHAIN_ID, &key(9).into(), &wrong).unwrap().unwrap();
     let mut module = RpcModule::new(());
     module.register_method("recourse_feedBlocks", move |_, _, _| vec![message.clone()]).unwrap();
     let (_server, url) = serve(module).await;
@@ -360,7 +360,7 @@ async fn answers_are_bounded() {
 
 #[test]
 fn what_is_signed_for_the_batcher_is_no_confirmation() {
-    let message = sign(Meaning::Unconfirmed, CHAIN_ID, &key(9), &block()).unwrap();
+    let message = sign(Meaning::Unconfirmed, CHAIN_ID, &key(9).into(), &block()).unwrap().unwrap();
     assert!(matches!(open(CHAIN_ID, &signer(9), &message), Err(FeedError::Signature { .. })));
     let opened = message::open(Meaning::Unconfirmed, CHAIN_ID, &signer(9), &message);
     assert_eq!(opened, Ok((key(9).address(), block())));

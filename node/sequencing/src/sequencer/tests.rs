@@ -84,7 +84,7 @@ impl Drop for Running {
 
 fn announcer(chain: &Chain) -> Announcer {
     let log = AnnounceLog::beside(chain, Durability::Process).unwrap();
-    Announcer::start(log, Some(testing::key(9)), false).unwrap()
+    Announcer::start(log, Some(testing::key(9).into()), false).unwrap()
 }
 
 /// A sequencer that is driven by hand, and has taken back what there was.

@@ -5,7 +5,7 @@ use alloy::{
     rpc::types::TransactionReceipt,
 };
 
-use crate::l1::L1Error;
+use crate::{l1::L1Error, signer::SignError};
 
 /// Why a transaction did not do what it should have.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -78,9 +78,9 @@ pub enum SendError {
     /// The endpoint failed or refused before anything was sent.
     #[error(transparent)]
     Endpoint(#[from] L1Error),
-    /// The key did not sign.
-    #[error("signing failed: {0}")]
-    Signer(String),
+    /// There is no signature: nothing was sent.
+    #[error(transparent)]
+    Signer(#[from] SignError),
 }
 
 /// Whether to try again, as an error advises. Whoever tries again looks at the chain first.
@@ -88,12 +88,10 @@ pub enum SendError {
 pub enum Retry {
     /// At once: what was wrong is over, or the next transaction mends it.
     Now,
-    /// After a pause: the endpoint or the account's balance must get better first.
+    /// After a pause: the endpoint, the signer or the account's balance must get better first.
     Later,
     /// Not the same call, as long as the chain is as it is: L1 refuses it.
     Never,
-    /// With no call: the key cannot sign.
-    DeadKey,
 }
 
 impl SendError {
@@ -103,9 +101,8 @@ impl SendError {
             Self::Replaced { .. } | Self::Gap { .. } | Self::Stuck { .. } | Self::NoReceipt { .. } => {
                 Retry::Now
             }
-            Self::Endpoint(_) | Self::Funds { .. } | Self::FeeCap { .. } => Retry::Later,
+            Self::Endpoint(_) | Self::Funds { .. } | Self::FeeCap { .. } | Self::Signer(_) => Retry::Later,
             Self::WouldRevert { .. } | Self::Reverted(_) | Self::Dropped { .. } => Retry::Never,
-            Self::Signer(_) => Retry::DeadKey,
         }
     }
 
@@ -226,7 +223,7 @@ mod tests {
             (SendError::FeeCap { needed: 2, cap: 1 }, Retry::Later),
             (SendError::WouldRevert { reason: reason.clone(), data: Bytes::new() }, Retry::Never),
             (SendError::Dropped { hash, reason: reason.clone() }, Retry::Never),
-            (SendError::Signer(reason), Retry::DeadKey),
+            (SendError::Signer(SignError::Away(reason)), Retry::Later),
         ];
         for (error, expected) in table {
             assert_eq!(error.retry(), expected, "{error}");

@@ -5,13 +5,15 @@ use std::time::Instant;
 use alloy::{
     consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844, TxEip4844WithSidecar},
     eips::eip2718::Encodable2718,
-    primitives::{B256, Bytes, Signature, TxKind, U256},
-    signers::{SignerSync, local::PrivateKeySigner},
+    primitives::{B256, Bytes, TxKind, U256},
 };
 use parking_lot::Mutex;
 
 use super::{error::SendError, fees::Fees, nonces::Nonces, send_state::SendState, types::TxRequest};
-use crate::blobs::BlobSidecar;
+use crate::{
+    blobs::BlobSidecar,
+    signer::{Signer, UnsignedTx},
+};
 
 /// Gas of a transfer.
 pub(super) const TRANSFER_GAS: u64 = 21_000;
@@ -20,7 +22,7 @@ pub(super) const TRANSFER_GAS: u64 = 21_000;
 #[derive(Clone, Copy)]
 pub(super) struct SendingAccount<'a> {
     pub(super) chain_id: u64,
-    pub(super) signer: &'a PrivateKeySigner,
+    pub(super) signer: &'a Signer,
     pub(super) nonces: &'a Mutex<Nonces>,
 }
 
@@ -60,9 +62,9 @@ impl<'a> Flight<'a> {
     }
 
     /// The version with these fees: its hash, and its bytes.
-    pub(super) fn sign(&self) -> Result<(B256, Bytes), SendError> {
+    pub(super) async fn sign(&self) -> Result<(B256, Bytes), SendError> {
         if let Some(blobs) = &self.request.blobs {
-            return self.sign_with(blobs);
+            return self.sign_with(blobs).await;
         }
         let tx = TxEip1559 {
             chain_id: self.account.chain_id,
@@ -75,13 +77,13 @@ impl<'a> Flight<'a> {
             input: self.request.data.clone(),
             ..TxEip1559::default()
         };
-        let signature = self.signature(tx.signature_hash())?;
+        let signature = self.account.signer.sign_transaction(&UnsignedTx::from(tx.clone())).await?;
         let signed = EthereumTxEnvelope::<TxEip4844>::from(tx.into_signed(signature));
         Ok((*signed.tx_hash(), signed.encoded_2718().into()))
     }
 
     /// The same, with blobs: as nodes pass them on, with their proofs (EIP-7594).
-    fn sign_with(&self, blobs: &BlobSidecar) -> Result<(B256, Bytes), SendError> {
+    async fn sign_with(&self, blobs: &BlobSidecar) -> Result<(B256, Bytes), SendError> {
         let tx = TxEip4844 {
             chain_id: self.account.chain_id,
             nonce: self.state.nonce,
@@ -95,15 +97,10 @@ impl<'a> Flight<'a> {
             blob_versioned_hashes: blobs.versioned_hashes().to_vec(),
             ..TxEip4844::default()
         };
-        let signature = self.signature(tx.signature_hash())?;
+        let signature = self.account.signer.sign_transaction(&UnsignedTx::from(tx.clone())).await?;
         let signed =
             TxEip4844WithSidecar::from_tx_and_sidecar(tx, blobs.sidecar().clone()).into_signed(signature);
         Ok((*signed.hash(), signed.encoded_2718().into()))
-    }
-
-    fn signature(&self, hash: B256) -> Result<Signature, SendError> {
-        let signature = self.account.signer.sign_hash_sync(&hash);
-        signature.map_err(|error| SendError::Signer(error.to_string()))
     }
 
     /// What to begin with: enough to replace what was sent under the nonce before.

@@ -118,6 +118,8 @@ impl<'a> CapWait<'a> {
 pub(super) async fn watch(manager: Weak<TxManager>) {
     loop {
         let Some(manager) = manager.upgrade() else { return };
+        // Its health keeps what comes out: an account that has nothing to send has a signer all the same.
+        let _ = manager.signer.check().await;
         if let Err(error) = manager.look_at_balance().await {
             debug!(target: TARGET, %error, "looking at the balance failed");
         }

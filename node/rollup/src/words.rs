@@ -8,7 +8,7 @@ const MAX_CHARS: usize = 200;
 const MAX_BYTES: usize = 64 * 1024;
 
 /// What the body of an answer says: the message of a JSON error, the title or the text of a web page, or the text.
-pub(super) fn words(body: &[u8]) -> String {
+pub(crate) fn words(body: &[u8]) -> String {
     let body = &body[..body.len().min(MAX_BYTES)];
     if let Some(message) = serde_json::from_slice(body).ok().as_ref().and_then(message) {
         return line(message);
@@ -22,7 +22,7 @@ pub(super) fn words(body: &[u8]) -> String {
 }
 
 /// Text on one line, without what a terminal would obey, and not too long.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let mut line = String::new();
     // More words than characters fit in no line.
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
@@ -41,7 +41,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// What an error comes from, on one line: its innermost cause says it best, and without the URL, which may hold a secret.
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
