@@ -32,6 +32,7 @@ for binary in recourse-node challenger testnet; do
     done
     "$release/$binary" man "$tree/share/man/man1"
 done
+gzip -n9 "$tree"/share/man/man1/*.1
 file 644 "$release/recourse-program.elf" lib/recourse/recourse-program.elf
 for unit in recourse-node@ recourse-challenger; do
     file 644 "$packaging/$unit.service" "lib/systemd/system/$unit.service"

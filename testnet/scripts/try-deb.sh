@@ -38,7 +38,6 @@ clean() {
 }
 trap clean EXIT
 trap 'exit 1' INT TERM
-chmod 755 "$root"
 
 if [ -n "$tarball" ] && [ -f "$tarball" ]; then
     tar -xpf "$tarball" -C "$root"
@@ -53,6 +52,8 @@ else
     say "a minimal Debian $suite, by debootstrap"
     [ -z "$tarball" ] || tar -cpf "$tarball" -C "$root" .
 fi
+# A temporary folder is closed to others, apt's user among them.
+chmod 755 "$root"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 # No service starts in here.
@@ -82,9 +83,9 @@ for binary in recourse-node challenger testnet; do
 done
 inside getent passwd recourse >/dev/null || fail "there is no user recourse"
 [ "$(inside stat -c '%U:%G %a' /etc/recourse)" = "root:recourse 750" ] || fail "/etc/recourse is open to others"
-inside recourse-node config replica --config /etc/recourse/node.toml >"$root/options"
+inside recourse-node config replica --config /etc/recourse/node.toml --data-dir /tmp/r >"$root/options"
 grep -q '^rollup *\/etc\/recourse\/rollup.json' "$root/options" || fail "the options' file is not read"
-inside challenger config watch --config /etc/recourse/challenger.toml >/dev/null
+inside challenger config watch --config /etc/recourse/challenger.toml --data-dir /tmp/c >/dev/null
 # This loads the program, from where the package has it, before it looks for the file.
 inside challenger vm replay /no-such-file >"$root/replay" 2>&1 && fail "a file is read that is not there"
 grep -q no-such-file "$root/replay" || fail "expected an error about /no-such-file, found: $(cat "$root/replay")"

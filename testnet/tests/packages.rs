@@ -53,16 +53,16 @@ fn read_help(binary: &Path, words: &[String], found: &mut Vec<Shown>) -> Result<
     let help = printed(Command::new(binary).args(words).arg("--help"))?;
     let mut options = BTreeSet::new();
     let mut below = Vec::new();
-    let mut in_commands = false;
+    let (mut in_commands, mut in_options) = (false, false);
     for line in help.lines() {
         if !line.starts_with(' ') && !line.is_empty() {
-            in_commands = line == "Commands:";
+            (in_commands, in_options) = (line == "Commands:", line == "Options:");
         }
         let word = line.trim_start();
         // Names stand two spaces in, their descriptions further.
         if in_commands && line.starts_with("  ") && !line.starts_with("   ") {
             below.extend(word.split(' ').next().filter(|name| *name != "help").map(str::to_owned));
-        } else if word.starts_with('-') {
+        } else if in_options && word.starts_with('-') {
             let names = word.split([' ', ',', '=', '[']).filter(|name| name.starts_with("--"));
             options.extend(names.take(1).map(str::to_owned));
         }
@@ -232,8 +232,8 @@ fn the_archive_is_complete_repeatable_and_runs_anywhere() -> Result<()> {
         "share/bash-completion/completions/challenger",
         "share/doc/recourse/node/docs/operations.md",
         "share/fish/vendor_completions.d/recourse-node.fish",
-        "share/man/man1/challenger-vm-replay.1",
-        "share/man/man1/recourse-node-replica.1",
+        "share/man/man1/challenger-vm-replay.1.gz",
+        "share/man/man1/recourse-node-replica.1.gz",
         "share/recourse/challenger.toml",
         "share/recourse/contracts/Inbox.json",
         "share/recourse/node.toml",

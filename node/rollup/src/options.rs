@@ -133,7 +133,9 @@ pub fn read_from<C: CommandFactory + FromArgMatches>(
 ) -> Result<Asked<C>, OptionsError> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let takes_file = !services.is_empty();
-    let show = takes_file && arguments.get(1).is_some_and(|first| first == SHOW) && arguments.len() > 2;
+    // Not its own help, which the parser prints.
+    let of_command = arguments.get(2).is_some_and(|next| next != "--help" && next != "-h");
+    let show = takes_file && arguments.get(1).is_some_and(|first| first == SHOW) && of_command;
     if show {
         arguments.remove(1);
     }
