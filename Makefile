@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build contracts program devnet demo test bench soak fuzz conformance lint deny guest dist deb reproduce clean
+.PHONY: help setup geth-tools build contracts program devnet demo test bench soak fuzz conformance lint deny guest dist deb reproduce clean
 
 # Where Cargo builds; the user may have moved it.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -26,6 +26,9 @@ help: ## List the targets
 
 setup: ## Install what is missing: npm packages, libclang, the guest's Rust target
 	@testnet/scripts/setup.sh
+
+geth-tools: ## Build geth and clef with Go, which some tests are tried with (some minutes, once)
+	@testnet/scripts/geth-tools.sh
 
 contracts: setup
 	@cd $(CONTRACTS) && $(FORGE) build --quiet

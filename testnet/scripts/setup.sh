@@ -60,14 +60,6 @@ npm_ci() {
 npm_ci l1-contracts "Anvil, Forge, Cast, solc, OpenZeppelin"
 npm_ci e2e/js "viem, ethers"
 
-# For tests: clef, a signer, and geth. Where there is no Go, those tests say so and do nothing.
-if have go || [ -x /usr/local/go/bin/go ]; then
-    tools=$(testnet/scripts/geth-tools.sh) || tools=
-    [ -n "$tools" ] || say "note: no geth and clef: tests with them will do nothing"
-else
-    say "note: no Go, so no geth and clef: tests with them will do nothing"
-fi
-
 # For the guest's platform: a Rust target, or the standard library's source to build it from.
 sysroot=$(rustc --print sysroot)
 if [ ! -d "$sysroot/lib/rustlib/$guest" ]; then

@@ -66,6 +66,8 @@ pub struct Arena {
     client: L1Client,
     /// A replica that is honest: the test's own view of the truth.
     pub observer: Observer,
+    /// The fault proof programs that players have.
+    pub programs: Vec<PathBuf>,
 }
 
 /// The test's own view of the truth.
@@ -138,7 +140,7 @@ impl Arena {
         let client = connect(net.devnet.anvil.url(), &config).await?;
         let reader = LogReader::new(client.clone(), config.contracts, config.l1_start_block);
         let observer = Observer::start(&net, config).await?;
-        Ok(Self { net, miner, reader, client, observer })
+        Ok(Self { net, miner, reader, client, observer, programs: vec![program_path()?] })
     }
 
     /// Waits until the sequencer's blocks up to this one are on L1, and the observer knows them.
@@ -295,7 +297,7 @@ impl Arena {
             l1_timeout: None,
             l1_agreement: 1,
             key: key.map(Into::into),
-            programs: vec![program_path()?],
+            programs: self.programs.clone(),
             metrics: None,
             transactions: TxOptions {
                 poll_interval: Some(Duration::from_millis(50)),
@@ -342,7 +344,10 @@ impl Arena {
         command.arg("watch").arg("--rollup").arg(self.net.devnet.rollup_path());
         command.args(["--l1-rpc", l1, "--l1-beacon", self.net.devnet.anvil.url(), "--l1-poll", "50ms"]);
         command.arg("--data-dir").arg(self.data_dir(name)).arg("--key").arg(key.path());
-        command.arg("--program").arg(program_path()?).args(extra);
+        self.programs.iter().for_each(|program| {
+            command.arg("--program").arg(program);
+        });
+        command.args(extra);
         Process::spawn(name, &mut command, &dir.join("logs").join(format!("{name}.log")))
     }
 

@@ -8,3 +8,4 @@ mod griefer;
 mod liars;
 mod steps;
 mod survival;
+mod upgrade;
