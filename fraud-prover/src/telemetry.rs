@@ -12,6 +12,11 @@ pub const METRICS: &[Metric] = &[
         "",
         "Anchors on L1 that this chain does not have.",
     ),
+    Metric::gauge(
+        "recourse_challenger_missing_versions",
+        "",
+        "Versions of the game, with games or scheduled, whose program or rules are not here.",
+    ),
     Metric::gauge("recourse_challenger_answers_due", "", "Answers to be made."),
     Metric::gauge(
         "recourse_challenger_least_clock_seconds",
