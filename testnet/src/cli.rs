@@ -1,5 +1,7 @@
 //! The command line.
 
+mod deploy;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -16,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How often the processes are looked after.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Runs a whole rollup on one machine, for development.
+/// Runs a whole rollup on one machine, for development; and deploys one on any L1.
 #[derive(Debug, Parser)]
 #[command(name = "testnet", version)]
 pub(crate) struct Cli {
@@ -31,6 +33,13 @@ enum Command {
     /// Prints endpoints, funded accounts, contract addresses and commands to try, writes all but the commands to DIR/devnet.json,
     /// and runs until Ctrl-C. A devnet starts fresh each time: what an earlier one left in DIR is removed.
     Devnet(DevnetArguments),
+    /// Writes a commented file of settings for a rollup on any L1, to be filled in.
+    Init(deploy::InitArguments),
+    /// Deploys a rollup on any L1, by such a file.
+    ///
+    /// Shows the plan (contracts with their addresses, roles, what it costs) and asks; then sends one transaction after another.
+    /// Interrupted at any point, the same command goes on where it was. At the end DIR/rollup.json is what all nodes read.
+    Deploy(Box<deploy::DeployArguments>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,6 +86,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     match cli.command {
         Command::Devnet(arguments) => runtime.block_on(devnet(arguments)),
+        Command::Init(arguments) => deploy::init(&arguments),
+        Command::Deploy(arguments) => runtime.block_on(deploy::deploy(*arguments)),
     }
 }
 

@@ -200,9 +200,18 @@ impl DeployConfig {
     /// What a devnet uses: short times, a low bond, development accounts.
     pub fn devnet() -> Result<Self> {
         let users = accounts::users()?;
-        let mainnet = Self::mainnet(42_069, Roles::development()?.accounts());
         Ok(Self {
-            chain: ChainConfig { force_delay: 60, ..mainnet.chain },
+            program: Program::load()?,
+            funded: users.iter().map(|user| user.address()).collect(),
+            ..Self::mainnet(42_069, Roles::development()?.accounts()).with_devnet_times()
+        })
+    }
+
+    /// The same with the short times and low bonds of a devnet.
+    #[must_use]
+    pub fn with_devnet_times(self) -> Self {
+        Self {
+            chain: ChainConfig { force_delay: 60, ..self.chain },
             sequencer_timeout: 60,
             max_clock_duration: 60,
             clock_extension: 5,
@@ -213,9 +222,7 @@ impl DeployConfig {
             bond: 100_000_000_000_000_000,
             leaf_bond: 20_000_000_000_000_000,
             upgrade_delay: Some(120),
-            program: Program::load()?,
-            funded: users.iter().map(|user| user.address()).collect(),
-            ..mainnet
-        })
+            ..self
+        }
     }
 }

@@ -12,6 +12,7 @@ use bindings::{
     predeploys,
 };
 use rollup::config::{Contracts, Genesis, GenesisAccount};
+use serde::{Deserialize, Serialize};
 use stf::block::L1Attributes;
 
 use crate::{accounts, config::DeployConfig};
@@ -26,7 +27,8 @@ const DEPLOYMENT_PROXY_CODE: Bytes = bytes!(
 const MULTICALL3: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 
 /// The L1 block that the L2 chain starts from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct L1Origin {
     /// Its number.
     pub number: u64,

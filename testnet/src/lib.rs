@@ -6,7 +6,7 @@
 //! - [`tools`] finds the binaries, [`ports`] free ports, [`Process`] starts one and ends it by its own id,
 //!   also when a test panics.
 //! - [`Anvil`] is an L1 that can mine by the clock or on demand, and reorganise itself.
-//! - [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
+//! - [`Plan`] is what a deployment consists of. [`public`] brings it to any L1; [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
 //! - [`Node`] is a `recourse-node` process: [`NodeOptions`] are its command line.
 //! - [`Devnet`] puts it all together.
 //! - [`CompiledContract`] is a contract as Forge compiled it: for packages, and to compare with L1.
@@ -33,6 +33,7 @@ mod genesis;
 mod node;
 pub mod ports;
 mod process;
+pub mod public;
 mod summary;
 mod token;
 pub mod tools;

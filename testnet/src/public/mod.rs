@@ -1,0 +1,14 @@
+//! Deploying a rollup on any L1: from a file of settings, transaction by transaction, to be gone on with after any
+//! interruption.
+//!
+//! - [`Settings`] is `deploy.toml`.
+//! - [`Record`] is what is known of a deployment that has begun: enough to make the same [`Plan`](crate::Plan) again.
+//! - [`Deployment`] plans, checks what can be checked beforehand, and sends.
+
+mod record;
+mod sending;
+mod settings;
+
+pub use record::Record;
+pub use sending::{Deployment, Progress, SendingOptions};
+pub use settings::{Preset, Settings, template};
