@@ -152,7 +152,10 @@ async fn show(
     }
     println!("  {:16} {}", "fees go to", config.fee_recipient);
     match config.upgrade_delay {
-        Some(delay) => println!("  {:16} {} h, by the owner", "upgrades wait", delay / 3600),
+        Some(delay) => {
+            let delay = std::time::Duration::from_secs(delay);
+            println!("  {:16} {delay:?}, and are the owner's", "upgrades wait");
+        }
         None => println!("  {:16} nobody can ever change these contracts", "upgrades"),
     }
     println!("  {:16} memory root {}", "program", config.program.root);

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Gas of a deployment that runs the machine's known answers: what they use, and what the most expensive must be given.
-const CHECKING_GAS: u64 = 7_500_000;
+const CHECKING_GAS: u64 = 8_000_000;
 /// Gas of any other: the largest code, stored at 200 gas for a byte (EIP-170), and its data.
 const PLAIN_GAS: u64 = 3_300_000;
 /// Gas of a proxy with its admin, and of the call behind it.
