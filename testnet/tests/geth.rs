@@ -34,7 +34,7 @@ async fn geth(program: &Path, dir: &Path) -> Result<(Process, String)> {
     command.arg("--datadir").arg(dir.join("geth"));
     let process = Process::spawn("geth", &mut command, &dir.join("geth.log"))?;
     let url = format!("http://127.0.0.1:{port}");
-    let l1 = RootProvider::new_http(url.parse()?);
+    let l1: RootProvider = RootProvider::new_http(url.parse()?);
     until("geth answers", async || {
         Ok(l1.get_block_number().await.is_ok_and(|number| number > 0).then_some(()))
     })
