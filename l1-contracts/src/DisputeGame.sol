@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
-import {MachineHealth} from "./dispute/MachineHealth.sol";
+import {GameConstants} from "./dispute/GameConstants.sol";
 import {IDisputeGame} from "./interfaces/IDisputeGame.sol";
 import {IRiscV} from "./interfaces/IRiscV.sol";
 import {BondSchedule} from "./lib/BondSchedule.sol";
@@ -19,7 +19,7 @@ import {Vector} from "./lib/Vector.sol";
 ///         calls out are to the step verifier (without effects) and to the recipient of a payment (last).
 /// @dev A clone with immutable arguments: what the proposal says costs code, not storage, and the game's address
 ///      commits to it, so that after an L1 reorg nobody answers another claim at the same address.
-contract DisputeGame is MachineHealth {
+contract DisputeGame is GameConstants {
     using GameArgsLib for GameArgs;
     using ClaimRecordLib for ClaimRecord;
     using Vector for bytes32[];
@@ -41,18 +41,6 @@ contract DisputeGame is MachineHealth {
     ///         whoever made it may have to answer with a run of the VM next.
     uint64 internal constant NEAR_BOUNDARY = Interval.MAX_SEGMENTS * Interval.MAX_SEGMENTS;
 
-    bytes32 private immutable _programRoot;
-    uint64 private immutable _programEntry;
-    uint64 private immutable _maxSteps;
-    bytes32 private immutable _configHash;
-    Duration private immutable _maxClockDuration;
-    Duration private immutable _extension;
-    Duration private immutable _boundaryExtension;
-    uint128 private immutable _rootBond;
-    uint128 private immutable _leafBond;
-    uint16 private immutable _bondDecay;
-    uint64 private immutable _newestActivation;
-
     /// @inheritdoc IDisputeGame
     GameStatus public status;
     /// @inheritdoc IDisputeGame
@@ -65,30 +53,7 @@ contract DisputeGame is MachineHealth {
     mapping(bytes32 id => address) private _claimants;
 
     /// @param _parameters The constants of all games.
-    constructor(Parameters memory _parameters) MachineHealth(_parameters.riscV) {
-        // INVARIANT: a run can be claimed, and a step of it checked.
-        if (_parameters.maxSteps == 0) revert BadParameter("maxSteps");
-        // INVARIANT: clocks fit their field, and an extension gives time without giving more than there is.
-        if (_parameters.maxClockDuration >= ClaimRecordLib.MAX_CLOCK) revert BadParameter("maxClockDuration");
-        if (_parameters.boundaryExtension >= _parameters.maxClockDuration) {
-            revert BadParameter("boundaryExtension");
-        }
-        if (_parameters.clockExtension > _parameters.boundaryExtension) revert BadParameter("clockExtension");
-        // INVARIANT: bonds fall from the root to the leaf.
-        if (_parameters.leafBond > _parameters.rootBond) revert BadParameter("leafBond");
-        if (_parameters.bondDecay >= BondSchedule.ONE) revert BadParameter("bondDecay");
-        _programRoot = _parameters.programRoot;
-        _programEntry = _parameters.programEntry;
-        _maxSteps = _parameters.maxSteps;
-        _configHash = _parameters.configHash;
-        _maxClockDuration = Duration.wrap(_parameters.maxClockDuration);
-        _extension = Duration.wrap(_parameters.clockExtension);
-        _boundaryExtension = Duration.wrap(_parameters.boundaryExtension);
-        _rootBond = _parameters.rootBond;
-        _leafBond = _parameters.leafBond;
-        _bondDecay = _parameters.bondDecay;
-        _newestActivation = _parameters.newestActivation;
-    }
+    constructor(Parameters memory _parameters) GameConstants(_parameters) {}
 
     /// @inheritdoc IDisputeGame
     function attack(
@@ -262,11 +227,6 @@ contract DisputeGame is MachineHealth {
     }
 
     /// @inheritdoc IDisputeGame
-    function maxClockDuration() external view returns (uint64) {
-        return Duration.unwrap(_maxClockDuration);
-    }
-
-    /// @inheritdoc IDisputeGame
     function factory() external view returns (address) {
         return _args().factory;
     }
@@ -274,16 +234,6 @@ contract DisputeGame is MachineHealth {
     /// @inheritdoc IDisputeGame
     function proposer() external view returns (address) {
         return _args().proposer;
-    }
-
-    /// @inheritdoc IDisputeGame
-    function bond() external view returns (uint256) {
-        return _rootBond;
-    }
-
-    /// @inheritdoc IDisputeGame
-    function bondAt(uint256 _depth) public view returns (uint256) {
-        return BondSchedule.bondAt(_depth, _rootBond, _leafBond, _bondDecay);
     }
 
     /// @inheritdoc IDisputeGame
@@ -337,24 +287,6 @@ contract DisputeGame is MachineHealth {
     /// @inheritdoc IDisputeGame
     function uuid() external view returns (bytes32) {
         return _args().uuid(GAME_TYPE, this.implementation());
-    }
-
-    /// @inheritdoc IDisputeGame
-    function parameters() external view returns (Parameters memory parameters_) {
-        parameters_ = Parameters({
-            riscV: _riscV,
-            programRoot: _programRoot,
-            programEntry: _programEntry,
-            maxSteps: _maxSteps,
-            configHash: _configHash,
-            maxClockDuration: Duration.unwrap(_maxClockDuration),
-            clockExtension: Duration.unwrap(_extension),
-            boundaryExtension: Duration.unwrap(_boundaryExtension),
-            rootBond: _rootBond,
-            leafBond: _leafBond,
-            bondDecay: _bondDecay,
-            newestActivation: _newestActivation
-        });
     }
 
     /// @inheritdoc IDisputeGame

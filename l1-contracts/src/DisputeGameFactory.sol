@@ -71,6 +71,8 @@ contract DisputeGameFactory is IDisputeGameFactory, Initializable {
     function setImplementation(address _implementation) external onlyGovernor {
         _checkNotice(_implementation);
         _setImplementation(_implementation);
+        // SAFETY: a standby of before may have the fault that this version mends, or lack the rules that it brings.
+        _setStandby(address(0));
     }
 
     /// @inheritdoc IDisputeGameFactory

@@ -5,14 +5,16 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 
 /// @title Timelock
 /// @notice Governs the contracts on L1: what the owner wants to change stands here in public for a delay that nobody can
-///         shorten, so that users can leave before it happens. Anyone may execute what is due.
+///         shorten, so that users can leave before it happens. Anyone may execute an operation that has waited.
 contract Timelock is TimelockController {
-    /// @notice How long what is due can still be executed, in seconds. Otherwise an owner would schedule everything on the
+    /// @notice How long an operation that has waited can still be executed, in seconds. Otherwise an owner would schedule everything on the
     ///         first day, and hold it over those who come later.
     uint256 public constant GRACE_PERIOD = 14 days;
 
     /// @notice The delay is what it was at deployment.
     error DelayIsFixed();
+    /// @notice An operation waits for the delay, no less and no more.
+    error NotTheDelay(uint256 expected, uint256 actual);
     /// @notice The operation was due too long ago: it must be scheduled again.
     error OperationExpired(bytes32 id, uint256 expiredAt);
 
@@ -21,6 +23,32 @@ contract Timelock is TimelockController {
     constructor(uint256 _delay, address _owner)
         TimelockController(_delay, _only(_owner), _only(address(0)), address(0))
     {}
+
+    /// @inheritdoc TimelockController
+    function schedule(
+        address _target,
+        uint256 _value,
+        bytes calldata _data,
+        bytes32 _predecessor,
+        bytes32 _salt,
+        uint256 _delay
+    ) public override {
+        _checkDelay(_delay);
+        super.schedule(_target, _value, _data, _predecessor, _salt, _delay);
+    }
+
+    /// @inheritdoc TimelockController
+    function scheduleBatch(
+        address[] calldata _targets,
+        uint256[] calldata _values,
+        bytes[] calldata _payloads,
+        bytes32 _predecessor,
+        bytes32 _salt,
+        uint256 _delay
+    ) public override {
+        _checkDelay(_delay);
+        super.scheduleBatch(_targets, _values, _payloads, _predecessor, _salt, _delay);
+    }
 
     /// @inheritdoc TimelockController
     function execute(address _target, uint256 _value, bytes calldata _payload, bytes32 _predecessor, bytes32 _salt)
@@ -48,6 +76,13 @@ contract Timelock is TimelockController {
     function updateDelay(uint256) external pure override {
         // INVARIANT: nobody shortens the delay, not even after it: who comes later relies on it as well.
         revert DelayIsFixed();
+    }
+
+    /// @notice Reverts unless an operation waits for just the delay.
+    function _checkDelay(uint256 _delay) private view {
+        // INVARIANT: what is executed was announced at most the delay and the grace period ago. With longer delays an owner
+        // would schedule the same operation for every fortnight to come, on the first day.
+        if (_delay != getMinDelay()) revert NotTheDelay(getMinDelay(), _delay);
     }
 
     /// @notice Reverts if an operation was due too long ago. One that does not exist is refused elsewhere.

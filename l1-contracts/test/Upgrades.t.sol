@@ -45,11 +45,17 @@ contract UpgradesTest is Governance {
         vm.expectRevert();
         vm.prank(alice);
         governor.scheduleBatch(op.targets, op.values, op.payloads, 0, op.salt, UPGRADE_DELAY);
-        vm.expectRevert(
-            abi.encodeWithSelector(ITimelock.TimelockInsufficientDelay.selector, UPGRADE_DELAY - 1, UPGRADE_DELAY)
-        );
-        vm.prank(owner);
-        governor.scheduleBatch(op.targets, op.values, op.payloads, 0, op.salt, UPGRADE_DELAY - 1);
+        // Nor for less than the delay, nor for more: an owner could else schedule for all fortnights to come at once.
+        uint256[3] memory wrong = [UPGRADE_DELAY - 1, UPGRADE_DELAY + 1, UPGRADE_DELAY + 14 days];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            bytes memory err = abi.encodeWithSelector(ITimelock.NotTheDelay.selector, UPGRADE_DELAY, wrong[i]);
+            vm.expectRevert(err);
+            vm.prank(owner);
+            governor.scheduleBatch(op.targets, op.values, op.payloads, 0, op.salt, wrong[i]);
+            vm.expectRevert(err);
+            vm.prank(owner);
+            timelock.schedule(op.targets[0], 0, op.payloads[0], 0, op.salt, wrong[i]);
+        }
 
         uint256 due = block.timestamp + UPGRADE_DELAY;
         bytes32 id = schedule(op);
@@ -184,6 +190,16 @@ contract UpgradesTest is Governance {
         vm.assertEq(fresh.implementation(), address(next));
         vm.assertEq(fresh.parameters().programRoot, keccak256("next"));
         vm.assertEq(registry.isGameProper(address(fresh)), true);
+    }
+
+    /// @notice A standby of before may have the fault that a new version mends: it does not outlive the version.
+    function test_newVersion_takesTheStandbyAway() public {
+        DisputeGame standby = newVersion("standby", 0);
+        DisputeGame next = newVersion("next", 0);
+        enact(address(factory), abi.encodeCall(factory.setStandby, (address(standby))));
+        vm.assertEq(factory.standbyImplementation(), address(standby));
+        enact(address(factory), abi.encodeCall(factory.setImplementation, (address(next))));
+        vm.assertEq(factory.standbyImplementation(), address(0));
     }
 
     /// @notice The same claim under another version is another game: it can be made again.

@@ -6,7 +6,7 @@
 //! - [`tools`] finds the binaries, [`ports`] free ports, [`Process`] starts one and ends it by its own id,
 //!   also when a test panics.
 //! - [`Anvil`] is an L1 that can mine by the clock or on demand, and reorganise itself.
-//! - [`Plan`] is what a deployment consists of. [`public`] brings it to any L1; [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
+//! - [`DeploymentPlan`] is what a deployment consists of. [`public`] brings it to any L1; [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
 //! - [`Node`] is a `recourse-node` process: [`NodeOptions`] are its command line.
 //! - [`Devnet`] puts it all together.
 //! - [`CompiledContract`] is a contract as Forge compiled it: for packages, and to compare with L1.
@@ -42,7 +42,7 @@ pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};
 pub use compiled::{CompiledContract, addresses_on_l1};
 pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program, UPGRADE_DELAY};
-pub use deploy::{Deployer, Inner, Plan, Step, deploy};
+pub use deploy::{DeployStep, Deployer, DeploymentPlan, InnerContracts, deploy};
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};

@@ -209,7 +209,7 @@ async fn propose_wrong_root(
             anchor,
             last_block,
             vector,
-            (newest.index + 1).try_into()?,
+            newest.index + 1,
             newest.acc,
             newest.header,
         )

@@ -184,7 +184,7 @@ async fn wrong_inputs(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
         (&no_url, ether, "\"over there\" is not the URL of an L2 endpoint"),
         (&no_rollup, ether, "/nowhere/rollup.json"),
         (&no_key, ether, "cannot read the key file /nowhere/key"),
-        (&bad_key, ether, "and at most 1024 are expected"),
+        (&bad_key, ether, "and at most 4096 are expected"),
     ];
     for (index, (cli, arguments, expected)) in cases.iter().enumerate() {
         let error = cli.refused(&format!("wrong-{index}"), arguments).await?;

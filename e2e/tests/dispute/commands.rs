@@ -187,7 +187,7 @@ async fn wrong_input_gets_one_clear_line() -> Result<()> {
     let other = program_path()?.with_file_name("recourse-selftest.elf");
     let other = other.to_str().context("a path that is not text")?;
     let watch = good.watch("other-program", false, &["--program", other])?;
-    contains(&refuses(watch).await?, &["the fault proof program here has the root", "other sources"])?;
+    contains(&refuses(watch).await?, &["the fault proof program with the root", "is not here"])?;
     let watch = good.watch("no-program", false, &["--program", "nothing.elf"])?;
     contains(&refuses(watch).await?, &["cannot read the fault proof program nothing.elf"])?;
     let mut watch = good.watch("no-key", false, &[])?;

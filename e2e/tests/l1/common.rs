@@ -123,7 +123,12 @@ impl L1 {
     /// The header of the newest message in the queue: the logs tell.
     async fn newest_message(&self) -> Bytes {
         use alloy::sol_types::SolEvent;
-        let filter = alloy::rpc::types::Filter::new().address(self.config.contracts.inbox).from_block(0);
+        // Its proxy has events of its own.
+        let events = vec![IInbox::MessageEnqueued::SIGNATURE_HASH, IInbox::BatchAppended::SIGNATURE_HASH];
+        let filter = alloy::rpc::types::Filter::new()
+            .address(self.config.contracts.inbox)
+            .event_signature(events)
+            .from_block(0);
         let logs = self.anvil.provider().get_logs(&filter).await.unwrap();
         let Some(log) = logs.last() else {
             return Bytes::new();

@@ -14,7 +14,7 @@ use super::events::{Logged, invalid_response};
 
 /// What will become of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum VersionRole {
     /// New games will be of it.
     InForce,
     /// It takes over if the machine of the one in force breaks.
@@ -27,7 +27,7 @@ pub struct ScheduledVersion {
     /// The version's contract.
     pub version: Address,
     /// What it becomes.
-    pub role: Role,
+    pub role: VersionRole,
     /// From when on, in seconds; anyone may put it in force then.
     pub due: u64,
 }
@@ -84,10 +84,10 @@ pub(super) fn decode(
 }
 
 /// Which version a call to the factory is about. Without one it takes the standby away.
-fn version_of(call: &[u8]) -> Option<(Address, Role)> {
+fn version_of(call: &[u8]) -> Option<(Address, VersionRole)> {
     let (version, role) = match setImplementationCall::abi_decode(call) {
-        Ok(call) => (call.implementation, Role::InForce),
-        Err(_) => (setStandbyCall::abi_decode(call).ok()?.standby, Role::Standby),
+        Ok(call) => (call.implementation, VersionRole::InForce),
+        Err(_) => (setStandbyCall::abi_decode(call).ok()?.standby, VersionRole::Standby),
     };
     (!version.is_zero()).then_some((version, role))
 }
@@ -148,7 +148,7 @@ mod tests {
         .filter_map(logged)
         .collect();
         let version = |version, role| ScheduledVersion { version, role, due: 1050 };
-        let both = [version(next, Role::InForce), version(standby, Role::Standby)];
+        let both = [version(next, VersionRole::InForce), version(standby, VersionRole::Standby)];
         assert_eq!(pending(&events), both);
         events.extend(logged(Cancelled { id: B256::repeat_byte(1) }));
         assert_eq!(pending(&events), both[1..]);

@@ -17,6 +17,6 @@ mod units;
 pub use calls::{MissingClaim, MoveCall, claim_of};
 pub use events::{GameEvent, Logged};
 pub use games::{EventError, GameEntry, Games};
-pub use governance::{Role, ScheduledVersion};
+pub use governance::{ScheduledVersion, VersionRole};
 pub use logs::LogReader;
 pub(crate) use units::ether;

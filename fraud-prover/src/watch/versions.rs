@@ -11,7 +11,7 @@ use vm::Image;
 use super::TARGET;
 use crate::{
     game::RunRules,
-    l1::{Games, Role, ScheduledVersion},
+    l1::{Games, ScheduledVersion, VersionRole},
     traces::TraceError,
 };
 
@@ -67,8 +67,8 @@ impl Known {
                 continue;
             }
             let what = match role {
-                Role::InForce => "in force",
-                Role::Standby => "as the standby",
+                VersionRole::InForce => "in force",
+                VersionRole::Standby => "as the standby",
             };
             match reason {
                 Some(reason) => {

@@ -113,7 +113,8 @@ interface IDisputeGameFactory {
     /// @notice Sets the first version, and what would take over from it, or zero. Called once, with the deployment.
     function initialize(address implementation, address standby) external;
     /// @notice Puts another version in force for new games. A change of L2's rules in it must be at least `activationNotice`
-    ///         ahead. Only the governor.
+    ///         ahead. It takes the standby away, which was made for the version of before: set another in the same
+    ///         operation. Only the governor.
     function setImplementation(address implementation) external;
     /// @notice Sets the version that takes over if the machine of the one in force breaks; zero for none. Only the governor.
     function setStandby(address standby) external;

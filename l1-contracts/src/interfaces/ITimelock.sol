@@ -28,12 +28,12 @@ interface ITimelock {
     error OperationExpired(bytes32 id, uint256 expiredAt);
     /// @notice The operation is in none of the expected states (a bit for each of OpenZeppelin's `OperationState`).
     error TimelockUnexpectedOperationState(bytes32 operationId, bytes32 expectedStates);
-    /// @notice The given delay is shorter than the timelock's.
-    error TimelockInsufficientDelay(uint256 delay, uint256 minDelay);
+    /// @notice An operation waits for the delay, no less and no more.
+    error NotTheDelay(uint256 expected, uint256 actual);
     /// @notice The account lacks this role.
     error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
 
-    /// @notice Schedules an operation of several calls. Only the owner.
+    /// @notice Schedules an operation of several calls; `delay` must be `getMinDelay()`. Only the owner.
     function scheduleBatch(
         address[] calldata targets,
         uint256[] calldata values,
@@ -75,6 +75,6 @@ interface ITimelock {
     function EXECUTOR_ROLE() external view returns (bytes32);
     /// @notice The role that grants roles; only the timelock itself has it.
     function DEFAULT_ADMIN_ROLE() external view returns (bytes32);
-    /// @notice How long what is due can still be executed, in seconds.
+    /// @notice How long an operation that has waited can still be executed, in seconds.
     function GRACE_PERIOD() external view returns (uint256);
 }

@@ -14,7 +14,7 @@ use rollup::{
 };
 use testnet::{
     DeployConfig, Program,
-    public::{Deployment, Preset, Progress, SendingOptions, Settings, template},
+    public::{DeployProgress, Preset, PublicDeployment, SendingOptions, Settings, template},
 };
 
 /// `testnet init`
@@ -100,7 +100,8 @@ pub(super) async fn deploy(arguments: DeployArguments) -> Result<()> {
     };
     let record = arguments.dir.join("deployment.json");
     let mut deployment =
-        Deployment::plan(&settings, &config, &arguments.l1_rpc, signer, &record, arguments.restart).await?;
+        PublicDeployment::plan(&settings, &config, &arguments.l1_rpc, signer, &record, arguments.restart)
+            .await?;
     show(&settings, &config, &deployment, &options).await?;
     if arguments.plan {
         return Ok(());
@@ -136,7 +137,7 @@ fn gwei(name: &str, text: &str) -> Result<u128> {
 async fn show(
     settings: &Settings,
     config: &DeployConfig,
-    deployment: &Deployment,
+    deployment: &PublicDeployment,
     options: &SendingOptions,
 ) -> Result<()> {
     let (found, (gas, wei)) = (deployment.found().await?, deployment.cost(options).await?);
@@ -179,22 +180,22 @@ fn confirmed() -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn tell(progress: &Progress, names: &[&str], addresses: &[Address], count: usize) {
+fn tell(progress: &DeployProgress, names: &[&str], addresses: &[Address], count: usize) {
     let place = |step: usize| format!("{:>2}/{count}", step + 1);
     let name = |step: usize| names.get(step).copied().unwrap_or_default();
     let address = |step: usize| addresses.get(step).copied().unwrap_or_default();
     match progress {
-        Progress::Found { step } => println!("{}  {} is there", place(*step), name(*step)),
-        Progress::Sent { step, hash } => println!("{}  {}: sent {hash}", place(*step), name(*step)),
-        Progress::Deployed { step, gas } => {
+        DeployProgress::Found { step } => println!("{}  {} is there", place(*step), name(*step)),
+        DeployProgress::Sent { step, hash } => println!("{}  {}: sent {hash}", place(*step), name(*step)),
+        DeployProgress::Deployed { step, gas } => {
             println!("{}  {} at {} ({gas} gas)", place(*step), name(*step), address(*step));
         }
-        Progress::TooExpensive { base_fee, max_fee } => println!(
+        DeployProgress::TooExpensive { base_fee, max_fee } => println!(
             "       L1's base fee is {} gwei, and --max-fee is {}: waiting. Ctrl-C stops; the same command goes on",
             base_fee / 1_000_000_000,
             max_fee / 1_000_000_000
         ),
-        Progress::Trouble { reason } => println!("       trying again: {reason}"),
+        DeployProgress::Trouble { reason } => println!("       trying again: {reason}"),
     }
 }
 

@@ -12,7 +12,7 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use rollup::RollupConfig;
 
-pub use plan::{Deployer, Inner, Plan, Step};
+pub use plan::{DeployStep, Deployer, DeploymentPlan, InnerContracts};
 
 use crate::{Anvil, Roles, accounts, anvil::ensure_success, config::DeployConfig, genesis::L1Origin};
 
@@ -25,7 +25,7 @@ pub async fn deploy(l1: &Anvil, config: &DeployConfig, roles: &Roles) -> Result<
     let first_nonce = l1.provider().get_transaction_count(account).await?;
     let l1_chain_id = l1.provider().get_chain_id().await?;
     let origin = l1.latest().await?.header;
-    let plan = Plan::new(
+    let plan = DeploymentPlan::new(
         config,
         Deployer { l1_chain_id, account, first_nonce },
         L1Origin {

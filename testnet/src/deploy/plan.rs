@@ -40,7 +40,7 @@ pub struct Deployer {
 
 /// One transaction of a deployment. Its nonce is the first one, and its place in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct DeployStep {
     /// What it deploys, for people.
     pub what: &'static str,
     /// The contract that it deploys: a proxy, or what stands behind one.
@@ -55,7 +55,7 @@ pub struct Step {
 
 /// Contracts that `rollup.json` does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inner {
+pub struct InnerContracts {
     /// Governs the others; none in a deployment that nobody can change.
     pub timelock: Option<Address>,
     /// The step verifier.
@@ -66,19 +66,19 @@ pub struct Inner {
 
 /// A whole deployment.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct DeploymentPlan {
     /// Its transactions, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<DeployStep>,
     /// What nodes will read. Its start block is known once the inbox is deployed.
     pub rollup: RollupConfig,
     /// The other contracts.
-    pub inner: Inner,
+    pub inner: InnerContracts,
 }
 
 /// Hands out addresses, and collects steps.
 struct Steps {
     deployer: Deployer,
-    list: Vec<Step>,
+    list: Vec<DeployStep>,
 }
 
 impl Steps {
@@ -90,12 +90,12 @@ impl Steps {
             _ => PLAIN_GAS,
         };
         let code = [creation_code(contract).as_ref(), arguments].concat().into();
-        self.list.push(Step { what, contract, address, code, gas });
+        self.list.push(DeployStep { what, contract, address, code, gas });
         address
     }
 }
 
-impl Plan {
+impl DeploymentPlan {
     /// Plans a deployment of these parameters.
     pub fn new(config: &DeployConfig, deployer: Deployer, origin: L1Origin) -> Result<Self> {
         let config = &config.from_genesis(origin.timestamp)?;
@@ -199,7 +199,7 @@ impl Plan {
                 genesis_output_root: genesis_block.output_root,
                 genesis,
             },
-            inner: Inner { timelock, risc_v, game },
+            inner: InnerContracts { timelock, risc_v, game },
         })
     }
 

@@ -2,13 +2,13 @@
 //! interruption.
 //!
 //! - [`Settings`] is `deploy.toml`.
-//! - [`Record`] is what is known of a deployment that has begun: enough to make the same [`Plan`](crate::Plan) again.
-//! - [`Deployment`] plans, checks what can be checked beforehand, and sends.
+//! - [`Record`] is what is known of a deployment that has begun: enough to make the same [`DeploymentPlan`](crate::DeploymentPlan) again.
+//! - [`PublicDeployment`] plans, checks what can be checked beforehand, and sends.
 
 mod record;
 mod sending;
 mod settings;
 
 pub use record::Record;
-pub use sending::{Deployment, Progress, SendingOptions};
+pub use sending::{DeployProgress, PublicDeployment, SendingOptions};
 pub use settings::{Preset, Settings, template};

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256, keccak256};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{Deployer, L1Origin, Plan};
+use crate::{Deployer, DeploymentPlan, L1Origin};
 
 /// Longest record, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -34,7 +34,7 @@ pub struct Record {
 
 impl Record {
     /// Of a deployment that begins.
-    pub fn new(deployer: Deployer, origin: L1Origin, plan: &Plan) -> Self {
+    pub fn new(deployer: Deployer, origin: L1Origin, plan: &DeploymentPlan) -> Self {
         Self {
             l1_chain_id: deployer.l1_chain_id,
             deployer: deployer.account,
@@ -78,7 +78,7 @@ impl Record {
     ///
     /// # Errors
     /// It is not.
-    pub fn check(&self, plan: &Plan) -> Result<()> {
+    pub fn check(&self, plan: &DeploymentPlan) -> Result<()> {
         ensure!(
             self.plan_hash == hash_of(plan),
             "the deployment was begun with other settings, or by another release: go on with those, or begin anew with \
@@ -88,7 +88,7 @@ impl Record {
     }
 }
 
-fn hash_of(plan: &Plan) -> B256 {
+fn hash_of(plan: &DeploymentPlan) -> B256 {
     let codes: Vec<u8> = plan.steps.iter().flat_map(|step| keccak256(&step.code).0).collect();
     keccak256(codes)
 }

@@ -18,7 +18,7 @@ use rollup::{RollupConfig, signer::Signer};
 use tokio::time::sleep;
 
 use super::{Record, Settings};
-use crate::{DeployConfig, Deployer, L1Origin, Plan, Step};
+use crate::{DeployConfig, DeployStep, Deployer, DeploymentPlan, L1Origin};
 
 /// How often L1 is asked what became of a transaction.
 const POLL: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub struct SendingOptions {
 
 /// What a deployment tells while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum DeployProgress {
     /// This step's contract is there already.
     Found {
         /// Its place in the plan.
@@ -77,16 +77,16 @@ pub enum Progress {
 
 /// A deployment on any L1.
 #[derive(Debug)]
-pub struct Deployment {
+pub struct PublicDeployment {
     l1: RootProvider<Ethereum>,
     signer: Signer,
     path: PathBuf,
     record: Record,
     /// What is deployed.
-    pub plan: Plan,
+    pub plan: DeploymentPlan,
 }
 
-impl Deployment {
+impl PublicDeployment {
     /// Plans a deployment, or goes on with the one that `path` has a record of. Nothing is sent or written yet.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Deployment {
                     record.l1_chain_id,
                     record.deployer
                 );
-                let plan = Plan::new(config, record.deployer(), record.origin)?;
+                let plan = DeploymentPlan::new(config, record.deployer(), record.origin)?;
                 record.check(&plan)?;
                 (record, plan)
             }
@@ -131,7 +131,7 @@ impl Deployment {
                 );
                 let deployer = Deployer { l1_chain_id, account, first_nonce };
                 let origin = origin(&l1).await?;
-                let plan = Plan::new(config, deployer, origin)?;
+                let plan = DeploymentPlan::new(config, deployer, origin)?;
                 (Record::new(deployer, origin, &plan), plan)
             }
         };
@@ -180,7 +180,7 @@ impl Deployment {
     pub async fn run(
         &mut self,
         options: &SendingOptions,
-        mut tell: impl FnMut(&Progress),
+        mut tell: impl FnMut(&DeployProgress),
     ) -> Result<RollupConfig> {
         self.record.write(&self.path)?;
         for index in 0..self.plan.steps.len() {
@@ -200,7 +200,7 @@ impl Deployment {
         &mut self,
         index: usize,
         options: &SendingOptions,
-        tell: &mut impl FnMut(&Progress),
+        tell: &mut impl FnMut(&DeployProgress),
     ) -> Result<()> {
         let step = self.plan.steps[index].clone();
         let nonce = self.record.first_nonce + index as u64;
@@ -211,8 +211,8 @@ impl Deployment {
             match looked {
                 Ok(Some(gas)) => {
                     let told = match last {
-                        Some(_) => Progress::Deployed { step: index, gas },
-                        None => Progress::Found { step: index },
+                        Some(_) => DeployProgress::Deployed { step: index, gas },
+                        None => DeployProgress::Found { step: index },
                     };
                     tell(&told);
                     return Ok(());
@@ -224,25 +224,25 @@ impl Deployment {
                         match self.send(index, &step, nonce, least, options).await {
                             Ok(Ok((hash, fee))) => {
                                 last = Some((Instant::now(), fee));
-                                tell(&Progress::Sent { step: index, hash });
+                                tell(&DeployProgress::Sent { step: index, hash });
                             }
                             Ok(Err(dear)) => once(&mut told, dear, tell),
                             Err(Failure::Fatal(error)) => return Err(error),
                             Err(Failure::Passing(reason)) => {
-                                once(&mut told, Progress::Trouble { reason }, tell)
+                                once(&mut told, DeployProgress::Trouble { reason }, tell)
                             }
                         }
                     }
                 }
                 Err(Failure::Fatal(error)) => return Err(error),
-                Err(Failure::Passing(reason)) => once(&mut told, Progress::Trouble { reason }, tell),
+                Err(Failure::Passing(reason)) => once(&mut told, DeployProgress::Trouble { reason }, tell),
             }
             sleep(options.poll.unwrap_or(POLL)).await;
         }
     }
 
     /// Whether a step's contract is there, with the gas that it took; an error if it can never be.
-    async fn look(&self, index: usize, step: &Step, nonce: u64) -> Result<Option<u64>, Failure> {
+    async fn look(&self, index: usize, step: &DeployStep, nonce: u64) -> Result<Option<u64>, Failure> {
         if self.is_there(step).await? {
             let gas = self.receipt(index).await?.map_or(0, |receipt| receipt.gas_used);
             return Ok(Some(gas));
@@ -275,14 +275,14 @@ impl Deployment {
     async fn send(
         &mut self,
         index: usize,
-        step: &Step,
+        step: &DeployStep,
         nonce: u64,
         least: u128,
         options: &SendingOptions,
-    ) -> Result<Result<(B256, u128), Progress>, Failure> {
+    ) -> Result<Result<(B256, u128), DeployProgress>, Failure> {
         let base_fee = self.base_fee().await?;
         if base_fee.saturating_add(options.tip) > options.max_fee {
-            return Ok(Err(Progress::TooExpensive { base_fee, max_fee: options.max_fee }));
+            return Ok(Err(DeployProgress::TooExpensive { base_fee, max_fee: options.max_fee }));
         }
         let fee = (base_fee.saturating_mul(2) + options.tip).max(least).min(options.max_fee);
         let raised = if least == 0 { options.tip } else { options.tip.max(least / 4) };
@@ -316,7 +316,7 @@ impl Deployment {
         }
     }
 
-    async fn is_there(&self, step: &Step) -> Result<bool, Failure> {
+    async fn is_there(&self, step: &DeployStep) -> Result<bool, Failure> {
         let code = self.l1.get_code_at(step.address).block_id(BlockNumberOrTag::Latest.into()).await;
         Ok(!code.map_err(passing)?.is_empty())
     }
@@ -361,9 +361,9 @@ fn passing(error: impl std::fmt::Display) -> Failure {
 }
 
 /// Tells what lasts only once.
-fn once(told: &mut Option<Progress>, now: Progress, tell: &mut impl FnMut(&Progress)) {
+fn once(told: &mut Option<DeployProgress>, now: DeployProgress, tell: &mut impl FnMut(&DeployProgress)) {
     let is_new = match (&told, &now) {
-        (Some(Progress::TooExpensive { .. }), Progress::TooExpensive { .. }) => false,
+        (Some(DeployProgress::TooExpensive { .. }), DeployProgress::TooExpensive { .. }) => false,
         (told, now) => told.as_ref() != Some(now),
     };
     if is_new {
