@@ -181,6 +181,7 @@ async fn what_cannot_work_is_refused_before_anything_is_sent() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nonce_that_somebody_else_uses_ends_a_deployment_and_another_can_begin() -> Result<()> {
     let setting = Setting::new(20).await?;
+    setting.anvil.set_mining(Mining::Every(1)).await?;
     let mut running = setting.start(&[])?;
     running.until("3/18  RiscV: sent")?.context("it has ended")?;
     drop(running);
@@ -189,11 +190,9 @@ async fn a_nonce_that_somebody_else_uses_ends_a_deployment_and_another_can_begin
     let wallet = setting.anvil.wallet(&setting.key)?;
     let request = TransactionRequest::default().with_to(Address::repeat_byte(1)).with_value(U256::from(1));
     let pending = wallet.send_transaction(request.with_gas_limit(21_000)).await?;
-    setting.anvil.mine(1).await?;
     pending.get_receipt().await?;
     let moved = setting.refused(&[])?;
     ensure!(moved.contains("was used for something else") && moved.contains("--restart"), "{moved}");
-    setting.anvil.set_mining(Mining::Every(1)).await?;
     setting.start(&["--restart"])?.end()?;
     rollup(setting.dir.path()).map(|_| ())
 }
