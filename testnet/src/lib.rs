@@ -42,7 +42,7 @@ pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};
 pub use compiled::{CompiledContract, addresses_on_l1};
 pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program, UPGRADE_DELAY};
-pub use deploy::{DeployStep, Deployer, DeploymentPlan, InnerContracts, deploy};
+pub use deploy::{DeployStep, Deployer, DeploymentPlan, deploy};
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};

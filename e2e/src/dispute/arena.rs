@@ -63,7 +63,7 @@ pub struct Arena {
     /// Makes L1 blocks.
     pub miner: Miner,
     reader: LogReader,
-    client: L1Client,
+    pub(super) client: L1Client,
     /// A replica that is honest: the test's own view of the truth.
     pub observer: Observer,
     /// The fault proof programs that players have.

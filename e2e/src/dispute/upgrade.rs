@@ -1,6 +1,7 @@
 //! An upgrade of the game, as an owner makes it: a new version, scheduled in the timelock and executed.
 
 use alloy::{
+    eips::BlockId,
     network::TransactionBuilder,
     primitives::{Address, B256, Bytes, U256},
     providers::Provider,
@@ -58,15 +59,9 @@ pub struct Upgrade {
 }
 
 impl Arena {
-    async fn contract<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return> {
-        let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
-        let answer = self.net.devnet.anvil.provider().call(request).await?;
-        Ok(C::abi_decode_returns(&answer)?)
-    }
-
     async fn governor(&self) -> Result<Address> {
         let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
-        self.contract(factory, IDisputeGameFactory::governorCall {}).await
+        Ok(self.client.view(factory, IDisputeGameFactory::governorCall {}, BlockId::latest()).await?)
     }
 
     async fn as_owner(&self, request: TransactionRequest) -> Result<Option<Address>> {
@@ -79,12 +74,18 @@ impl Arena {
     /// The version of new games.
     pub async fn version(&self) -> Result<Address> {
         let factory = self.net.devnet.rollup.contracts.dispute_game_factory;
-        self.contract(factory, IDisputeGameFactory::gameImplementationCall {}).await
+        Ok(self
+            .client
+            .view(factory, IDisputeGameFactory::gameImplementationCall {}, BlockId::latest())
+            .await?)
     }
 
     /// Deploys a version that proves by these rules, and is like the present one otherwise, and schedules it.
     pub async fn schedule_version(&self, rules: RunRules, newest_activation: u64) -> Result<Upgrade> {
-        let present = self.contract(self.version().await?, IDisputeGame::parametersCall {}).await?;
+        let present = self
+            .client
+            .view(self.version().await?, IDisputeGame::parametersCall {}, BlockId::latest())
+            .await?;
         let parameters = constructors::DisputeGame::Parameters {
             riscV: present.riscV,
             programRoot: rules.program_root,

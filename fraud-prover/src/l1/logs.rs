@@ -98,7 +98,9 @@ impl LogReader {
     /// Reads up to L1's head, which it returns. An error leaves what was read before; call again.
     pub async fn sync(&mut self) -> Result<L1Header, L1Error> {
         let head = self.client.head().await?;
-        self.read_present_version().await?;
+        if self.present.is_none() || self.tips.back() != Some(&(head.number(), head.hash)) {
+            self.read_present_version().await?;
+        }
         let mut from = self.common(&head).await?;
         while from <= head.number() {
             let to = head.number().min(from.saturating_add(self.range.get() - 1));

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy::primitives::{Address, utils::format_ether, utils::parse_units};
+use alloy::primitives::{Address, U256, utils::format_ether, utils::parse_units};
 use anyhow::{Context, Result, bail, ensure};
 use rollup::{
     l1::reach_for_command,
     signer::{KeyOptions, KeySource},
 };
 use testnet::{
-    DeployConfig, Program,
+    DeployConfig, DeploymentPlan, Program,
     public::{DeployProgress, Preset, PublicDeployment, SendingOptions, Settings, template},
 };
 
@@ -102,11 +102,13 @@ pub(super) async fn deploy(arguments: DeployArguments) -> Result<()> {
     let mut deployment =
         PublicDeployment::plan(&settings, &config, &arguments.l1_rpc, signer, &record, arguments.restart)
             .await?;
-    show(&settings, &config, &deployment, &options).await?;
+    let found = deployment.found().await?;
+    let cost = deployment.cost(found, &options).await?;
+    show(&settings, &config, &deployment.plan, found, cost);
     if arguments.plan {
         return Ok(());
     }
-    deployment.check_balance(&options).await?;
+    deployment.check_balance(cost.1).await?;
     if !arguments.yes && !confirmed()? {
         println!("Nothing was sent.");
         return Ok(());
@@ -134,14 +136,13 @@ fn gwei(name: &str, text: &str) -> Result<u128> {
 }
 
 /// Prints what will be done, by whom it is run, and what it costs.
-async fn show(
+fn show(
     settings: &Settings,
     config: &DeployConfig,
-    deployment: &PublicDeployment,
-    options: &SendingOptions,
-) -> Result<()> {
-    let (found, (gas, wei)) = (deployment.found().await?, deployment.cost(options).await?);
-    let plan = &deployment.plan;
+    plan: &DeploymentPlan,
+    found: usize,
+    (gas, wei): (u64, U256),
+) {
     println!("A rollup with chain id {} on L1 chain {}\n", settings.l2_chain_id, settings.l1_chain_id);
     for (index, step) in plan.steps.iter().enumerate() {
         let state = if index < found { "there" } else { "" };
@@ -166,7 +167,6 @@ async fn show(
         plan.steps.len() - found,
         format_ether(wei)
     );
-    Ok(())
 }
 
 fn confirmed() -> Result<bool> {

@@ -43,25 +43,12 @@ pub struct Deployer {
 pub struct DeployStep {
     /// What it deploys, for people.
     pub what: &'static str,
-    /// The contract that it deploys: a proxy, or what stands behind one.
-    pub contract: Contract,
     /// Where it comes to stand.
     pub address: Address,
     /// Its creation code with the constructor's arguments.
     pub code: Bytes,
     /// Most gas that it may use.
     pub gas: u64,
-}
-
-/// Contracts that `rollup.json` does not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InnerContracts {
-    /// Governs the others; none in a deployment that nobody can change.
-    pub timelock: Option<Address>,
-    /// The step verifier.
-    pub risc_v: Address,
-    /// The first version of the game.
-    pub game: Address,
 }
 
 /// A whole deployment.
@@ -71,8 +58,6 @@ pub struct DeploymentPlan {
     pub steps: Vec<DeployStep>,
     /// What nodes will read. Its start block is known once the inbox is deployed.
     pub rollup: RollupConfig,
-    /// The other contracts.
-    pub inner: InnerContracts,
 }
 
 /// Hands out addresses, and collects steps.
@@ -90,7 +75,7 @@ impl Steps {
             _ => PLAIN_GAS,
         };
         let code = [creation_code(contract).as_ref(), arguments].concat().into();
-        self.list.push(DeployStep { what, contract, address, code, gas });
+        self.list.push(DeployStep { what, address, code, gas });
         address
     }
 }
@@ -199,7 +184,6 @@ impl DeploymentPlan {
                 genesis_output_root: genesis_block.output_root,
                 genesis,
             },
-            inner: InnerContracts { timelock, risc_v, game },
         })
     }
 

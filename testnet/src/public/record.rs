@@ -28,8 +28,6 @@ pub struct Record {
     pub plan_hash: B256,
     /// Hashes of the transactions that were sent, by the step; more than one where the fee was raised.
     pub sent: BTreeMap<usize, Vec<B256>>,
-    /// Whether all is deployed and checked.
-    pub is_done: bool,
 }
 
 impl Record {
@@ -42,7 +40,6 @@ impl Record {
             origin,
             plan_hash: hash_of(plan),
             sent: BTreeMap::new(),
-            is_done: false,
         }
     }
 

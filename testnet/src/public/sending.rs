@@ -150,17 +150,16 @@ impl PublicDeployment {
         Ok(found)
     }
 
-    /// What the rest costs at most, at L1's present price: (gas, wei).
-    pub async fn cost(&self, options: &SendingOptions) -> Result<(u64, U256)> {
-        let rest = self.plan.steps.iter().skip(self.found().await?);
+    /// What the steps behind those that were found cost at most, at L1's present price: (gas, wei).
+    pub async fn cost(&self, found: usize, options: &SendingOptions) -> Result<(u64, U256)> {
+        let rest = self.plan.steps.iter().skip(found);
         let gas = rest.map(|step| step.gas).sum::<u64>();
         let price = (self.base_fee().await?.saturating_mul(5) / 4 + options.tip).min(options.max_fee);
         Ok((gas, U256::from(gas) * U256::from(price)))
     }
 
     /// Refuses a deployment that the account cannot pay for.
-    pub async fn check_balance(&self, options: &SendingOptions) -> Result<()> {
-        let (_, needed) = self.cost(options).await?;
+    pub async fn check_balance(&self, needed: U256) -> Result<()> {
         let balance = self.l1.get_balance(self.record.deployer).await?;
         ensure!(
             balance >= needed,
@@ -190,8 +189,6 @@ impl PublicDeployment {
         let receipt =
             self.receipt(start).await?.context("L1 does not know the inbox's transaction any more")?;
         let l1_start_block = receipt.block_number.context("the inbox's transaction is in no block")?;
-        self.record.is_done = true;
-        self.record.write(&self.path)?;
         Ok(RollupConfig { l1_start_block, ..self.plan.rollup.clone() })
     }
 
