@@ -32,6 +32,12 @@ contract DisputeGame is GameConstants {
         bytes32 agreed;
     }
 
+    /// @notice What is kept of a countered claim besides its record.
+    struct Countered {
+        address claimant;
+        Timestamp at;
+    }
+
     /// @notice The type of the game.
     uint32 internal constant GAME_TYPE = 16;
     /// @notice Levels of claims.
@@ -49,8 +55,8 @@ contract DisputeGame is GameConstants {
     mapping(address recipient => uint256) public credit;
     /// @notice What is stored of each claim (ClaimRecordLib). The root claim's record is written with its first child.
     mapping(bytes32 id => uint256) private _records;
-    /// @notice Who made a claim that was countered: its record has another holder since.
-    mapping(bytes32 id => address) private _claimants;
+    /// @notice Who made a claim that was countered, and when it last was: its record is about the winner since.
+    mapping(bytes32 id => Countered) private _countered;
 
     /// @param _parameters The constants of all games.
     constructor(Parameters memory _parameters) GameConstants(_parameters) {}
@@ -127,13 +133,24 @@ contract DisputeGame is GameConstants {
 
     /// @inheritdoc IDisputeGame
     function settle(bytes32 _id) external {
-        _checkSound();
         ClaimRecord memory record = _record(_id);
-        // INVARIANT: a bond is distributed once, and only that of a refuted claim.
-        if (record.status != ClaimStatus.REFUTED) revert NotSettleable(_id, record.status);
-        // INVARIANT: the holder is the left-most winner. A countered claim takes no new children, so this only waits for
-        // resolutions whose time comes.
-        if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
+        (uint64 suspendedAt, uint64 soundAt) = health();
+        uint64 counteredAt = Timestamp.unwrap(_countered[_id].at);
+        if (suspendedAt == 0) {
+            // INVARIANT: a bond is distributed once, and only that of a refuted claim.
+            if (record.status != ClaimStatus.REFUTED) revert NotSettleable(_id, record.status);
+            // INVARIANT: the holder is the left-most winner. A countered claim takes no new children, so this only waits
+            // for resolutions whose time comes.
+            if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
+            // SAFETY: from the first block of an L1 fork that breaks the machine, anybody can prove false steps. There is
+            // time to suspend it before they move a bond.
+            uint64 waitsUntil = counteredAt + Duration.unwrap(_extension);
+            if (block.timestamp < waitsUntil) revert BondWaits(waitsUntil);
+        } else {
+            // What was countered while the machine worked is settled as things stand: nothing is resolved any more.
+            if (!_isClosing(record.status)) revert NotSettleable(_id, record.status);
+            if (counteredAt > soundAt) revert MachineBroken(suspendedAt);
+        }
         record.status = ClaimStatus.SETTLED;
         _records[_id] = record.pack();
         (uint256 reward, uint256 burned) = BondSchedule.split(bondAt(record.depth));
@@ -144,17 +161,19 @@ contract DisputeGame is GameConstants {
 
     /// @inheritdoc IDisputeGame
     function reclaim(bytes32 _id) external {
-        (uint64 suspendedAt,) = health();
+        (uint64 suspendedAt, uint64 soundAt) = health();
         if (suspendedAt == 0) revert MachineWorks();
         ClaimRecord memory record = _record(_id);
-        // INVARIANT: a bond is given back once, and only if nobody has it yet.
-        bool isUpheldRoot = resolvedAt != 0 && record.status == ClaimStatus.OPEN && _id == rootClaimId();
-        if (
-            isUpheldRoot || record.status == ClaimStatus.NONE || record.status == ClaimStatus.UPHELD
-                || record.status == ClaimStatus.SETTLED
-        ) revert NotReclaimable(_id, record.status);
-        // INVARIANT: what a broken machine proved moves no bond: it goes back to who paid it, countered or not.
-        address claimant = record.status == ClaimStatus.OPEN ? record.holder : _claimants[_id];
+        address claimant = record.holder;
+        if (_isClosing(record.status)) {
+            // INVARIANT: what the machine proved while it worked stands; what it proved since moves no bond.
+            Countered memory countered = _countered[_id];
+            if (Timestamp.unwrap(countered.at) <= soundAt) revert NotReclaimable(_id, record.status);
+            claimant = countered.claimant;
+        } else if (record.status != ClaimStatus.OPEN || (resolvedAt != 0 && _id == rootClaimId())) {
+            // INVARIANT: a bond is given back once. (A root claim that nobody attacked stays open when it is upheld.)
+            revert NotReclaimable(_id, record.status);
+        }
         uint256 amount = bondAt(record.depth);
         record.status = ClaimStatus.SETTLED;
         _records[_id] = record.pack();
@@ -286,7 +305,7 @@ contract DisputeGame is GameConstants {
 
     /// @inheritdoc IDisputeGame
     function uuid() external view returns (bytes32) {
-        return _args().uuid(GAME_TYPE, this.implementation());
+        return _args().uuid(GAME_TYPE, _implementation);
     }
 
     /// @inheritdoc IDisputeGame
@@ -332,6 +351,11 @@ contract DisputeGame is GameConstants {
             record_.holder = args.proposer;
             record_.created = Timestamp.wrap(args.createdAt);
         }
+    }
+
+    /// @notice Whether a claim is countered, resolved or not, and its bond still here.
+    function _isClosing(ClaimStatus _status) private pure returns (bool closing_) {
+        closing_ = _status == ClaimStatus.COUNTERED || _status == ClaimStatus.REFUTED;
     }
 
     /// @notice When the time to attack a claim is over.
@@ -435,13 +459,14 @@ contract DisputeGame is GameConstants {
     }
 
     /// @notice Records that a move counters a claim.
-    function _counter(bytes32 _id, ClaimRecord memory _countered, uint8 _part, Timestamp _created, address _holder)
+    function _counter(bytes32 _id, ClaimRecord memory _record_, uint8 _part, Timestamp _created, address _holder)
         private
     {
         // INVARIANT: who made a claim stays known, so that a bond can go back.
-        if (_countered.status == ClaimStatus.OPEN) _claimants[_id] = _countered.holder;
-        _countered.counter(_part, _created, _holder);
-        _records[_id] = _countered.pack();
+        if (_record_.status == ClaimStatus.OPEN) _countered[_id].claimant = _record_.holder;
+        _countered[_id].at = _now();
+        _record_.counter(_part, _created, _holder);
+        _records[_id] = _record_.pack();
     }
 
     /// @notice Resolves a claim and tells its parent.

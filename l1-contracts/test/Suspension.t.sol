@@ -206,7 +206,9 @@ contract SuspensionTest is Governance {
         game.decide(child, hash);
         vm.expectRevert(err);
         game.resolve();
-        vm.expectRevert(err);
+        vm.expectRevert(
+            abi.encodeWithSelector(IDisputeGame.NotSettleable.selector, id, IDisputeGame.ClaimStatus.OPEN)
+        );
         game.settle(id);
         vm.expectRevert(
             abi.encodeWithSelector(IDisputeGameFactory.ImplementationSuspended.selector, address(implementation))
@@ -239,34 +241,91 @@ contract SuspensionTest is Governance {
         vm.assertEq(address(game).balance, 0);
     }
 
-    /// @notice A claim that was countered, perhaps by what the broken machine proved: its bond goes back as well.
-    function test_suspended_counteredClaimsGetTheirBonds() public {
+    /// @notice A root claim that an upheld attack countered, with the attack.
+    function countered()
+        private
+        returns (DisputeGame game_, IDisputeGame.Claim memory child_, bytes32 vectorHash_)
+    {
         bytes32[] memory vector = vectorOver(100);
-        DisputeGame game = propose(100, vector);
+        game_ = propose(100, vector);
         bytes32[] memory attack = vectorOver(16);
+        vectorHash_ = keccak256(abi.encodePacked(attack));
         vm.deal(attacker, 10 ether);
-        uint256 bond = game.bondAt(1);
-        IDisputeGame.Claim memory root = rootOf(game);
+        uint256 bond = game_.bondAt(1);
+        IDisputeGame.Claim memory root = rootOf(game_);
         vm.prank(attacker);
-        game.attack{value: bond}(root, vector, 0, attack);
+        game_.attack{value: bond}(root, vector, 0, attack);
         pass(CLOCK + 1);
-        IDisputeGame.Claim memory child =
-            IDisputeGame.Claim(game.rootClaimId(), 0, 0, 0, 0, 16, game.anchorOutput());
-        game.decide(child, keccak256(abi.encodePacked(attack)));
-        vm.assertEq(game.claimState(game.rootClaimId()).holder, attacker);
+        child_ = IDisputeGame.Claim(game_.rootClaimId(), 0, 0, 0, 0, 16, game_.anchorOutput());
+        game_.decide(child_, vectorHash_);
+        vm.assertEq(game_.claimState(game_.rootClaimId()).holder, attacker);
+    }
+
+    function expectNotReclaimable(DisputeGame _game, bytes32 _id, IDisputeGame.ClaimStatus _status) private {
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.NotReclaimable.selector, _id, _status));
+        _game.reclaim(_id);
+    }
+
+    /// @notice A claim that was countered, perhaps by what the broken machine proved: its bond goes back as well.
+    function test_suspended_claimsCounteredSinceGetTheirBonds() public {
+        (DisputeGame game, IDisputeGame.Claim memory child, bytes32 hash) = countered();
+        bytes32 rootId = game.rootClaimId();
         suspend();
-        game.reclaim(game.rootClaimId());
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.MachineBroken.selector, uint64(block.timestamp)));
+        game.settle(rootId);
+        game.reclaim(rootId);
         game.claimCredit(proposer);
         vm.assertEq(proposer.balance, 1000 ether);
         // The upheld attack has its bond already.
         game.claimCredit(attacker);
         vm.assertEq(attacker.balance, 10 ether);
         vm.assertEq(address(game).balance, 0);
-        bytes32 id = keccak256(abi.encode(address(game), child, keccak256(abi.encodePacked(attack))));
-        vm.expectRevert(
-            abi.encodeWithSelector(IDisputeGame.NotReclaimable.selector, id, IDisputeGame.ClaimStatus.UPHELD)
-        );
-        game.reclaim(id);
+        bytes32 id = keccak256(abi.encode(address(game), child, hash));
+        expectNotReclaimable(game, id, IDisputeGame.ClaimStatus.UPHELD);
+    }
+
+    /// @notice Attack: in the first block of the fork, prove false steps, resolve, and take the bonds, before anybody can
+    ///         suspend the machine.
+    function test_suspended_bondsOfTheFirstBlockAreStillThere() public {
+        (DisputeGame game,,) = countered();
+        bytes32 rootId = game.rootClaimId();
+        game.resolve();
+        uint256 until = block.timestamp + EXTENSION;
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.BondWaits.selector, until));
+        game.settle(rootId);
+        pass(EXTENSION - 1);
+        suspend();
+        game.reclaim(rootId);
+        game.claimCredit(proposer);
+        vm.assertEq(proposer.balance, 1000 ether);
+    }
+
+    /// @notice What was countered up to the last check stands: whoever lied before gets no bond back.
+    function test_suspended_claimsCounteredBeforeTheCheckAreSettled() public {
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            (DisputeGame game,,) = countered();
+            bytes32 rootId = game.rootClaimId();
+            if (i == 1) game.resolve();
+            implementation.recordCheck();
+            pass(1);
+            suspend();
+            IDisputeGame.ClaimStatus status =
+                i == 0 ? IDisputeGame.ClaimStatus.COUNTERED : IDisputeGame.ClaimStatus.REFUTED;
+            expectNotReclaimable(game, rootId, status);
+            // Nothing is resolved any more, so it does not wait for that.
+            game.settle(rootId);
+            expectNotReclaimable(game, rootId, IDisputeGame.ClaimStatus.SETTLED);
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    IDisputeGame.NotSettleable.selector, rootId, IDisputeGame.ClaimStatus.SETTLED
+                )
+            );
+            game.settle(rootId);
+            game.claimCredit(attacker);
+            vm.assertEq(attacker.balance, 10 ether + BOND / 2);
+            vm.revertToState(snapshot);
+        }
     }
 
     function test_reclaim_soundMachine_reverts() public {

@@ -16,7 +16,7 @@ abstract contract MachineHealth is IDisputeGame {
     /// @notice The step verifier.
     address internal immutable _riscV;
     /// @notice The implementation itself: for a clone, what it is a clone of.
-    address private immutable _self;
+    address internal immutable _implementation;
 
     /// @notice When the machine was shown to be broken, 0 if it was not. Only in the implementation.
     uint64 private _suspendedAt;
@@ -28,7 +28,7 @@ abstract contract MachineHealth is IDisputeGame {
         // INVARIANT: there is a verifier, and no version starts with a broken one.
         if (_verifier.code.length == 0) revert BadParameter("riscV");
         _riscV = _verifier;
-        _self = address(this);
+        _implementation = address(this);
         _check(_verifier);
     }
 
@@ -59,12 +59,12 @@ abstract contract MachineHealth is IDisputeGame {
 
     /// @inheritdoc IDisputeGame
     function implementation() external view returns (address) {
-        return _self;
+        return _implementation;
     }
 
     /// @inheritdoc IDisputeGame
     function health() public view returns (uint64 suspendedAt_, uint64 soundAt_) {
-        if (address(this) != _self) return IDisputeGame(_self).health();
+        if (address(this) != _implementation) return IDisputeGame(_implementation).health();
         (suspendedAt_, soundAt_) = (_suspendedAt, _soundAt);
     }
 
@@ -86,6 +86,6 @@ abstract contract MachineHealth is IDisputeGame {
     /// @notice Reverts unless this is the implementation, not one of its clones.
     function _checkIsImplementation() private view {
         // INVARIANT: what is known of the machine is known to all games of the version.
-        if (address(this) != _self) revert NotTheImplementation(_self);
+        if (address(this) != _implementation) revert NotTheImplementation(_implementation);
     }
 }

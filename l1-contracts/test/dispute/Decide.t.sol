@@ -125,6 +125,7 @@ contract DecideTest is Disputes {
         refused(root, abi.encodeWithSelector(IDisputeGame.AlreadyResolved.selector));
         vm.expectRevert(IDisputeGame.AlreadyResolved.selector);
         game.resolve();
+        pass(EXTENSION);
         game.settle(root.id);
         refused(root, abi.encodeWithSelector(IDisputeGame.AlreadyResolved.selector));
     }
@@ -207,6 +208,13 @@ contract DecideTest is Disputes {
         vm.expectRevert(abi.encodeWithSelector(IDisputeGame.ChildrenOpen.selector, 1));
         game.settle(root.id);
         decide(other);
+        // The last counter counts, and there is time to suspend the machine behind it.
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.BondWaits.selector, block.timestamp + EXTENSION));
+        game.settle(root.id);
+        pass(EXTENSION - 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.BondWaits.selector, block.timestamp + 1));
+        game.settle(root.id);
+        pass(1);
         vm.expectEmit(address(game));
         emit IDisputeGame.Settled(root.id, bob, BOND / 2, BOND / 2);
         vm.prank(alice);
@@ -228,6 +236,7 @@ contract DecideTest is Disputes {
         decide(two);
         vm.assertEq(game.claimState(root.id).holder, carol);
         vm.assertEq(game.claimState(root.id).part, 4);
+        pass(EXTENSION);
         game.settle(root.id);
         vm.assertEq(game.credit(carol), game.bondAt(1) + BOND / 2);
         vm.assertEq(game.credit(bob), game.bondAt(1));
@@ -265,6 +274,7 @@ contract DecideTest is Disputes {
         decide(low);
         decide(high);
         decide(root);
+        pass(EXTENSION);
         game.settle(low.id);
         game.settle(root.id);
         vm.assertEq(game.credit(bob), 0);
@@ -293,6 +303,7 @@ contract DecideTest is Disputes {
         decide(one);
         decide(other);
         decide(root);
+        pass(EXTENSION);
         game.settle(root.id);
         vm.expectRevert(abi.encodeWithSelector(IDisputeGame.TransferFailed.selector, address(refuser)));
         game.claimCredit(address(refuser));
@@ -329,6 +340,7 @@ contract DecideTest is Disputes {
         vm.assertLe(most, least + 10_000);
         uint256 left = gasleft();
         decide(root);
+        pass(EXTENSION);
         game.settle(root.id);
         vm.assertLe(left - gasleft(), 100_000);
     }

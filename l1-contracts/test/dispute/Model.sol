@@ -18,6 +18,7 @@ abstract contract Model is Disputes {
         uint256 depth;
         Verdict verdict;
         uint256 decidedAs;
+        uint256 decidedAt;
         bool settled;
         Proof proof;
     }
@@ -124,10 +125,21 @@ abstract contract Model is Disputes {
         return used(_claim) >= CLOCK && openChildren(_claim) == 0 ? Verdict.UPHELD : Verdict.OPEN;
     }
 
+    /// @notice When a claim was last countered.
+    function counteredAt(uint256 _claim) internal view returns (uint256 at_) {
+        Entry[] storage all = entries();
+        at_ = all[_claim].proof.at;
+        for (uint256 i = _claim + 1; i < all.length; ++i) {
+            if (all[i].parent != _claim || all[i].verdict != Verdict.UPHELD) continue;
+            if (all[i].decidedAt > at_) at_ = all[i].decidedAt;
+        }
+    }
+
     /// @notice Whether a claim's bond can be given away now.
     function settleable(uint256 _claim) internal view returns (bool) {
         Entry storage entry = entries()[_claim];
-        return entry.verdict == Verdict.REFUTED && !entry.settled && openChildren(_claim) == 0;
+        if (entry.verdict != Verdict.REFUTED || entry.settled || openChildren(_claim) != 0) return false;
+        return block.timestamp >= counteredAt(_claim) + EXTENSION;
     }
 
     function bondOf(uint256 _depth) internal pure returns (uint256 bond_) {
@@ -175,7 +187,7 @@ abstract contract Model is Disputes {
         // Every claim is decided once.
         vm.assertEq(uint8(entry.verdict), uint8(Verdict.OPEN), "decided twice");
         entry.verdict = _verdict;
-        entry.decidedAs = ++_decisions;
+        (entry.decidedAs, entry.decidedAt) = (++_decisions, block.timestamp);
         if (_verdict == Verdict.UPHELD) owed[address(game)][entry.claimant] += bondOf(entry.depth);
     }
 

@@ -410,6 +410,11 @@ contract RandomDisputesTest is Model {
         }
         // However many claims there are, this bound holds.
         vm.assertLe(block.timestamp, limit, "duration");
+        // Some bonds wait, and none longer than this.
+        for (uint256 i = 0; i < nodes().length; ++i) {
+            if (entries()[i].verdict == Verdict.REFUTED && !entries()[i].settled) settleAnything(i);
+        }
+        vm.warp(block.timestamp + EXTENSION);
         for (uint256 i = 0; i < nodes().length; ++i) {
             if (entries()[i].verdict == Verdict.REFUTED && !entries()[i].settled) settleAnything(i);
             assertSame(i);

@@ -332,6 +332,7 @@ contract StepsTest is Disputes {
             abi.encodeWithSelector(IDisputeGame.ClaimClosed.selector, run.id, IDisputeGame.ClaimStatus.REFUTED)
         );
         this.stepExternal(run, 3);
+        pass(EXTENSION);
         game.settle(run.id);
         vm.assertEq(game.credit(bob), game.bondAt(1) / 2);
     }
