@@ -17,6 +17,11 @@ pub const METRICS: &[Metric] = &[
         "",
         "Versions of the game, with games or scheduled, whose program or rules are not here.",
     ),
+    Metric::gauge(
+        "recourse_challenger_broken_machines",
+        "",
+        "Versions of the game whose step verifier L1 does not run rightly any more.",
+    ),
     Metric::gauge("recourse_challenger_answers_due", "", "Answers to be made."),
     Metric::gauge(
         "recourse_challenger_least_clock_seconds",

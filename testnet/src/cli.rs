@@ -1,6 +1,8 @@
 //! The command line.
 
 mod deploy;
+mod sending;
+mod upgrade;
 
 use std::{
     fs,
@@ -40,6 +42,9 @@ enum Command {
     /// Shows the plan (contracts with their addresses, roles, what it costs) and asks; then sends one transaction after another.
     /// Interrupted at any point, the same command goes on where it was. At the end DIR/rollup.json is what all nodes read.
     Deploy(Box<deploy::DeployArguments>),
+    /// Changes a rollup through its timelock, in public: plan, schedule, wait for the delay, execute.
+    #[command(subcommand)]
+    Upgrade(upgrade::UpgradeCommand),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +93,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Devnet(arguments) => runtime.block_on(devnet(arguments)),
         Command::Init(arguments) => deploy::init(&arguments),
         Command::Deploy(arguments) => runtime.block_on(deploy::deploy(*arguments)),
+        Command::Upgrade(command) => runtime.block_on(upgrade::run(command)),
     }
 }
 

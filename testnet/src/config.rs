@@ -1,5 +1,7 @@
 //! The parameters of a rollup.
 
+use std::path::Path;
+
 use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
 use rollup::blobs::DaChoice;
@@ -19,9 +21,13 @@ pub struct Program {
 impl Program {
     /// The program that challengers will run: the file that [`rollup::program::program_path`] finds.
     pub fn load() -> Result<Self> {
-        let path = rollup::program::program_path()?;
+        Self::read(&rollup::program::program_path()?)
+    }
+
+    /// Reads one from an ELF file.
+    pub fn read(path: &Path) -> Result<Self> {
         let name = path.display();
-        let file = rollup::files::read(&path, vm::MAX_ELF as u64)
+        let file = rollup::files::read(path, vm::MAX_ELF as u64)
             .with_context(|| format!("cannot read the program {name}"))?;
         let image = vm::Image::load(&file)
             .with_context(|| format!("{name} is not a program of the fault proof VM"))?;
@@ -128,6 +134,8 @@ pub struct DeployConfig {
     pub accounts: RoleAccounts,
     /// Seconds between scheduling and execution of a change of the contracts; `None`: nobody can ever change them.
     pub upgrade_delay: Option<u64>,
+    /// The version of the game that takes over if the machine of the first one breaks, deployed before; zero: none.
+    pub standby: Address,
     /// L2 accounts that start with [`accounts::BALANCE`], for devnets. The portal gets as much, so that it covers what
     /// can be withdrawn there, too.
     pub funded: Vec<Address>,
@@ -166,6 +174,7 @@ impl DeployConfig {
             fee_recipient: accounts.owner,
             accounts,
             upgrade_delay: Some(UPGRADE_DELAY),
+            standby: Address::ZERO,
             funded: Vec::new(),
         }
     }

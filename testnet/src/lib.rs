@@ -7,6 +7,7 @@
 //!   also when a test panics.
 //! - [`Anvil`] is an L1 that can mine by the clock or on demand, and reorganise itself.
 //! - [`DeploymentPlan`] is what a deployment consists of. [`public`] brings it to any L1; [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
+//! - [`upgrade`] changes a rollup that runs.
 //! - [`Node`] is a `recourse-node` process: [`NodeOptions`] are its command line.
 //! - [`Devnet`] puts it all together.
 //! - [`CompiledContract`] is a contract as Forge compiled it: for packages, and to compare with L1.
@@ -37,6 +38,7 @@ pub mod public;
 mod summary;
 mod token;
 pub mod tools;
+pub mod upgrade;
 
 pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};

@@ -38,7 +38,7 @@ use testnet::{DevnetOptions, Key, Process, tools};
 use tokio::task::JoinHandle;
 use vm::Image;
 
-use super::{Lying, Plot, is_over};
+use super::{Lying, Plot, is_decided, is_over};
 use crate::net::{L1_BLOCK_TIME, Miner, Net, NodeStatus, until};
 
 /// How a dispute is set up.
@@ -303,6 +303,7 @@ impl Arena {
                 poll_interval: Some(Duration::from_millis(50)),
                 ..TxOptions::default()
             },
+            record_checks: None,
             once: false,
         })
     }
@@ -413,13 +414,15 @@ impl Arena {
     /// Waits for the end of a game, with clocks run out as often as it takes.
     pub async fn finish(&mut self, game: Address, honest: &[Address]) -> Result<Game> {
         let over = |state: &Game| is_over(state, honest);
+        let decided = |state: &Game| is_decided(state, honest);
         for _ in 0..4 {
             self.expire().await?;
-            let waited = self.wait(game, "the game ends", Duration::from_secs(30), over).await;
-            if let Ok(state) = waited {
-                return Ok(state);
+            if self.wait(game, "the game is decided", Duration::from_secs(30), decided).await.is_ok() {
+                break;
             }
         }
+        // Bonds wait, too.
+        self.expire().await?;
         self.wait(game, "the game ends", Duration::from_secs(60), over).await
     }
 

@@ -19,17 +19,19 @@ pub fn narrowed(game: &Game, players: &[Address]) -> bool {
     step_proven(game) || game.claims.iter().any(|claim| players.contains(&claim.claimant) && last(claim))
 }
 
+/// Whether a game is resolved, with all claims of these accounts.
+pub fn is_decided(state: &Game, honest: &[Address]) -> bool {
+    let decided = |claim: &Claim| !honest.contains(&claim.claimant) || claim.status.is_resolved();
+    state.root().status.is_resolved() && state.claims.iter().all(decided)
+}
+
 /// Whether a game is resolved, and nothing is left that these accounts have to do or to get.
 pub fn is_over(state: &Game, honest: &[Address]) -> bool {
-    let decided = |claim: &Claim| !honest.contains(&claim.claimant) || claim.status.is_resolved();
     let paid = |account: &Address| state.credits.get(account).is_none_or(|credit| credit.is_zero());
     let due = |claim: &Claim| {
         claim.status == Status::Refuted && claim.counter.is_some_and(|counter| honest.contains(&counter.by))
     };
-    state.root().status.is_resolved()
-        && state.claims.iter().all(decided)
-        && honest.iter().all(paid)
-        && !state.claims.iter().any(due)
+    is_decided(state, honest) && honest.iter().all(paid) && !state.claims.iter().any(due)
 }
 
 /// Seconds that a challenger's VM has run, by its own count: it serves metrics at this address.

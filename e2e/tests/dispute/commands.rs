@@ -155,6 +155,14 @@ async fn a_person_watches_and_plays_by_hand() -> Result<()> {
     arena.expire().await?;
     contains(&says(session.by_hand(&["resolve", &child])?).await?, &["done: transaction"])?;
     says(session.watch("once", true, &["--once"])?).await?;
+    ensure!(arena.game(game).await?.root().status == Status::Refuted, "{:#?}", arena.sketch(game).await?);
+    let root = root.id.to_string();
+    contains(
+        &refuses(session.by_hand(&["distribute", &root])?).await?,
+        &["the game would refuse: BondWaits"],
+    )?;
+    arena.expire().await?;
+    says(session.watch("once", true, &["--once"])?).await?;
     let end = arena.game(game).await?;
     ensure!(end.root().status == Status::BondDistributed, "{:#?}", arena.sketch(game).await?);
     ensure!(end.credits.values().all(|credit| credit.is_zero()), "not all is paid out: {:?}", end.credits);

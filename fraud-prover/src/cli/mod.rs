@@ -142,6 +142,12 @@ pub struct Watch {
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
 
+    /// Check the machine of the version in force on L1 whenever its last recorded check is older than this, such as `24h`
+    /// (5 million gas each). If an L1 fork breaks the machine, what was decided after the last check does not count.
+    /// Default: never; a broken machine is suspended in any case.
+    #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
+    pub record_checks: Option<Duration>,
+
     /// How L1 transactions are sent.
     #[command(flatten)]
     pub sending: Sending,
@@ -388,6 +394,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         programs: if args.program.is_empty() { vec![program_path()?] } else { args.program },
         metrics: args.metrics,
         transactions: args.sending.options("challenger"),
+        record_checks: args.record_checks,
         once: args.once,
     };
     let (stop, shutdown) = shutdown::channel();

@@ -127,6 +127,8 @@ pub struct Claim {
     /// Its left-most counter so far: of the moves that counter it, the earliest at the lowest segment. Who made it gets the
     /// reward.
     pub counter: Option<Counter>,
+    /// When it was last countered, by whomever, in seconds.
+    pub countered_at: Option<u64>,
 }
 
 /// What makes a claim: the input of its id.
@@ -191,6 +193,7 @@ impl Claim {
             children: Vec::new(),
             status: Status::Open,
             counter: None,
+            countered_at: None,
         }
     }
 

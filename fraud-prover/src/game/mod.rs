@@ -42,6 +42,13 @@ pub struct Subject {
     pub rules: RunRules,
 }
 
+/// The machine of a game's version was shown to be broken: nothing is answered or resolved any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    /// When the machine was last known to be sound, in seconds. What was countered by then stands.
+    pub sound_at: u64,
+}
+
 /// A dispute over one proposed output root.
 #[derive(Clone, Debug)]
 pub struct Game {
@@ -55,6 +62,8 @@ pub struct Game {
     pub credits: BTreeMap<Address, U256>,
     /// What was burned, in wei.
     pub burned: U256,
+    /// Set once its machine was shown to be broken.
+    pub suspension: Option<Suspension>,
     ids: BTreeMap<ClaimId, ClaimIndex>,
 }
 
@@ -71,7 +80,8 @@ impl Game {
         let root = Claim::root(&subject, &parameters, commitments, proposer, now);
         let ids = BTreeMap::from([(root.id, 0)]);
         let credits = BTreeMap::new();
-        Self { subject, parameters, claims: vec![root], credits, burned: U256::ZERO, ids }
+        let (burned, suspension) = (U256::ZERO, None);
+        Self { subject, parameters, claims: vec![root], credits, burned, suspension, ids }
     }
 
     /// The claim about the proposed output.

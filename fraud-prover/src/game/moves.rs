@@ -62,6 +62,15 @@ pub enum InvalidMove {
     /// Time is left to attack the claim, or an attack on it is not countered.
     #[error("the claim cannot be resolved yet")]
     NotResolvable,
+    /// The machine is broken.
+    #[error("the machine is broken: nothing is answered or resolved any more")]
+    Suspended,
+    /// The bond waits, so that a broken machine can be suspended before it moves.
+    #[error("the bond waits until {0}")]
+    BondWaits(u64),
+    /// Bonds are given back where the machine is broken, and did not counter the claim while it worked.
+    #[error("the bond cannot be given back: the claim is {0:?}")]
+    NotReclaimable(Status),
     /// Only the bond of a refuted claim is distributed, once, after all attacks on it are resolved.
     #[error("the bond cannot be distributed: the claim is {status:?}, {open} attacks on it are not resolved")]
     NotDistributable {
@@ -177,7 +186,7 @@ impl Game {
 
     /// Adds a proof that the contract accepted.
     pub(crate) fn record_step(&mut self, claim: ClaimIndex, segment: u8, by: Address, at: u64) {
-        self.claims[claim].counter_by(Counter { segment, at, by, child: None });
+        self.claims[claim].counter_by(Counter { segment, at, by, child: None }, at);
     }
 
     /// A segment of an open claim: (claim's index, claim, segment's interval, value before the segment).
@@ -188,6 +197,9 @@ impl Game {
     ) -> Result<(ClaimIndex, &Claim, Interval, B256), InvalidMove> {
         let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
+        if self.suspension.is_some() {
+            return Err(InvalidMove::Suspended);
+        }
         if claim.status != Status::Open {
             return Err(InvalidMove::Closed(claim.status));
         }
@@ -249,6 +261,7 @@ impl Game {
             children: Vec::new(),
             status: Status::Open,
             counter: None,
+            countered_at: None,
         });
         id
     }

@@ -7,7 +7,8 @@ use super::{Bonds, Claim, ClaimId, ClaimIndex, Counter, Game, InvalidMove, Statu
 impl Claim {
     /// Records a counter. Of several, the left-most remains: the one at the lowest segment, the earliest there, then the
     /// first recorded.
-    pub(super) fn counter_by(&mut self, counter: Counter) {
+    pub(super) fn counter_by(&mut self, counter: Counter, now: u64) {
+        self.countered_at = Some(now);
         if self.status == Status::Open {
             self.status = Status::Countered;
         }
@@ -53,16 +54,19 @@ impl Game {
     pub fn resolve_claim(&mut self, id: ClaimId, now: u64) -> Result<bool, InvalidMove> {
         let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
+        if self.suspension.is_some() {
+            return Err(InvalidMove::Suspended);
+        }
         if claim.status.is_resolved() {
             return Err(InvalidMove::Closed(claim.status));
         }
         let upheld = self.resolvable(claim, now).ok_or(InvalidMove::NotResolvable)?;
-        self.record_resolved(index, upheld);
+        self.record_resolved(index, upheld, now);
         Ok(upheld)
     }
 
     /// Records that a claim was resolved, with the consequences for its bond and its parent.
-    pub(crate) fn record_resolved(&mut self, index: ClaimIndex, upheld: bool) {
+    pub(crate) fn record_resolved(&mut self, index: ClaimIndex, upheld: bool, now: u64) {
         let claim = &mut self.claims[index];
         claim.status = if upheld { Status::Upheld } else { Status::Refuted };
         if !upheld {
@@ -73,23 +77,57 @@ impl Game {
         let (claimant, bond, parent) = (claim.claimant, claim.bond, claim.parent);
         *self.credits.entry(claimant).or_default() += bond;
         if let Some(parent) = parent {
-            self.claims[parent].counter_by(counter);
+            self.claims[parent].counter_by(counter, now);
         }
     }
 
     /// Distributes the bond of a refuted claim; any account may.
-    pub fn distribute_bond(&mut self, id: ClaimId) -> Result<(), InvalidMove> {
+    pub fn distribute_bond(&mut self, id: ClaimId, now: u64) -> Result<(), InvalidMove> {
         let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
         let (status, open) = (claim.status, self.open_children(claim));
-        match claim.counter {
-            Some(counter) if status == Status::Refuted && open == 0 => {
-                let (reward, burned) = Bonds::split(claim.bond);
-                self.record_distributed(index, counter.by, reward, burned);
-                Ok(())
+        let (Some(counter), Some(countered_at)) = (claim.counter, claim.countered_at) else {
+            return Err(InvalidMove::NotDistributable { status, open });
+        };
+        match self.suspension {
+            Some(suspension) => {
+                if !matches!(status, Status::Countered | Status::Refuted) {
+                    return Err(InvalidMove::NotDistributable { status, open });
+                }
+                if countered_at > suspension.sound_at {
+                    return Err(InvalidMove::Suspended);
+                }
             }
-            _ => Err(InvalidMove::NotDistributable { status, open }),
+            None => {
+                if status != Status::Refuted || open != 0 {
+                    return Err(InvalidMove::NotDistributable { status, open });
+                }
+                let until = countered_at.saturating_add(self.parameters.extension);
+                if now < until {
+                    return Err(InvalidMove::BondWaits(until));
+                }
+            }
         }
+        let (reward, burned) = Bonds::split(claim.bond);
+        self.record_distributed(index, counter.by, reward, burned);
+        Ok(())
+    }
+
+    /// Gives a bond back whole, because the machine is broken; any account may.
+    pub fn reclaim(&mut self, id: ClaimId) -> Result<(), InvalidMove> {
+        let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
+        let claim = &self.claims[index];
+        let status = claim.status;
+        let suspension = self.suspension.ok_or(InvalidMove::NotReclaimable(status))?;
+        // What the machine proved while it worked stands; what it proved since moves no bond.
+        let is_proven = claim.countered_at.is_some_and(|at| at <= suspension.sound_at);
+        match status {
+            Status::Open => {}
+            Status::Countered | Status::Refuted if !is_proven => {}
+            _ => return Err(InvalidMove::NotReclaimable(status)),
+        }
+        self.record_reclaimed(index, claim.claimant, claim.bond);
+        Ok(())
     }
 
     pub(crate) fn record_distributed(

@@ -118,6 +118,11 @@ impl MoveCall {
         Self::new(game, &IDisputeGame::settleCall { id: id.0 }, U256::ZERO)
     }
 
+    /// Gives the bond of a claim back, because the machine is broken.
+    pub fn reclaim(game: &Game, id: ClaimId) -> Self {
+        Self::new(game, &IDisputeGame::reclaimCall { id: id.0 }, U256::ZERO)
+    }
+
     /// Pays out what the game owes to an account.
     pub fn claim_credit(game: &Game, recipient: Address) -> Self {
         Self::new(game, &IDisputeGame::claimCreditCall { recipient }, U256::ZERO)

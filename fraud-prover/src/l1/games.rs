@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256};
-use bindings::IDisputeGameFactory;
+use bindings::{IDisputeGame, IDisputeGameFactory};
 use rollup::interval::Interval;
 
 use super::{
     events::{GameEvent, Logged},
     governance::{GovernanceEvent, ScheduledVersion, pending},
 };
-use crate::game::{ClaimId, Game, GameParameters, Level, Subject};
+use crate::game::{ClaimId, Game, GameParameters, Level, Subject, Suspension};
 
 /// All games of a rollup, by what L1's events say. Nothing here is checked that the contracts check.
 #[derive(Clone, Debug, Default)]
 pub struct Games {
     /// The versions of the game, by their contracts.
     versions: BTreeMap<Address, GameParameters>,
+    /// Of versions whose machine was shown to be broken.
+    suspensions: BTreeMap<Address, Logged<IDisputeGame::Suspended>>,
     entries: BTreeMap<Address, GameEntry>,
     order: Vec<Address>,
     governance: Vec<Logged<GovernanceEvent>>,
@@ -71,6 +73,22 @@ impl Games {
         self.versions.insert(version, parameters);
     }
 
+    /// Whether the machine of a version was shown to be broken.
+    pub fn suspension(&self, version: Address) -> Option<Suspension> {
+        self.suspensions.get(&version).map(|logged| Suspension { sound_at: logged.event.soundAt })
+    }
+
+    /// The machine of a version was shown to be broken.
+    pub(super) fn suspend(&mut self, version: Address, event: Logged<IDisputeGame::Suspended>) {
+        let suspension = Suspension { sound_at: event.event.soundAt };
+        self.suspensions.insert(version, event);
+        for entry in self.entries.values_mut().filter(|entry| entry.version() == version) {
+            if let Ok(game) = &mut entry.game {
+                game.suspension = Some(suspension);
+            }
+        }
+    }
+
     /// The versions that are scheduled and not in force yet.
     pub fn scheduled(&self) -> Vec<ScheduledVersion> {
         pending(&self.governance)
@@ -100,7 +118,7 @@ impl Games {
         let index = proposal.event.index.saturating_to();
         let unknown = EventError::UnknownVersion(proposal.event.implementation);
         let mut entry = GameEntry { index, proposal, events: Vec::new(), game: Err(unknown) };
-        entry.rebuild(&self.versions);
+        entry.rebuild(self);
         if self.entries.insert(address, entry).is_none() {
             self.order.push(address);
         }
@@ -119,16 +137,22 @@ impl Games {
 
     /// Forgets what is in L1 block `from` and behind it.
     pub(super) fn truncate(&mut self, from: u64) {
-        self.entries.retain(|_, entry| entry.proposal.block < from);
         self.governance.retain(|event| event.block < from);
-        let entries = &self.entries;
+        self.suspensions.retain(|_, event| event.block < from);
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.retain(|_, entry| entry.proposal.block < from);
         self.order.retain(|address| entries.contains_key(address));
-        for entry in self.entries.values_mut() {
+        for entry in entries.values_mut() {
+            let suspension = self.suspension(entry.version());
+            if let Ok(game) = &mut entry.game {
+                game.suspension = suspension;
+            }
             if entry.events.last().is_some_and(|event| event.block >= from) {
                 entry.events.retain(|event| event.block < from);
-                entry.rebuild(&self.versions);
+                entry.rebuild(self);
             }
         }
+        self.entries = entries;
     }
 }
 
@@ -148,10 +172,15 @@ impl GameEntry {
         self.proposal.event.implementation
     }
 
-    fn rebuild(&mut self, versions: &BTreeMap<Address, GameParameters>) {
+    /// Makes the game anew, of what the games' versions are.
+    fn rebuild(&mut self, games: &Games) {
         let version = self.version();
-        let parameters = versions.get(&version).ok_or(EventError::UnknownVersion(version));
-        self.game = parameters.and_then(|parameters| build(&self.proposal, &self.events, parameters));
+        let parameters = games.version(version).ok_or(EventError::UnknownVersion(version));
+        let built = parameters.and_then(|parameters| build(&self.proposal, &self.events, parameters));
+        self.game = built.map(|mut game| {
+            game.suspension = games.suspension(version);
+            game
+        });
     }
 }
 
@@ -224,7 +253,7 @@ fn apply(game: &mut Game, logged: &Logged<GameEvent>) -> Result<(), EventError> 
         }
         GameEvent::Decided(event) => {
             let claim = index(game, event.id)?;
-            game.record_resolved(claim, event.upheld);
+            game.record_resolved(claim, event.upheld, logged.timestamp);
         }
         GameEvent::Settled(event) => {
             let claim = index(game, event.id)?;

@@ -12,7 +12,7 @@ use alloy::{
     sol_types::SolEvent,
 };
 use bindings::{
-    IDisputeGame::{Attacked, CreditClaimed, Decided, Reclaimed, Settled, Stepped},
+    IDisputeGame::{Attacked, CreditClaimed, Decided, Reclaimed, Settled, Stepped, Suspended},
     IDisputeGameFactory::{self, Proposed},
 };
 use rollup::{
@@ -225,14 +225,22 @@ impl LogReader {
             Settled::SIGNATURE_HASH,
             Reclaimed::SIGNATURE_HASH,
             CreditClaimed::SIGNATURE_HASH,
+            Suspended::SIGNATURE_HASH,
         ];
-        let addresses: Vec<Address> = self.games.addresses().collect();
+        // The contracts of versions tell of their machines.
+        let versions = self.games.versions().map(|(version, _)| version);
+        let addresses: Vec<Address> = self.games.addresses().chain(versions).collect();
         for addresses in addresses.chunks(ADDRESSES) {
             let moves = filter.clone().address(addresses.to_vec()).event_signature(signatures.clone());
             for log in self.logs(moves).await? {
-                let event = decode(&log.inner)?;
                 let place = self.place(&log, &mut times).await?;
-                self.games_mut().add(log.address(), place.with(event));
+                if log.topic0() == Some(&Suspended::SIGNATURE_HASH) {
+                    let event = Suspended::decode_log(&log.inner).map_err(invalid_response)?.data;
+                    self.games_mut().suspend(log.address(), place.with(event));
+                } else {
+                    let event = decode(&log.inner)?;
+                    self.games_mut().add(log.address(), place.with(event));
+                }
             }
         }
         self.read_governance(filter, &mut times).await

@@ -19,11 +19,16 @@ use crate::{
 /// Two resolutions are never made, because they would help an invalid claim: that of a claim in `unanswered`, whose
 /// answer is still to be made or computed (a step counters until the resolution, whatever the clock says), and one by
 /// which an invalid root would be upheld.
+///
+/// If the machine is broken, only bonds are left: see [`close_suspended`].
 pub fn rule_5_close(
     view: View<'_>,
     judgements: &[Option<Judgement>],
     unanswered: &BTreeSet<ClaimId>,
 ) -> Vec<Move> {
+    if view.game.suspension.is_some() {
+        return close_suspended(view);
+    }
     let mut moves = Vec::new();
     // A copy in which the moves are made, so that each sees what those before it make possible.
     let mut game = view.game.clone();
@@ -47,8 +52,32 @@ pub fn rule_5_close(
     for index in needed.iter().copied() {
         let claim = game.claims[index].id;
         let earns = game.claims[index].counter.is_some_and(|counter| counter.by == me);
-        if earns && game.distribute_bond(claim).is_ok() {
+        if earns && game.distribute_bond(claim, view.now).is_ok() {
             moves.push(Move::DistributeBond { claim });
+        }
+    }
+    if game.claim_credit(me).is_ok() {
+        moves.push(Move::ClaimCredit { account: me });
+    }
+    moves
+}
+
+/// Takes back the account's bonds, and the rewards for what it countered while the machine worked.
+fn close_suspended(view: View<'_>) -> Vec<Move> {
+    let Some(me) = view.me else {
+        return Vec::new();
+    };
+    let mut moves = Vec::new();
+    let mut game = view.game.clone();
+    for index in 0..game.claims.len() {
+        let (id, claimant, counter) = {
+            let claim = &game.claims[index];
+            (claim.id, claim.claimant, claim.counter)
+        };
+        if counter.is_some_and(|counter| counter.by == me) && game.distribute_bond(id, view.now).is_ok() {
+            moves.push(Move::DistributeBond { claim: id });
+        } else if claimant == me && game.reclaim(id).is_ok() {
+            moves.push(Move::Reclaim { claim: id });
         }
     }
     if game.claim_credit(me).is_ok() {

@@ -100,6 +100,11 @@ pub enum Move {
         /// The claim.
         claim: ClaimId,
     },
+    /// Take back the bond of a claim of a game whose machine is broken.
+    Reclaim {
+        /// The claim.
+        claim: ClaimId,
+    },
     /// Pay out what the game owes to an account.
     ClaimCredit {
         /// The account.
@@ -114,7 +119,10 @@ impl Move {
             Self::Attack { claim, .. } | Self::AttackBlock { claim, .. } | Self::Step { claim, .. } => {
                 Some(*claim)
             }
-            Self::ResolveClaim { .. } | Self::DistributeBond { .. } | Self::ClaimCredit { .. } => None,
+            Self::ResolveClaim { .. }
+            | Self::DistributeBond { .. }
+            | Self::Reclaim { .. }
+            | Self::ClaimCredit { .. } => None,
         }
     }
 
@@ -169,6 +177,12 @@ pub struct Plan {
 /// The honest strategy.
 pub fn plan(view: View<'_>, truth: &(impl Truth + ?Sized)) -> Plan {
     let mut plan = Plan::default();
+    if view.game.suspension.is_some() {
+        // Nothing is answered any more, so nothing need be known.
+        plan.judgements = vec![None; view.game.claims.len()];
+        plan.moves = rule_5_close(view, &[], &BTreeSet::new()).into_iter().map(PlannedMove::close).collect();
+        return plan;
+    }
     for claim in &view.game.claims {
         let judged = judge(truth, claim).map_err(|unknown| plan.unknown.push((claim.id, unknown)));
         plan.judgements.push(judged.ok());

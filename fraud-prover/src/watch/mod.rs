@@ -5,6 +5,7 @@
 //! time.
 
 mod alerts;
+mod machines;
 mod plans;
 mod sender;
 mod versions;
@@ -35,6 +36,7 @@ use crate::{
     truth::Provers,
 };
 use alerts::Alerts;
+use machines::Machines;
 use plans::{GamePlan, plan_all};
 use sender::Sender;
 use versions::Known;
@@ -78,6 +80,8 @@ pub struct WatchOptions {
     pub metrics: Option<SocketAddr>,
     /// How transactions are sent.
     pub transactions: TxOptions,
+    /// Age of the last recorded check of the machine at which it is checked again on L1; none: never.
+    pub record_checks: Option<Duration>,
     /// Make the moves that can be made now, and end when there are none.
     pub once: bool,
 }
@@ -132,6 +136,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         known,
         sender: manager.map(|manager| Sender::new(manager, contracts.multicall3)),
         alerts: Alerts::default(),
+        machines: Machines::new(contracts.dispute_game_factory, options.record_checks),
         once: options.once,
     };
     let derived = replica.chain.watch_heads();
@@ -187,6 +192,7 @@ struct Challenger {
     known: Known,
     sender: Option<Sender>,
     alerts: Alerts,
+    machines: Machines,
     once: bool,
 }
 
@@ -277,6 +283,10 @@ impl Challenger {
             funds = self.funds(&head).await;
         }
         self.alerts.report(&plans, now, funds);
+        // A look at the machines that fails is repeated with the next look: it must not hold up the rest.
+        if let Err(error) = self.machines.look(&self.client, &self.reader, &head, &mut self.sender).await {
+            debug!(target: TARGET, %error, "the machines cannot be checked");
+        }
         let scheduled = self.reader.scheduled().await?;
         self.known.report(self.reader.games(), &scheduled);
         self.alerts.disagreements(&self.runner.disagreements());

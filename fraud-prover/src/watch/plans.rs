@@ -8,7 +8,7 @@ use rollup::l1::TxRequest;
 use crate::{
     game::{Game, Status, Subject},
     l1::{EventError, Games, MoveCall},
-    strategy::{Funds, Move, Plan, PlannedMove, Purpose, View, answers, plan},
+    strategy::{Funds, Move, Plan, PlannedMove, Purpose, View, answers, plan, rule_5_close},
     truth::{Provers, Unknown},
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct Skip {
 }
 
 impl Skip {
-    fn has(&self, key: &MoveKey) -> bool {
+    pub(super) fn has(&self, key: &MoveKey) -> bool {
         self.sent.contains(key) || self.refused.contains(key)
     }
 }
@@ -85,6 +85,10 @@ fn is_over(game: &Game, me: Option<Address>) -> bool {
         game.claims.iter().find(unpaid).is_none()
             && game.credits.get(&me).is_none_or(|credit| credit.is_zero())
     };
+    if game.suspension.is_some() {
+        // Nothing waits any more: what cannot be done now never can.
+        return rule_5_close(View { game, now: u64::MAX, me }, &[], &BTreeSet::new()).is_empty();
+    }
     game.claims.iter().all(|claim| claim.status.is_resolved()) && me.is_none_or(is_paid)
 }
 
@@ -107,6 +111,8 @@ pub(crate) enum SendKind {
     AttackBlock,
     Step,
     Closing,
+    /// About a version's machine.
+    Machine,
 }
 
 impl SendKind {
@@ -117,6 +123,7 @@ impl SendKind {
             Self::AttackBlock => "attack on a block",
             Self::Step => "proof of a step",
             Self::Closing => "closing",
+            Self::Machine => "a broken machine",
         }
     }
 }
@@ -145,7 +152,16 @@ impl MoveKey {
             Move::ResolveClaim { claim } => put(3, claim.0, 0, 0, &[]),
             Move::DistributeBond { claim } => put(4, claim.0, 0, 0, &[]),
             Move::ClaimCredit { account } => put(5, account.into_word(), 0, 0, &[]),
+            Move::Reclaim { claim } => put(6, claim.0, 0, 0, &[]),
         }
+        Self(hasher.finalize())
+    }
+
+    /// Of a call that is no move in a game.
+    pub(super) fn of_call(request: &TxRequest) -> Self {
+        let mut hasher = Keccak256::new();
+        hasher.update(request.to);
+        hasher.update(&request.data);
         Self(hasher.finalize())
     }
 
@@ -209,6 +225,7 @@ fn close(planned: &[(&Game, &Plan)], skip: &Skip, multicall: Multicall) -> Optio
             let call = match &planned.action {
                 Move::ResolveClaim { claim } => MoveCall::resolve_claim(game, *claim).ok(),
                 Move::DistributeBond { claim } => Some(MoveCall::distribute_bond(game, *claim)),
+                Move::Reclaim { claim } => Some(MoveCall::reclaim(game, *claim)),
                 Move::ClaimCredit { account } => Some(MoveCall::claim_credit(game, *account)),
                 _ => None,
             };

@@ -17,6 +17,8 @@ interface ITimelock {
         bytes32 predecessor,
         uint256 delay
     );
+    /// @notice The salt of an operation that was scheduled, unless it is zero.
+    event CallSalt(bytes32 indexed id, bytes32 salt);
     /// @notice A call of an operation was executed.
     event CallExecuted(bytes32 indexed id, uint256 indexed index, address target, uint256 value, bytes data);
     /// @notice An operation was cancelled.

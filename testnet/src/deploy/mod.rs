@@ -12,6 +12,7 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use rollup::RollupConfig;
 
+pub(crate) use plan::Steps;
 pub use plan::{DeployStep, Deployer, DeploymentPlan};
 
 use crate::{Anvil, Roles, accounts, anvil::ensure_success, config::DeployConfig, genesis::L1Origin};

@@ -61,13 +61,18 @@ pub struct DeploymentPlan {
 }
 
 /// Hands out addresses, and collects steps.
-struct Steps {
+pub(crate) struct Steps {
     deployer: Deployer,
-    list: Vec<DeployStep>,
+    pub(crate) list: Vec<DeployStep>,
 }
 
 impl Steps {
-    fn add(&mut self, what: &'static str, contract: Contract, arguments: &[u8]) -> Address {
+    pub(crate) const fn new(deployer: Deployer) -> Self {
+        Self { deployer, list: Vec::new() }
+    }
+
+    /// Adds a contract, and says where it will stand.
+    pub(crate) fn add(&mut self, what: &'static str, contract: Contract, arguments: &[u8]) -> Address {
         let address = self.deployer.account.create(self.deployer.first_nonce + self.list.len() as u64);
         let gas = match contract {
             Contract::RiscV | Contract::DisputeGame => CHECKING_GAS,
@@ -100,7 +105,7 @@ impl DeploymentPlan {
         let genesis = l2_genesis(config, &contracts, origin)?;
         let genesis_block = genesis.block(&mut ());
 
-        let mut steps = Steps { deployer, list: Vec::new() };
+        let mut steps = Steps::new(deployer);
         steps.add("Multicall3", Contract::Multicall3, &[]);
         let timelock = config.upgrade_delay.map(|delay| {
             let arguments = constructors::Timelock::constructorCall {
@@ -148,7 +153,7 @@ impl DeploymentPlan {
             genesisBlock: 0,
         };
         let first_version =
-            IDisputeGameFactory::initializeCall { implementation: game, standby: Address::ZERO };
+            IDisputeGameFactory::initializeCall { implementation: game, standby: config.standby };
         for (what, implementation, call, expected) in [
             ("Inbox's proxy", inbox, IInbox::initializeCall {}.abi_encode(), contracts.inbox),
             ("Portal's proxy", portal, Vec::new(), contracts.portal),

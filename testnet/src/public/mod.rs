@@ -3,12 +3,15 @@
 //!
 //! - [`Settings`] is `deploy.toml`.
 //! - [`Record`] is what is known of a deployment that has begun: enough to make the same [`DeploymentPlan`](crate::DeploymentPlan) again.
-//! - [`PublicDeployment`] plans, checks what can be checked beforehand, and sends.
+//! - [`PublicDeployment`] plans, and checks what can be checked beforehand.
+//! - [`Sending`] sends, also for [`upgrade`](crate::upgrade).
 
+mod deployment;
 mod record;
 mod sending;
 mod settings;
 
+pub use deployment::PublicDeployment;
 pub use record::Record;
-pub use sending::{DeployProgress, PublicDeployment, SendingOptions};
+pub use sending::{DeployProgress, Sending, SendingOptions};
 pub use settings::{Preset, Settings, template};

@@ -1,4 +1,4 @@
-//! What is known of a deployment that has begun.
+//! What is known of contracts that are being deployed.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,13 +6,13 @@ use alloy::primitives::{Address, B256, keccak256};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{Deployer, DeploymentPlan, L1Origin};
+use crate::{DeployStep, Deployer, L1Origin};
 
 /// Longest record, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// `deployment.json`: what makes the same plan again, and which transactions were sent. It is written before each of them is
-/// sent, so that none is forgotten.
+/// `deployment.json`, or `upgrade.json`: what makes the same plan again, and which transactions were sent. It is written
+/// before each of them is sent, so that none is forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Record {
@@ -22,8 +22,9 @@ pub struct Record {
     pub deployer: Address,
     /// Its nonce in the first transaction.
     pub first_nonce: u64,
-    /// The L1 block that L2's genesis follows.
-    pub origin: L1Origin,
+    /// The L1 block that L2's genesis follows; none in an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<L1Origin>,
     /// Hash of all codes that are to be deployed.
     pub plan_hash: B256,
     /// Hashes of the transactions that were sent, by the step; more than one where the fee was raised.
@@ -31,14 +32,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// Of a deployment that begins.
-    pub fn new(deployer: Deployer, origin: L1Origin, plan: &DeploymentPlan) -> Self {
+    /// Of steps that begin.
+    pub fn new(deployer: Deployer, origin: Option<L1Origin>, steps: &[DeployStep]) -> Self {
         Self {
             l1_chain_id: deployer.l1_chain_id,
             deployer: deployer.account,
             first_nonce: deployer.first_nonce,
             origin,
-            plan_hash: hash_of(plan),
+            plan_hash: hash_of(steps),
             sent: BTreeMap::new(),
         }
     }
@@ -54,7 +55,7 @@ impl Record {
         let name = path.display();
         let file = rollup::files::read(path, MOST_BYTES).with_context(|| format!("cannot read {name}"))?;
         let record = serde_json::from_slice(&file);
-        Ok(Some(record.with_context(|| format!("{name} is not the record of a deployment"))?))
+        Ok(Some(record.with_context(|| format!("{name} is not the record of contracts that are deployed"))?))
     }
 
     /// Writes it.
@@ -71,21 +72,21 @@ impl Record {
         Deployer { l1_chain_id: self.l1_chain_id, account: self.deployer, first_nonce: self.first_nonce }
     }
 
-    /// Checks that a plan is the one that was begun.
+    /// Checks that steps are those that were begun.
     ///
     /// # Errors
-    /// It is not.
-    pub fn check(&self, plan: &DeploymentPlan) -> Result<()> {
+    /// They are not.
+    pub fn check(&self, steps: &[DeployStep]) -> Result<()> {
         ensure!(
-            self.plan_hash == hash_of(plan),
-            "the deployment was begun with other settings, or by another release: go on with those, or begin anew with \
-             --restart"
+            self.plan_hash == hash_of(steps),
+            "this was begun with other settings, or by another release: go on with those, or begin anew with --restart"
         );
         Ok(())
     }
 }
 
-fn hash_of(plan: &DeploymentPlan) -> B256 {
-    let codes: Vec<u8> = plan.steps.iter().flat_map(|step| keccak256(&step.code).0).collect();
+/// Hash of all codes that steps deploy.
+fn hash_of(steps: &[DeployStep]) -> B256 {
+    let codes: Vec<u8> = steps.iter().flat_map(|step| keccak256(&step.code).0).collect();
     keccak256(codes)
 }

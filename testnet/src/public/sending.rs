@@ -1,4 +1,4 @@
-//! Planning a deployment and sending its transactions.
+//! Sending what deploys contracts.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,12 +13,12 @@ use alloy::{
     providers::{Provider, RootProvider},
     rpc::types::TransactionReceipt,
 };
-use anyhow::{Context, Result, bail, ensure};
-use rollup::{RollupConfig, signer::Signer};
+use anyhow::{Context, Result, ensure};
+use rollup::signer::Signer;
 use tokio::time::sleep;
 
-use super::{Record, Settings};
-use crate::{DeployConfig, DeployStep, Deployer, DeploymentPlan, L1Origin};
+use super::Record;
+use crate::{DeployStep, Deployer, L1Origin};
 
 /// How often L1 is asked what became of a transaction.
 const POLL: Duration = Duration::from_secs(1);
@@ -75,51 +75,43 @@ pub enum DeployProgress {
     },
 }
 
-/// A deployment on any L1.
+/// Contracts that are being deployed, one transaction after another, whatever happens in between.
 #[derive(Debug)]
-pub struct PublicDeployment {
-    l1: RootProvider<Ethereum>,
+pub struct Sending {
+    pub(super) l1: RootProvider<Ethereum>,
     signer: Signer,
     path: PathBuf,
     record: Record,
-    /// What is deployed.
-    pub plan: DeploymentPlan,
+    steps: Vec<DeployStep>,
 }
 
-impl PublicDeployment {
-    /// Plans a deployment, or goes on with the one that `path` has a record of. Nothing is sent or written yet.
+impl Sending {
+    /// Begins to deploy what `plan` makes, or goes on with what `path` has a record of. Nothing is sent or written yet.
     ///
     /// # Errors
-    /// Another chain, a record of other settings, transactions of the account that wait.
-    pub async fn plan(
-        settings: &Settings,
-        config: &DeployConfig,
-        l1_rpc: &str,
+    /// Another chain than `l1_chain_id`, a record of other steps, transactions of the account that wait, no plan.
+    pub async fn begin<T>(
+        l1: RootProvider<Ethereum>,
+        l1_chain_id: u64,
         signer: Signer,
-        path: &Path,
-        restart: bool,
-    ) -> Result<Self> {
-        let l1 = RootProvider::<Ethereum>::new_http(l1_rpc.parse().context("--l1-rpc is not a URL")?);
-        let l1_chain_id = l1.get_chain_id().await.context("cannot ask L1 for its chain id")?;
-        ensure!(
-            l1_chain_id == settings.l1_chain_id,
-            "l1-chain-id is {}, but L1 says that it is {l1_chain_id}: nothing was sent",
-            settings.l1_chain_id
-        );
+        (path, restart): (&Path, bool),
+        origin: Option<L1Origin>,
+        plan: impl FnOnce(Deployer, Option<L1Origin>) -> Result<(T, Vec<DeployStep>)>,
+    ) -> Result<(Self, T)> {
         let begun = if restart { None } else { Record::read(path)? };
         let account = signer.address();
-        let (record, plan) = match begun {
+        let (record, planned, steps) = match begun {
             Some(record) => {
                 ensure!(
                     (record.l1_chain_id, record.deployer) == (l1_chain_id, account),
-                    "{} is of a deployment on chain {} by {}: go on there with that key, or begin anew with --restart",
+                    "{} is of contracts that {} deploys on chain {}: go on there with that key, or begin anew with --restart",
                     path.display(),
-                    record.l1_chain_id,
-                    record.deployer
+                    record.deployer,
+                    record.l1_chain_id
                 );
-                let plan = DeploymentPlan::new(config, record.deployer(), record.origin)?;
-                record.check(&plan)?;
-                (record, plan)
+                let (planned, steps) = plan(record.deployer(), record.origin)?;
+                record.check(&steps)?;
+                (record, planned, steps)
             }
             None => {
                 let first_nonce = l1.get_transaction_count(account).await?;
@@ -130,18 +122,17 @@ impl PublicDeployment {
                     pending.saturating_sub(first_nonce)
                 );
                 let deployer = Deployer { l1_chain_id, account, first_nonce };
-                let origin = origin(&l1).await?;
-                let plan = DeploymentPlan::new(config, deployer, origin)?;
-                (Record::new(deployer, origin, &plan), plan)
+                let (planned, steps) = plan(deployer, origin)?;
+                (Record::new(deployer, origin, &steps), planned, steps)
             }
         };
-        Ok(Self { l1, signer, path: path.into(), record, plan })
+        Ok((Self { l1, signer, path: path.into(), record, steps }, planned))
     }
 
     /// Steps whose contracts are there.
     pub async fn found(&self) -> Result<usize> {
         let mut found = 0;
-        for step in &self.plan.steps {
+        for step in &self.steps {
             if !self.is_there(step).await? {
                 break;
             }
@@ -152,7 +143,7 @@ impl PublicDeployment {
 
     /// What the steps behind those that were found cost at most, at L1's present price: (gas, wei).
     pub async fn cost(&self, found: usize, options: &SendingOptions) -> Result<(u64, U256)> {
-        let rest = self.plan.steps.iter().skip(found);
+        let rest = self.steps.iter().skip(found);
         let gas = rest.map(|step| step.gas).sum::<u64>();
         let price = (self.base_fee().await?.saturating_mul(5) / 4 + options.tip).min(options.max_fee);
         Ok((gas, U256::from(gas) * U256::from(price)))
@@ -163,7 +154,7 @@ impl PublicDeployment {
         let balance = self.l1.get_balance(self.record.deployer).await?;
         ensure!(
             balance >= needed,
-            "{} has {} ETH, and the deployment takes up to {} at L1's present price: nothing was sent",
+            "{} has {} ETH, and this takes up to {} at L1's present price: nothing was sent",
             self.record.deployer,
             format_ether(balance),
             format_ether(needed)
@@ -171,25 +162,21 @@ impl PublicDeployment {
         Ok(())
     }
 
-    /// Sends what is missing, one transaction after another, and returns what nodes read.
+    /// Sends what is missing, one transaction after another.
     ///
     /// # Errors
-    /// The deployment cannot go on as it was planned: somebody else used a nonce, or the record cannot be written. What
-    /// passes is waited for.
+    /// It cannot go on as it was planned: somebody else used a nonce, or the record cannot be written. What passes is waited
+    /// for.
     pub async fn run(
         &mut self,
         options: &SendingOptions,
         mut tell: impl FnMut(&DeployProgress),
-    ) -> Result<RollupConfig> {
+    ) -> Result<()> {
         self.record.write(&self.path)?;
-        for index in 0..self.plan.steps.len() {
+        for index in 0..self.steps.len() {
             self.deploy(index, options, &mut tell).await?;
         }
-        let start = self.plan.inbox_step().context("the plan has no inbox")?;
-        let receipt =
-            self.receipt(start).await?.context("L1 does not know the inbox's transaction any more")?;
-        let l1_start_block = receipt.block_number.context("the inbox's transaction is in no block")?;
-        Ok(RollupConfig { l1_start_block, ..self.plan.rollup.clone() })
+        Ok(())
     }
 
     /// Brings one contract into L1, however long it takes.
@@ -199,7 +186,7 @@ impl PublicDeployment {
         options: &SendingOptions,
         tell: &mut impl FnMut(&DeployProgress),
     ) -> Result<()> {
-        let step = self.plan.steps[index].clone();
+        let step = self.steps[index].clone();
         let nonce = self.record.first_nonce + index as u64;
         let mut last: Option<(Instant, u128)> = None;
         let mut told = None;
@@ -324,6 +311,12 @@ impl PublicDeployment {
         Ok(header.header().base_fee_per_gas.unwrap_or_default().into())
     }
 
+    /// The L1 block that a step's transaction is in.
+    pub(super) async fn block_of(&self, index: usize) -> Result<u64> {
+        let receipt = self.receipt(index).await?.context("L1 does not know the transaction any more")?;
+        receipt.block_number.context("the transaction is in no block")
+    }
+
     /// The receipt of a step's transaction, whichever was taken.
     async fn receipt(&self, index: usize) -> Result<Option<TransactionReceipt>, Failure> {
         for hash in self.record.sent.get(&index).into_iter().flatten().rev() {
@@ -367,17 +360,4 @@ fn once(told: &mut Option<DeployProgress>, now: DeployProgress, tell: &mut impl 
         tell(&now);
         *told = Some(now);
     }
-}
-
-/// The L1 block that L2's genesis follows: the newest.
-async fn origin(l1: &RootProvider<Ethereum>) -> Result<L1Origin> {
-    let head = l1.get_block_by_number(BlockNumberOrTag::Latest).await?.context("L1 has no newest block")?;
-    let header = &head.header;
-    let Some(base_fee) = header.base_fee_per_gas else { bail!("L1 has no base fee (EIP-1559)") };
-    Ok(L1Origin {
-        number: header.number,
-        timestamp: header.timestamp,
-        base_fee,
-        blob_base_fee: header.blob_fee().unwrap_or(1),
-    })
 }

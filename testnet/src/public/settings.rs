@@ -78,6 +78,8 @@ pub struct Settings {
     pub signer: Address,
     /// Gets L2's fees; the owner if not given.
     pub fee_recipient: Option<Address>,
+    /// The version of the game that takes over if the machine of the first one breaks; none if not given.
+    pub standby: Option<Address>,
     /// Where batches are posted: decides the weights of L1's prices.
     da: Option<String>,
     upgrade_delay: Option<String>,
@@ -135,6 +137,7 @@ impl Settings {
             let da: DaChoice = da.parse().map_err(|error| anyhow::anyhow!("da: {error}"))?;
             config = config.posting_in(da);
         }
+        config.standby = self.standby.unwrap_or_default();
         config.fee_recipient = self.fee_recipient.unwrap_or(self.owner);
         match self.upgrade_delay.as_deref() {
             None => {}
@@ -222,6 +225,9 @@ pub fn template(preset: Preset) -> String {
          signer = \"{zero}\"\n\
          # L1 account that L2's fees are paid out to. Can never be changed.\n\
          # fee-recipient = the owner\n\n\
+         # A version of the game with another machine, deployed before: it takes over if an L1 fork breaks the machine of the\n\
+         # first one. Without it, that takes an upgrade and its delay.\n\
+         # standby = none\n\n\
          # Where batches will be posted (blobs, calldata, auto): decides what users pay for L1 data at first.\n\
          # da = \"blobs\"\n\n",
         preset.name(),
@@ -311,7 +317,9 @@ mod tests {
             let shown: String = text
                 .lines()
                 .filter_map(|line| line.strip_prefix("# "))
-                .filter(|line| line.contains(" = ") && !line.starts_with("fee-recipient"))
+                .filter(|line| {
+                    line.contains(" = ") && !line.starts_with("fee-recipient") && !line.starts_with("standby")
+                })
                 .fold(format!("preset = \"{}\"\n", preset.name()), |all, line| all + line + "\n");
             assert_eq!(format!("{:?}", config(&shown)?), format!("{plain:?}"));
         }

@@ -1,8 +1,8 @@
 //! Rule 5: which claims are resolved, which bonds are distributed, and in which order.
 
 use super::story::{
-    ALLY,
-    Expected::{ClaimCredit, DistributeBond, ResolveClaim, Step},
+    ALLY, EXTENSION,
+    Expected::{ClaimCredit, DistributeBond, Reclaim, ResolveClaim, Step},
     MALLORY, MAX_CLOCK_DURATION, ME, Story, honest, wrong_from,
 };
 
@@ -16,15 +16,15 @@ fn a_game_is_closed_from_the_leaves_to_the_root_and_then_paid_out() {
         .by(ME)
         .attack_block(1, honest())
         .wait(MAX_CLOCK_DURATION)
-        .expect(&[
-            ResolveClaim(3),
-            ResolveClaim(2),
-            ResolveClaim(1),
-            ResolveClaim(0),
-            DistributeBond(0),
-            DistributeBond(2),
-            ClaimCredit,
-        ]);
+        .expect(&[ResolveClaim(3), ResolveClaim(2), ResolveClaim(1), ResolveClaim(0), ClaimCredit])
+        .follow()
+        // Rewards wait, so that a broken machine can be suspended before they are paid.
+        .wait(EXTENSION - 1)
+        .expect(&[])
+        .wait(1)
+        .expect(&[DistributeBond(0), DistributeBond(2), ClaimCredit])
+        .follow()
+        .expect(&[]);
 }
 
 #[test]
@@ -53,8 +53,33 @@ fn a_proposer_gets_the_bond_of_a_right_root_back() {
 }
 
 #[test]
-fn a_reward_for_a_step_is_collected_at_once() {
-    Story::one_step(ALLY).by(ME).step(7).expect(&[ResolveClaim(3), DistributeBond(3), ClaimCredit]);
+fn a_reward_for_a_step_is_collected_before_the_game_ends() {
+    let resolved = Story::one_step(ALLY).by(ME).step(7).expect(&[ResolveClaim(3)]).follow();
+    resolved.expect(&[]).wait(EXTENSION).expect(&[DistributeBond(3), ClaimCredit]);
+}
+
+#[test]
+fn where_the_machine_is_broken_nothing_is_answered_and_bonds_go_back() {
+    // The attack that stands for ME, and two claims that were not countered while the machine worked.
+    let story = Story::one_step(ME).by(ALLY).step(7).wait(10).broken(11);
+    story.expect(&[Reclaim(2), ClaimCredit]).seen_by(Some(MALLORY)).expect(&[
+        Reclaim(0),
+        Reclaim(1),
+        Reclaim(3),
+        ClaimCredit,
+    ]);
+    // A wrong root with all its time: it needs no answer any more.
+    Story::propose(256, wrong_from(3)).broken(0).expect(&[]).expect_missed(&[]);
+}
+
+#[test]
+fn what_was_countered_while_the_machine_worked_is_paid() {
+    let story = Story::one_step(ALLY).by(ME).step(7).wait(10).broken(10);
+    story.expect(&[DistributeBond(3), ClaimCredit]).seen_by(Some(MALLORY)).expect(&[
+        Reclaim(0),
+        Reclaim(1),
+        ClaimCredit,
+    ]);
 }
 
 #[test]
@@ -102,7 +127,11 @@ fn claims_behind_the_first_invalid_segment_are_closed_only_for_the_own_reward() 
     story(ALLY).expect(&[ResolveClaim(1), ResolveClaim(0)]);
     // But the root's bond is distributed only when all attacks on it are resolved.
     let root_countered = story(ME).on(1).resolve();
-    root_countered.expect(&[ResolveClaim(2), ResolveClaim(0), DistributeBond(0), ClaimCredit]);
+    root_countered
+        .expect(&[ResolveClaim(2), ResolveClaim(0), ClaimCredit])
+        .follow()
+        .wait(EXTENSION)
+        .expect(&[DistributeBond(0), ClaimCredit]);
 }
 
 #[test]
@@ -114,6 +143,7 @@ fn bonds_of_others_are_not_distributed() {
         .resolve()
         .on(0)
         .resolve()
+        .wait(EXTENSION)
         .expect(&[]);
 }
 
@@ -126,7 +156,9 @@ fn credit_is_claimed_when_a_bond_is_distributed() {
         .resolve()
         .on(0)
         .resolve()
-        .expect(&[DistributeBond(0), ClaimCredit])
-        .distribute()
-        .expect(&[ClaimCredit]);
+        .expect(&[ClaimCredit])
+        .follow()
+        .expect(&[])
+        .wait(EXTENSION)
+        .expect(&[DistributeBond(0), ClaimCredit]);
 }

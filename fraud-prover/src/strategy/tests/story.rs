@@ -16,7 +16,9 @@ use alloy::primitives::{Address, B256, U256};
 use rollup::interval::Interval;
 
 use crate::{
-    game::{Bonds, ClaimId, ClaimIndex, Game, GameParameters, Level, Opening, Run, RunRules, Subject},
+    game::{
+        Bonds, ClaimId, ClaimIndex, Game, GameParameters, Level, Opening, Run, RunRules, Subject, Suspension,
+    },
     strategy::{Move, Plan, View, plan},
     truth::{Truth, Unknown, commitments},
 };
@@ -30,6 +32,8 @@ pub(crate) const MALLORY: Address = Address::repeat_byte(3);
 
 /// Time that each side has, in seconds.
 pub(crate) const MAX_CLOCK_DURATION: u64 = 1000;
+/// Least time for a move, in seconds: a bond waits so long.
+pub(crate) const EXTENSION: u64 = MAX_CLOCK_DURATION / 20;
 /// Steps of every block's run: 16 segments of 16 steps.
 const STEPS: u64 = 256;
 const RULES: RunRules =
@@ -68,6 +72,7 @@ pub(crate) enum Expected {
     Step(ClaimIndex, u8),
     ResolveClaim(ClaimIndex),
     DistributeBond(ClaimIndex),
+    Reclaim(ClaimIndex),
     ClaimCredit,
 }
 
@@ -167,7 +172,7 @@ impl Story {
         };
         let parameters = GameParameters {
             max_clock_duration: MAX_CLOCK_DURATION,
-            extension: MAX_CLOCK_DURATION / 20,
+            extension: EXTENSION,
             boundary_extension: MAX_CLOCK_DURATION / 10,
             bonds: Bonds { root: U256::from(1_000_000), leaf: U256::from(10_000), decay: 150 },
             rules: RULES,
@@ -260,10 +265,17 @@ impl Story {
         self
     }
 
-    /// Distributes the claim's bond.
-    pub(crate) fn distribute(mut self) -> Self {
-        let id = self.game.claims[self.claim].id;
-        self.game.distribute_bond(id).expect("a bond that can be distributed");
+    /// The honest challenger makes all planned moves.
+    pub(crate) fn follow(mut self) -> Self {
+        for planned in self.plan().moves {
+            self.make(&planned.action);
+        }
+        self
+    }
+
+    /// The machine breaks now, and worked up to so many seconds ago.
+    pub(crate) fn broken(mut self, sound: u64) -> Self {
+        self.game.suspension = Some(Suspension { sound_at: self.now - sound });
         self
     }
 
@@ -343,7 +355,8 @@ impl Story {
                 self.game.step(*claim, *segment, value(STATE, *block, step + 1), ME, self.now)
             }
             Move::ResolveClaim { claim } => self.game.resolve_claim(*claim, self.now).map(|_| ()),
-            Move::DistributeBond { claim } => self.game.distribute_bond(*claim),
+            Move::DistributeBond { claim } => self.game.distribute_bond(*claim, self.now),
+            Move::Reclaim { claim } => self.game.reclaim(*claim),
             Move::ClaimCredit { account } => self.game.claim_credit(*account).map(|_| ()),
         };
         made.expect("a legal move");
@@ -395,6 +408,7 @@ impl Story {
             }
             Move::ResolveClaim { claim } => Expected::ResolveClaim(self.number(*claim)),
             Move::DistributeBond { claim } => Expected::DistributeBond(self.number(*claim)),
+            Move::Reclaim { claim } => Expected::Reclaim(self.number(*claim)),
             Move::ClaimCredit { account } => {
                 assert_eq!(Some(*account), self.reader, "somebody else's credit");
                 Expected::ClaimCredit

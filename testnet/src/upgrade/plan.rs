@@ -1,0 +1,305 @@
+//! What an upgrade deploys and calls.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, keccak256},
+    sol_types::{SolCall, SolConstructor},
+};
+use anyhow::{Result, ensure};
+use bindings::{
+    IDisputeGameFactory, IProxyAdmin, ITimelock,
+    artifacts::{Contract, deployed_code},
+    constructors,
+};
+use clap::ValueEnum;
+use rollup::{RollupConfig, config::Contracts};
+use stf::ChainConfig;
+
+use super::{Governed, PlannedCall};
+use crate::{DeployStep, Deployer, Program, deploy::Steps};
+
+/// A contract behind a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Proxied {
+    /// Orders messages and batches.
+    Inbox,
+    /// Deposits and withdrawals.
+    Portal,
+    /// Roles and L2's parameters.
+    SystemConfig,
+    /// Takes proposals.
+    DisputeGameFactory,
+    /// The final output root.
+    AnchorStateRegistry,
+    /// Messages.
+    L1CrossDomainMessenger,
+    /// Tokens.
+    L1StandardBridge,
+}
+
+impl Proxied {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Inbox,
+        Self::Portal,
+        Self::SystemConfig,
+        Self::DisputeGameFactory,
+        Self::AnchorStateRegistry,
+        Self::L1CrossDomainMessenger,
+        Self::L1StandardBridge,
+    ];
+
+    /// What stands behind the proxy.
+    pub const fn contract(self) -> Contract {
+        match self {
+            Self::Inbox => Contract::Inbox,
+            Self::Portal => Contract::Portal,
+            Self::SystemConfig => Contract::SystemConfig,
+            Self::DisputeGameFactory => Contract::DisputeGameFactory,
+            Self::AnchorStateRegistry => Contract::AnchorStateRegistry,
+            Self::L1CrossDomainMessenger => Contract::L1CrossDomainMessenger,
+            Self::L1StandardBridge => Contract::L1StandardBridge,
+        }
+    }
+
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inbox => "Inbox",
+            Self::Portal => "Portal",
+            Self::SystemConfig => "SystemConfig",
+            Self::DisputeGameFactory => "DisputeGameFactory",
+            Self::AnchorStateRegistry => "AnchorStateRegistry",
+            Self::L1CrossDomainMessenger => "L1CrossDomainMessenger",
+            Self::L1StandardBridge => "L1StandardBridge",
+        }
+    }
+
+    /// Its proxy.
+    pub const fn proxy(self, contracts: &Contracts) -> Address {
+        match self {
+            Self::Inbox => contracts.inbox,
+            Self::Portal => contracts.portal,
+            Self::SystemConfig => contracts.system_config,
+            Self::DisputeGameFactory => contracts.dispute_game_factory,
+            Self::AnchorStateRegistry => contracts.anchor_state_registry,
+            Self::L1CrossDomainMessenger => contracts.l1_cross_domain_messenger,
+            Self::L1StandardBridge => contracts.l1_standard_bridge,
+        }
+    }
+
+    /// The proxy's admin: the first contract that the proxy made (OpenZeppelin 5).
+    pub fn admin(self, contracts: &Contracts) -> Address {
+        self.proxy(contracts).create(1)
+    }
+
+    /// The constructor's arguments, with the constants that the contract has now.
+    fn arguments(self, config: &RollupConfig, governed: &Governed) -> Vec<u8> {
+        let contracts = &config.contracts;
+        match self {
+            Self::Inbox => constructors::Inbox::constructorCall {
+                portal: contracts.portal,
+                systemConfig: contracts.system_config,
+                forceDelay: governed.force_delay,
+                sequencerTimeout: governed.sequencer_timeout,
+            }
+            .abi_encode(),
+            Self::Portal => constructors::Portal::constructorCall {
+                inbox: contracts.inbox,
+                anchorStateRegistry: contracts.anchor_state_registry,
+                proofMaturityDelay: U256::from(governed.proof_maturity),
+            }
+            .abi_encode(),
+            Self::SystemConfig => {
+                constructors::SystemConfig::constructorCall { inbox: contracts.inbox }.abi_encode()
+            }
+            Self::DisputeGameFactory => constructors::DisputeGameFactory::constructorCall {
+                anchorStateRegistry: contracts.anchor_state_registry,
+                inbox: contracts.inbox,
+                governor: governed.timelock,
+                maxDrift: config.chain.max_drift,
+            }
+            .abi_encode(),
+            Self::AnchorStateRegistry => constructors::AnchorStateRegistry::constructorCall {
+                factory: contracts.dispute_game_factory,
+                guardian: governed.guardian,
+                finalityDelay: governed.finality_delay,
+                pauseDuration: governed.pause_duration,
+            }
+            .abi_encode(),
+            Self::L1CrossDomainMessenger => {
+                constructors::L1CrossDomainMessenger::constructorCall { portal: contracts.portal }
+                    .abi_encode()
+            }
+            Self::L1StandardBridge => constructors::L1StandardBridge::constructorCall {
+                messenger: contracts.l1_cross_domain_messenger,
+            }
+            .abi_encode(),
+        }
+    }
+}
+
+/// What is to be changed. All of it happens at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpgradeWish {
+    /// A version of the game with this program, and the rules of the `rollup.json` that is given, for new games.
+    pub game: bool,
+    /// Such a version as the standby.
+    pub standby: bool,
+    /// This release's code behind these proxies, with the constants that they have.
+    pub contracts: Vec<Proxied>,
+    /// The fault proof program.
+    pub program: Program,
+    /// The operation that must be executed before; zero: none.
+    pub predecessor: B256,
+}
+
+/// An upgrade.
+#[derive(Clone, Debug)]
+pub struct UpgradePlan {
+    /// The contracts that it deploys first; they have no power until the operation is executed.
+    pub steps: Vec<DeployStep>,
+    /// What it calls when it is due, in this order, all or nothing.
+    pub calls: Vec<PlannedCall>,
+    predecessor: B256,
+    delay: u64,
+}
+
+impl UpgradePlan {
+    /// Plans an upgrade. `machine` is the code of the step verifier that games use now.
+    ///
+    /// # Errors
+    /// There is nothing to do, or the contracts would refuse it.
+    pub fn new(
+        wish: &UpgradeWish,
+        config: &RollupConfig,
+        governed: &Governed,
+        machine: &Bytes,
+        deployer: Deployer,
+    ) -> Result<Self> {
+        let mut steps = Steps::new(deployer);
+        let mut calls = Vec::new();
+        let factory = config.contracts.dispute_game_factory;
+        if wish.game || wish.standby {
+            check_rules(wish, &config.chain, governed)?;
+            // A standby is for the day on which the present machine breaks, so it is of use only with another.
+            let is_present = machine == &deployed_code(Contract::RiscV);
+            ensure!(
+                !wish.standby || !is_present,
+                "a standby takes over when the machine breaks, but this release's machine is the one in use: it would break \
+                 at the same time. A release with another one is needed"
+            );
+            let risc_v = match is_present {
+                true => governed.parameters.riscV,
+                false => steps.add("RiscV", Contract::RiscV, &[]),
+            };
+            let version = steps.add(
+                "DisputeGame",
+                Contract::DisputeGame,
+                &game_arguments(wish, config, governed, risc_v),
+            );
+            // First, as it takes the standby away.
+            if wish.game {
+                let call = IDisputeGameFactory::setImplementationCall { implementation: version };
+                calls.push(PlannedCall { target: factory, data: call.abi_encode().into() });
+            }
+            if wish.standby {
+                let call = IDisputeGameFactory::setStandbyCall { standby: version };
+                calls.push(PlannedCall { target: factory, data: call.abi_encode().into() });
+            }
+        }
+        for proxied in &wish.contracts {
+            let arguments = proxied.arguments(config, governed);
+            let implementation = steps.add(proxied.name(), proxied.contract(), &arguments);
+            let call = IProxyAdmin::upgradeAndCallCall {
+                proxy: proxied.proxy(&config.contracts),
+                implementation,
+                data: Bytes::new(),
+            };
+            let target = proxied.admin(&config.contracts);
+            calls.push(PlannedCall { target, data: call.abi_encode().into() });
+        }
+        ensure!(!calls.is_empty(), "nothing to upgrade: name --game, --standby or --contract");
+        Ok(Self { steps: steps.list, calls, predecessor: wish.predecessor, delay: governed.delay })
+    }
+
+    /// The operation's id in the timelock.
+    pub fn operation_id(&self) -> B256 {
+        let call = ITimelock::hashOperationBatchCall {
+            targets: self.calls.iter().map(|call| call.target).collect(),
+            values: vec![U256::ZERO; self.calls.len()],
+            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
+            predecessor: self.predecessor,
+            salt: B256::ZERO,
+        };
+        // As the timelock computes it: of the arguments as they are encoded.
+        keccak256(call.abi_encode().get(4..).unwrap_or_default())
+    }
+
+    /// What the owner sends to the timelock.
+    pub fn schedule_call(&self) -> Bytes {
+        ITimelock::scheduleBatchCall {
+            targets: self.calls.iter().map(|call| call.target).collect(),
+            values: vec![U256::ZERO; self.calls.len()],
+            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
+            predecessor: self.predecessor,
+            // The addresses of what was deployed make it an operation of its own.
+            salt: B256::ZERO,
+            delay: U256::from(self.delay),
+        }
+        .abi_encode()
+        .into()
+    }
+}
+
+/// Refuses rules that the factory would refuse when the operation is due.
+fn check_rules(wish: &UpgradeWish, chain: &ChainConfig, governed: &Governed) -> Result<()> {
+    let (present, next) = (&governed.parameters, chain.forks.newest_activation());
+    let is_same = present.configHash == chain.hash()
+        && (present.programRoot, present.programEntry) == (wish.program.root, wish.program.entry);
+    ensure!(
+        !wish.game || !is_same,
+        "new games have this program and these rules already: give another --program, or a rollup.json whose schedule of \
+         rules has grown"
+    );
+    ensure!(
+        present.configHash == chain.hash() || chain.version(present.configHash).is_some(),
+        "the chain config of rollup.json is not one that the present one (hash {}) can grow into: only new activations may be \
+         added behind those that there are",
+        present.configHash
+    );
+    if next != present.newestActivation {
+        let earliest = governed.now.saturating_add(governed.delay).saturating_add(governed.activation_notice);
+        ensure!(
+            next >= earliest,
+            "rollup.json changes L2's rules at {next}, but scheduled now this is in force at {} at the earliest, and the \
+             factory takes no change of rules before {earliest}",
+            governed.now.saturating_add(governed.delay)
+        );
+    }
+    Ok(())
+}
+
+/// Arguments of the new version of the game: what is not asked to change stays as it is.
+fn game_arguments(
+    wish: &UpgradeWish,
+    config: &RollupConfig,
+    governed: &Governed,
+    risc_v: Address,
+) -> Vec<u8> {
+    let present = &governed.parameters;
+    let parameters = constructors::DisputeGame::Parameters {
+        riscV: risc_v,
+        programRoot: wish.program.root,
+        programEntry: wish.program.entry,
+        maxSteps: present.maxSteps,
+        configHash: config.chain.hash(),
+        maxClockDuration: present.maxClockDuration,
+        clockExtension: present.clockExtension,
+        boundaryExtension: present.boundaryExtension,
+        rootBond: present.rootBond,
+        leafBond: present.leafBond,
+        bondDecay: present.bondDecay,
+        newestActivation: config.chain.forks.newest_activation(),
+    };
+    constructors::DisputeGame::constructorCall { parameters }.abi_encode()
+}

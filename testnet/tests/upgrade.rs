@@ -1,0 +1,486 @@
+//! `testnet upgrade` on a real Anvil: by a key, and by a Safe.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use alloy::{
+    network::TransactionBuilder,
+    primitives::{Address, B256, Bytes, U256, hex},
+    providers::{DynProvider, Provider},
+    rpc::types::TransactionRequest,
+    signers::{SignerSync, local::PrivateKeySigner},
+    sol_types::SolCall,
+};
+use anyhow::{Context, Result, ensure};
+use bindings::{
+    IDisputeGame::IDisputeGameInstance, IDisputeGameFactory,
+    IDisputeGameFactory::IDisputeGameFactoryInstance, IProxyAdmin, ISystemConfig,
+    ISystemConfig::ISystemConfigInstance, ITimelock,
+};
+use rollup::RollupConfig;
+use testnet::{Anvil, AnvilOptions, DeployConfig, Key, Mining, Program, Roles, accounts, deploy};
+
+/// Seconds that an upgrade waits here.
+const DELAY: u64 = 3 * 24 * 3600;
+/// Where ERC-1967 proxies keep their implementation.
+const IMPLEMENTATION_SLOT: U256 =
+    U256::from_be_bytes(hex!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"));
+
+/// A rollup on L1, and keys.
+struct Setting {
+    dir: tempfile::TempDir,
+    anvil: Anvil,
+    rollup: RollupConfig,
+    roles: Roles,
+}
+
+impl Setting {
+    async fn new(owner: Option<Address>, delay: Option<u64>) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("anvil.log"))).await?;
+        let roles = Roles::development()?;
+        Self::deployed(dir, anvil, roles, owner, delay).await
+    }
+
+    async fn deployed(
+        dir: tempfile::TempDir,
+        anvil: Anvil,
+        roles: Roles,
+        owner: Option<Address>,
+        delay: Option<u64>,
+    ) -> Result<Self> {
+        let mut accounts = roles.accounts();
+        accounts.owner = owner.unwrap_or(accounts.owner);
+        let mut config = DeployConfig::mainnet(4711, accounts);
+        config.program = Program::load()?;
+        config.upgrade_delay = delay;
+        let rollup = deploy(&anvil, &config, &roles).await?;
+        fs::write(dir.path().join("rollup.json"), serde_json::to_vec(&rollup)?)?;
+        Key::write(&dir.path().join("owner.key"), &roles.owner)?;
+        Key::write(&dir.path().join("anybody.key"), &accounts::account(3)?)?;
+        anvil.set_balance(accounts::account(3)?.address(), accounts::BALANCE).await?;
+        // Transactions get blocks of their own.
+        anvil.set_mining(Mining::OnDemand).await?;
+        Ok(Self { dir, anvil, rollup, roles })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `testnet upgrade …` with the rollup.
+    fn upgrade(&self, command: &str, more: &[&str]) -> Command {
+        let mut upgrade = Command::new(env!("CARGO_BIN_EXE_testnet"));
+        upgrade
+            .args(["upgrade", command, "--l1-rpc", self.anvil.url(), "--rollup"])
+            .arg(self.path("rollup.json"));
+        upgrade.args(more);
+        if command == "schedule" {
+            upgrade.arg("--dir").arg(self.path("upgrade"));
+        }
+        upgrade
+    }
+
+    fn with_key(&self, command: &str, key: &str, more: &[&str]) -> Command {
+        let mut upgrade = self.upgrade(command, more);
+        upgrade.arg("--yes").arg("--key").arg(self.path(key));
+        upgrade
+    }
+
+    async fn version(&self) -> Result<Address> {
+        let factory = self.factory();
+        Ok(factory.gameImplementation().call().await?)
+    }
+
+    fn factory(&self) -> IDisputeGameFactoryInstance<&alloy::providers::RootProvider> {
+        IDisputeGameFactoryInstance::new(self.rollup.contracts.dispute_game_factory, self.anvil.provider())
+    }
+
+    async fn timelock(&self) -> Result<Address> {
+        Ok(self.factory().governor().call().await?)
+    }
+
+    /// The owner schedules a call by hand.
+    async fn schedule_by_hand(&self, target: Address, data: Vec<u8>) -> Result<()> {
+        let call = ITimelock::scheduleBatchCall {
+            targets: vec![target],
+            values: vec![U256::ZERO],
+            payloads: vec![data.into()],
+            predecessor: B256::ZERO,
+            salt: B256::repeat_byte(7),
+            delay: U256::from(DELAY),
+        };
+        let request =
+            TransactionRequest::default().with_to(self.timelock().await?).with_input(call.abi_encode());
+        let wallet = self.anvil.wallet(&self.roles.owner)?;
+        ensure!(wallet.send_transaction(request).await?.get_receipt().await?.status(), "not scheduled");
+        Ok(())
+    }
+}
+
+fn text(output: Output) -> Result<String> {
+    ensure!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8(output.stdout)?,
+        String::from_utf8(output.stderr)?
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn says(mut command: Command) -> Result<String> {
+    text(command.output()?)
+}
+
+/// What a command says that fails.
+fn refuses(mut command: Command) -> Result<String> {
+    let output = command.output()?;
+    ensure!(!output.status.success(), "it was not refused: {output:?}");
+    Ok(String::from_utf8(output.stderr)?)
+}
+
+fn contains(text: &str, words: &[&str]) -> Result<()> {
+    for word in words {
+        ensure!(text.contains(word), "{word:?} is not in:\n{text}");
+    }
+    Ok(())
+}
+
+/// Another program than the rollup's.
+fn other_program() -> Result<String> {
+    let path = rollup::program::program_path()?.with_file_name("recourse-selftest.elf");
+    Ok(path.to_str().context("a path that is not text")?.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_planned_scheduled_and_executed_and_every_command_says_by_when_users_can_leave()
+-> Result<()> {
+    let setting = Setting::new(None, Some(DELAY)).await?;
+    let program = other_program()?;
+    let game = ["--game", "--program", program.as_str()];
+    contains(
+        &says(setting.upgrade("plan", &game))?,
+        &[
+            "DisputeGame",
+            "new games are of version",
+            "too late to leave before",
+            "Next: the same with `schedule`",
+        ],
+    )?;
+    contains(&says(setting.upgrade("status", &[]))?, &["3 d of waiting", "Nothing waits in the timelock"])?;
+
+    // Killed as soon as it has sent the first transaction: the same command goes on, and deploys nothing twice.
+    let owner = setting.roles.owner.address();
+    let mut killed = setting.with_key("schedule", "owner.key", &game).stdout(Stdio::piped()).spawn()?;
+    let mut lines = std::io::BufReader::new(killed.stdout.take().context("no output")?);
+    let mut line = String::new();
+    while !line.contains("sent 0x") {
+        line.clear();
+        ensure!(std::io::BufRead::read_line(&mut lines, &mut line)? > 0, "it has ended");
+    }
+    killed.kill()?;
+    killed.wait()?;
+    let scheduled = says(setting.with_key("schedule", "owner.key", &game))?;
+    contains(&scheduled, &["Scheduled as operation 0x", "cast send"])?;
+    let used = setting.anvil.provider().get_transaction_count(owner).await?;
+    contains(&says(setting.with_key("schedule", "owner.key", &game))?, &["is in the timelock already"])?;
+    ensure!(setting.anvil.provider().get_transaction_count(owner).await? == used, "something was sent again");
+    ensure!(used == 2, "{used} transactions");
+
+    let before = setting.version().await?;
+    let status = says(setting.upgrade("status", &[]))?;
+    contains(
+        &status,
+        &["waits", "new games are of version", "anybody can execute it from", "even if owner, guardian"],
+    )?;
+    ensure!(!status.contains("WARNING"), "{status}");
+    let early = refuses(setting.with_key("execute", "anybody.key", &[]))?;
+    contains(&early, &["nothing can be executed before"])?;
+    setting.anvil.increase_time(DELAY).await?;
+    setting.anvil.mine(1).await?;
+    contains(&says(setting.upgrade("status", &[]))?, &["can be executed now, by anyone"])?;
+    contains(&says(setting.with_key("execute", "anybody.key", &[]))?, &["Executed, in transaction 0x"])?;
+    let after = setting.version().await?;
+    ensure!(after != before, "the same version is in force");
+    let version = IDisputeGameInstance::new(after, setting.anvil.provider()).parameters().call().await?;
+    ensure!(version.programRoot == Program::read(Path::new(&program))?.root, "another program");
+    contains(&says(setting.upgrade("status", &["--all"]))?, &["was executed"])?;
+    contains(&refuses(setting.with_key("execute", "anybody.key", &[]))?, &["nothing waits"])
+}
+
+/// All contracts behind proxies get new code at once, and go on with what they know.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_contracts_are_upgraded_in_one_operation() -> Result<()> {
+    let setting = Setting::new(None, Some(DELAY)).await?;
+    let all = [
+        "inbox",
+        "portal",
+        "system-config",
+        "dispute-game-factory",
+        "anchor-state-registry",
+        "l1-cross-domain-messenger",
+        "l1-standard-bridge",
+    ];
+    let wish: Vec<&str> = all.iter().flat_map(|name| ["--contract", *name]).collect();
+    let contracts = setting.rollup.contracts;
+    let proxies = [
+        contracts.inbox,
+        contracts.portal,
+        contracts.system_config,
+        contracts.dispute_game_factory,
+        contracts.anchor_state_registry,
+        contracts.l1_cross_domain_messenger,
+        contracts.l1_standard_bridge,
+    ];
+    let implementations = async || -> Result<Vec<U256>> {
+        let mut all = Vec::new();
+        for proxy in proxies {
+            all.push(setting.anvil.provider().get_storage_at(proxy, IMPLEMENTATION_SLOT).await?);
+        }
+        Ok(all)
+    };
+    let before = implementations().await?;
+    let system = ISystemConfigInstance::new(contracts.system_config, setting.anvil.provider());
+    let limit = system.gasLimit().call().await?;
+    says(setting.with_key("schedule", "owner.key", &wish))?;
+    setting.anvil.increase_time(DELAY).await?;
+    setting.anvil.mine(1).await?;
+    says(setting.with_key("execute", "anybody.key", &[]))?;
+    let after = implementations().await?;
+    ensure!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} {after:?}");
+    // The same code with the same constants: only its own address differs, which is no constant of theirs.
+    for (before, after) in before.iter().zip(&after) {
+        let code = async |slot: &U256| {
+            setting.anvil.provider().get_code_at(Address::from_word((*slot).into())).await
+        };
+        let (before, after) = (code(before).await?, code(after).await?);
+        let different = before.iter().zip(after.iter()).filter(|(one, other)| one != other).count();
+        ensure!(before.len() == after.len() && different <= 20, "{different} bytes differ");
+    }
+    ensure!(system.gasLimit().call().await? == limit, "what it knew is gone");
+    // Nodes would start: the contracts say what rollup.json says.
+    contains(&says(setting.upgrade("status", &[]))?, &["Nothing waits"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_odd_in_the_timelock_is_warned_of() -> Result<()> {
+    let setting = Setting::new(None, Some(DELAY)).await?;
+    let contracts = setting.rollup.contracts;
+    let nobody = Address::repeat_byte(0x77);
+    let version = IDisputeGameFactory::setImplementationCall { implementation: nobody };
+    setting.schedule_by_hand(contracts.dispute_game_factory, version.abi_encode()).await?;
+    let admin = contracts.portal.create(1);
+    let transfer = IProxyAdmin::transferOwnershipCall { newOwner: nobody };
+    setting.schedule_by_hand(admin, transfer.abi_encode()).await?;
+    let upgrade = IProxyAdmin::upgradeAndCallCall {
+        proxy: contracts.portal,
+        implementation: nobody,
+        data: vec![1].into(),
+    };
+    setting.schedule_by_hand(admin, upgrade.abi_encode()).await?;
+    let timelock = setting.timelock().await?;
+    setting.schedule_by_hand(timelock, vec![1, 2, 3, 4]).await?;
+    setting.schedule_by_hand(contracts.inbox, vec![5, 6, 7, 8]).await?;
+    let status = says(setting.upgrade("status", &[]))?;
+    let no_code = format!("there is no code at {nobody}");
+    contains(
+        &status,
+        &[
+            no_code.as_str(),
+            "Portal can be changed by",
+            "whoever owns a proxy's admin changes its code at once",
+            "Portal gets the code of",
+            "and is called once",
+            "it changes who may schedule",
+            "0x05060708",
+            "none of the calls that an upgrade consists of",
+        ],
+    )?;
+    ensure!(status.matches(&no_code).count() == 2, "{status}");
+    ensure!(status.matches("Operation 0x").count() == 5, "{status}");
+    // What is due several times is chosen by its id.
+    setting.anvil.increase_time(DELAY).await?;
+    setting.anvil.mine(1).await?;
+    contains(
+        &refuses(setting.with_key("execute", "anybody.key", &[]))?,
+        &["several operations", "--operation"],
+    )?;
+    setting.anvil.increase_time(15 * 24 * 3600).await?;
+    setting.anvil.mine(1).await?;
+    contains(&says(setting.upgrade("status", &["--all"]))?, &["expired"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_fail_later_is_refused_now() -> Result<()> {
+    let setting = Setting::new(None, Some(DELAY)).await?;
+    contains(&refuses(setting.upgrade("plan", &[]))?, &["nothing to upgrade"])?;
+    contains(
+        &refuses(setting.upgrade("plan", &["--game"]))?,
+        &["have this program and these rules already"],
+    )?;
+    contains(&refuses(setting.upgrade("plan", &["--standby"]))?, &["would break at the same time"])?;
+    let wrong = ["--operation", "0x0000000000000000000000000000000000000000000000000000000000000001"];
+    contains(&refuses(setting.with_key("execute", "anybody.key", &wrong))?, &["has no operation"])?;
+    let never = Setting::new(None, None).await?;
+    contains(&refuses(never.upgrade("status", &[]))?, &["nobody can ever change it"])
+}
+
+alloy::sol! {
+    /// What is used of a Safe (version 1.4.1).
+    #[sol(rpc)]
+    interface ISafe {
+        function setup(
+            address[] calldata owners,
+            uint256 threshold,
+            address to,
+            bytes calldata data,
+            address fallbackHandler,
+            address paymentToken,
+            uint256 payment,
+            address paymentReceiver
+        ) external;
+        function execTransaction(
+            address to,
+            uint256 value,
+            bytes calldata data,
+            uint8 operation,
+            uint256 safeTxGas,
+            uint256 baseGas,
+            uint256 gasPrice,
+            address gasToken,
+            address refundReceiver,
+            bytes calldata signatures
+        ) external payable returns (bool success);
+        function getTransactionHash(
+            address to,
+            uint256 value,
+            bytes calldata data,
+            uint8 operation,
+            uint256 safeTxGas,
+            uint256 baseGas,
+            uint256 gasPrice,
+            address gasToken,
+            address refundReceiver,
+            uint256 nonce
+        ) external view returns (bytes32);
+        function nonce() external view returns (uint256);
+    }
+
+    /// The factory of Safes.
+    #[sol(rpc)]
+    interface ISafeProxyFactory {
+        event ProxyCreation(address indexed proxy, address singleton);
+        function createProxyWithNonce(address singleton, bytes calldata initializer, uint256 saltNonce)
+            external
+            returns (address proxy);
+    }
+}
+
+/// A Safe of which two of three have to sign.
+struct Safe {
+    wallet: DynProvider,
+    address: Address,
+    owners: Vec<PrivateKeySigner>,
+}
+
+impl Safe {
+    async fn deploy(anvil: &Anvil) -> Result<Self> {
+        let mut owners = vec![accounts::account(4)?, accounts::account(5)?, accounts::account(6)?];
+        // As its signatures must be ordered.
+        owners.sort_by_key(PrivateKeySigner::address);
+        let wallet = anvil.wallet(&accounts::account(7)?)?;
+        let put = async |name: &str| -> Result<Address> {
+            let request = TransactionRequest::default().with_deploy_code(code(name)?);
+            let receipt = wallet.send_transaction(request).await?.get_receipt().await?;
+            receipt.contract_address.with_context(|| format!("no {name}"))
+        };
+        let (singleton, factory) =
+            (put("Safe.sol/Safe").await?, put("proxies/SafeProxyFactory.sol/SafeProxyFactory").await?);
+        let setup = ISafe::setupCall {
+            owners: owners.iter().map(PrivateKeySigner::address).collect(),
+            threshold: U256::from(2),
+            to: Address::ZERO,
+            data: Bytes::new(),
+            fallbackHandler: Address::ZERO,
+            paymentToken: Address::ZERO,
+            payment: U256::ZERO,
+            paymentReceiver: Address::ZERO,
+        };
+        let factory = ISafeProxyFactory::new(factory, &wallet);
+        let create = factory.createProxyWithNonce(singleton, setup.abi_encode().into(), U256::ZERO);
+        let receipt = create.send().await?.get_receipt().await?;
+        let event = receipt.decoded_log::<ISafeProxyFactory::ProxyCreation>().context("no Safe was made")?;
+        Ok(Self { wallet, address: event.proxy, owners })
+    }
+
+    /// Sends a transaction that so many have signed.
+    async fn send(&self, to: Address, data: Bytes, signers: usize) -> Result<()> {
+        let safe = ISafe::new(self.address, &self.wallet);
+        let (zero, nobody) = (U256::ZERO, Address::ZERO);
+        let nonce = safe.nonce().call().await?;
+        let hash = safe
+            .getTransactionHash(to, zero, data.clone(), 0, zero, zero, zero, nobody, nobody, nonce)
+            .call()
+            .await?;
+        let mut signatures = Vec::new();
+        for owner in &self.owners[..signers] {
+            signatures.extend(owner.sign_hash_sync(&hash)?.as_bytes());
+        }
+        let call =
+            safe.execTransaction(to, zero, data, 0, zero, zero, zero, nobody, nobody, signatures.into());
+        // Asked first: what is refused takes no nonce.
+        call.call().await?;
+        let receipt = call.send().await?.get_receipt().await?;
+        ensure!(receipt.status(), "the Safe's transaction failed");
+        Ok(())
+    }
+}
+
+/// Creation code of a contract of the Safe's authors, as they compiled it.
+fn code(name: &str) -> Result<Vec<u8>> {
+    let folder = "../l1-contracts/node_modules/@safe-global/safe-contracts/build/artifacts/contracts";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{name}.json"));
+    let artifact: serde_json::Value = serde_json::from_slice(&fs::read(path)?)?;
+    Ok(hex::decode(artifact["bytecode"].as_str().context("no bytecode")?)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_safe_owns_a_rollup_and_upgrades_it() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("anvil.log"))).await?;
+    anvil.set_mining(Mining::OnDemand).await?;
+    let safe = Safe::deploy(&anvil).await?;
+    anvil.set_mining(Mining::Manual).await?;
+    let address = safe.address;
+    let setting = Setting::deployed(dir, anvil, Roles::development()?, Some(address), Some(DELAY)).await?;
+    let system = ISystemConfigInstance::new(setting.rollup.contracts.system_config, setting.anvil.provider());
+    // What the owner may do at once, two of three do; one alone cannot.
+    let limit = ISystemConfig::setGasLimitCall { gasLimit: 40_000_000 }.abi_encode();
+    ensure!(safe.send(*system.address(), limit.clone().into(), 1).await.is_err(), "one signature was enough");
+    safe.send(*system.address(), limit.into(), 2).await?;
+    ensure!(system.gasLimit().call().await? == 40_000_000);
+
+    // Anybody deploys, and is told what the Safe has to send.
+    let program = other_program()?;
+    let wish = ["--game", "--program", program.as_str()];
+    let said = says(setting.with_key("schedule", "anybody.key", &wish))?;
+    contains(&said, &["is not the owner", &format!("This is what {address} has to send")])?;
+    let word = |name: &str| -> Result<String> {
+        let line =
+            said.lines().find_map(|line| line.trim().strip_prefix(name)).with_context(|| said.clone())?;
+        Ok(line.trim().to_owned())
+    };
+    let (to, data): (Address, Bytes) = (word("to ")?.parse()?, word("data ")?.parse()?);
+    ensure!(to == setting.timelock().await?, "{said}");
+    safe.send(to, data, 2).await?;
+    contains(&says(setting.upgrade("status", &[]))?, &["waits", "new games are of version"])?;
+    let before = setting.version().await?;
+    setting.anvil.increase_time(DELAY).await?;
+    setting.anvil.mine(1).await?;
+    says(setting.with_key("execute", "anybody.key", &[]))?;
+    ensure!(setting.version().await? != before, "the same version is in force");
+    Ok(())
+}
