@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use alloy::{
@@ -43,6 +43,10 @@ pub struct AnvilOptions {
     pub chain_id: u64,
     /// Blocks between `latest` and `safe`, and between `safe` and `finalized`.
     pub slots_in_an_epoch: u64,
+    /// The rules of L1: the name of a fork of Ethereum.
+    pub hardfork: &'static str,
+    /// File that the chain is written to when it ends, and read from when it starts.
+    pub state: Option<PathBuf>,
     /// File for its output.
     pub log: PathBuf,
 }
@@ -50,7 +54,9 @@ pub struct AnvilOptions {
 impl AnvilOptions {
     /// The defaults, with its output in `log`.
     pub fn new(log: &Path) -> Self {
-        Self { port: None, chain_id: 31_337, slots_in_an_epoch: 8, log: log.into() }
+        // The fork that the fault proof VM's contract needs.
+        let hardfork = "osaka";
+        Self { port: None, chain_id: 31_337, slots_in_an_epoch: 8, hardfork, state: None, log: log.into() }
     }
 }
 
@@ -58,6 +64,7 @@ impl AnvilOptions {
 #[derive(Debug)]
 pub struct Anvil {
     process: Process,
+    options: AnvilOptions,
     url: String,
     provider: RootProvider,
 }
@@ -71,16 +78,19 @@ impl Anvil {
         };
         let mut command = Command::new(tools::anvil()?);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        // The fork that the fault proof VM's contract needs, with the cap on a transaction's gas that it brings (EIP-7825),
-        // which Anvil otherwise leaves out.
-        command.args(["--hardfork", "osaka", "--enable-tx-gas-limit"]);
+        // With the cap on a transaction's gas that Osaka brings (EIP-7825), which Anvil otherwise leaves out.
+        command.args(["--hardfork", options.hardfork, "--enable-tx-gas-limit"]);
+        if let Some(state) = &options.state {
+            command.arg("--state").arg(state);
+        }
         command.args(["--no-mining", "--gas-limit", "60000000"]);
         command.args(["--chain-id", &options.chain_id.to_string()]);
         command.args(["--slots-in-an-epoch", &options.slots_in_an_epoch.to_string()]);
         let process = Process::spawn("anvil", &mut command, &options.log)?;
         let url = format!("http://127.0.0.1:{port}");
         let provider = RootProvider::new_http(url.parse()?);
-        let mut anvil = Self { process, url, provider };
+        let options = AnvilOptions { port: Some(port), ..options.clone() };
+        let mut anvil = Self { process, options, url, provider };
         let deadline = Instant::now() + START_LIMIT;
         while anvil.provider.get_chain_id().await.is_err() {
             anvil.process.check_alive()?;
@@ -203,6 +213,18 @@ impl Anvil {
     /// Lets a frozen process go on.
     pub fn thaw(&self) -> Result<()> {
         self.process.signal(Signal::CONT)
+    }
+
+    /// An L1 fork: the same chain goes on, at the same place, by other rules. It needs [`AnvilOptions::state`], and makes blocks
+    /// by [`Mining::Manual`] again.
+    pub async fn fork(&mut self, hardfork: &'static str) -> Result<()> {
+        ensure!(self.options.state.is_some(), "an L1 that keeps no state cannot fork");
+        let before = self.latest().await?.header.timestamp;
+        self.stop().await?;
+        *self = Self::start(&AnvilOptions { hardfork, ..self.options.clone() }).await?;
+        // It begins with the machine's time, which may be behind that of its chain.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        self.increase_time(before.saturating_sub(now)).await
     }
 
     /// Ends Anvil.

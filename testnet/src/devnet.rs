@@ -33,6 +33,8 @@ pub struct DevnetOptions {
     pub mining: Mining,
     /// Blocks between L1's `latest` and `safe`, and between `safe` and `finalized`.
     pub slots_in_an_epoch: u64,
+    /// File that L1 keeps its chain in, so that it can fork: for tests.
+    pub l1_state: Option<PathBuf>,
     /// Port of L1; a free one if not given.
     pub l1_port: Option<u16>,
     /// Port of the sequencer; a free one if not given.
@@ -66,6 +68,7 @@ impl DevnetOptions {
             roles: Roles::development()?,
             mining: Mining::Every(1),
             slots_in_an_epoch: 4,
+            l1_state: None,
             l1_port: None,
             l2_port: None,
             replica_port: None,
@@ -122,6 +125,7 @@ impl Devnet {
         let anvil = Anvil::start(&AnvilOptions {
             port: options.l1_port,
             slots_in_an_epoch: options.slots_in_an_epoch,
+            state: options.l1_state.clone(),
             ..AnvilOptions::new(&dir.join("logs/l1.log"))
         })
         .await?;

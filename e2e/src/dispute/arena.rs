@@ -275,6 +275,11 @@ impl Arena {
         Ok(TxRequest { to: factory, data: call.abi_encode().into(), value, ..TxRequest::default() })
     }
 
+    /// L1, as this test sees it.
+    pub const fn client(&self) -> &L1Client {
+        &self.client
+    }
+
     /// Sends from a key.
     pub fn manager(&self, key: &PrivateKeySigner) -> Arc<TxManager> {
         let options = TxOptions { poll_interval: Some(Duration::from_millis(50)), ..TxOptions::default() };

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, U256};
 use anyhow::{Context, Result, ensure};
 use e2e::{
     dispute::{Arena, Divergence, Lie, Plot, Rival, last_depth, step_proven},
-    net::user,
+    net::{soon, user},
 };
 use fraud_prover::{
     game::{Game, Status},

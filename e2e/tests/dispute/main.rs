@@ -8,4 +8,5 @@ mod griefer;
 mod liars;
 mod steps;
 mod survival;
+mod suspension;
 mod upgrade;

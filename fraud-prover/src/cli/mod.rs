@@ -143,7 +143,7 @@ pub struct Watch {
     pub metrics: Option<SocketAddr>,
 
     /// Check the machine of the version in force on L1 whenever its last recorded check is older than this, such as `24h`
-    /// (5 million gas each). If an L1 fork breaks the machine, what was decided after the last check does not count.
+    /// (3 million gas each). If an L1 fork breaks the machine, what was decided after the last check does not count.
     /// Default: never; a broken machine is suspended in any case.
     #[arg(long, value_name = "TIME", value_parser = rollup::process::duration)]
     pub record_checks: Option<Duration>,
