@@ -166,6 +166,18 @@ async fn a_deployment_that_is_killed_at_every_transaction_goes_on() -> Result<()
     setting.start(&[])?.end()
 }
 
+/// Blocks come by the clock, as on a main network: every 2 seconds, or as `L1_BLOCK_SECONDS` says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_keeps_pace_with_l1s_blocks() -> Result<()> {
+    let seconds = std::env::var("L1_BLOCK_SECONDS").map_or(Ok(2), |seconds| seconds.parse())?;
+    let setting = Setting::new(10).await?;
+    setting.anvil.set_mining(Mining::Every(seconds)).await?;
+    setting.start(&[])?.end()?;
+    let used = setting.anvil.provider().get_transaction_count(setting.key.address()).await?;
+    ensure!(used == STEPS as u64, "{used} transactions were used");
+    rollup(setting.dir.path()).map(|_| ())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_work_is_refused_before_anything_is_sent() -> Result<()> {
     let setting = Setting::new(0).await?;

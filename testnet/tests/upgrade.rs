@@ -113,8 +113,11 @@ impl Setting {
             salt: B256::repeat_byte(7),
             delay: U256::from(DELAY),
         };
-        let request =
-            TransactionRequest::default().with_to(self.timelock().await?).with_input(call.abi_encode());
+        self.as_owner(self.timelock().await?, call.abi_encode()).await
+    }
+
+    async fn as_owner(&self, to: Address, data: Vec<u8>) -> Result<()> {
+        let request = TransactionRequest::default().with_to(to).with_input(data);
         let wallet = self.anvil.wallet(&self.roles.owner)?;
         ensure!(wallet.send_transaction(request).await?.get_receipt().await?.status(), "not scheduled");
         Ok(())
@@ -311,6 +314,39 @@ async fn what_is_odd_in_the_timelock_is_warned_of() -> Result<()> {
     setting.anvil.increase_time(15 * 24 * 3600).await?;
     setting.anvil.mine(1).await?;
     contains(&says(setting.upgrade("status", &["--all"]))?, &["expired"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollup_can_have_a_standby_from_its_first_day() -> Result<()> {
+    // A version that is there already: of another rollup.
+    let first = Setting::new(None, Some(DELAY)).await?;
+    let standby = first.version().await?;
+    let mut config = DeployConfig::mainnet(4712, first.roles.accounts());
+    (config.program, config.standby) = (Program::load()?, standby);
+    first.anvil.set_mining(Mining::Manual).await?;
+    let rollup = deploy(&first.anvil, &config, &first.roles).await?;
+    fs::write(first.path("rollup.json"), serde_json::to_vec(&rollup)?)?;
+    contains(&says(first.upgrade("status", &[]))?, &[&format!("standby         {standby}")])
+}
+
+/// The timelock's other kind of operation, which somebody may make by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_of_a_single_call_is_shown_and_executed_as_well() -> Result<()> {
+    let setting = Setting::new(None, Some(DELAY)).await?;
+    let factory = setting.rollup.contracts.dispute_game_factory;
+    let call = ITimelock::scheduleCall {
+        target: factory,
+        value: U256::ZERO,
+        data: IDisputeGameFactory::setStandbyCall { standby: Address::ZERO }.abi_encode().into(),
+        predecessor: B256::ZERO,
+        salt: B256::repeat_byte(1),
+        delay: U256::from(DELAY),
+    };
+    setting.as_owner(setting.timelock().await?, call.abi_encode()).await?;
+    contains(&says(setting.upgrade("status", &[]))?, &["there is no standby any more", "waits"])?;
+    setting.anvil.increase_time(DELAY).await?;
+    setting.anvil.mine(1).await?;
+    contains(&says(setting.with_key("execute", "anybody.key", &[]))?, &["Executed"])
 }
 
 #[tokio::test(flavor = "multi_thread")]

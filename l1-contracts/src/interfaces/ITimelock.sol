@@ -35,6 +35,15 @@ interface ITimelock {
     /// @notice The account lacks this role.
     error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
 
+    /// @notice Schedules an operation of a single call; `delay` must be `getMinDelay()`. Only the owner.
+    function schedule(
+        address target,
+        uint256 value,
+        bytes calldata data,
+        bytes32 predecessor,
+        bytes32 salt,
+        uint256 delay
+    ) external;
     /// @notice Schedules an operation of several calls; `delay` must be `getMinDelay()`. Only the owner.
     function scheduleBatch(
         address[] calldata targets,
@@ -55,6 +64,16 @@ interface ITimelock {
         bytes32 salt
     ) external payable;
 
+    /// @notice The same for an operation that was scheduled by `schedule`, as a single call.
+    function execute(address target, uint256 value, bytes calldata payload, bytes32 predecessor, bytes32 salt)
+        external
+        payable;
+
+    /// @notice Id of an operation that was scheduled by `schedule`, as a single call.
+    function hashOperation(address target, uint256 value, bytes calldata data, bytes32 predecessor, bytes32 salt)
+        external
+        pure
+        returns (bytes32);
     /// @notice Id of an operation.
     function hashOperationBatch(
         address[] calldata targets,

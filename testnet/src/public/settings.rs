@@ -300,6 +300,9 @@ mod tests {
         assert_eq!(mainnet.upgrade_delay, Some(45 * 24 * 3600));
         assert_eq!(mainnet.accounts.guardian, Address::with_last_byte(2));
         assert_eq!((mainnet.chain.chain_id, mainnet.fee_recipient), (77, Address::with_last_byte(1)));
+        let standby =
+            config("preset = \"mainnet\"\nstandby = \"0x0000000000000000000000000000000000000009\"")?;
+        assert_eq!(standby.standby, Address::with_last_byte(9));
         let other =
             config("preset = \"testnet\"\nupgrade-delay = \"never\"\nforce-delay = \"2h\"\nbond = \"1.5\"")?;
         assert_eq!((other.upgrade_delay, other.chain.force_delay), (None, 7200));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256, keccak256},
     providers::Provider,
     rpc::types::{Filter, Log},
     sol_types::{SolCall, SolEvent},
@@ -160,6 +160,17 @@ fn collect(logs: &[Log]) -> Vec<Operation> {
 impl Operation {
     /// What executes it.
     pub fn execute_call(&self) -> Bytes {
+        // OpenZeppelin's timelock has two kinds, with ids of their own: single calls, and lists.
+        if let ([call], [value]) = (self.calls.as_slice(), self.values.as_slice()) {
+            let (target, data) = (call.target, call.data.clone());
+            let (predecessor, salt, value) = (self.predecessor, self.salt, *value);
+            let id = ITimelock::hashOperationCall { target, value, data: data.clone(), predecessor, salt };
+            if id_of(&id) == self.id {
+                return ITimelock::executeCall { target, value, payload: data, predecessor, salt }
+                    .abi_encode()
+                    .into();
+            }
+        }
         ITimelock::executeBatchCall {
             targets: self.calls.iter().map(|call| call.target).collect(),
             values: self.values.clone(),
@@ -170,6 +181,11 @@ impl Operation {
         .abi_encode()
         .into()
     }
+}
+
+/// An operation's id, as the timelock computes it: of the arguments as they are encoded.
+pub(super) fn id_of(hashed: &impl SolCall) -> B256 {
+    keccak256(hashed.abi_encode().get(4..).unwrap_or_default())
 }
 
 impl PlannedCall {

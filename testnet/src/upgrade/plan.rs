@@ -1,7 +1,7 @@
 //! What an upgrade deploys and calls.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, keccak256},
+    primitives::{Address, B256, Bytes, U256},
     sol_types::{SolCall, SolConstructor},
 };
 use anyhow::{Result, ensure};
@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use rollup::{RollupConfig, config::Contracts};
 use stf::ChainConfig;
 
-use super::{Governed, PlannedCall};
+use super::{Governed, PlannedCall, operation::id_of};
 use crate::{DeployStep, Deployer, Program, deploy::Steps};
 
 /// A contract behind a proxy.
@@ -231,8 +231,7 @@ impl UpgradePlan {
             predecessor: self.predecessor,
             salt: B256::ZERO,
         };
-        // As the timelock computes it: of the arguments as they are encoded.
-        keccak256(call.abi_encode().get(4..).unwrap_or_default())
+        id_of(&call)
     }
 
     /// What the owner sends to the timelock.
