@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sequencing", &["bindings", "db", "rollup", "stf"]),
     ("rpc", &["db", "rollup", "sequencing", "stf", "trie"]),
     ("bridge", &["bindings", "rollup"]),
-    ("verify", &["bindings", "rollup", "stf", "vm"]),
+    ("verify", &["bindings", "rollup", "vm"]),
     ("node", &["bindings", "bridge", "db", "rollup", "rpc", "sequencing", "verify"]),
     ("fraud-prover", &["bindings", "db", "rollup", "stf", "vm"]),
     ("testnet", &["bindings", "rollup", "stf", "verify"]),

@@ -18,6 +18,7 @@ use alloy::{
 use bindings::{IDisputeGame, IProxyAdmin, ITimelock, artifacts::Contract};
 use rollup::{
     RollupConfig,
+    config::ConfigMismatch,
     l1::{CheckError, L1Client, L1Error, L1Header, read_deployment},
 };
 
@@ -79,6 +80,12 @@ pub(crate) async fn read(
     let deployment = match read_deployment(client, config, &head).await {
         Ok(deployment) => Ok(deployment),
         Err(CheckError::Mismatch(wrong)) => Err(wrong),
+        Err(CheckError::Endpoint(error)) if questions.is_contracts(&error).await => Err(ConfigMismatch {
+            field: "contracts",
+            expected: "such that each answers what every process asks".into(),
+            found: format!("one fails: {error}"),
+        }
+        .into()),
         Err(CheckError::Endpoint(error)) => return Err(error),
     };
     let roles = role_accounts(config, &answers);
