@@ -387,7 +387,7 @@ async fn run_proposer(args: ProposerArgs, shutdown: Shutdown) -> Result<()> {
 
 async fn run_verify(args: &VerifyArgs, mut shutdown: Shutdown) -> Result<ExitCode> {
     tokio::select! {
-        outcome = verify::args::run(args) => Ok(ExitCode::from(outcome?.exit_code())),
+        outcome = verify::args::run(args) => Ok(ExitCode::from(outcome.exit_code())),
         () = shutdown.wait() => bail!("stopped"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rollup::{RollupConfig, l1::L1Client};
 
@@ -17,7 +17,8 @@ who can change them and how long that takes, the version of the dispute game, th
 
 It trusts the L1 endpoint, this binary, and the program that lies beside it: use your own.
 
-Exit codes: 0 if nothing deviates, 1 if something does, 3 if L1 could not be asked, which says nothing of the rollup.
+Exit codes: 0 if nothing deviates, 1 if something does, 3 if a file could not be read or L1 not be asked, which says nothing
+of the rollup.
 
 Examples:
   recourse-node verify-rollup rollup.json --l1-rpc http://127.0.0.1:8545
@@ -56,7 +57,7 @@ pub enum VerifyOutcome {
     Same,
     /// Something does.
     Deviates,
-    /// L1 could not be asked: nothing is known.
+    /// A file could not be read, or L1 not be asked: nothing is known.
     Unknown,
 }
 
@@ -72,10 +73,17 @@ impl VerifyOutcome {
 }
 
 /// Compares, and prints.
-///
-/// # Errors
-/// A file cannot be read.
-pub async fn run(args: &VerifyArgs) -> Result<VerifyOutcome> {
+pub async fn run(args: &VerifyArgs) -> VerifyOutcome {
+    match compare(args).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            VerifyOutcome::Unknown
+        }
+    }
+}
+
+async fn compare(args: &VerifyArgs) -> Result<VerifyOutcome> {
     let config = RollupConfig::read(&args.rollup)?;
     let program = match &args.program {
         Some(path) => Program::read(path)?,
@@ -88,20 +96,14 @@ pub async fn run(args: &VerifyArgs) -> Result<VerifyOutcome> {
     };
     let report = tokio::time::timeout(limit, compared).await;
     let report = report.unwrap_or_else(|_| Err(format!("L1 has not answered everything within {limit:?}")));
-    match report {
-        Ok(report) => {
-            match args.json {
-                true => println!("{:#}", report.json()),
-                false => print!("{report}"),
-            }
-            let deviates = report.deviations().next().is_some();
-            Ok(if deviates { VerifyOutcome::Deviates } else { VerifyOutcome::Same })
-        }
-        Err(error) => {
-            eprintln!("error: L1 could not be asked, which says nothing of the rollup: {error}");
-            Ok(VerifyOutcome::Unknown)
-        }
+    let report = report
+        .map_err(|error| anyhow!("L1 could not be asked, which says nothing of the rollup: {error}"))?;
+    match args.json {
+        true => println!("{:#}", report.json()),
+        false => print!("{report}"),
     }
+    let deviates = report.deviations().next().is_some();
+    Ok(if deviates { VerifyOutcome::Deviates } else { VerifyOutcome::Same })
 }
 
 /// Connects to the first endpoint that answers.

@@ -231,6 +231,6 @@ async fn the_command_says_by_its_code_how_it_ended() -> Result<()> {
     ensure!(code == Some(3) && table.is_empty(), "{code:?} {table}");
     ensure!(error.contains("could not be asked, which says nothing of the rollup"), "{error}");
     let (code, _, error) = command(&setting.rollup, &setting, url, &["--program", "no-such-file"])?;
-    ensure!(code == Some(1) && error.contains("no-such-file"), "{code:?} {error}");
+    ensure!(code == Some(3) && error.contains("no-such-file"), "{code:?} {error}");
     Ok(())
 }

@@ -121,7 +121,11 @@ fn upgrade_delay(comparison: &Comparison<'_>, times: &ExitTimes, rows: &mut Rows
         "upgrade delay",
         timelock.delay.is_some_and(|delay| delay >= U256::from(exit)),
         expected,
-        shown(timelock.delay.map(|delay| time(delay.saturating_to()))),
+        format!(
+            "{}, and to leave takes at most {}",
+            shown(timelock.delay.map(|delay| time(delay.saturating_to()))),
+            time(exit)
+        ),
         "Those who run the rollup can keep you in until an upgrade takes your funds: leave before they mean to.",
     );
 }

@@ -160,3 +160,35 @@ fn creation_of_timelock(timelock: &TimelockEvidence, rows: &mut Rows) {
         Err(_) => rows.deviates("Timelock", expected, "made with other arguments", HIDDEN),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::CreationTransaction;
+
+    #[test]
+    fn a_contract_that_was_made_in_another_way_is_told_from_one_that_is_not_known() {
+        let (address, other) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let code = creation_code(Contract::Timelock);
+        let made = |creates, input: Vec<u8>| Creation {
+            block: 7,
+            transaction: Some(CreationTransaction { creates, input: input.into() }),
+        };
+        let with = |rest: &[u8]| [code.as_ref(), rest].concat();
+        let look = |creation: Option<Creation>| arguments(creation.as_ref(), Contract::Timelock, address);
+        assert_eq!(look(Some(made(Some(address), with(&[1, 2])))), Ok(Bytes::from_static(&[1, 2])));
+        // A constructor of somebody's own that leaves the same code, and more in the storage.
+        let mut foreign = with(&[1, 2]);
+        foreign[100] ^= 1;
+        for wrong in [
+            None,
+            Some(made(None, with(&[]))),
+            Some(made(Some(other), with(&[]))),
+            Some(made(Some(address), foreign)),
+            Some(made(Some(address), Vec::new())),
+        ] {
+            assert!(matches!(look(wrong.clone()), Err((true, _))), "{wrong:?}");
+        }
+        assert!(matches!(look(Some(Creation { block: 7, transaction: None })), Err((false, _))));
+    }
+}
