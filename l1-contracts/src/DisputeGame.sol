@@ -33,9 +33,13 @@ contract DisputeGame is GameConstants {
     }
 
     /// @notice What is kept of a countered claim besides its record.
+    /// @param claimant Who made it.
+    /// @param wonAt When its bond's winner was last another one.
+    /// @param movedAt When anything below it was last resolved or proven that may decide who wins its bond.
     struct Countered {
         address claimant;
-        Timestamp at;
+        uint48 wonAt;
+        uint48 movedAt;
     }
 
     /// @notice The type of the game.
@@ -55,7 +59,7 @@ contract DisputeGame is GameConstants {
     mapping(address recipient => uint256) public credit;
     /// @notice What is stored of each claim (ClaimRecordLib). The root claim's record is written with its first child.
     mapping(bytes32 id => uint256) private _records;
-    /// @notice Who made a claim that was countered, and when it last was: its record is about the winner since.
+    /// @notice Of claims that were countered: their records are about the winner since.
     mapping(bytes32 id => Countered) private _countered;
 
     /// @param _parameters The constants of all games.
@@ -135,7 +139,7 @@ contract DisputeGame is GameConstants {
     function settle(bytes32 _id) external {
         ClaimRecord memory record = _record(_id);
         (uint64 suspendedAt, uint64 soundAt) = health();
-        uint64 counteredAt = Timestamp.unwrap(_countered[_id].at);
+        Countered memory countered = _countered[_id];
         if (suspendedAt == 0) {
             // INVARIANT: a bond is distributed once, and only that of a refuted claim.
             if (record.status != ClaimStatus.REFUTED) revert NotSettleable(_id, record.status);
@@ -144,12 +148,12 @@ contract DisputeGame is GameConstants {
             if (record.openChildren != 0) revert ChildrenOpen(record.openChildren);
             // SAFETY: from the first block of an L1 fork that breaks the machine, anybody can prove false steps. There is
             // time to suspend it before they move a bond.
-            uint64 waitsUntil = counteredAt + Duration.unwrap(_extension);
+            uint64 waitsUntil = countered.movedAt + Duration.unwrap(_extension);
             if (block.timestamp < waitsUntil) revert BondWaits(waitsUntil);
         } else {
             // What was countered while the machine worked is settled as things stand: nothing is resolved any more.
             if (!_isClosing(record.status)) revert NotSettleable(_id, record.status);
-            if (counteredAt > soundAt) revert MachineBroken(suspendedAt);
+            if (countered.wonAt > soundAt) revert MachineBroken(suspendedAt);
         }
         record.status = ClaimStatus.SETTLED;
         _records[_id] = record.pack();
@@ -168,7 +172,7 @@ contract DisputeGame is GameConstants {
         if (_isClosing(record.status)) {
             // INVARIANT: what the machine proved while it worked stands; what it proved since moves no bond.
             Countered memory countered = _countered[_id];
-            if (Timestamp.unwrap(countered.at) <= soundAt) revert NotReclaimable(_id, record.status);
+            if (countered.wonAt <= soundAt) revert NotReclaimable(_id, record.status);
             claimant = countered.claimant;
         } else if (record.status != ClaimStatus.OPEN || (resolvedAt != 0 && _id == rootClaimId())) {
             // INVARIANT: a bond is given back once. (A root claim that nobody attacked stays open when it is upheld.)
@@ -463,9 +467,11 @@ contract DisputeGame is GameConstants {
         private
     {
         // INVARIANT: who made a claim stays known, so that a bond can go back.
-        if (_record_.status == ClaimStatus.OPEN) _countered[_id].claimant = _record_.holder;
-        _countered[_id].at = _now();
-        _record_.counter(_part, _created, _holder);
+        Countered memory countered = _countered[_id];
+        if (_record_.status == ClaimStatus.OPEN) countered.claimant = _record_.holder;
+        countered.movedAt = uint48(block.timestamp);
+        if (_record_.counter(_part, _created, _holder)) countered.wonAt = countered.movedAt;
+        _countered[_id] = countered;
         _records[_id] = _record_.pack();
     }
 
@@ -504,7 +510,12 @@ contract DisputeGame is GameConstants {
         }
         ClaimRecord memory parent = ClaimRecordLib.unpack(_records[_parent]);
         parent.openChildren -= 1;
-        if (upheld) _counter(_parent, parent, _part, record.created, record.holder);
-        else _records[_parent] = parent.pack();
+        if (upheld) {
+            _counter(_parent, parent, _part, record.created, record.holder);
+        } else {
+            // SAFETY: the false step that refuted this one may have taken the bond from its winner.
+            if (parent.status != ClaimStatus.OPEN) _countered[_parent].movedAt = uint48(block.timestamp);
+            _records[_parent] = parent.pack();
+        }
     }
 }

@@ -13,6 +13,7 @@ use rollup::{
 use sequencing::{
     announce::Durability, pool::PoolOptions, proposer::ProposerOptions, sequencer::SequencerOptions,
 };
+pub use verify::args::VerifyArgs;
 
 mod batching;
 mod fees;
@@ -74,6 +75,8 @@ pub enum Command {
     Bridge(BridgeArgs),
     /// Compare what users paid for L1 data with what posting it cost, and suggest the weights of the fee.
     Fees(FeesArgs),
+    /// Compare all of a rollup on L1 with this release: contracts, powers, delays, program, genesis.
+    VerifyRollup(VerifyArgs),
 }
 
 /// What every node needs.

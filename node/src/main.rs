@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         }
     };
     match runtime.block_on(node::run::run(cli.command)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // One line, whatever the depth of the cause.
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,13 +1,15 @@
 //! Putting a node together, and taking it apart again.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use alloy::primitives::Address;
 use anyhow::{Context, Result, anyhow, bail};
 use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
-use crate::cli::{BatcherArgs, Command, Common, ProposerArgs, Proposing, ReplicaArgs, SequencerArgs};
+use crate::cli::{
+    BatcherArgs, Command, Common, ProposerArgs, Proposing, ReplicaArgs, SequencerArgs, VerifyArgs,
+};
 use rollup::{
     RollupConfig,
     chain::{Chain, ChainOptions, Heads},
@@ -28,8 +30,9 @@ use sequencing::{
     sequencer::{self, SequencerOptions},
 };
 
-/// Runs a node until it is asked to stop (SIGINT, SIGTERM) or a part of it fails.
-pub async fn run(command: Command) -> Result<()> {
+/// Runs a node until it is asked to stop (SIGINT, SIGTERM) or a part of it fails; another command until it is done. The code
+/// is what the process ends with.
+pub async fn run(command: Command) -> Result<ExitCode> {
     let (stop, shutdown) = shutdown::channel();
     tokio::spawn(async move {
         stop_signal().await;
@@ -46,7 +49,9 @@ pub async fn run(command: Command) -> Result<()> {
         Command::Proposer(args) => run_proposer(args, shutdown).await,
         Command::Bridge(args) => bridge::run(args, shutdown).await,
         Command::Fees(args) => crate::fees::run(args, shutdown).await,
-    }
+        Command::VerifyRollup(args) => return run_verify(&args, shutdown).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The parts that every node has.
@@ -378,4 +383,11 @@ async fn run_proposer(args: ProposerArgs, shutdown: Shutdown) -> Result<()> {
     base.serve(None, None, None).await?;
     base.propose(key, &args.proposing, &args.sending);
     base.finish().await
+}
+
+async fn run_verify(args: &VerifyArgs, mut shutdown: Shutdown) -> Result<ExitCode> {
+    tokio::select! {
+        outcome = verify::args::run(args) => Ok(ExitCode::from(outcome.exit_code())),
+        () = shutdown.wait() => bail!("stopped"),
+    }
 }

@@ -1,14 +1,9 @@
-//! The contracts as Forge compiled them: what a package holds of them, and what a stranger compares with L1.
+//! The contracts as Forge compiled them: what a package holds of them, and the hashes that a stranger compares.
 
 use std::{fs, ops::Range, path::Path};
 
-use alloy::{
-    primitives::{Address, B256, Bytes, U256, keccak256, uint},
-    providers::Provider,
-};
+use alloy::primitives::{B256, Bytes, keccak256};
 use anyhow::{Context, Result, ensure};
-use bindings::{IDisputeGame::IDisputeGameInstance, IDisputeGameFactory::IDisputeGameFactoryInstance};
-use rollup::RollupConfig;
 use serde_json::{Value, json};
 
 /// Entries of an ABI that can be called. What has none of them is a library, which is compiled into its users.
@@ -16,11 +11,6 @@ const CALLABLE: [&str; 4] = ["function", "constructor", "fallback", "receive"];
 
 /// OpenZeppelin's contracts that are deployed as they are.
 const PROXIES: [&str; 3] = ["TransparentUpgradeableProxy", "ProxyAdmin", "ERC1967Proxy"];
-
-/// Where a proxy keeps its implementation and its admin (ERC-1967).
-const IMPLEMENTATION_SLOT: U256 =
-    uint!(0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc_U256);
-const ADMIN_SLOT: U256 = uint!(0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103_U256);
 
 /// A contract of `l1-contracts/src` that can be deployed, or a proxy.
 #[derive(Clone, Debug)]
@@ -133,46 +123,4 @@ impl CompiledContract {
             "immutables": immutables,
         })
     }
-}
-
-/// A rollup's contracts on L1, by the names of their sources: proxies, what stands behind them, and who governs them.
-///
-/// # Errors
-/// If L1 does not answer.
-pub async fn addresses_on_l1(
-    config: &RollupConfig,
-    l1: &impl Provider,
-) -> Result<Vec<(&'static str, Address)>> {
-    let contracts = &config.contracts;
-    let factory = IDisputeGameFactoryInstance::new(contracts.dispute_game_factory, l1);
-    let game = factory.gameImplementation().call().await.context("cannot ask the factory for its games")?;
-    let governor = factory.governor().call().await.context("cannot ask the factory for its governor")?;
-    let parameters = IDisputeGameInstance::new(game, l1).parameters().call().await;
-    let machine = parameters.context("cannot ask the game's contract for its parameters")?.riscV;
-    let mut found = vec![("DisputeGame", game), ("RiscV", machine)];
-    if !governor.is_zero() {
-        found.push(("Timelock", governor));
-    }
-    for (name, proxy) in [
-        ("AnchorStateRegistry", contracts.anchor_state_registry),
-        ("DisputeGameFactory", contracts.dispute_game_factory),
-        ("Inbox", contracts.inbox),
-        ("L1CrossDomainMessenger", contracts.l1_cross_domain_messenger),
-        ("L1StandardBridge", contracts.l1_standard_bridge),
-        ("Portal", contracts.portal),
-        ("SystemConfig", contracts.system_config),
-    ] {
-        let slot = async |slot| -> Result<Address> {
-            let word = l1.get_storage_at(proxy, slot).await;
-            let word = word.with_context(|| format!("cannot read the proxy of {name} at {proxy}"))?;
-            Ok(Address::from_word(word.into()))
-        };
-        let admin = slot(ADMIN_SLOT).await?;
-        found.push((name, slot(IMPLEMENTATION_SLOT).await?));
-        match admin.is_zero() {
-            true => found.push(("ERC1967Proxy", proxy)),
-            false => found.extend([("TransparentUpgradeableProxy", proxy), ("ProxyAdmin", admin)]),
-        }
-    }
-    Ok(found)
 }

@@ -1,51 +1,13 @@
 //! The parameters of a rollup.
 
-use std::path::Path;
-
-use alloy::primitives::{Address, B256};
-use anyhow::{Context, Result};
-use rollup::blobs::DaChoice;
+use alloy::primitives::Address;
+use anyhow::Result;
+use rollup::{blobs::DaChoice, program};
 use stf::{ChainConfig, FeeParameters, ForkSchedule, Rules, config::Activation};
 
+use verify::Program;
+
 use crate::{Roles, accounts, accounts::RoleAccounts};
-
-/// The fault proof program, as the VM starts with it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Program {
-    /// Memory root of its image.
-    pub root: B256,
-    /// Its first pc.
-    pub entry: u64,
-}
-
-impl Program {
-    /// The program that challengers will run: the file that [`rollup::program::program_path`] finds.
-    pub fn load() -> Result<Self> {
-        Self::read(&rollup::program::program_path()?)
-    }
-
-    /// Reads one from an ELF file.
-    pub fn read(path: &Path) -> Result<Self> {
-        let name = path.display();
-        let file = rollup::files::read(path, vm::MAX_ELF as u64)
-            .with_context(|| format!("cannot read the program {name}"))?;
-        let image = vm::Image::load(&file)
-            .with_context(|| format!("{name} is not a program of the fault proof VM"))?;
-        Ok(Self { root: image.root(), entry: image.entry().into() })
-    }
-}
-
-/// Most steps that a run of the fault proof program may take; a run that takes more counts as failed.
-///
-/// The worst block known takes 2^33.7: pairings of BLS12-381 with three pairs, 236 instructions per gas, in a block of the
-/// largest gas limit. It must end within a quarter of this: worse blocks may exist that nobody has found. A higher limit
-/// costs nobody anything. The depth of a dispute follows from the steps that are claimed, and honest claims are about real
-/// runs.
-pub const MAX_STEPS: u64 = 1 << 36;
-
-/// The same where a block may have the rules before Karst, when modular exponentiation cost less (EIP-7883 came later): the
-/// worst block takes 2^36.2.
-pub const MAX_STEPS_BEFORE_KARST: u64 = 1 << 40;
 
 /// L2's gas per second at which its base fee stays: less than a tenth of what a challenger on two cores executes.
 const GAS_TARGET: u64 = 10_000_000;
@@ -199,11 +161,7 @@ impl DeployConfig {
 
     /// Most steps of a run under the rules of its schedule.
     pub fn max_steps(&self) -> u64 {
-        let is_older = |id: u8| Rules::from_id(id).is_some_and(|rules| rules < Rules::Karst);
-        match self.chain.forks.activations().iter().any(|activation| is_older(activation.rules)) {
-            true => MAX_STEPS_BEFORE_KARST,
-            false => MAX_STEPS,
-        }
+        program::max_steps(&self.chain.forks)
     }
 
     /// What a devnet uses: short times, a low bond, development accounts.
@@ -230,7 +188,8 @@ impl DeployConfig {
             pause_duration: 60,
             bond: 100_000_000_000_000_000,
             leaf_bond: 20_000_000_000_000_000,
-            upgrade_delay: Some(120),
+            // Long enough to leave, by the same sum: 60 + 2 × (215 + 10) + 60 seconds.
+            upgrade_delay: Some(600),
             ..self
         }
     }

@@ -10,7 +10,7 @@
 //! - [`upgrade`] changes a rollup that runs.
 //! - [`Node`] is a `recourse-node` process: [`NodeOptions`] are its command line.
 //! - [`Devnet`] puts it all together.
-//! - [`CompiledContract`] is a contract as Forge compiled it: for packages, and to compare with L1.
+//! - [`CompiledContract`] is a contract as Forge compiled it: for packages.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -42,12 +42,14 @@ pub mod upgrade;
 
 pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};
-pub use compiled::{CompiledContract, addresses_on_l1};
-pub use config::{DataWeights, DeployConfig, MAX_STEPS, MAX_STEPS_BEFORE_KARST, Program, UPGRADE_DELAY};
+pub use compiled::CompiledContract;
+pub use config::{DataWeights, DeployConfig, UPGRADE_DELAY};
 pub use deploy::{DeployStep, Deployer, DeploymentPlan, deploy};
 pub use devnet::{Devnet, DevnetOptions, Stage};
 pub use genesis::{L1Origin, l2_genesis};
 pub use node::{Key, Node, NodeOptions, Role};
 pub use process::{Process, ProcessExit};
+pub use rollup::program::{MAX_STEPS, MAX_STEPS_BEFORE_KARST};
 pub use summary::Summary;
 pub use token::SampleToken;
+pub use verify::Program;

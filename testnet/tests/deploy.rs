@@ -15,9 +15,9 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result, ensure};
-use rollup::RollupConfig;
+use rollup::{RollupConfig, l1::L1Client};
 use serde_json::json;
-use testnet::{Anvil, AnvilOptions, Key, Mining, accounts};
+use testnet::{Anvil, AnvilOptions, Key, Mining, Program, accounts};
 
 /// Transactions of a deployment.
 const STEPS: usize = 18;
@@ -162,6 +162,10 @@ async fn a_deployment_that_is_killed_at_every_transaction_goes_on() -> Result<()
     ensure!(used == STEPS as u64, "{used} transactions were used");
     let rollup = rollup(setting.dir.path())?;
     ensure!(rollup.chain.chain_id == 4711 && rollup.l1_start_block > 1);
+    // Whatever the blocks were that its contracts came to stand in, it is what this release deploys.
+    let client = L1Client::dial(setting.anvil.url()).await?;
+    let report = verify::verify(&client, &rollup, &Program::load()?).await?;
+    ensure!(report.deviations().next().is_none(), "{report}");
     // Done is done.
     setting.start(&[])?.end()
 }

@@ -288,7 +288,7 @@ async fn what_is_odd_in_the_timelock_is_warned_of() -> Result<()> {
     setting.schedule_by_hand(timelock, vec![1, 2, 3, 4]).await?;
     setting.schedule_by_hand(contracts.inbox, vec![5, 6, 7, 8]).await?;
     let status = says(setting.upgrade("status", &[]))?;
-    let no_code = format!("there is no code at {nobody}");
+    let no_code = format!("there is no lasting code at {nobody}");
     contains(
         &status,
         &[
@@ -296,7 +296,7 @@ async fn what_is_odd_in_the_timelock_is_warned_of() -> Result<()> {
             "Portal can be changed by",
             "whoever owns a proxy's admin changes its code at once",
             "Portal gets the code of",
-            "and is called once",
+            "it also calls the new code once",
             "it changes who may schedule",
             "0x05060708",
             "none of the calls that an upgrade consists of",

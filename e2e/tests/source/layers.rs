@@ -19,9 +19,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sequencing", &["bindings", "db", "rollup", "stf"]),
     ("rpc", &["db", "rollup", "sequencing", "stf", "trie"]),
     ("bridge", &["bindings", "rollup"]),
-    ("node", &["bindings", "bridge", "db", "rollup", "rpc", "sequencing"]),
+    ("verify", &["bindings", "rollup", "vm"]),
+    ("node", &["bindings", "bridge", "db", "rollup", "rpc", "sequencing", "verify"]),
     ("fraud-prover", &["bindings", "db", "rollup", "stf", "vm"]),
-    ("testnet", &["bindings", "rollup", "stf", "vm"]),
+    ("testnet", &["bindings", "rollup", "stf", "verify"]),
     (
         "e2e",
         &["bindings", "db", "fraud-prover", "rollup", "rpc", "sequencing", "stf", "testnet", "trie", "vm"],
@@ -29,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// What a challenger must not link, by any way: whoever verifies needs no pool, sequencer, batcher or server.
-const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "node", "jsonrpsee"];
+const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "verify", "node", "jsonrpsee"];
 
 /// Crates that the guest is made of: nothing here may bring in threads, sockets, files or clocks.
 const GUEST: &[&str] = &["keccak-lanes", "trie", "stf", "program"];

@@ -127,8 +127,10 @@ pub struct Claim {
     /// Its left-most counter so far: of the moves that counter it, the earliest at the lowest segment. Who made it gets the
     /// reward.
     pub counter: Option<Counter>,
-    /// When it was last countered, by whomever, in seconds.
-    pub countered_at: Option<u64>,
+    /// When its counter became the left-most, in seconds.
+    pub won_at: Option<u64>,
+    /// When anything was last resolved or proven, in seconds, that may decide which counter is the left-most.
+    pub moved_at: Option<u64>,
 }
 
 /// What makes a claim: the input of its id.
@@ -193,7 +195,8 @@ impl Claim {
             children: Vec::new(),
             status: Status::Open,
             counter: None,
-            countered_at: None,
+            won_at: None,
+            moved_at: None,
         }
     }
 

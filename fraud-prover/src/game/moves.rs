@@ -261,7 +261,8 @@ impl Game {
             children: Vec::new(),
             status: Status::Open,
             counter: None,
-            countered_at: None,
+            won_at: None,
+            moved_at: None,
         });
         id
     }

@@ -8,12 +8,13 @@ impl Claim {
     /// Records a counter. Of several, the left-most remains: the one at the lowest segment, the earliest there, then the
     /// first recorded.
     pub(super) fn counter_by(&mut self, counter: Counter, now: u64) {
-        self.countered_at = Some(now);
+        self.moved_at = Some(now);
         if self.status == Status::Open {
             self.status = Status::Countered;
         }
         if self.counter.is_none_or(|best| (counter.segment, counter.at) < (best.segment, best.at)) {
             self.counter = Some(counter);
+            self.won_at = Some(now);
         }
     }
 }
@@ -70,6 +71,12 @@ impl Game {
         let claim = &mut self.claims[index];
         claim.status = if upheld { Status::Upheld } else { Status::Refuted };
         if !upheld {
+            // The step that refuted it may have taken the bond above from its winner.
+            if let Some(parent) = claim.parent.map(|parent| &mut self.claims[parent])
+                && parent.status != Status::Open
+            {
+                parent.moved_at = Some(now);
+            }
             return;
         }
         let counter =
@@ -86,7 +93,8 @@ impl Game {
         let index = self.index(id).ok_or(InvalidMove::NoClaim(id))?;
         let claim = &self.claims[index];
         let (status, open) = (claim.status, self.open_children(claim));
-        let (Some(counter), Some(countered_at)) = (claim.counter, claim.countered_at) else {
+        let (Some(counter), Some(won_at), Some(moved_at)) = (claim.counter, claim.won_at, claim.moved_at)
+        else {
             return Err(InvalidMove::NotDistributable { status, open });
         };
         match self.suspension {
@@ -94,7 +102,7 @@ impl Game {
                 if !matches!(status, Status::Countered | Status::Refuted) {
                     return Err(InvalidMove::NotDistributable { status, open });
                 }
-                if countered_at > suspension.sound_at {
+                if won_at > suspension.sound_at {
                     return Err(InvalidMove::Suspended);
                 }
             }
@@ -102,7 +110,7 @@ impl Game {
                 if status != Status::Refuted || open != 0 {
                     return Err(InvalidMove::NotDistributable { status, open });
                 }
-                let until = countered_at.saturating_add(self.parameters.extension);
+                let until = moved_at.saturating_add(self.parameters.extension);
                 if now < until {
                     return Err(InvalidMove::BondWaits(until));
                 }
@@ -120,7 +128,7 @@ impl Game {
         let status = claim.status;
         let suspension = self.suspension.ok_or(InvalidMove::NotReclaimable(status))?;
         // What the machine proved while it worked stands; what it proved since moves no bond.
-        let is_proven = claim.countered_at.is_some_and(|at| at <= suspension.sound_at);
+        let is_proven = claim.won_at.is_some_and(|at| at <= suspension.sound_at);
         match status {
             Status::Open => {}
             Status::Countered | Status::Refuted if !is_proven => {}

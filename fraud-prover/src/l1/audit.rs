@@ -1,5 +1,7 @@
 //! Comparing what the events say with what the contracts hold: an endpoint may leave out logs without a word.
 
+use std::collections::BTreeSet;
+
 use alloy::{
     eips::BlockId,
     primitives::{Address, B256},
@@ -33,19 +35,32 @@ struct Expected {
     open_children: u64,
 }
 
-/// Asks the contracts, in L1 block `head`, for all claims that are not resolved. An attack, a step or a decision whose event
+/// Asks the contracts, in L1 block `head`, which of the versions that are played are suspended, and for all claims that are
+/// not resolved of games that are not. An attack, a step or a decision whose event
 /// is missing shows in the status of a claim or in the number of its open children.
 pub(super) async fn audit(
     client: &L1Client,
     multicall: Address,
-    games: &Games,
+    (games, played): (&Games, &BTreeSet<Address>),
     head: B256,
 ) -> Result<(), AuditError> {
+    for version in played {
+        let health = client.view(*version, IDisputeGame::healthCall {}, BlockId::hash(head)).await?;
+        let (found, read) = (health.suspendedAt != 0, games.suspension(*version).is_some());
+        if found != read {
+            let text = format!("version {version} is suspended: {found}; by its logs: {read}");
+            return Err(AuditError::Disagree(text));
+        }
+    }
     let mut expected = Vec::new();
     for entry in games.iter() {
         let game = entry.game().map_err(|error| {
             AuditError::Disagree(format!("the logs of game {} do not fit together: {error}", entry.address()))
         })?;
+        // Bonds that go back resolve nothing: the contract goes on counting such claims as open.
+        if game.suspension.is_some() {
+            continue;
+        }
         expected.extend(
             game.claims.iter().filter(|claim| !claim.status.is_resolved()).map(|claim| expect(game, claim)),
         );

@@ -1,7 +1,7 @@
 //! Reading events, through reorgs.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -142,7 +142,10 @@ impl LogReader {
             return Ok(());
         }
         let compared = match self.check_count(head).await {
-            Ok(()) => audit(&self.client, self.contracts.multicall3, &self.games, head.hash).await,
+            Ok(()) => {
+                let played = self.played();
+                audit(&self.client, self.contracts.multicall3, (&self.games, &played), head.hash).await
+            }
             failed => failed,
         };
         match compared {
@@ -225,25 +228,42 @@ impl LogReader {
             Settled::SIGNATURE_HASH,
             Reclaimed::SIGNATURE_HASH,
             CreditClaimed::SIGNATURE_HASH,
-            Suspended::SIGNATURE_HASH,
         ];
-        // The contracts of versions tell of their machines.
-        let versions = self.games.versions().map(|(version, _)| version);
-        let addresses: Vec<Address> = self.games.addresses().chain(versions).collect();
+        let addresses: Vec<Address> = self.games.addresses().collect();
         for addresses in addresses.chunks(ADDRESSES) {
             let moves = filter.clone().address(addresses.to_vec()).event_signature(signatures.clone());
             for log in self.logs(moves).await? {
                 let place = self.place(&log, &mut times).await?;
-                if log.topic0() == Some(&Suspended::SIGNATURE_HASH) {
-                    let event = Suspended::decode_log(&log.inner).map_err(invalid_response)?.data;
-                    self.games_mut().suspend(log.address(), place.with(event));
-                } else {
-                    let event = decode(&log.inner)?;
-                    self.games_mut().add(log.address(), place.with(event));
-                }
+                let event = decode(&log.inner)?;
+                self.games_mut().add(log.address(), place.with(event));
             }
         }
+        self.read_suspensions(&filter, &mut times).await?;
         self.read_governance(filter, &mut times).await
+    }
+
+    /// Reads which versions are suspended, of those that are played: one that is only scheduled may be anything, and must not
+    /// be listened to.
+    async fn read_suspensions(
+        &mut self,
+        filter: &Filter,
+        times: &mut BTreeMap<u64, u64>,
+    ) -> Result<(), L1Error> {
+        let versions: Vec<Address> = self.played().into_iter().collect();
+        let filter = filter.clone().address(versions).event_signature(Suspended::SIGNATURE_HASH);
+        for log in self.logs(filter).await? {
+            let place = self.place(&log, times).await?;
+            // What is no such event is nothing.
+            if let Ok(event) = Suspended::decode_log(&log.inner) {
+                self.games_mut().suspend(log.address(), place.with(event.data));
+            }
+        }
+        Ok(())
+    }
+
+    /// The versions that games have or get: all have waited in the timelock.
+    pub fn played(&self) -> BTreeSet<Address> {
+        self.games.iter().map(|entry| entry.version()).chain(self.present).collect()
     }
 
     /// Reads what is scheduled.

@@ -16,7 +16,7 @@ use alloy::{
 };
 use bindings::{IDisputeGame, IDisputeGameFactory, IRiscV::PrecompileFailed};
 use rollup::l1::{L1Client, L1Error, L1Header, TxRequest};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     TARGET,
@@ -27,6 +27,11 @@ use crate::l1::LogReader;
 
 /// How often a machine is looked at, in seconds of L1's time: a view of some million gas.
 const INTERVAL: u64 = 60;
+/// How often a transaction about a machine is sent again that has had no effect, in seconds of L1's time. An endpoint that lies
+/// costs no more than that.
+const AGAIN: u64 = 900;
+/// Most time that a look takes: answers do not wait for it longer.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// What is known of the versions' machines.
 #[derive(Debug)]
@@ -35,83 +40,91 @@ pub(super) struct Machines {
     record_checks: Option<Duration>,
     /// L1's time of the last look at each version.
     looked: BTreeMap<Address, u64>,
-    /// Operation by which a version is shown to be broken, where that is not on L1 yet.
-    broken: BTreeMap<Address, U256>,
-    told: BTreeSet<Address>,
+    /// L1's time at which each transaction was last sent.
+    sent: BTreeMap<MoveKey, u64>,
+    /// Versions whose machine is broken, where that is not on L1 yet.
+    broken: BTreeSet<Address>,
+    /// The version in force and its standby that were told of last.
+    told: Option<(Address, Address)>,
 }
 
 impl Machines {
     pub(super) fn new(factory: Address, record_checks: Option<Duration>) -> Self {
-        let (looked, broken, told) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { factory, record_checks, looked, broken, told }
+        Self {
+            factory,
+            record_checks,
+            looked: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            told: None,
+        }
     }
 
-    /// Looks at the machines of the versions that are played, and sends what is to be done.
+    /// Looks at the machines of the versions that are played, and sends what is to be done. Trouble with one keeps nobody from
+    /// the others.
     pub(super) async fn look(
         &mut self,
         client: &L1Client,
         reader: &LogReader,
         head: &L1Header,
         sender: &mut Option<Sender>,
-    ) -> Result<(), L1Error> {
-        let (games, now, at) = (reader.games(), head.timestamp(), BlockId::hash(head.hash));
-        let mut calls = Vec::new();
-        let mut broken = 0;
-        for (version, _) in games.versions() {
-            if games.suspension(version).is_some() {
+    ) {
+        let (now, at) = (head.timestamp(), BlockId::hash(head.hash));
+        let mut suspended = 0;
+        for version in reader.played() {
+            if reader.games().suspension(version).is_some() {
+                suspended += 1;
                 self.broken.remove(&version);
-                broken += 1;
                 continue;
             }
-            if self.looked.get(&version).is_none_or(|looked| now >= looked.saturating_add(INTERVAL)) {
-                match failing(client, version, at).await? {
-                    Some(op) => {
-                        self.broken.insert(version, op);
-                    }
-                    None => {
-                        self.broken.remove(&version);
-                        calls.extend(self.check(client, version, reader.present(), now, at).await?);
-                    }
-                }
-                self.looked.insert(version, now);
+            let is_new =
+                self.looked.get(&version).is_none_or(|looked| now >= looked.saturating_add(INTERVAL));
+            if !is_new {
+                continue;
             }
-            let Some(op) = self.broken.get(&version) else { continue };
-            broken += 1;
-            if self.told.insert(version) {
-                error!(target: TARGET, %version, %op, "L1 does not run the MACHINE of this version rightly any more: it is to be suspended");
+            self.looked.insert(version, now);
+            let asked = tokio::time::timeout(LIMIT, self.needed(client, version, now, at)).await;
+            match asked {
+                Ok(Ok(call)) => self.send(sender, head, call),
+                Ok(Err(error)) => warn!(target: TARGET, %version, %error, "the machine cannot be checked"),
+                Err(_) => warn!(target: TARGET, %version, "the machine cannot be checked: no answer"),
             }
-            calls.push(TxRequest {
-                to: version,
-                data: IDisputeGame::suspendCall { op: *op }.abi_encode().into(),
-                ..TxRequest::default()
-            });
         }
-        if let Some(present) = reader.present().filter(|present| games.suspension(*present).is_some()) {
-            calls.extend(self.standby(client, present, at).await?);
+        let present = reader.present().filter(|present| reader.games().suspension(*present).is_some());
+        if let Some(present) = present {
+            match tokio::time::timeout(LIMIT, self.standby(client, present, at)).await {
+                Ok(Ok(call)) => self.send(sender, head, call),
+                Ok(Err(error)) => warn!(target: TARGET, %error, "the standby cannot be asked for"),
+                Err(_) => warn!(target: TARGET, "the standby cannot be asked for: no answer"),
+            }
         }
-        metrics::gauge!("recourse_challenger_broken_machines").set(f64::from(broken));
-        if let Some(sender) = sender {
-            send(sender, head.number(), calls);
-        }
-        Ok(())
+        metrics::gauge!("recourse_challenger_broken_machines").set((suspended + self.broken.len()) as f64);
     }
 
-    /// The call that records a check, if the last one is too old.
-    async fn check(
-        &self,
+    /// The call that a version's machine needs: to be suspended, or checked.
+    async fn needed(
+        &mut self,
         client: &L1Client,
         version: Address,
-        present: Option<Address>,
         now: u64,
         at: BlockId,
     ) -> Result<Option<TxRequest>, L1Error> {
-        let Some(age) = self.record_checks.filter(|_| present == Some(version)) else {
-            return Ok(None);
-        };
         let health = client.view(version, IDisputeGame::healthCall {}, at).await?;
-        let is_old = now >= health.soundAt.saturating_add(age.as_secs());
-        let data = IDisputeGame::recordCheckCall {}.abi_encode().into();
-        Ok(is_old.then(|| TxRequest { to: version, data, ..TxRequest::default() }))
+        if health.suspendedAt != 0 {
+            // The games are about to be read up to there.
+            return Ok(None);
+        }
+        let call = |data: Vec<u8>| Some(TxRequest { to: version, data: data.into(), ..TxRequest::default() });
+        if let Some(op) = failing(client, version, at).await? {
+            if self.broken.insert(version) {
+                error!(target: TARGET, %version, %op, "L1 does not run the MACHINE of this version rightly any more: it is to be suspended");
+            }
+            return Ok(call(IDisputeGame::suspendCall { op }.abi_encode()));
+        }
+        self.broken.remove(&version);
+        let is_old = |age: Duration| now >= health.soundAt.saturating_add(age.as_secs().max(INTERVAL));
+        let check = self.record_checks.is_some_and(is_old);
+        Ok(check.then(|| call(IDisputeGame::recordCheckCall {}.abi_encode())).flatten())
     }
 
     /// The call that puts the standby in force.
@@ -123,7 +136,7 @@ impl Machines {
     ) -> Result<Option<TxRequest>, L1Error> {
         let call = IDisputeGameFactory::standbyImplementationCall {};
         let standby = client.view(self.factory, call, at).await?;
-        let is_new = self.told.insert(standby);
+        let is_new = self.told.replace((present, standby)) != Some((present, standby));
         if standby.is_zero() {
             if is_new {
                 error!(target: TARGET, %present, "new games are impossible: the version in force is suspended, and there is no standby");
@@ -136,15 +149,25 @@ impl Machines {
         let data = IDisputeGameFactory::activateStandbyCall {}.abi_encode().into();
         Ok(Some(TxRequest { to: self.factory, data, ..TxRequest::default() }))
     }
-}
 
-/// Sends calls that are not on their way, and were not refused lately.
-fn send(sender: &mut Sender, head: u64, calls: Vec<TxRequest>) {
-    let skip = sender.skip(head);
-    for request in calls {
-        let (game, key) = (request.to, MoveKey::of_call(&request));
-        if !skip.has(&key) && sender.places() > 0 {
+    /// Sends a call, unless it is on its way or was sent lately.
+    fn send(&mut self, sender: &mut Option<Sender>, head: &L1Header, call: Option<TxRequest>) {
+        let (Some(sender), Some(request)) = (sender, call) else { return };
+        let (game, key, now) = (request.to, MoveKey::of_call(&request), head.timestamp());
+        let is_recent =
+            self.sent.get(&key).is_some_and(|sent| now < sent.saturating_add(self.pause(&request)));
+        if !is_recent && sender.places() > 0 && !sender.skip(head.number()).has(&key) {
+            self.sent.insert(key, now);
             sender.send(Next { request, kind: SendKind::Machine, game, key, moves: vec![key] });
+        }
+    }
+
+    /// How long a call is not repeated, in seconds.
+    fn pause(&self, request: &TxRequest) -> u64 {
+        let is_check = request.data.starts_with(&IDisputeGame::recordCheckCall::SELECTOR);
+        match self.record_checks {
+            Some(age) if is_check => age.as_secs().clamp(INTERVAL, AGAIN),
+            _ => AGAIN,
         }
     }
 }

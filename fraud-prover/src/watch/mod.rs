@@ -283,10 +283,7 @@ impl Challenger {
             funds = self.funds(&head).await;
         }
         self.alerts.report(&plans, now, funds);
-        // A look at the machines that fails is repeated with the next look: it must not hold up the rest.
-        if let Err(error) = self.machines.look(&self.client, &self.reader, &head, &mut self.sender).await {
-            debug!(target: TARGET, %error, "the machines cannot be checked");
-        }
+        self.machines.look(&self.client, &self.reader, &head, &mut self.sender).await;
         let scheduled = self.reader.scheduled().await?;
         self.known.report(self.reader.games(), &scheduled);
         self.alerts.disagreements(&self.runner.disagreements());

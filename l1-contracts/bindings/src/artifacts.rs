@@ -1,6 +1,23 @@
 //! Bytecode of the contracts, embedded from Forge's output (`forge build` in `l1-contracts` comes first).
 
-use alloy::primitives::{Bytes, hex};
+use std::ops::Range;
+
+use alloy::{
+    eips::eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
+    primitives::{Address, Bytes, address, bytes, hex},
+};
+use serde_json::Value;
+
+use crate::predeploys;
+
+/// The contract that deploys others at addresses independent of the chain, which many tools rely on.
+const DEPLOYMENT_PROXY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
+/// Its code.
+const DEPLOYMENT_PROXY_CODE: Bytes = bytes!(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+);
+/// Where Multicall3 is on most chains.
+const MULTICALL3: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 
 /// Defines [`Contract`] and where each contract's artifact lies.
 macro_rules! contracts {
@@ -14,6 +31,14 @@ macro_rules! contracts {
         impl Contract {
             /// Every contract.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name that its source gives it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
 
             /// Forge's artifact, a JSON object.
             const fn artifact(self) -> &'static str {
@@ -69,16 +94,83 @@ pub fn deployed_code(contract: Contract) -> Bytes {
     code(contract, "deployedBytecode")
 }
 
-/// Reads one of the two codes of an artifact.
+/// What a contract's constructor leaves as its code, and where in it immutables stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeCode {
+    /// The code, with zeros where the constructor puts immutables.
+    pub code: Bytes,
+    /// Of each immutable, all places where its value stands. None ends behind the code.
+    pub immutables: Vec<Vec<Range<usize>>>,
+}
+
+impl RuntimeCode {
+    /// Whether this is the code, whatever its immutables are.
+    #[must_use]
+    pub fn is_code(&self, code: &[u8]) -> bool {
+        let mut plain = code.to_vec();
+        for place in self.immutables.iter().flatten() {
+            if let Some(value) = plain.get_mut(place.clone()) {
+                value.fill(0);
+            }
+        }
+        plain == self.code
+    }
+}
+
+/// The deployed code of a contract whatever its immutables are.
+#[must_use]
+pub fn runtime_code(contract: Contract) -> RuntimeCode {
+    let code = deployed_code(contract);
+    let place = |place: &Value| -> Option<Range<usize>> {
+        let start = usize::try_from(place["start"].as_u64()?).ok()?;
+        let end = start.checked_add(usize::try_from(place["length"].as_u64()?).ok()?)?;
+        (end <= code.len()).then_some(start..end)
+    };
+    let references = read(contract)["deployedBytecode"]["immutableReferences"].take();
+    let immutables = references.as_object().into_iter().flat_map(|all| all.values());
+    let immutables = immutables
+        .map(|places| places.as_array().into_iter().flatten().filter_map(place).collect())
+        .collect();
+    RuntimeCode { code, immutables }
+}
+
+/// The accounts with code that an L2 begins with: the predeploys, and contracts that every chain has.
+#[must_use]
+pub fn genesis_codes() -> Vec<(Address, Bytes)> {
+    let ours = [
+        (predeploys::L1_BLOCK, Contract::L1Block),
+        (predeploys::L2_TO_L1_MESSAGE_PASSER, Contract::L2ToL1MessagePasser),
+        (predeploys::GAS_PRICE_ORACLE, Contract::GasPriceOracle),
+        (predeploys::WETH, Contract::WETH),
+        (predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY, Contract::OptimismMintableERC20Factory),
+        (predeploys::L2_CROSS_DOMAIN_MESSENGER, Contract::L2CrossDomainMessenger),
+        (predeploys::L2_STANDARD_BRIDGE, Contract::L2StandardBridge),
+        (MULTICALL3, Contract::Multicall3),
+    ];
+    let vaults = predeploys::FEE_VAULTS.map(|vault| (vault, Contract::FeeVault));
+    let ours = ours.into_iter().chain(vaults).map(|(address, contract)| (address, deployed_code(contract)));
+    let others =
+        [(HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE.clone()), (DEPLOYMENT_PROXY, DEPLOYMENT_PROXY_CODE)];
+    ours.chain(others).collect()
+}
+
+/// Forge's artifact, read.
 ///
 /// # Panics
 /// If Forge's output, embedded at build time, is not what Forge writes. The tests read every artifact.
+fn read(contract: Contract) -> Value {
+    serde_json::from_str(contract.artifact())
+        .unwrap_or_else(|error| panic!("the artifact of {contract:?} is not JSON: {error}"))
+}
+
+/// Reads one of the two codes of an artifact.
+///
+/// # Panics
+/// As [`read`].
 fn code(contract: Contract, key: &str) -> Bytes {
-    serde_json::from_str::<serde_json::Value>(contract.artifact())
-        .ok()
-        .and_then(|artifact| hex::decode(artifact[key]["object"].as_str()?).ok())
-        .unwrap_or_else(|| panic!("the artifact of {contract:?} has no valid {key}"))
-        .into()
+    let artifact = read(contract);
+    let object = artifact[key]["object"].as_str().and_then(|object| hex::decode(object).ok());
+    object.unwrap_or_else(|| panic!("the artifact of {contract:?} has no valid {key}")).into()
 }
 
 #[cfg(test)]
@@ -91,6 +183,25 @@ mod tests {
             let (creation, deployed) = (creation_code(contract), deployed_code(contract));
             assert!(!deployed.is_empty() && creation.len() > deployed.len(), "{contract:?}");
             assert!(deployed.len() <= 24_576, "{contract:?} exceeds the code size limit");
+            assert_eq!(contract.name(), format!("{contract:?}"));
+        }
+    }
+
+    #[test]
+    fn immutables_stand_where_the_code_has_zeros() {
+        for (contract, expected) in [
+            (Contract::Inbox, 7),
+            (Contract::Portal, 3),
+            (Contract::DisputeGame, 13),
+            (Contract::TransparentUpgradeableProxy, 1),
+            (Contract::Timelock, 0),
+            (Contract::RiscV, 0),
+        ] {
+            let RuntimeCode { code, immutables } = runtime_code(contract);
+            assert_eq!(immutables.len(), expected, "{contract:?}");
+            for place in immutables.iter().flatten() {
+                assert!(code[place.clone()] == [0; 32], "{contract:?}: {place:?}");
+            }
         }
     }
 }

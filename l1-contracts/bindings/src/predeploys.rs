@@ -24,5 +24,7 @@ pub const BASE_FEE_VAULT: Address = address!("0x42000000000000000000000000000000
 pub const L1_FEE_VAULT: Address = address!("0x420000000000000000000000000000000000001A");
 /// Fee vault of operator fees.
 pub const OPERATOR_FEE_VAULT: Address = address!("0x420000000000000000000000000000000000001B");
+/// All fee vaults.
+pub const FEE_VAULTS: [Address; 4] = [SEQUENCER_FEE_VAULT, BASE_FEE_VAULT, L1_FEE_VAULT, OPERATOR_FEE_VAULT];
 /// The account that sends the L1-attributes transaction.
 pub const DEPOSITOR_ACCOUNT: Address = address!("0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001");

@@ -262,14 +262,15 @@ interface IDisputeGame {
     function decide(Claim calldata claim, bytes32 vectorHash) external;
     /// @notice Distributes the bond of a refuted claim: half goes to the left-most of its upheld children and steps, half
     ///         is burned. All its children must be resolved, and the least time for a move (`clockExtension`) must have
-    ///         passed since it was last countered: time to suspend a machine that proves false steps. If the machine is
-    ///         broken, what was countered up to the last recorded check is distributed as it stands. Anyone may call.
+    ///         passed since it was countered and the last of them was resolved: time to suspend a machine that proves false
+    ///         steps. If the machine is broken, bonds that were won up to the last recorded check are distributed as things
+    ///         stand. Anyone may call.
     function settle(bytes32 id) external;
     /// @notice Resolves the root claim, and so the game. The same as `decide` of the root claim. Anyone may call.
     /// @return status The outcome.
     function resolve() external returns (GameStatus status);
     /// @notice Gives the bond of a claim that is not settled or upheld back to who paid it, whole, if the machine is broken:
-    ///         of one that is open, or was countered after the last recorded check. Anyone may call.
+    ///         of one that is open, or whose winner became that after the last recorded check. Anyone may call.
     function reclaim(bytes32 id) external;
     /// @notice Pays `recipient` what the game owes it. Anyone may call.
     function claimCredit(address recipient) external;

@@ -59,9 +59,11 @@ library ClaimRecordLib {
     /// @param _segment The segment that it disputes.
     /// @param _created When it was made.
     /// @param _holder Who made it.
+    /// @return leads_ Whether it is the left-most now.
     function counter(ClaimRecord memory _record, uint8 _segment, Timestamp _created, address _holder)
         internal
         pure
+        returns (bool leads_)
     {
         if (_record.status == IDisputeGame.ClaimStatus.OPEN) {
             _record.status = IDisputeGame.ClaimStatus.COUNTERED;
@@ -69,8 +71,9 @@ library ClaimRecordLib {
             _segment > _record.segment
                 || (_segment == _record.segment && Timestamp.unwrap(_created) >= Timestamp.unwrap(_record.created))
         ) {
-            return;
+            return false;
         }
+        leads_ = true;
         (_record.segment, _record.created, _record.holder) = (_segment, _created, _holder);
     }
 }

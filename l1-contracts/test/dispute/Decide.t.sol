@@ -286,6 +286,29 @@ contract DecideTest is Disputes {
         vm.assertEq(address(game).balance, BOND / 2 + game.bondAt(1) / 2);
     }
 
+    /// @notice Attack: where a claim is countered long ago, and its left-most child hangs on one step, prove a false one in the
+    ///         first block of a fork that breaks the machine, and take the bond at once.
+    function test_settle_waitsBehindTheLastChild_alsoIfItFell() public {
+        Node memory low = child(bob, root, 1, 1);
+        Node memory high = child(carol, root, 9, 2);
+        pass(CLOCK - 1000);
+        run(proposer, low, 0, 1);
+        pass(1000);
+        decide(high);
+        decide(root);
+        pass(EXTENSION);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.ChildrenOpen.selector, 1));
+        game.settle(root.id);
+        pass(CLOCK);
+        decide(runNode(low));
+        decide(low);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.BondWaits.selector, block.timestamp + EXTENSION));
+        game.settle(root.id);
+        pass(EXTENSION);
+        game.settle(root.id);
+        vm.assertEq(game.credit(carol), game.bondAt(1) + BOND / 2);
+    }
+
     /// @notice The claim that `run(_, _node, 0, 1)` made.
     function runNode(Node memory _node) private view returns (Node memory) {
         bytes32[] memory vector = new bytes32[](1);

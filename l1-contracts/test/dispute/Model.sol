@@ -125,13 +125,12 @@ abstract contract Model is Disputes {
         return used(_claim) >= CLOCK && openChildren(_claim) == 0 ? Verdict.UPHELD : Verdict.OPEN;
     }
 
-    /// @notice When a claim was last countered.
-    function counteredAt(uint256 _claim) internal view returns (uint256 at_) {
+    /// @notice When a countered claim was last stepped, or one of its children decided.
+    function movedAt(uint256 _claim) internal view returns (uint256 at_) {
         Entry[] storage all = entries();
         at_ = all[_claim].proof.at;
         for (uint256 i = _claim + 1; i < all.length; ++i) {
-            if (all[i].parent != _claim || all[i].verdict != Verdict.UPHELD) continue;
-            if (all[i].decidedAt > at_) at_ = all[i].decidedAt;
+            if (all[i].parent == _claim && all[i].decidedAt > at_) at_ = all[i].decidedAt;
         }
     }
 
@@ -139,7 +138,7 @@ abstract contract Model is Disputes {
     function settleable(uint256 _claim) internal view returns (bool) {
         Entry storage entry = entries()[_claim];
         if (entry.verdict != Verdict.REFUTED || entry.settled || openChildren(_claim) != 0) return false;
-        return block.timestamp >= counteredAt(_claim) + EXTENSION;
+        return block.timestamp >= movedAt(_claim) + EXTENSION;
     }
 
     function bondOf(uint256 _depth) internal pure returns (uint256 bond_) {

@@ -168,12 +168,8 @@ pub enum ConfigError {
 impl RollupConfig {
     /// Reads a `rollup.json`, and checks what can be checked without L1. [`check`](Self::check) does the rest.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let config = Self::read(path)?;
         let name = path.display().to_string();
-        let text = files::read_text(path, MAX_CONFIG_FILE)
-            .map_err(|error| ConfigError::Read { path: name.clone(), error })?;
-        let config: Self =
-            serde_json::from_str(&text).map_err(|error| ConfigError::Parse { path: name.clone(), error })?;
-        config.genesis.check().map_err(|error| ConfigError::Genesis { path: name.clone(), error })?;
         let genesis = config.genesis.block(&mut ());
         if genesis.hash != config.genesis_hash {
             return Err(ConfigError::GenesisHash {
@@ -189,6 +185,17 @@ impl RollupConfig {
                 found: genesis.output_root,
             });
         }
+        Ok(config)
+    }
+
+    /// Reads a `rollup.json` in which hash and output root of the genesis may be others than those of its state.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = files::read_text(path, MAX_CONFIG_FILE)
+            .map_err(|error| ConfigError::Read { path: name.clone(), error })?;
+        let config: Self =
+            serde_json::from_str(&text).map_err(|error| ConfigError::Parse { path: name.clone(), error })?;
+        config.genesis.check().map_err(|error| ConfigError::Genesis { path: name, error })?;
         Ok(config)
     }
 

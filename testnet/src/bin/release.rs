@@ -1,4 +1,4 @@
-//! `release`: what goes into a package of the contracts, and what a stranger compares with L1.
+//! `release`: what goes into a package of the contracts, and the hashes that a stranger compares.
 
 use std::{
     fs,
@@ -6,15 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use alloy::{
-    network::Ethereum,
-    primitives::keccak256,
-    providers::{Provider, RootProvider},
-};
-use anyhow::{Context, Result, bail};
+use alloy::primitives::keccak256;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use rollup::RollupConfig;
-use testnet::{CompiledContract, addresses_on_l1};
+use testnet::CompiledContract;
 
 /// What a release is made of.
 #[derive(Debug, Parser)]
@@ -36,15 +31,6 @@ enum Command {
     },
     /// Print the hashes of each contract's code: as it is created, and as it is deployed, with immutables set to zero.
     Hashes,
-    /// Compare the code of a rollup's contracts on L1 with what was compiled here.
-    Compare {
-        /// The rollup's configuration.
-        #[arg(long, value_name = "FILE", env = "RECOURSE_ROLLUP")]
-        rollup: PathBuf,
-        /// HTTP endpoint of an L1 node.
-        #[arg(long, value_name = "URL", env = "RECOURSE_L1_RPC")]
-        l1_rpc: String,
-    },
 }
 
 fn main() -> ExitCode {
@@ -65,10 +51,6 @@ fn run(cli: &Cli) -> Result<()> {
             hashes(&contracts);
             Ok(())
         }
-        Command::Compare { rollup, l1_rpc } => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(compare(&contracts, &RollupConfig::load(rollup)?, l1_rpc))
-        }
     }
 }
 
@@ -88,25 +70,4 @@ fn hashes(contracts: &[CompiledContract]) {
         let (creation, runtime) = (keccak256(&contract.creation), contract.hash_of(&contract.runtime));
         println!("{:30} {creation} {runtime} {}", contract.name, contract.immutables.len());
     }
-}
-
-async fn compare(contracts: &[CompiledContract], config: &RollupConfig, l1_rpc: &str) -> Result<()> {
-    let l1 = RootProvider::<Ethereum>::new_http(l1_rpc.parse().context("--l1-rpc is not a URL")?);
-    let mut different = Vec::new();
-    for (name, address) in addresses_on_l1(config, &l1).await? {
-        let contract = contracts.iter().find(|contract| contract.name == name);
-        let contract = contract.with_context(|| format!("no contract {name} was compiled"))?;
-        let code =
-            l1.get_code_at(address).await.with_context(|| format!("cannot read the code of {name}"))?;
-        let (found, expected) = (contract.hash_of(&code), contract.hash_of(&contract.runtime));
-        let same = found == expected;
-        println!("{name:24} {address} {}", if same { "same code" } else { "OTHER CODE" });
-        if !same {
-            different.push(format!("{name} at {address}: expected {expected}, found {found}"));
-        }
-    }
-    if !different.is_empty() {
-        bail!("L1 has other code than was compiled here: {}", different.join("; "));
-    }
-    Ok(())
 }

@@ -136,7 +136,7 @@ fn done(rollup: &Path, dir: &Path) {
         record.display()
     );
     println!("Next:");
-    println!("  compare the code   release compare --rollup {rollup} --l1-rpc URL");
+    println!("  compare it all     recourse-node verify-rollup {rollup} --l1-rpc URL");
     println!("  start a sequencer  recourse-node sequencer --rollup {rollup} --help");
     println!("  watch it           challenger watch --rollup {rollup} --help");
 }

@@ -21,8 +21,7 @@ use testnet::{
     Deployer, Program,
     public::{Sending, SendingOptions},
     upgrade::{
-        ExitWindow, Governed, Operation, OperationState, PlannedCall, Proxied, UpgradePlan, UpgradeWish,
-        operations,
+        Governed, Operation, OperationState, PlannedCall, Proxied, UpgradePlan, UpgradeWish, operations,
     },
 };
 
@@ -160,7 +159,24 @@ impl Opened {
         UpgradePlan::new(wish, &self.config, &self.governed, &machine, deployer)
     }
 
-    /// Prints what calls do. `new`: contracts that are still to be deployed, which have no code yet.
+    /// Prints what an operation does.
+    async fn show(&self, operation: &Operation) -> Result<()> {
+        self.show_calls(&operation.calls, false).await?;
+        if !operation.is_complete() {
+            println!(
+                "    WARNING: L1's logs of it are incomplete: it does something else, or more. Ask another endpoint"
+            );
+        }
+        if operation.values.iter().any(|value| !value.is_zero()) {
+            println!("    WARNING: it sends ETH, which the contracts do not need");
+        }
+        if !operation.predecessor.is_zero() {
+            println!("  only after operation {}", operation.predecessor);
+        }
+        Ok(())
+    }
+
+    /// Prints what calls do. Of those that are only planned, the contracts have no code yet.
     async fn show_calls(&self, calls: &[PlannedCall], is_planned: bool) -> Result<()> {
         for call in calls {
             let (what, odd) = call.describe(&self.client, &self.config, &self.governed).await?;
@@ -174,10 +190,10 @@ impl Opened {
 
     /// Prints by when users have to begin to leave what is due then.
     fn show_exit(&self, due: u64) {
-        let ExitWindow { usual, worst } = ExitWindow::of(&self.governed);
+        let times = self.governed.exit_times();
         for (time, how) in [
-            (usual, "as long as the rollup is run as it should be"),
-            (worst, "even if owner, guardian, batcher and proposer try to keep them in"),
+            (times.usual(), "as long as the rollup is run as it should be"),
+            (times.worst(), "even if owner, guardian, batcher and proposer try to keep them in"),
         ] {
             let latest = due.saturating_sub(time);
             let left = latest.saturating_sub(self.governed.now);
@@ -213,9 +229,6 @@ async fn plan(arguments: &PlanArguments) -> Result<()> {
         println!("  - {:24} at most {:>9} gas", step.what, step.gas);
     }
     println!("Then the owner {owner} schedules, in one operation:");
-    for step in &plan.steps {
-        println!("  ({} will have the address of its deployment, {} here)", step.what, step.address);
-    }
     opened.show_calls(&plan.calls, true).await?;
     println!(
         "Scheduled now, anybody can execute it from {} on, for {}.",
@@ -272,11 +285,19 @@ async fn schedule(arguments: &ScheduleArguments) -> Result<()> {
     }
     sending.run(&options, |progress| tell(progress, &plan.steps)).await?;
 
+    // That may have taken a while.
+    let opened = Opened::open(&arguments.rollup).await?;
     let id = plan.operation_id();
-    let call = ITimelock::getTimestampCall { id };
-    if !opened.client.view(timelock, call, BlockId::latest()).await?.is_zero() {
-        println!("Operation {id} is in the timelock already.");
-        return Ok(());
+    let all = operations(&opened.client, &opened.config, &opened.governed).await?;
+    if let Some(there) = all.iter().find(|operation| operation.id == id) {
+        let again = match there.state {
+            OperationState::Expired | OperationState::Done => ": begin anew with --restart",
+            _ => "",
+        };
+        if there.state != OperationState::Cancelled {
+            println!("Operation {id} is in the timelock already; it {}{again}.", there.state.name());
+            return Ok(());
+        }
     }
     let role = ITimelock::PROPOSER_ROLECall {};
     let role = opened.client.view(timelock, role, BlockId::latest()).await?;
@@ -286,6 +307,7 @@ async fn schedule(arguments: &ScheduleArguments) -> Result<()> {
         println!("  to     {timelock}");
         println!("  value  0");
         println!("  data   {}", plan.schedule_call());
+        println!("Its operation is {id}; the delay of {} begins with it.", lasting(opened.governed.delay));
         println!("Then look: testnet upgrade status --rollup {}", arguments.rollup.rollup.display());
         return Ok(());
     }
@@ -293,7 +315,11 @@ async fn schedule(arguments: &ScheduleArguments) -> Result<()> {
     let request = TxRequest { to: timelock, data: plan.schedule_call(), ..TxRequest::default() };
     let receipt = manager.send(request).await.context("scheduling")?;
     println!("\nScheduled as operation {id}, in transaction {}.", receipt.transaction_hash);
-    println!("Next: `status` shows it; `execute` from {} on. The owner can take it back:", at(due));
+    let due = opened.client.view(timelock, ITimelock::getTimestampCall { id }, BlockId::latest()).await?;
+    println!(
+        "Next: `status` shows it; `execute` from {} on. The owner can take it back:",
+        at(due.saturating_to())
+    );
     println!("  cast send {timelock} 'cancel(bytes32)' {id}");
     Ok(())
 }
@@ -303,7 +329,7 @@ async fn execute(arguments: &ExecuteArguments) -> Result<()> {
     let all = operations(&opened.client, &opened.config, &opened.governed).await?;
     let operation = choose(&all, arguments.operation)?;
     println!("Operation {}:", operation.id);
-    opened.show_calls(&operation.calls, false).await?;
+    opened.show(operation).await?;
     let (signer, options) = (arguments.sending.signer("executor")?, arguments.sending.options()?);
     if !arguments.sending.confirmed("Execute this?")? {
         return Ok(());
@@ -358,6 +384,10 @@ async fn status(arguments: &StatusArguments) -> Result<()> {
         true => println!("standby         none"),
         false => println!("standby         {standby}"),
     }
+    for odd in opened.governed.odd_powers(&opened.client, &opened.config).await? {
+        println!("WARNING: {odd}");
+    }
+    println!("(For all of it: recourse-node verify-rollup)");
     let mut shown = 0;
     for operation in operations(&opened.client, &opened.config, &opened.governed).await? {
         let is_over = !matches!(operation.state, OperationState::Waiting | OperationState::Ready);
@@ -366,13 +396,7 @@ async fn status(arguments: &StatusArguments) -> Result<()> {
         }
         shown += 1;
         println!("\nOperation {} {}", operation.id, operation.state.name());
-        opened.show_calls(&operation.calls, false).await?;
-        if operation.values.iter().any(|value| !value.is_zero()) {
-            println!("    WARNING: it sends ETH, which the contracts do not need");
-        }
-        if !operation.predecessor.is_zero() {
-            println!("  only after operation {}", operation.predecessor);
-        }
+        opened.show(&operation).await?;
         match operation.state {
             OperationState::Waiting => {
                 let left = operation.due.saturating_sub(now);

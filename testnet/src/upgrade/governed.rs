@@ -6,9 +6,13 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::{
-    IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IInbox, IPortal, ISystemConfig, ITimelock,
+    IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IInbox, IPortal, IProxyAdmin, ISystemConfig,
+    ITimelock,
 };
 use rollup::{RollupConfig, l1::L1Client};
+use verify::ExitTimes;
+
+use super::Proxied;
 
 /// A rollup that can be changed, as L1 has it now.
 #[derive(Clone, Debug)]
@@ -96,5 +100,50 @@ impl Governed {
             now: head.timestamp(),
             head: head.number(),
         })
+    }
+
+    /// What is odd about who holds the powers: those that matter for upgrades. `recourse-node verify-rollup` looks at all.
+    ///
+    /// # Errors
+    /// L1 does not answer.
+    pub async fn odd_powers(&self, client: &L1Client, config: &RollupConfig) -> Result<Vec<String>> {
+        let at = BlockId::number(self.head);
+        let mut odd = Vec::new();
+        for proxied in Proxied::ALL {
+            let owner = client.view(proxied.admin(&config.contracts), IProxyAdmin::ownerCall {}, at).await?;
+            if owner != self.timelock {
+                odd.push(format!(
+                    "{owner} changes the code of {} at once, without the timelock",
+                    proxied.name()
+                ));
+            }
+        }
+        let (proposer, executor, admin) = tokio::try_join!(
+            client.view(self.timelock, ITimelock::PROPOSER_ROLECall {}, at),
+            client.view(self.timelock, ITimelock::EXECUTOR_ROLECall {}, at),
+            client.view(self.timelock, ITimelock::DEFAULT_ADMIN_ROLECall {}, at),
+        )?;
+        for (role, account, text) in [
+            (proposer, self.owner, "the owner of the SystemConfig cannot schedule: somebody else does"),
+            (executor, Address::ZERO, "not everybody can execute what has waited"),
+            (admin, self.timelock, "the timelock does not govern itself"),
+        ] {
+            if !client.view(self.timelock, ITimelock::hasRoleCall { role, account }, at).await? {
+                odd.push(text.into());
+            }
+        }
+        Ok(odd)
+    }
+
+    /// How long it takes to leave.
+    pub const fn exit_times(&self) -> ExitTimes {
+        ExitTimes {
+            force_delay: self.force_delay,
+            max_clock: self.parameters.maxClockDuration,
+            dispute: ExitTimes::longest_dispute(&self.parameters),
+            air_gap: self.finality_delay,
+            proof_maturity: self.proof_maturity,
+            pause: self.pause_duration,
+        }
     }
 }

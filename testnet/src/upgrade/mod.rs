@@ -3,14 +3,11 @@
 //! - [`Governed`] is what L1 says of a rollup that can be changed.
 //! - [`UpgradePlan`] is what an upgrade deploys, and what it calls when it is due.
 //! - [`Operation`] is what stands in the timelock, read from its logs, with words for what it does.
-//! - [`ExitWindow`] is by when users have to begin to leave.
 
-mod exit;
 mod governed;
 mod operation;
 mod plan;
 
-pub use exit::ExitWindow;
 pub use governed::Governed;
 pub use operation::{Operation, OperationState, PlannedCall, operations};
 pub use plan::{Proxied, UpgradePlan, UpgradeWish};

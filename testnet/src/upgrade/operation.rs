@@ -3,31 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::{
-    eips::BlockId,
+    eips::{BlockId, BlockNumberOrTag},
     primitives::{Address, B256, Bytes, U256, keccak256},
     providers::Provider,
     rpc::types::{Filter, Log},
     sol_types::{SolCall, SolEvent},
 };
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bindings::{
     IDisputeGameFactory::{setImplementationCall, setStandbyCall},
+    IMulticall3,
     IProxyAdmin::{transferOwnershipCall, upgradeAndCallCall},
     ITimelock::{self, CallSalt, CallScheduled},
+    artifacts::{Contract, runtime_code},
 };
 use rollup::{
     RollupConfig,
     config::Contracts,
-    l1::{L1Client, read_log_range},
+    l1::{L1Client, L1Error, read_log_range},
 };
 
 use super::{Governed, Proxied};
 
-/// How long before the rollup's first L1 block logs are looked for, in blocks: a week. The timelock is deployed before the
-/// inbox, and an interrupted deployment may take a while.
-const BEFORE: u64 = 50_400;
-/// Most logs that are read: an owner pays 50,000 gas for each.
-const MAX_LOGS: usize = 20_000;
+/// Most logs that are read. An owner pays some 4,000 gas for each, so this is 2,000,000,000, or 33 whole L1 blocks.
+const MAX_LOGS: usize = 500_000;
+/// Operations in one call that asks for their states.
+const TOGETHER: usize = 250;
+/// What the code of an account begins with that another account's code runs for (EIP-7702): its key changes that at any time.
+const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 
 /// A call that an operation makes, without ETH.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +100,7 @@ pub struct Operation {
     pub state: OperationState,
 }
 
-/// All operations that were ever scheduled, in order.
+/// The operations that were scheduled since those began that can still be executed, in order.
 ///
 /// # Errors
 /// L1 does not answer.
@@ -109,19 +112,45 @@ pub async fn operations(
     let filter = Filter::new()
         .address(governed.timelock)
         .event_signature(vec![CallScheduled::SIGNATURE_HASH, CallSalt::SIGNATURE_HASH]);
-    let range = (config.l1_start_block.saturating_sub(BEFORE), governed.head);
-    let logs = read_log_range(client, &filter, range, MAX_LOGS).await?;
+    // What was scheduled before that has expired. It may be older than the rollup: its timelock is deployed first.
+    let oldest = governed.now.saturating_sub(governed.delay.saturating_add(governed.grace));
+    let first = first_block_at(client, oldest, governed.head).await?;
+    let logs = read_log_range(client, &filter, (first, governed.head), MAX_LOGS).await?;
     let mut operations = collect(&logs);
-    for operation in &mut operations {
-        let call = ITimelock::getTimestampCall { id: operation.id };
-        let timestamp = client.view(governed.timelock, call, BlockId::number(governed.head)).await?;
-        operation.state = OperationState::of(timestamp, governed);
-        operation.due = match operation.state {
-            OperationState::Done | OperationState::Cancelled => 0,
-            _ => timestamp.saturating_to(),
-        };
+    for chunk in operations.chunks_mut(TOGETHER) {
+        let calls = chunk.iter().map(|operation| IMulticall3::Call3 {
+            target: governed.timelock,
+            allowFailure: false,
+            callData: ITimelock::getTimestampCall { id: operation.id }.abi_encode().into(),
+        });
+        let call = IMulticall3::aggregate3Call { calls: calls.collect() };
+        let answers = client.view(config.contracts.multicall3, call, BlockId::number(governed.head)).await?;
+        ensure!(answers.len() == chunk.len(), "L1 gave {} answers to {} calls", answers.len(), chunk.len());
+        for (operation, answer) in chunk.iter_mut().zip(answers) {
+            let timestamp = ITimelock::getTimestampCall::abi_decode_returns(&answer.returnData)?;
+            operation.state = OperationState::of(timestamp, governed);
+            operation.due = match operation.state {
+                OperationState::Done | OperationState::Cancelled => 0,
+                _ => timestamp.saturating_to(),
+            };
+        }
     }
     Ok(operations)
+}
+
+/// The first L1 block of this time or later.
+async fn first_block_at(client: &L1Client, time: u64, head: u64) -> Result<u64> {
+    let (mut low, mut high) = (0, head);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // Nodes that began later have no older ones: those do not matter then.
+        let header = client.header(BlockNumberOrTag::Number(middle)).await?;
+        match header.is_some_and(|header| header.timestamp() >= time) {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    Ok(low)
 }
 
 /// What the logs say was scheduled.
@@ -158,18 +187,22 @@ fn collect(logs: &[Log]) -> Vec<Operation> {
 }
 
 impl Operation {
+    /// Whether what the logs say is what the timelock has: their hash is the id. An endpoint may leave logs out.
+    pub fn is_complete(&self) -> bool {
+        let call = ITimelock::hashOperationBatchCall {
+            targets: self.calls.iter().map(|call| call.target).collect(),
+            values: self.values.clone(),
+            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
+            predecessor: self.predecessor,
+            salt: self.salt,
+        };
+        id_of(&call) == self.id || self.single_call().is_some()
+    }
+
     /// What executes it.
     pub fn execute_call(&self) -> Bytes {
-        // OpenZeppelin's timelock has two kinds, with ids of their own: single calls, and lists.
-        if let ([call], [value]) = (self.calls.as_slice(), self.values.as_slice()) {
-            let (target, data) = (call.target, call.data.clone());
-            let (predecessor, salt, value) = (self.predecessor, self.salt, *value);
-            let id = ITimelock::hashOperationCall { target, value, data: data.clone(), predecessor, salt };
-            if id_of(&id) == self.id {
-                return ITimelock::executeCall { target, value, payload: data, predecessor, salt }
-                    .abi_encode()
-                    .into();
-            }
+        if let Some(call) = self.single_call() {
+            return call;
         }
         ITimelock::executeBatchCall {
             targets: self.calls.iter().map(|call| call.target).collect(),
@@ -180,6 +213,19 @@ impl Operation {
         }
         .abi_encode()
         .into()
+    }
+}
+
+impl Operation {
+    /// What executes it if it was scheduled as a single call: OpenZeppelin's timelock has such operations, and lists, with ids
+    /// of their own.
+    fn single_call(&self) -> Option<Bytes> {
+        let ([call], [value]) = (self.calls.as_slice(), self.values.as_slice()) else { return None };
+        let (target, data, value) = (call.target, call.data.clone(), *value);
+        let (predecessor, salt) = (self.predecessor, self.salt);
+        let id = ITimelock::hashOperationCall { target, value, data: data.clone(), predecessor, salt };
+        let execute = ITimelock::executeCall { target, value, payload: data, predecessor, salt };
+        (id_of(&id) == self.id).then(|| execute.abi_encode().into())
     }
 }
 
@@ -199,13 +245,18 @@ impl PlannedCall {
         config: &RollupConfig,
         governed: &Governed,
     ) -> Result<(String, Vec<String>)> {
-        let (what, named) = words(self, &config.contracts, governed);
+        let Words { what, named } = words(self, &config.contracts, governed);
         let mut odd = Vec::new();
-        for address in named {
+        for (address, expected) in named {
             let code = client.provider().get_code_at(address).number(governed.head).await;
-            if code.map_err(rollup::l1::L1Error::from)?.is_empty() {
+            let code = code.map_err(L1Error::from)?;
+            if code.is_empty() || code.starts_with(&DELEGATION) {
                 odd.push(format!(
-                    "there is no code at {address}: what it will be is decided by whoever puts it there, at any time"
+                    "there is no lasting code at {address}: what it will be is decided by whoever puts it there, at any time"
+                ));
+            } else if expected.is_some_and(|contract| !runtime_code(contract).is_code(&code)) {
+                odd.push(format!(
+                    "the code at {address} is none of this release's: read it before you trust it"
                 ));
             }
         }
@@ -214,47 +265,58 @@ impl PlannedCall {
     }
 }
 
-/// What a call does, and the contracts that it names.
-fn words(call: &PlannedCall, contracts: &Contracts, governed: &Governed) -> (String, Vec<Address>) {
+/// What a call does, and the contracts that it names, with what they should be.
+struct Words {
+    what: String,
+    named: Vec<(Address, Option<Contract>)>,
+}
+
+/// Finds the words for a call.
+fn words(call: &PlannedCall, contracts: &Contracts, governed: &Governed) -> Words {
+    let words = |what: String, named: Vec<(Address, Option<Contract>)>| Words { what, named };
+    let game = Some(Contract::DisputeGame);
     let PlannedCall { target, data } = call;
     let proxied = Proxied::ALL.into_iter().find(|one| one.admin(contracts) == *target);
     if *target == contracts.dispute_game_factory {
         if let Ok(call) = setImplementationCall::abi_decode(data) {
             let version = call.implementation;
-            return (
+            return words(
                 format!("new games are of version {version}; games that there are keep theirs"),
-                vec![version],
+                vec![(version, game)],
             );
         }
         if let Ok(call) = setStandbyCall::abi_decode(data) {
             return match call.standby.is_zero() {
-                true => ("there is no standby any more".into(), Vec::new()),
-                false => {
-                    (format!("version {} takes over if the machine breaks", call.standby), vec![call.standby])
-                }
+                true => words("there is no standby any more".into(), Vec::new()),
+                false => words(
+                    format!("version {} takes over if the machine breaks", call.standby),
+                    vec![(call.standby, game)],
+                ),
             };
         }
     }
     if let Some(proxied) = proxied
         && let Ok(call) = upgradeAndCallCall::abi_decode(data)
     {
-        let then = if call.data.is_empty() { "" } else { ", and is called once" };
-        return (
-            format!("{} gets the code of {}{then}", proxied.name(), call.implementation),
-            vec![call.implementation],
+        return words(
+            format!("{} gets the code of {}", proxied.name(), call.implementation),
+            vec![(call.implementation, Some(proxied.contract()))],
         );
     }
     if let Some(proxied) = proxied
         && let Ok(call) = transferOwnershipCall::abi_decode(data)
     {
-        return (format!("{} can be changed by {} from then on", proxied.name(), call.newOwner), Vec::new());
+        return words(
+            format!("{} can be changed by {} from then on", proxied.name(), call.newOwner),
+            Vec::new(),
+        );
     }
     let selector = Bytes::copy_from_slice(&data[..data.len().min(4)]);
     let name = match *target == governed.timelock {
         true => "the timelock itself".to_owned(),
         false => target.to_string(),
     };
-    (format!("calls {selector} of {name}, {} bytes", data.len()), vec![*target])
+    words(format!("calls {selector} of {name}, {} bytes", data.len()), vec![(*target, None)])
 }
 
 /// What a user must know of a call besides what it does.
@@ -271,7 +333,10 @@ fn oddity(call: &PlannedCall, contracts: &Contracts, governed: &Governed) -> Opt
     };
     match upgradeAndCallCall::abi_decode(data) {
         Ok(call) if call.proxy != proxied.proxy(contracts) => {
-            Some(format!("{} is not the proxy of {}: it will fail", call.proxy, proxied.name()))
+            Some(format!("{} is not the proxy of {}", call.proxy, proxied.name()))
+        }
+        Ok(call) if !call.data.is_empty() => {
+            Some(format!("it also calls the new code once, and may change all that it knows: {}", call.data))
         }
         Ok(_) => None,
         Err(_) => Some("whoever owns a proxy's admin changes its code at once, without any delay".into()),

@@ -143,7 +143,7 @@ impl Proxied {
 pub struct UpgradeWish {
     /// A version of the game with this program, and the rules of the `rollup.json` that is given, for new games.
     pub game: bool,
-    /// Such a version as the standby.
+    /// Such a version as the standby instead.
     pub standby: bool,
     /// This release's code behind these proxies, with the constants that they have.
     pub contracts: Vec<Proxied>,
@@ -179,6 +179,7 @@ impl UpgradePlan {
         let mut steps = Steps::new(deployer);
         let mut calls = Vec::new();
         let factory = config.contracts.dispute_game_factory;
+        ensure!(!(wish.game && wish.standby), "one version is for new games, or the standby: not both");
         if wish.game || wish.standby {
             check_rules(wish, &config.chain, governed)?;
             // A standby is for the day on which the present machine breaks, so it is of use only with another.
@@ -197,15 +198,11 @@ impl UpgradePlan {
                 Contract::DisputeGame,
                 &game_arguments(wish, config, governed, risc_v),
             );
-            // First, as it takes the standby away.
-            if wish.game {
-                let call = IDisputeGameFactory::setImplementationCall { implementation: version };
-                calls.push(PlannedCall { target: factory, data: call.abi_encode().into() });
-            }
-            if wish.standby {
-                let call = IDisputeGameFactory::setStandbyCall { standby: version };
-                calls.push(PlannedCall { target: factory, data: call.abi_encode().into() });
-            }
+            let data = match wish.standby {
+                true => IDisputeGameFactory::setStandbyCall { standby: version }.abi_encode(),
+                false => IDisputeGameFactory::setImplementationCall { implementation: version }.abi_encode(),
+            };
+            calls.push(PlannedCall { target: factory, data: data.into() });
         }
         for proxied in &wish.contracts {
             let arguments = proxied.arguments(config, governed);
@@ -265,6 +262,11 @@ fn check_rules(wish: &UpgradeWish, chain: &ChainConfig, governed: &Governed) -> 
         "the chain config of rollup.json is not one that the present one (hash {}) can grow into: only new activations may be \
          added behind those that there are",
         present.configHash
+    );
+    ensure!(
+        !wish.standby || next == present.newestActivation || !wish.predecessor.is_zero(),
+        "a standby for rules that are not in force could not take over once they are near: schedule those first, and this \
+         --after them"
     );
     if next != present.newestActivation {
         let earliest = governed.now.saturating_add(governed.delay).saturating_add(governed.activation_notice);

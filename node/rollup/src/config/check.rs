@@ -225,6 +225,15 @@ impl RollupConfig {
         if wrong.is_empty() { Ok(()) } else { Err(ConfigMismatches(wrong)) }
     }
 
+    /// Every field that is not as L1 says, also where addresses are wrong: then what follows from them may be, too.
+    pub fn mismatches(&self, deployment: &Deployment) -> Vec<ConfigMismatch> {
+        let mut wrong = self.check_contracts(deployment);
+        wrong.extend(self.check_start(deployment));
+        wrong.extend(self.check_chain(deployment));
+        wrong.extend(self.check_genesis(deployment));
+        wrong
+    }
+
     /// Where one address is wrong, links from and to it disagree, and each has another end that is right. So the end is
     /// named for which more links speak against than for it.
     fn check_contracts(&self, deployment: &Deployment) -> Vec<ConfigMismatch> {

@@ -78,14 +78,19 @@ impl Genesis {
         })
     }
 
-    /// The parameters that L2 begins with.
-    pub(super) fn parameters(&self) -> L2Parameters {
+    /// What the `L1Block` predeploy's storage says.
+    pub fn attributes(&self) -> L1Attributes {
         let mut state = CacheDB::new(EmptyDB::default());
         for (slot, value) in self.alloc.get(&L1_BLOCK).iter().flat_map(|account| &account.storage) {
             // In memory, this cannot fail.
             let _ = state.insert_account_storage(L1_BLOCK, (*slot).into(), *value);
         }
-        let attributes = L1Attributes::read(&mut state).unwrap_or_default();
+        L1Attributes::read(&mut state).unwrap_or_default()
+    }
+
+    /// The parameters that L2 begins with.
+    pub(super) fn parameters(&self) -> L2Parameters {
+        let attributes = self.attributes();
         L2Parameters {
             gas_limit: self.gas_limit,
             base_fee_scalar: attributes.base_fee_scalar,

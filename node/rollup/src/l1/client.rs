@@ -119,9 +119,11 @@ pub struct L1Transaction {
 
 /// A call of a contract that only reads.
 #[derive(Clone, Debug)]
-pub(super) struct ContractCall {
-    pub(super) to: Address,
-    pub(super) input: Bytes,
+pub struct ContractCall {
+    /// The contract.
+    pub to: Address,
+    /// Selector and arguments.
+    pub input: Bytes,
 }
 
 /// Connects to an L1 endpoint and checks that its chain is the rollup's. One attempt, and no look at the contracts: a
@@ -318,7 +320,7 @@ impl L1Client {
     }
 
     /// Reads from many contracts at a block, in the order asked for.
-    pub(super) async fn views(&self, calls: &[ContractCall], block: BlockId) -> Result<Vec<Bytes>, L1Error> {
+    pub async fn views(&self, calls: &[ContractCall], block: BlockId) -> Result<Vec<Bytes>, L1Error> {
         let params: Vec<_> = calls
             .iter()
             .map(|call| {
@@ -330,9 +332,15 @@ impl L1Client {
     }
 
     /// The codes at many addresses at a block, in the order asked for.
-    pub(super) async fn codes(&self, addresses: &[Address], block: BlockId) -> Result<Vec<Bytes>, L1Error> {
+    pub async fn codes(&self, addresses: &[Address], block: BlockId) -> Result<Vec<Bytes>, L1Error> {
         let params: Vec<_> = addresses.iter().map(|address| (*address, block)).collect();
         self.many("eth_getCode", &params).await
+    }
+
+    /// Words of contracts' storage at a block, in the order asked for.
+    pub async fn storage(&self, slots: &[(Address, U256)], block: BlockId) -> Result<Vec<U256>, L1Error> {
+        let params: Vec<_> = slots.iter().map(|(address, slot)| (*address, *slot, block)).collect();
+        self.many("eth_getStorageAt", &params).await
     }
 
     /// After a failure of a request for so much (blocks of logs, entries of a batch): whether one for less may do.

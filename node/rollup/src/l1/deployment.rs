@@ -15,7 +15,7 @@ use bindings::{
     IPortal, IStandardBridge, ISystemConfig,
 };
 
-use super::{L1Client, L1Error, client::ContractCall};
+use super::{L1Client, L1Error, L1Header, client::ContractCall};
 use crate::{
     RollupConfig,
     config::{
@@ -25,11 +25,13 @@ use crate::{
 };
 
 /// Why `rollup.json` was not found to be that of the rollup on L1.
-#[derive(Debug)]
-pub(super) enum CheckError {
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
     /// It is not.
+    #[error(transparent)]
     Mismatch(ConfigMismatches),
     /// L1 could not be asked, which says nothing of the file.
+    #[error(transparent)]
     Endpoint(L1Error),
 }
 
@@ -47,12 +49,19 @@ impl From<ConfigMismatch> for CheckError {
 
 /// Compares all of `rollup.json` with L1. One attempt.
 pub(super) async fn check(client: &L1Client, config: &RollupConfig) -> Result<(), CheckError> {
-    let deployment = read(client, config).await?;
+    let deployment = read_deployment(client, config, &client.head().await?).await?;
     config.check(&deployment).map_err(CheckError::Mismatch)
 }
 
-async fn read(client: &L1Client, config: &RollupConfig) -> Result<Deployment, CheckError> {
-    let head = client.head().await?;
+/// Reads what L1 says of a rollup, in this block.
+///
+/// # Errors
+/// A contract is missing or does not answer; or L1 does not.
+pub async fn read_deployment(
+    client: &L1Client,
+    config: &RollupConfig,
+    head: &L1Header,
+) -> Result<Deployment, CheckError> {
     let (number, start) = (head.number(), config.l1_start_block);
     if number < start {
         // An endpoint that is still syncing gets there.

@@ -92,7 +92,7 @@ impl L1Error {
 
     /// Whether this says that a call failed in the contract.
     pub fn is_failed_call(&self) -> bool {
-        let is_invalid = |message: &str| message.contains("opcode");
+        let is_invalid = |message: &str| message.to_lowercase().contains("opcode");
         self.revert_data().is_some()
             || matches!(self, Self::ErrorResponse { message, .. } if is_invalid(message))
     }
