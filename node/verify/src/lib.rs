@@ -28,7 +28,7 @@ use rollup::{
 
 pub use exit::ExitTimes;
 pub use program::Program;
-pub use report::{CheckRow, Theme, Verdict, VerifyReport};
+pub use report::{CheckRow, RowVerdict, Theme, VerifyReport};
 
 /// Compares a rollup on L1 with this release and with its `rollup.json`.
 ///

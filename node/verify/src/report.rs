@@ -47,7 +47,7 @@ impl Theme {
 
 /// What a comparison came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RowVerdict {
     /// As expected.
     Ok,
     /// Nothing to compare with, or nothing that is wrong: for the user to know.
@@ -56,7 +56,7 @@ pub enum Verdict {
     Deviates,
 }
 
-impl Verdict {
+impl RowVerdict {
     /// As it is printed.
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ pub struct CheckRow {
     /// What was compared; unique within the theme.
     pub name: String,
     /// What came of it.
-    pub verdict: Verdict,
+    pub verdict: RowVerdict,
     /// What this release, or `rollup.json`, would have there. Empty where there is nothing to compare with.
     pub expected: String,
     /// What L1, or `rollup.json`, has there.
@@ -107,7 +107,7 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// The rows that deviate.
     pub fn deviations(&self) -> impl Iterator<Item = &CheckRow> {
-        self.rows.iter().filter(|row| row.verdict == Verdict::Deviates)
+        self.rows.iter().filter(|row| row.verdict == RowVerdict::Deviates)
     }
 
     /// For machines.
@@ -145,18 +145,18 @@ impl fmt::Display for VerifyReport {
             let (verdict, name) = (row.verdict.name(), &row.name);
             write!(f, "  {verdict:8}  {name:width$}  ")?;
             match (row.verdict, row.expected.is_empty()) {
-                (Verdict::Ok | Verdict::Note, _) => writeln!(f, "{}", row.found)?,
-                (Verdict::Deviates, true) => writeln!(f, "{}", row.found)?,
-                (Verdict::Deviates, false) => {
+                (RowVerdict::Ok | RowVerdict::Note, _) => writeln!(f, "{}", row.found)?,
+                (RowVerdict::Deviates, true) => writeln!(f, "{}", row.found)?,
+                (RowVerdict::Deviates, false) => {
                     let gap = width + 14;
                     writeln!(f, "expected {}\n{:gap$}found    {}", row.expected, "", row.found)?;
                 }
             }
-            if row.verdict == Verdict::Deviates {
+            if row.verdict == RowVerdict::Deviates {
                 writeln!(f, "{:gap$}{}", "", row.meaning, gap = width + 14)?;
             }
         }
-        let notes = self.rows.iter().filter(|row| row.verdict == Verdict::Note).count();
+        let notes = self.rows.iter().filter(|row| row.verdict == RowVerdict::Note).count();
         let (all, wrong) = (self.rows.len(), self.deviations().count());
         writeln!(f, "\n{all} comparisons: {wrong} deviate, {notes} are notes.")
     }

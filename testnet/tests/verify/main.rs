@@ -15,7 +15,7 @@ use bindings::{IProxyAdmin, ISystemConfig, ITimelock};
 use rollup::RollupConfig;
 use serde_json::Value;
 use testnet::{DeployConfig, Program, public::Settings, tools};
-use verify::Verdict;
+use verify::RowVerdict;
 
 use plants::{Plant, plants};
 use setting::Setting;
@@ -50,7 +50,7 @@ async fn a_sound_deployment_of_each_preset_has_no_deviation() -> Result<()> {
         ensure!(deviations.is_empty(), "{name}: {deviations:#?}");
         let ids: BTreeSet<_> = report.rows.iter().map(verify::CheckRow::id).collect();
         ensure!(ids.len() == report.rows.len(), "{name}: two rows of one name\n{report}");
-        let found = report.rows.iter().filter(|row| row.verdict == Verdict::Note).count();
+        let found = report.rows.iter().filter(|row| row.verdict == RowVerdict::Note).count();
         ensure!(found >= notes, "{name}: {found} notes\n{report}");
     }
     Ok(())
@@ -128,7 +128,7 @@ async fn an_upgrade_is_announced_and_then_seen() -> Result<()> {
     let notes = async || -> Result<Vec<String>> {
         let report = setting.verify(&setting.rollup, &setting.program).await?;
         ensure!(report.deviations().next().is_none(), "{report}");
-        let rows = report.rows.iter().filter(|row| row.verdict == Verdict::Note);
+        let rows = report.rows.iter().filter(|row| row.verdict == RowVerdict::Note);
         Ok(rows.map(|row| format!("{} {}", row.id(), row.found)).collect())
     };
     let pending = notes().await?;

@@ -10,7 +10,7 @@ use crate::evidence::GameVersion;
 
 /// Gas of the most expensive answer in a dispute: a failing call of the most expensive operation (`l1-contracts/README.md`,
 /// "Bonds").
-const DEAREST_ANSWER: u128 = 4_650_000;
+const ANSWER_GAS: u128 = 4_650_000;
 
 /// One, as a share of a bond: the contracts' 256ths.
 const BOND_ONE: u16 = 256;
@@ -100,7 +100,7 @@ fn bonds(comparison: &Comparison<'_>, parameters: &IDisputeGame::Parameters, row
         "Wrong claims cost nothing, or right ones more than anybody has: whoever lies can go on for ever.",
     );
     // Half of a bond pays for an answer.
-    let price = leaf / 2 / DEAREST_ANSWER;
+    let price = leaf / 2 / ANSWER_GAS;
     if price < comparison.evidence.base_fee {
         rows.note(
             "bonds and gas",

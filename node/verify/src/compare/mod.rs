@@ -15,7 +15,7 @@ use rollup::RollupConfig;
 use crate::{
     evidence::L1Evidence,
     program::Program,
-    report::{CheckRow, Theme, Verdict},
+    report::{CheckRow, RowVerdict, Theme},
 };
 use rows::Rows;
 
@@ -56,7 +56,7 @@ pub(crate) fn other_chain(expected: u64, found: u64) -> CheckRow {
     CheckRow {
         theme: Theme::L1,
         name: "chain id".into(),
-        verdict: Verdict::Deviates,
+        verdict: RowVerdict::Deviates,
         expected: expected.to_string(),
         found: found.to_string(),
         meaning: "The rollup is on another chain than this endpoint serves; nothing else was compared."

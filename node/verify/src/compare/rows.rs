@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::report::{CheckRow, Theme, Verdict};
+use crate::report::{CheckRow, RowVerdict, Theme};
 
 /// What stands where a contract did not answer.
 const NO_ANSWER: &str = "no answer";
@@ -25,7 +25,7 @@ impl Rows {
     fn push(
         &mut self,
         name: impl Into<String>,
-        verdict: Verdict,
+        verdict: RowVerdict,
         expected: String,
         found: String,
         meaning: &str,
@@ -36,12 +36,12 @@ impl Rows {
 
     /// As expected.
     pub(super) fn ok(&mut self, name: impl Into<String>, found: impl Display) {
-        self.push(name, Verdict::Ok, String::new(), found.to_string(), "");
+        self.push(name, RowVerdict::Ok, String::new(), found.to_string(), "");
     }
 
     /// For the user to know.
     pub(super) fn note(&mut self, name: impl Into<String>, found: impl Display) {
-        self.push(name, Verdict::Note, String::new(), found.to_string(), "");
+        self.push(name, RowVerdict::Note, String::new(), found.to_string(), "");
     }
 
     /// Not as expected, and what that means for a user.
@@ -52,7 +52,7 @@ impl Rows {
         found: impl Display,
         meaning: &str,
     ) {
-        self.push(name, Verdict::Deviates, expected.to_string(), found.to_string(), meaning);
+        self.push(name, RowVerdict::Deviates, expected.to_string(), found.to_string(), meaning);
     }
 
     /// As expected or not.
@@ -65,7 +65,7 @@ impl Rows {
         meaning: &str,
     ) {
         match is_right {
-            true => self.push(name, Verdict::Ok, expected.to_string(), found.to_string(), ""),
+            true => self.push(name, RowVerdict::Ok, expected.to_string(), found.to_string(), ""),
             false => self.deviates(name, expected, found, meaning),
         }
     }

@@ -26,7 +26,7 @@ const MAX_LOGS: usize = 50_000;
 const MAX_CALL: usize = 68;
 
 /// Reads logs of some contracts, in order.
-pub(super) struct LogReader<'a> {
+pub(super) struct HistoryReader<'a> {
     client: &'a L1Client,
     contracts: Vec<Address>,
     /// The first block that is not read yet.
@@ -34,7 +34,7 @@ pub(super) struct LogReader<'a> {
     logs: Vec<Log>,
 }
 
-impl<'a> LogReader<'a> {
+impl<'a> HistoryReader<'a> {
     pub(super) fn new(client: &'a L1Client, contracts: Vec<Address>, first: u64) -> Self {
         Self { client, contracts, next: first, logs: Vec::new() }
     }

@@ -27,7 +27,7 @@ use crate::evidence::{
     ProxiedContract, STATE, TimelockEvidence, WordAnswers, address, proxy_of,
 };
 use crate::{roles, vaults};
-use logs::{LogReader, implementations, role_changes, scheduled};
+use logs::{HistoryReader, implementations, role_changes, scheduled};
 use questions::{Questions, word_call};
 
 /// Where a proxy keeps its implementation and its admin (ERC-1967).
@@ -58,7 +58,7 @@ pub(crate) async fn read(
     let mut accounts: Vec<Address> =
         PROXIED.iter().filter_map(|contract| proxy_of(*contract, &config.contracts)).collect();
     accounts.extend(governor);
-    let mut logs = LogReader::new(client, accounts, config.l1_start_block.saturating_sub(LOOKBACK));
+    let mut logs = HistoryReader::new(client, accounts, config.l1_start_block.saturating_sub(LOOKBACK));
     // Reading them may take longer than an endpoint keeps a block's state.
     logs.read_to(head.number()).await?;
     let head = client.head().await?;
