@@ -510,12 +510,9 @@ contract DisputeGame is GameConstants {
         }
         ClaimRecord memory parent = ClaimRecordLib.unpack(_records[_parent]);
         parent.openChildren -= 1;
-        if (upheld) {
-            _counter(_parent, parent, _part, record.created, record.holder);
-        } else {
-            // SAFETY: the false step that refuted this one may have taken the bond from its winner.
-            if (parent.status != ClaimStatus.OPEN) _countered[_parent].movedAt = uint48(block.timestamp);
-            _records[_parent] = parent.pack();
-        }
+        if (upheld) return _counter(_parent, parent, _part, record.created, record.holder);
+        // SAFETY: the false step that refuted this one may have taken the bond from its winner.
+        if (parent.status != ClaimStatus.OPEN) _countered[_parent].movedAt = uint48(block.timestamp);
+        _records[_parent] = parent.pack();
     }
 }

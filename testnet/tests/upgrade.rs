@@ -304,7 +304,7 @@ async fn what_is_odd_in_the_timelock_is_warned_of() -> Result<()> {
     )?;
     ensure!(status.matches(&no_code).count() == 2, "{status}");
     ensure!(status.matches("Operation 0x").count() == 5, "{status}");
-    // What is due several times is chosen by its id.
+    // Where several can be executed, one is named.
     setting.anvil.increase_time(DELAY).await?;
     setting.anvil.mine(1).await?;
     contains(

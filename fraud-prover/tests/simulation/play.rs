@@ -326,11 +326,13 @@ fn close(table: &mut Table) {
         let id = table.game.claims[index].id;
         let _ = table.game.resolve_claim(id, table.now);
     }
+    // Bonds wait.
+    table.now += table.game.parameters.extension;
     for index in 0..table.game.claims.len() {
         let id = table.game.claims[index].id;
-        let _ = table.game.distribute_bond(id);
+        let _ = table.game.distribute_bond(id, table.now);
         assert!(table.game.resolve_claim(id, table.now).is_err(), "resolved twice");
-        assert!(table.game.distribute_bond(id).is_err(), "distributed twice");
+        assert!(table.game.distribute_bond(id, table.now).is_err(), "distributed twice");
     }
 }
 

@@ -191,7 +191,8 @@ impl World {
                 game.step(*claim, *segment, successor, by, now)
             }
             Move::ResolveClaim { claim } => game.resolve_claim(*claim, now).map(|_| ()),
-            Move::DistributeBond { claim } => game.distribute_bond(*claim),
+            Move::DistributeBond { claim } => game.distribute_bond(*claim, now),
+            Move::Reclaim { claim } => game.reclaim(*claim),
             Move::ClaimCredit { .. } => Ok(()),
         }
     }

@@ -19,7 +19,7 @@ use rollup::{
 };
 use testnet::{
     Deployer, Program,
-    public::{Sending, SendingOptions},
+    public::{ContractSender, SendingOptions},
     upgrade::{
         Governed, Operation, OperationState, PlannedCall, Proxied, UpgradePlan, UpgradeWish, operations,
     },
@@ -188,7 +188,7 @@ impl Opened {
         Ok(())
     }
 
-    /// Prints by when users have to begin to leave what is due then.
+    /// Prints by when users have to begin to leave what can be executed from then on.
     fn show_exit(&self, due: u64) {
         let times = self.governed.exit_times();
         for (time, how) in [
@@ -250,7 +250,7 @@ async fn schedule(arguments: &ScheduleArguments) -> Result<()> {
     let l1 = RootProvider::<Ethereum>::new_http(url);
     let machine = l1.get_code_at(opened.governed.parameters.riscV).await?;
     let record = arguments.dir.join("upgrade.json");
-    let (mut sending, plan) = Sending::begin(
+    let (mut sending, plan) = ContractSender::begin(
         l1,
         opened.config.l1_chain_id,
         signer.clone(),

@@ -12,7 +12,7 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use rollup::RollupConfig;
 
-pub(crate) use plan::Steps;
+pub(crate) use plan::StepList;
 pub use plan::{DeployStep, Deployer, DeploymentPlan};
 
 use crate::{Anvil, Roles, accounts, anvil::ensure_success, config::DeployConfig, genesis::L1Origin};

@@ -61,12 +61,12 @@ pub struct DeploymentPlan {
 }
 
 /// Hands out addresses, and collects steps.
-pub(crate) struct Steps {
+pub(crate) struct StepList {
     deployer: Deployer,
     pub(crate) list: Vec<DeployStep>,
 }
 
-impl Steps {
+impl StepList {
     pub(crate) const fn new(deployer: Deployer) -> Self {
         Self { deployer, list: Vec::new() }
     }
@@ -105,7 +105,7 @@ impl DeploymentPlan {
         let genesis = l2_genesis(config, &contracts, origin)?;
         let genesis_block = genesis.block(&mut ());
 
-        let mut steps = Steps::new(deployer);
+        let mut steps = StepList::new(deployer);
         steps.add("Multicall3", Contract::Multicall3, &[]);
         let timelock = config.upgrade_delay.map(|delay| {
             let arguments = constructors::Timelock::constructorCall {

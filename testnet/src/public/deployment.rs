@@ -10,14 +10,14 @@ use alloy::{
 use anyhow::{Context, Result, bail, ensure};
 use rollup::{RollupConfig, signer::Signer};
 
-use super::{DeployProgress, Sending, SendingOptions, Settings};
+use super::{ContractSender, DeployProgress, SendingOptions, Settings};
 use crate::{DeployConfig, DeploymentPlan, L1Origin};
 
 /// A deployment on any L1.
 #[derive(Debug)]
 pub struct PublicDeployment {
     /// What brings the contracts there.
-    pub sending: Sending,
+    pub sending: ContractSender,
     /// What is deployed.
     pub plan: DeploymentPlan,
 }
@@ -45,7 +45,7 @@ impl PublicDeployment {
         let origin = origin(&l1).await?;
         let begun = (path, restart);
         let (sending, plan) =
-            Sending::begin(l1, l1_chain_id, signer, begun, Some(origin), |deployer, origin| {
+            ContractSender::begin(l1, l1_chain_id, signer, begun, Some(origin), |deployer, origin| {
                 let origin = origin.context("the record is of no deployment")?;
                 let plan = DeploymentPlan::new(config, deployer, origin)?;
                 let steps = plan.steps.clone();
@@ -58,7 +58,7 @@ impl PublicDeployment {
     /// Sends what is missing, and returns what nodes read.
     ///
     /// # Errors
-    /// As [`Sending::run`].
+    /// As [`ContractSender::run`].
     pub async fn run(
         &mut self,
         options: &SendingOptions,

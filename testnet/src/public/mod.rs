@@ -4,7 +4,7 @@
 //! - [`Settings`] is `deploy.toml`.
 //! - [`Record`] is what is known of a deployment that has begun: enough to make the same [`DeploymentPlan`](crate::DeploymentPlan) again.
 //! - [`PublicDeployment`] plans, and checks what can be checked beforehand.
-//! - [`Sending`] sends, also for [`upgrade`](crate::upgrade).
+//! - [`ContractSender`] sends, also for [`upgrade`](crate::upgrade).
 
 mod deployment;
 mod record;
@@ -13,5 +13,5 @@ mod settings;
 
 pub use deployment::PublicDeployment;
 pub use record::Record;
-pub use sending::{DeployProgress, Sending, SendingOptions};
+pub use sending::{ContractSender, DeployProgress, SendingOptions};
 pub use settings::{Preset, Settings, template};

@@ -77,7 +77,7 @@ pub enum DeployProgress {
 
 /// Contracts that are being deployed, one transaction after another, whatever happens in between.
 #[derive(Debug)]
-pub struct Sending {
+pub struct ContractSender {
     pub(super) l1: RootProvider<Ethereum>,
     signer: Signer,
     path: PathBuf,
@@ -85,7 +85,7 @@ pub struct Sending {
     steps: Vec<DeployStep>,
 }
 
-impl Sending {
+impl ContractSender {
     /// Begins to deploy what `plan` makes, or goes on with what `path` has a record of. Nothing is sent or written yet.
     ///
     /// # Errors

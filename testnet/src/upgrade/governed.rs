@@ -12,7 +12,7 @@ use bindings::{
 use rollup::{RollupConfig, l1::L1Client};
 use verify::ExitTimes;
 
-use super::Proxied;
+use super::proxied::Proxied;
 
 /// A rollup that can be changed, as L1 has it now.
 #[derive(Clone, Debug)]

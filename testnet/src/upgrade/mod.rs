@@ -7,7 +7,9 @@
 mod governed;
 mod operation;
 mod plan;
+mod proxied;
 
 pub use governed::Governed;
 pub use operation::{Operation, OperationState, PlannedCall, operations};
-pub use plan::{Proxied, UpgradePlan, UpgradeWish};
+pub use plan::{UpgradePlan, UpgradeWish};
+pub use proxied::Proxied;

@@ -23,7 +23,7 @@ use rollup::{
     l1::{L1Client, L1Error, read_log_range},
 };
 
-use super::{Governed, Proxied};
+use super::{governed::Governed, proxied::Proxied};
 
 /// Most logs that are read. An owner pays some 4,000 gas for each, so this is 2,000,000,000, or 33 whole L1 blocks.
 const MAX_LOGS: usize = 500_000;
@@ -100,7 +100,7 @@ pub struct Operation {
     pub state: OperationState,
 }
 
-/// The operations that were scheduled since those began that can still be executed, in order.
+/// All operations that the rollup had, and those from before it that can still be executed, in order.
 ///
 /// # Errors
 /// L1 does not answer.
@@ -112,9 +112,9 @@ pub async fn operations(
     let filter = Filter::new()
         .address(governed.timelock)
         .event_signature(vec![CallScheduled::SIGNATURE_HASH, CallSalt::SIGNATURE_HASH]);
-    // What was scheduled before that has expired. It may be older than the rollup: its timelock is deployed first.
+    // What was scheduled before that has expired. It may be older than the rollup, whose timelock is deployed first.
     let oldest = governed.now.saturating_sub(governed.delay.saturating_add(governed.grace));
-    let first = first_block_at(client, oldest, governed.head).await?;
+    let first = first_block_at(client, oldest, governed.head).await?.min(config.l1_start_block);
     let logs = read_log_range(client, &filter, (first, governed.head), MAX_LOGS).await?;
     let mut operations = collect(&logs);
     for chunk in operations.chunks_mut(TOGETHER) {

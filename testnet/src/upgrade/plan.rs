@@ -10,133 +10,15 @@ use bindings::{
     artifacts::{Contract, deployed_code},
     constructors,
 };
-use clap::ValueEnum;
-use rollup::{RollupConfig, config::Contracts};
+use rollup::RollupConfig;
 use stf::ChainConfig;
 
-use super::{Governed, PlannedCall, operation::id_of};
-use crate::{DeployStep, Deployer, Program, deploy::Steps};
-
-/// A contract behind a proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Proxied {
-    /// Orders messages and batches.
-    Inbox,
-    /// Deposits and withdrawals.
-    Portal,
-    /// Roles and L2's parameters.
-    SystemConfig,
-    /// Takes proposals.
-    DisputeGameFactory,
-    /// The final output root.
-    AnchorStateRegistry,
-    /// Messages.
-    L1CrossDomainMessenger,
-    /// Tokens.
-    L1StandardBridge,
-}
-
-impl Proxied {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Inbox,
-        Self::Portal,
-        Self::SystemConfig,
-        Self::DisputeGameFactory,
-        Self::AnchorStateRegistry,
-        Self::L1CrossDomainMessenger,
-        Self::L1StandardBridge,
-    ];
-
-    /// What stands behind the proxy.
-    pub const fn contract(self) -> Contract {
-        match self {
-            Self::Inbox => Contract::Inbox,
-            Self::Portal => Contract::Portal,
-            Self::SystemConfig => Contract::SystemConfig,
-            Self::DisputeGameFactory => Contract::DisputeGameFactory,
-            Self::AnchorStateRegistry => Contract::AnchorStateRegistry,
-            Self::L1CrossDomainMessenger => Contract::L1CrossDomainMessenger,
-            Self::L1StandardBridge => Contract::L1StandardBridge,
-        }
-    }
-
-    /// For people.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inbox => "Inbox",
-            Self::Portal => "Portal",
-            Self::SystemConfig => "SystemConfig",
-            Self::DisputeGameFactory => "DisputeGameFactory",
-            Self::AnchorStateRegistry => "AnchorStateRegistry",
-            Self::L1CrossDomainMessenger => "L1CrossDomainMessenger",
-            Self::L1StandardBridge => "L1StandardBridge",
-        }
-    }
-
-    /// Its proxy.
-    pub const fn proxy(self, contracts: &Contracts) -> Address {
-        match self {
-            Self::Inbox => contracts.inbox,
-            Self::Portal => contracts.portal,
-            Self::SystemConfig => contracts.system_config,
-            Self::DisputeGameFactory => contracts.dispute_game_factory,
-            Self::AnchorStateRegistry => contracts.anchor_state_registry,
-            Self::L1CrossDomainMessenger => contracts.l1_cross_domain_messenger,
-            Self::L1StandardBridge => contracts.l1_standard_bridge,
-        }
-    }
-
-    /// The proxy's admin: the first contract that the proxy made (OpenZeppelin 5).
-    pub fn admin(self, contracts: &Contracts) -> Address {
-        self.proxy(contracts).create(1)
-    }
-
-    /// The constructor's arguments, with the constants that the contract has now.
-    fn arguments(self, config: &RollupConfig, governed: &Governed) -> Vec<u8> {
-        let contracts = &config.contracts;
-        match self {
-            Self::Inbox => constructors::Inbox::constructorCall {
-                portal: contracts.portal,
-                systemConfig: contracts.system_config,
-                forceDelay: governed.force_delay,
-                sequencerTimeout: governed.sequencer_timeout,
-            }
-            .abi_encode(),
-            Self::Portal => constructors::Portal::constructorCall {
-                inbox: contracts.inbox,
-                anchorStateRegistry: contracts.anchor_state_registry,
-                proofMaturityDelay: U256::from(governed.proof_maturity),
-            }
-            .abi_encode(),
-            Self::SystemConfig => {
-                constructors::SystemConfig::constructorCall { inbox: contracts.inbox }.abi_encode()
-            }
-            Self::DisputeGameFactory => constructors::DisputeGameFactory::constructorCall {
-                anchorStateRegistry: contracts.anchor_state_registry,
-                inbox: contracts.inbox,
-                governor: governed.timelock,
-                maxDrift: config.chain.max_drift,
-            }
-            .abi_encode(),
-            Self::AnchorStateRegistry => constructors::AnchorStateRegistry::constructorCall {
-                factory: contracts.dispute_game_factory,
-                guardian: governed.guardian,
-                finalityDelay: governed.finality_delay,
-                pauseDuration: governed.pause_duration,
-            }
-            .abi_encode(),
-            Self::L1CrossDomainMessenger => {
-                constructors::L1CrossDomainMessenger::constructorCall { portal: contracts.portal }
-                    .abi_encode()
-            }
-            Self::L1StandardBridge => constructors::L1StandardBridge::constructorCall {
-                messenger: contracts.l1_cross_domain_messenger,
-            }
-            .abi_encode(),
-        }
-    }
-}
+use super::{
+    governed::Governed,
+    operation::{PlannedCall, id_of},
+    proxied::Proxied,
+};
+use crate::{DeployStep, Deployer, Program, deploy::StepList};
 
 /// What is to be changed. All of it happens at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +58,7 @@ impl UpgradePlan {
         machine: &Bytes,
         deployer: Deployer,
     ) -> Result<Self> {
-        let mut steps = Steps::new(deployer);
+        let mut steps = StepList::new(deployer);
         let mut calls = Vec::new();
         let factory = config.contracts.dispute_game_factory;
         ensure!(!(wish.game && wish.standby), "one version is for new games, or the standby: not both");
@@ -205,7 +87,7 @@ impl UpgradePlan {
             calls.push(PlannedCall { target: factory, data: data.into() });
         }
         for proxied in &wish.contracts {
-            let arguments = proxied.arguments(config, governed);
+            let arguments = arguments_of(*proxied, config, governed);
             let implementation = steps.add(proxied.name(), proxied.contract(), &arguments);
             let call = IProxyAdmin::upgradeAndCallCall {
                 proxy: proxied.proxy(&config.contracts),
@@ -303,4 +185,48 @@ fn game_arguments(
         newestActivation: config.chain.forks.newest_activation(),
     };
     constructors::DisputeGame::constructorCall { parameters }.abi_encode()
+}
+
+/// The constructor's arguments, with the constants that the contract has now.
+fn arguments_of(proxied: Proxied, config: &RollupConfig, governed: &Governed) -> Vec<u8> {
+    let contracts = &config.contracts;
+    match proxied {
+        Proxied::Inbox => constructors::Inbox::constructorCall {
+            portal: contracts.portal,
+            systemConfig: contracts.system_config,
+            forceDelay: governed.force_delay,
+            sequencerTimeout: governed.sequencer_timeout,
+        }
+        .abi_encode(),
+        Proxied::Portal => constructors::Portal::constructorCall {
+            inbox: contracts.inbox,
+            anchorStateRegistry: contracts.anchor_state_registry,
+            proofMaturityDelay: U256::from(governed.proof_maturity),
+        }
+        .abi_encode(),
+        Proxied::SystemConfig => {
+            constructors::SystemConfig::constructorCall { inbox: contracts.inbox }.abi_encode()
+        }
+        Proxied::DisputeGameFactory => constructors::DisputeGameFactory::constructorCall {
+            anchorStateRegistry: contracts.anchor_state_registry,
+            inbox: contracts.inbox,
+            governor: governed.timelock,
+            maxDrift: config.chain.max_drift,
+        }
+        .abi_encode(),
+        Proxied::AnchorStateRegistry => constructors::AnchorStateRegistry::constructorCall {
+            factory: contracts.dispute_game_factory,
+            guardian: governed.guardian,
+            finalityDelay: governed.finality_delay,
+            pauseDuration: governed.pause_duration,
+        }
+        .abi_encode(),
+        Proxied::L1CrossDomainMessenger => {
+            constructors::L1CrossDomainMessenger::constructorCall { portal: contracts.portal }.abi_encode()
+        }
+        Proxied::L1StandardBridge => {
+            constructors::L1StandardBridge::constructorCall { messenger: contracts.l1_cross_domain_messenger }
+                .abi_encode()
+        }
+    }
 }
