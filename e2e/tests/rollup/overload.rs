@@ -28,7 +28,7 @@ const L1_SECONDS: u64 = 12;
 const L1_BLOCK: Duration = Duration::from_millis(800);
 
 /// Minutes of load, by L1's clock: `OVERLOAD_MINUTES=30`.
-const MINUTES: u64 = 10;
+const MINUTES: u64 = 5;
 
 /// Gas of an L1 block in which there is room for one batch of 126 KB, with a fifth more than it uses: a part of what comes.
 const fn l1_gas(da: DaChoice) -> u64 {

@@ -1,162 +1,28 @@
 //! `testnet upgrade` on a real Anvil: by a key, and by a Safe.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+mod safe;
+mod setting;
+
+use std::{fs, path::Path, process::Stdio};
 
 use alloy::{
-    network::TransactionBuilder,
     primitives::{Address, B256, Bytes, U256, hex},
-    providers::{DynProvider, Provider},
-    rpc::types::TransactionRequest,
-    signers::{SignerSync, local::PrivateKeySigner},
+    providers::Provider,
     sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
 use bindings::{
-    IDisputeGame::IDisputeGameInstance, IDisputeGameFactory,
-    IDisputeGameFactory::IDisputeGameFactoryInstance, IProxyAdmin, ISystemConfig,
+    IDisputeGame::IDisputeGameInstance, IDisputeGameFactory, IProxyAdmin, ISystemConfig,
     ISystemConfig::ISystemConfigInstance, ITimelock,
 };
-use rollup::RollupConfig;
-use testnet::{Anvil, AnvilOptions, DeployConfig, Key, Mining, Program, Roles, accounts, deploy};
+use testnet::{Anvil, AnvilOptions, DeployConfig, Mining, Program, Roles, deploy};
 
-/// Seconds that an upgrade waits here.
-const DELAY: u64 = 3 * 24 * 3600;
+use safe::Safe;
+use setting::{DELAY, Setting, contains, other_program, refuses, says};
+
 /// Where ERC-1967 proxies keep their implementation.
 const IMPLEMENTATION_SLOT: U256 =
     U256::from_be_bytes(hex!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"));
-
-/// A rollup on L1, and keys.
-struct Setting {
-    dir: tempfile::TempDir,
-    anvil: Anvil,
-    rollup: RollupConfig,
-    roles: Roles,
-}
-
-impl Setting {
-    async fn new(owner: Option<Address>, delay: Option<u64>) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let anvil = Anvil::start(&AnvilOptions::new(&dir.path().join("anvil.log"))).await?;
-        let roles = Roles::development()?;
-        Self::deployed(dir, anvil, roles, owner, delay).await
-    }
-
-    async fn deployed(
-        dir: tempfile::TempDir,
-        anvil: Anvil,
-        roles: Roles,
-        owner: Option<Address>,
-        delay: Option<u64>,
-    ) -> Result<Self> {
-        let mut accounts = roles.accounts();
-        accounts.owner = owner.unwrap_or(accounts.owner);
-        let mut config = DeployConfig::mainnet(4711, accounts);
-        config.program = Program::load()?;
-        config.upgrade_delay = delay;
-        let rollup = deploy(&anvil, &config, &roles).await?;
-        fs::write(dir.path().join("rollup.json"), serde_json::to_vec(&rollup)?)?;
-        Key::write(&dir.path().join("owner.key"), &roles.owner)?;
-        Key::write(&dir.path().join("anybody.key"), &accounts::account(3)?)?;
-        anvil.set_balance(accounts::account(3)?.address(), accounts::BALANCE).await?;
-        // Transactions get blocks of their own.
-        anvil.set_mining(Mining::OnDemand).await?;
-        Ok(Self { dir, anvil, rollup, roles })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// `testnet upgrade …` with the rollup.
-    fn upgrade(&self, command: &str, more: &[&str]) -> Command {
-        let mut upgrade = Command::new(env!("CARGO_BIN_EXE_testnet"));
-        upgrade
-            .args(["upgrade", command, "--l1-rpc", self.anvil.url(), "--rollup"])
-            .arg(self.path("rollup.json"));
-        upgrade.args(more);
-        if command == "schedule" {
-            upgrade.arg("--dir").arg(self.path("upgrade"));
-        }
-        upgrade
-    }
-
-    fn with_key(&self, command: &str, key: &str, more: &[&str]) -> Command {
-        let mut upgrade = self.upgrade(command, more);
-        upgrade.arg("--yes").arg("--key").arg(self.path(key));
-        upgrade
-    }
-
-    async fn version(&self) -> Result<Address> {
-        let factory = self.factory();
-        Ok(factory.gameImplementation().call().await?)
-    }
-
-    fn factory(&self) -> IDisputeGameFactoryInstance<&alloy::providers::RootProvider> {
-        IDisputeGameFactoryInstance::new(self.rollup.contracts.dispute_game_factory, self.anvil.provider())
-    }
-
-    async fn timelock(&self) -> Result<Address> {
-        Ok(self.factory().governor().call().await?)
-    }
-
-    /// The owner schedules a call by hand.
-    async fn schedule_by_hand(&self, target: Address, data: Vec<u8>) -> Result<()> {
-        let call = ITimelock::scheduleBatchCall {
-            targets: vec![target],
-            values: vec![U256::ZERO],
-            payloads: vec![data.into()],
-            predecessor: B256::ZERO,
-            salt: B256::repeat_byte(7),
-            delay: U256::from(DELAY),
-        };
-        self.as_owner(self.timelock().await?, call.abi_encode()).await
-    }
-
-    async fn as_owner(&self, to: Address, data: Vec<u8>) -> Result<()> {
-        let request = TransactionRequest::default().with_to(to).with_input(data);
-        let wallet = self.anvil.wallet(&self.roles.owner)?;
-        ensure!(wallet.send_transaction(request).await?.get_receipt().await?.status(), "not scheduled");
-        Ok(())
-    }
-}
-
-fn text(output: Output) -> Result<String> {
-    ensure!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8(output.stdout)?,
-        String::from_utf8(output.stderr)?
-    );
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-fn says(mut command: Command) -> Result<String> {
-    text(command.output()?)
-}
-
-/// What a command says that fails.
-fn refuses(mut command: Command) -> Result<String> {
-    let output = command.output()?;
-    ensure!(!output.status.success(), "it was not refused: {output:?}");
-    Ok(String::from_utf8(output.stderr)?)
-}
-
-fn contains(text: &str, words: &[&str]) -> Result<()> {
-    for word in words {
-        ensure!(text.contains(word), "{word:?} is not in:\n{text}");
-    }
-    Ok(())
-}
-
-/// Another program than the rollup's.
-fn other_program() -> Result<String> {
-    let path = rollup::program::program_path()?.with_file_name("recourse-selftest.elf");
-    Ok(path.to_str().context("a path that is not text")?.to_owned())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_is_planned_scheduled_and_executed_and_every_command_says_by_when_users_can_leave()
@@ -362,125 +228,6 @@ async fn what_would_fail_later_is_refused_now() -> Result<()> {
     contains(&refuses(setting.with_key("execute", "anybody.key", &wrong))?, &["has no operation"])?;
     let never = Setting::new(None, None).await?;
     contains(&refuses(never.upgrade("status", &[]))?, &["nobody can ever change it"])
-}
-
-alloy::sol! {
-    /// What is used of a Safe (version 1.4.1).
-    #[sol(rpc)]
-    interface ISafe {
-        function setup(
-            address[] calldata owners,
-            uint256 threshold,
-            address to,
-            bytes calldata data,
-            address fallbackHandler,
-            address paymentToken,
-            uint256 payment,
-            address paymentReceiver
-        ) external;
-        function execTransaction(
-            address to,
-            uint256 value,
-            bytes calldata data,
-            uint8 operation,
-            uint256 safeTxGas,
-            uint256 baseGas,
-            uint256 gasPrice,
-            address gasToken,
-            address refundReceiver,
-            bytes calldata signatures
-        ) external payable returns (bool success);
-        function getTransactionHash(
-            address to,
-            uint256 value,
-            bytes calldata data,
-            uint8 operation,
-            uint256 safeTxGas,
-            uint256 baseGas,
-            uint256 gasPrice,
-            address gasToken,
-            address refundReceiver,
-            uint256 nonce
-        ) external view returns (bytes32);
-        function nonce() external view returns (uint256);
-    }
-
-    /// The factory of Safes.
-    #[sol(rpc)]
-    interface ISafeProxyFactory {
-        event ProxyCreation(address indexed proxy, address singleton);
-        function createProxyWithNonce(address singleton, bytes calldata initializer, uint256 saltNonce)
-            external
-            returns (address proxy);
-    }
-}
-
-/// A Safe of which two of three have to sign.
-struct Safe {
-    wallet: DynProvider,
-    address: Address,
-    owners: Vec<PrivateKeySigner>,
-}
-
-impl Safe {
-    async fn deploy(anvil: &Anvil) -> Result<Self> {
-        let mut owners = vec![accounts::account(4)?, accounts::account(5)?, accounts::account(6)?];
-        // As its signatures must be ordered.
-        owners.sort_by_key(PrivateKeySigner::address);
-        let wallet = anvil.wallet(&accounts::account(7)?)?;
-        let put = async |name: &str| -> Result<Address> {
-            let request = TransactionRequest::default().with_deploy_code(code(name)?);
-            let receipt = wallet.send_transaction(request).await?.get_receipt().await?;
-            receipt.contract_address.with_context(|| format!("no {name}"))
-        };
-        let (singleton, factory) =
-            (put("Safe.sol/Safe").await?, put("proxies/SafeProxyFactory.sol/SafeProxyFactory").await?);
-        let setup = ISafe::setupCall {
-            owners: owners.iter().map(PrivateKeySigner::address).collect(),
-            threshold: U256::from(2),
-            to: Address::ZERO,
-            data: Bytes::new(),
-            fallbackHandler: Address::ZERO,
-            paymentToken: Address::ZERO,
-            payment: U256::ZERO,
-            paymentReceiver: Address::ZERO,
-        };
-        let factory = ISafeProxyFactory::new(factory, &wallet);
-        let create = factory.createProxyWithNonce(singleton, setup.abi_encode().into(), U256::ZERO);
-        let receipt = create.send().await?.get_receipt().await?;
-        let event = receipt.decoded_log::<ISafeProxyFactory::ProxyCreation>().context("no Safe was made")?;
-        Ok(Self { wallet, address: event.proxy, owners })
-    }
-
-    /// Sends a transaction that so many have signed.
-    async fn send(&self, to: Address, data: Bytes, signers: usize) -> Result<()> {
-        let safe = ISafe::new(self.address, &self.wallet);
-        let (zero, nobody) = (U256::ZERO, Address::ZERO);
-        let nonce = safe.nonce().call().await?;
-        let hash = safe
-            .getTransactionHash(to, zero, data.clone(), 0, zero, zero, zero, nobody, nobody, nonce)
-            .call()
-            .await?;
-        let mut signatures = Vec::new();
-        for owner in &self.owners[..signers] {
-            signatures.extend(owner.sign_hash_sync(&hash)?.as_bytes());
-        }
-        let call =
-            safe.execTransaction(to, zero, data, 0, zero, zero, zero, nobody, nobody, signatures.into());
-        // Asked first: what is refused takes no nonce.
-        call.call().await?;
-        let receipt = call.send().await?.get_receipt().await?;
-        ensure!(receipt.status(), "the Safe's transaction failed");
-        Ok(())
-    }
-}
-
-/// Creation code of a contract of the Safe's authors, as they compiled it.
-fn code(name: &str) -> Result<Vec<u8>> {
-    let folder = "../l1-contracts/node_modules/@safe-global/safe-contracts/build/artifacts/contracts";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{name}.json"));
-    let artifact: serde_json::Value = serde_json::from_slice(&fs::read(path)?)?;
-    Ok(hex::decode(artifact["bytecode"].as_str().context("no bytecode")?)?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
