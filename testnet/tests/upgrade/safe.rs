@@ -13,54 +13,60 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use testnet::{Anvil, accounts};
 
-alloy::sol! {
-    /// What is used of a Safe (version 1.4.1).
-    #[sol(rpc)]
-    interface ISafe {
-        function setup(
-            address[] calldata owners,
-            uint256 threshold,
-            address to,
-            bytes calldata data,
-            address fallbackHandler,
-            address paymentToken,
-            uint256 payment,
-            address paymentReceiver
-        ) external;
-        function execTransaction(
-            address to,
-            uint256 value,
-            bytes calldata data,
-            uint8 operation,
-            uint256 safeTxGas,
-            uint256 baseGas,
-            uint256 gasPrice,
-            address gasToken,
-            address refundReceiver,
-            bytes calldata signatures
-        ) external payable returns (bool success);
-        function getTransactionHash(
-            address to,
-            uint256 value,
-            bytes calldata data,
-            uint8 operation,
-            uint256 safeTxGas,
-            uint256 baseGas,
-            uint256 gasPrice,
-            address gasToken,
-            address refundReceiver,
-            uint256 nonce
-        ) external view returns (bytes32);
-        function nonce() external view returns (uint256);
-    }
+use interfaces::{ISafe, ISafeProxyFactory};
 
-    /// The factory of Safes.
-    #[sol(rpc)]
-    interface ISafeProxyFactory {
-        event ProxyCreation(address indexed proxy, address singleton);
-        function createProxyWithNonce(address singleton, bytes calldata initializer, uint256 saltNonce)
-            external
-            returns (address proxy);
+/// The interfaces.
+#[allow(clippy::too_many_arguments)]
+mod interfaces {
+    alloy::sol! {
+        /// What is used of a Safe (version 1.4.1).
+        #[sol(rpc)]
+        interface ISafe {
+            function setup(
+                address[] calldata owners,
+                uint256 threshold,
+                address to,
+                bytes calldata data,
+                address fallbackHandler,
+                address paymentToken,
+                uint256 payment,
+                address paymentReceiver
+            ) external;
+            function execTransaction(
+                address to,
+                uint256 value,
+                bytes calldata data,
+                uint8 operation,
+                uint256 safeTxGas,
+                uint256 baseGas,
+                uint256 gasPrice,
+                address gasToken,
+                address refundReceiver,
+                bytes calldata signatures
+            ) external payable returns (bool success);
+            function getTransactionHash(
+                address to,
+                uint256 value,
+                bytes calldata data,
+                uint8 operation,
+                uint256 safeTxGas,
+                uint256 baseGas,
+                uint256 gasPrice,
+                address gasToken,
+                address refundReceiver,
+                uint256 nonce
+            ) external view returns (bytes32);
+            function nonce() external view returns (uint256);
+        }
+
+        /// The factory of Safes.
+        #[sol(rpc)]
+        interface ISafeProxyFactory {
+            event ProxyCreation(address indexed proxy, address singleton);
+            function createProxyWithNonce(address singleton, bytes calldata initializer, uint256 saltNonce)
+                external
+                returns (address proxy);
+        }
     }
 }
 
