@@ -176,7 +176,7 @@ impl Opened {
         Ok(())
     }
 
-    /// Prints what calls do. Of those that are only planned, the contracts have no code yet.
+    /// Prints what calls do. Of those that are only planned, the contracts have no code yet, and perhaps other addresses.
     async fn show_calls(&self, calls: &[PlannedCall], is_planned: bool) -> Result<()> {
         for call in calls {
             let (what, odd) = call.describe(&self.client, &self.config, &self.governed).await?;
@@ -229,7 +229,13 @@ async fn plan(arguments: &PlanArguments) -> Result<()> {
         println!("  - {:24} at most {:>9} gas", step.what, step.gas);
     }
     println!("Then the owner {owner} schedules, in one operation:");
-    opened.show_calls(&plan.calls, true).await?;
+    for call in &plan.calls {
+        let (mut what, _) = call.describe(&opened.client, &opened.config, &opened.governed).await?;
+        for step in &plan.steps {
+            what = what.replace(&step.address.to_string(), &format!("the new {}", step.what));
+        }
+        println!("  - {what}");
+    }
     println!(
         "Scheduled now, anybody can execute it from {} on, for {}.",
         at(now.saturating_add(delay)),
