@@ -1,7 +1,6 @@
 //! Anvil, the L1 of devnets and tests.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -87,10 +86,6 @@ impl Anvil {
         command.args(["--no-mining", "--gas-limit", "60000000"]);
         command.args(["--chain-id", &options.chain_id.to_string()]);
         command.args(["--slots-in-an-epoch", &options.slots_in_an_epoch.to_string()]);
-        // It writes old states below the home folder, and leaves them there when it is killed.
-        let home = options.log.with_extension("states");
-        fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
-        command.env("HOME", home);
         let process = Process::spawn("anvil", &mut command, &options.log)?;
         let url = format!("http://127.0.0.1:{port}");
         let provider = RootProvider::new_http(url.parse()?);
