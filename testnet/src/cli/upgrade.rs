@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use alloy::{
     eips::BlockId,
     network::Ethereum,
-    primitives::{Address, B256},
+    primitives::{Address, B256, Bytes},
     providers::{Provider, RootProvider},
 };
 use anyhow::{Context, Result, bail};
@@ -20,9 +20,7 @@ use rollup::{
 use testnet::{
     Deployer, Program,
     public::{ContractSender, SendingOptions},
-    upgrade::{
-        Governed, Operation, OperationState, PlannedCall, Proxied, UpgradePlan, UpgradeWish, operations,
-    },
+    upgrade::{Governed, Operation, OperationState, Proxied, UpgradePlan, UpgradeWish, operations},
 };
 
 use super::sending::{SendingArguments, tell};
@@ -153,15 +151,20 @@ impl Opened {
         Ok(Self { client, config, governed })
     }
 
-    async fn plan(&self, wish: &UpgradeWish, deployer: Deployer) -> Result<UpgradePlan> {
+    /// The code of the step verifier that games use now.
+    async fn machine(&self) -> Result<Bytes> {
         let machine = self.client.provider().get_code_at(self.governed.parameters.riscV);
-        let machine = machine.number(self.governed.head).await.map_err(L1Error::from)?;
-        UpgradePlan::new(wish, &self.config, &self.governed, &machine, deployer)
+        Ok(machine.number(self.governed.head).await.map_err(L1Error::from)?)
     }
 
     /// Prints what an operation does.
     async fn show(&self, operation: &Operation) -> Result<()> {
-        self.show_calls(&operation.calls, false).await?;
+        for call in &operation.calls {
+            println!("  - {}", call.what(&self.config, &self.governed));
+            for odd in call.oddities(&self.client, &self.config, &self.governed).await? {
+                println!("    WARNING: {odd}");
+            }
+        }
         if !operation.is_complete() {
             println!(
                 "    WARNING: L1's logs of it are incomplete: it does something else, or more. Ask another endpoint"
@@ -172,18 +175,6 @@ impl Opened {
         }
         if !operation.predecessor.is_zero() {
             println!("  only after operation {}", operation.predecessor);
-        }
-        Ok(())
-    }
-
-    /// Prints what calls do. Of those that are only planned, the contracts have no code yet, and perhaps other addresses.
-    async fn show_calls(&self, calls: &[PlannedCall], is_planned: bool) -> Result<()> {
-        for call in calls {
-            let (what, odd) = call.describe(&self.client, &self.config, &self.governed).await?;
-            println!("  - {what}");
-            if !is_planned {
-                odd.iter().for_each(|odd| println!("    WARNING: {odd}"));
-            }
         }
         Ok(())
     }
@@ -222,7 +213,8 @@ async fn plan(arguments: &PlanArguments) -> Result<()> {
     let opened = Opened::open(&arguments.rollup).await?;
     // Who deploys decides the addresses, which are not known yet.
     let nobody = Deployer { l1_chain_id: opened.config.l1_chain_id, account: Address::ZERO, first_nonce: 0 };
-    let plan = opened.plan(&arguments.wish.read()?, nobody).await?;
+    let (wish, machine) = (arguments.wish.read()?, opened.machine().await?);
+    let plan = UpgradePlan::new(&wish, &opened.config, &opened.governed, &machine, nobody)?;
     let Governed { delay, grace, now, owner, .. } = opened.governed;
     println!("To deploy, by anybody (addresses follow from who does):");
     for step in &plan.steps {
@@ -230,7 +222,7 @@ async fn plan(arguments: &PlanArguments) -> Result<()> {
     }
     println!("Then the owner {owner} schedules, in one operation:");
     for call in &plan.calls {
-        let (mut what, _) = call.describe(&opened.client, &opened.config, &opened.governed).await?;
+        let mut what = call.what(&opened.config, &opened.governed);
         for step in &plan.steps {
             what = what.replace(&step.address.to_string(), &format!("the new {}", step.what));
         }
@@ -254,7 +246,7 @@ async fn schedule(arguments: &ScheduleArguments) -> Result<()> {
     let timelock = opened.governed.timelock;
     let url = arguments.rollup.l1_rpc.parse().context("--l1-rpc is not a URL")?;
     let l1 = RootProvider::<Ethereum>::new_http(url);
-    let machine = l1.get_code_at(opened.governed.parameters.riscV).await?;
+    let machine = opened.machine().await?;
     let record = arguments.dir.join("upgrade.json");
     let (mut sending, plan) = ContractSender::begin(
         l1,
@@ -275,7 +267,9 @@ async fn schedule(arguments: &ScheduleArguments) -> Result<()> {
         println!("  - {:24} {}  {}", step.what, step.address, if index < found { "there" } else { "" });
     }
     println!("To schedule, in one operation:");
-    opened.show_calls(&plan.calls, true).await?;
+    for call in &plan.calls {
+        println!("  - {}", call.what(&opened.config, &opened.governed));
+    }
     let due = opened.governed.now.saturating_add(opened.governed.delay);
     println!("Scheduled now, anybody can execute it from {} on.", at(due));
     opened.show_exit(due);

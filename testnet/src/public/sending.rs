@@ -78,7 +78,7 @@ pub enum DeployProgress {
 /// Contracts that are being deployed, one transaction after another, whatever happens in between.
 #[derive(Debug)]
 pub struct ContractSender {
-    pub(super) l1: RootProvider<Ethereum>,
+    l1: RootProvider<Ethereum>,
     signer: Signer,
     path: PathBuf,
     record: Record,

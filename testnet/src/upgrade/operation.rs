@@ -14,7 +14,7 @@ use bindings::{
     IDisputeGameFactory::{setImplementationCall, setStandbyCall},
     IMulticall3,
     IProxyAdmin::{transferOwnershipCall, upgradeAndCallCall},
-    ITimelock::{self, CallSalt, CallScheduled},
+    ITimelock::{self, CallSalt, CallScheduled, hashOperationBatchCall},
     artifacts::{Contract, runtime_code},
 };
 use rollup::{
@@ -189,14 +189,7 @@ fn collect(logs: &[Log]) -> Vec<Operation> {
 impl Operation {
     /// Whether what the logs say is what the timelock has: their hash is the id. An endpoint may leave logs out.
     pub fn is_complete(&self) -> bool {
-        let call = ITimelock::hashOperationBatchCall {
-            targets: self.calls.iter().map(|call| call.target).collect(),
-            values: self.values.clone(),
-            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
-            predecessor: self.predecessor,
-            salt: self.salt,
-        };
-        id_of(&call) == self.id || self.single_call().is_some()
+        id_of(&self.batch()) == self.id || self.single_call().is_some()
     }
 
     /// What executes it.
@@ -204,19 +197,14 @@ impl Operation {
         if let Some(call) = self.single_call() {
             return call;
         }
-        ITimelock::executeBatchCall {
-            targets: self.calls.iter().map(|call| call.target).collect(),
-            values: self.values.clone(),
-            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
-            predecessor: self.predecessor,
-            salt: self.salt,
-        }
-        .abi_encode()
-        .into()
+        let hashOperationBatchCall { targets, values, payloads, predecessor, salt } = self.batch();
+        ITimelock::executeBatchCall { targets, values, payloads, predecessor, salt }.abi_encode().into()
     }
-}
 
-impl Operation {
+    fn batch(&self) -> hashOperationBatchCall {
+        batch(&self.calls, self.values.clone(), self.predecessor, self.salt)
+    }
+
     /// What executes it if it was scheduled as a single call: OpenZeppelin's timelock has such operations, and lists, with ids
     /// of their own.
     fn single_call(&self) -> Option<Bytes> {
@@ -229,25 +217,42 @@ impl Operation {
     }
 }
 
+/// An operation of several calls, as the timelock hashes it.
+pub(super) fn batch(
+    calls: &[PlannedCall],
+    values: Vec<U256>,
+    predecessor: B256,
+    salt: B256,
+) -> hashOperationBatchCall {
+    let targets = calls.iter().map(|call| call.target).collect();
+    let payloads = calls.iter().map(|call| call.data.clone()).collect();
+    hashOperationBatchCall { targets, values, payloads, predecessor, salt }
+}
+
 /// An operation's id, as the timelock computes it: of the arguments as they are encoded.
 pub(super) fn id_of(hashed: &impl SolCall) -> B256 {
     keccak256(hashed.abi_encode().get(4..).unwrap_or_default())
 }
 
 impl PlannedCall {
-    /// What it does, in words, and what is odd about it.
+    /// What it does, in words.
+    pub fn what(&self, config: &RollupConfig, governed: &Governed) -> String {
+        meaning(self, &config.contracts, governed).what
+    }
+
+    /// What is odd about it.
     ///
     /// # Errors
     /// L1 does not answer.
-    pub async fn describe(
+    pub async fn oddities(
         &self,
         client: &L1Client,
         config: &RollupConfig,
         governed: &Governed,
-    ) -> Result<(String, Vec<String>)> {
-        let Words { what, named } = words(self, &config.contracts, governed);
+    ) -> Result<Vec<String>> {
+        let CallMeaning { named, odd: known, .. } = meaning(self, &config.contracts, governed);
         let mut odd = Vec::new();
-        for (address, expected) in named {
+        if let Some((address, expected)) = named {
             let code = client.provider().get_code_at(address).number(governed.head).await;
             let code = code.map_err(L1Error::from)?;
             if code.is_empty() || code.starts_with(&DELEGATION) {
@@ -260,85 +265,72 @@ impl PlannedCall {
                 ));
             }
         }
-        odd.extend(oddity(self, &config.contracts, governed));
-        Ok((what, odd))
+        odd.extend(known);
+        Ok(odd)
     }
 }
 
-/// What a call does, and the contracts that it names, with what they should be.
-struct Words {
+/// What a call is about.
+struct CallMeaning {
     what: String,
-    named: Vec<(Address, Option<Contract>)>,
+    /// The contract that it names, with what that should be.
+    named: Option<(Address, Option<Contract>)>,
+    /// What a user must know besides.
+    odd: Option<String>,
 }
 
-/// Finds the words for a call.
-fn words(call: &PlannedCall, contracts: &Contracts, governed: &Governed) -> Words {
-    let words = |what: String, named: Vec<(Address, Option<Contract>)>| Words { what, named };
-    let game = Some(Contract::DisputeGame);
+/// Reads a call.
+fn meaning(call: &PlannedCall, contracts: &Contracts, governed: &Governed) -> CallMeaning {
     let PlannedCall { target, data } = call;
-    let proxied = Proxied::ALL.into_iter().find(|one| one.admin(contracts) == *target);
     if *target == contracts.dispute_game_factory {
+        let game = |address| Some((address, Some(Contract::DisputeGame)));
         if let Ok(call) = setImplementationCall::abi_decode(data) {
             let version = call.implementation;
-            return words(
-                format!("new games are of version {version}; games that there are keep theirs"),
-                vec![(version, game)],
-            );
+            let what = format!("new games are of version {version}; games that there are keep theirs");
+            return CallMeaning { what, named: game(version), odd: None };
         }
         if let Ok(call) = setStandbyCall::abi_decode(data) {
-            return match call.standby.is_zero() {
-                true => words("there is no standby any more".into(), Vec::new()),
-                false => words(
-                    format!("version {} takes over if the machine breaks", call.standby),
-                    vec![(call.standby, game)],
-                ),
+            let standby = call.standby;
+            return match standby.is_zero() {
+                true => CallMeaning { what: "there is no standby any more".into(), named: None, odd: None },
+                false => {
+                    let what = format!("version {standby} takes over if the machine breaks");
+                    CallMeaning { what, named: game(standby), odd: None }
+                }
             };
         }
     }
-    if let Some(proxied) = proxied
-        && let Ok(call) = upgradeAndCallCall::abi_decode(data)
-    {
-        return words(
-            format!("{} gets the code of {}", proxied.name(), call.implementation),
-            vec![(call.implementation, Some(proxied.contract()))],
-        );
-    }
-    if let Some(proxied) = proxied
-        && let Ok(call) = transferOwnershipCall::abi_decode(data)
-    {
-        return words(
-            format!("{} can be changed by {} from then on", proxied.name(), call.newOwner),
-            Vec::new(),
-        );
+    let owns = || Some("whoever owns a proxy's admin changes its code at once, without any delay".to_owned());
+    let proxied = Proxied::ALL.into_iter().find(|one| one.admin(contracts) == *target);
+    if let Some(proxied) = proxied {
+        let name = proxied.name();
+        if let Ok(call) = upgradeAndCallCall::abi_decode(data) {
+            let odd = if call.proxy != proxied.proxy(contracts) {
+                Some(format!("{} is not the proxy of {name}", call.proxy))
+            } else if !call.data.is_empty() {
+                Some(format!(
+                    "it also calls the new code once, and may change all that it knows: {}",
+                    call.data
+                ))
+            } else {
+                None
+            };
+            let what = format!("{name} gets the code of {}", call.implementation);
+            return CallMeaning { what, named: Some((call.implementation, Some(proxied.contract()))), odd };
+        }
+        if let Ok(call) = transferOwnershipCall::abi_decode(data) {
+            let what = format!("{name} can be changed by {} from then on", call.newOwner);
+            return CallMeaning { what, named: None, odd: owns() };
+        }
     }
     let selector = Bytes::copy_from_slice(&data[..data.len().min(4)]);
-    let name = match *target == governed.timelock {
-        true => "the timelock itself".to_owned(),
-        false => target.to_string(),
+    let (name, odd) = if *target == governed.timelock {
+        ("the timelock itself".to_owned(), Some("it changes who may schedule, cancel or execute".into()))
+    } else if proxied.is_some() {
+        (target.to_string(), owns())
+    } else {
+        (target.to_string(), Some("it is none of the calls that an upgrade consists of".into()))
     };
-    words(format!("calls {selector} of {name}, {} bytes", data.len()), vec![(*target, None)])
-}
-
-/// What a user must know of a call besides what it does.
-fn oddity(call: &PlannedCall, contracts: &Contracts, governed: &Governed) -> Option<String> {
-    let PlannedCall { target, data } = call;
-    let proxied = Proxied::ALL.into_iter().find(|one| one.admin(contracts) == *target);
-    if *target == governed.timelock {
-        return Some("it changes who may schedule, cancel or execute".into());
-    }
-    let Some(proxied) = proxied else {
-        let is_known = *target == contracts.dispute_game_factory
-            && (setImplementationCall::abi_decode(data).is_ok() || setStandbyCall::abi_decode(data).is_ok());
-        return (!is_known).then(|| "it is none of the calls that an upgrade consists of".into());
-    };
-    match upgradeAndCallCall::abi_decode(data) {
-        Ok(call) if call.proxy != proxied.proxy(contracts) => {
-            Some(format!("{} is not the proxy of {}", call.proxy, proxied.name()))
-        }
-        Ok(call) if !call.data.is_empty() => {
-            Some(format!("it also calls the new code once, and may change all that it knows: {}", call.data))
-        }
-        Ok(_) => None,
-        Err(_) => Some("whoever owns a proxy's admin changes its code at once, without any delay".into()),
-    }
+    let what = format!("calls {selector} of {name}, {} bytes", data.len());
+    CallMeaning { what, named: Some((*target, None)), odd }
 }

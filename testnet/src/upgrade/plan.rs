@@ -6,7 +6,8 @@ use alloy::{
 };
 use anyhow::{Result, ensure};
 use bindings::{
-    IDisputeGameFactory, IProxyAdmin, ITimelock,
+    IDisputeGameFactory, IProxyAdmin,
+    ITimelock::{self, hashOperationBatchCall},
     artifacts::{Contract, deployed_code},
     constructors,
 };
@@ -15,7 +16,7 @@ use stf::ChainConfig;
 
 use super::{
     governed::Governed,
-    operation::{PlannedCall, id_of},
+    operation::{PlannedCall, batch, id_of},
     proxied::Proxied,
 };
 use crate::{DeployStep, Deployer, Program, deploy::StepList};
@@ -103,29 +104,21 @@ impl UpgradePlan {
 
     /// The operation's id in the timelock.
     pub fn operation_id(&self) -> B256 {
-        let call = ITimelock::hashOperationBatchCall {
-            targets: self.calls.iter().map(|call| call.target).collect(),
-            values: vec![U256::ZERO; self.calls.len()],
-            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
-            predecessor: self.predecessor,
-            salt: B256::ZERO,
-        };
-        id_of(&call)
+        id_of(&self.batch())
     }
 
     /// What the owner sends to the timelock.
     pub fn schedule_call(&self) -> Bytes {
-        ITimelock::scheduleBatchCall {
-            targets: self.calls.iter().map(|call| call.target).collect(),
-            values: vec![U256::ZERO; self.calls.len()],
-            payloads: self.calls.iter().map(|call| call.data.clone()).collect(),
-            predecessor: self.predecessor,
-            // The addresses of what was deployed make it an operation of its own.
-            salt: B256::ZERO,
-            delay: U256::from(self.delay),
-        }
-        .abi_encode()
-        .into()
+        let hashOperationBatchCall { targets, values, payloads, predecessor, salt } = self.batch();
+        let delay = U256::from(self.delay);
+        ITimelock::scheduleBatchCall { targets, values, payloads, predecessor, salt, delay }
+            .abi_encode()
+            .into()
+    }
+
+    /// The addresses of what was deployed make it an operation of its own, so its salt is zero.
+    fn batch(&self) -> hashOperationBatchCall {
+        batch(&self.calls, vec![U256::ZERO; self.calls.len()], self.predecessor, B256::ZERO)
     }
 }
 

@@ -51,15 +51,7 @@ impl Proxied {
 
     /// For people.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inbox => "Inbox",
-            Self::Portal => "Portal",
-            Self::SystemConfig => "SystemConfig",
-            Self::DisputeGameFactory => "DisputeGameFactory",
-            Self::AnchorStateRegistry => "AnchorStateRegistry",
-            Self::L1CrossDomainMessenger => "L1CrossDomainMessenger",
-            Self::L1StandardBridge => "L1StandardBridge",
-        }
+        self.contract().name()
     }
 
     /// Its proxy.
