@@ -15,17 +15,21 @@
 //! - [`l1`]: games from L1's events, and moves as transactions.
 //! - [`traces`]: the truth from an embedded replica and the fault proof VM.
 //! - [`replica`]: the embedded replica.
+//! - [`report`]: disputes as scripts and people see them.
 //! - [`watch()`]: `challenger watch`, which puts all of it together.
 //! - [`cli`]: the command line.
 
 pub mod cli;
 pub mod game;
 pub mod l1;
+mod page;
 pub mod replica;
+pub mod report;
 pub mod strategy;
 pub mod telemetry;
 pub mod traces;
 pub mod truth;
 mod watch;
 
+pub use page::{Names, PageOptions};
 pub use watch::{Patch, WatchOptions, watch};

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     // A thread that still computes is not waited for.
     runtime.shutdown_background();
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // One line, whatever the depth of the cause.
         Err(error) => {
             eprintln!("error: {error:#}");

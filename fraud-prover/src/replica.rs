@@ -31,6 +31,8 @@ pub struct ReplicaOptions {
     pub l1_timeout: Option<Duration>,
     /// Least L1 endpoints that must say the same of what is derived.
     pub l1_agreement: usize,
+    /// Whether there is an index of logs and of senders and recipients: a page wants one.
+    pub index_logs: bool,
 }
 
 /// A replica that follows L1.
@@ -74,7 +76,8 @@ impl Replica {
         let status = follower.watch();
         let mut tasks = Tasks::new(shutdown.clone());
         // All states are kept: a dispute that began at an earlier anchor may still be open.
-        maintenance::start(&mut tasks, &chain, &client, Upkeep::default(), &shutdown);
+        let upkeep = Upkeep { index_logs: options.index_logs, ..Upkeep::default() };
+        maintenance::start(&mut tasks, &chain, &client, upkeep, &shutdown);
         tasks.essential("the L1 follower", "new proposals are not checked", async move {
             follower.run(shutdown).await;
             Ok(())

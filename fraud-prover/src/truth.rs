@@ -132,4 +132,14 @@ pub struct Proof {
 pub trait Provers: Send + Sync {
     /// The truth of a game.
     fn prover(&self, subject: &Subject) -> Box<dyn Prover>;
+
+    /// The truth of a game as far as it is known by now: whoever only looks lets nothing be computed.
+    fn viewer(&self, subject: &Subject) -> Box<dyn Prover> {
+        self.prover(subject)
+    }
+
+    /// Whether nothing is being computed, nor waits to be.
+    fn is_idle(&self) -> bool {
+        true
+    }
 }

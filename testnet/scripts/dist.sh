@@ -44,7 +44,7 @@ file 644 "$packaging/challenger.toml" share/recourse/challenger.toml
 file 644 README.md README.md
 file 644 LICENSE LICENSE
 # What the documents link to, at the same paths.
-for document in node/docs/*.md .github/CHANGELOG.md; do
+for document in node/docs/*.md .github/CHANGELOG.md testnet/monitoring/*; do
     file 644 "$document" "share/doc/recourse/$document"
 done
 (cd "$tree" && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -d '\n' sha256sum >SHA256SUMS)

@@ -30,9 +30,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Starts an L1 (Anvil), deploys the contracts, and starts a sequencer and a replica.
+    /// Starts an L1 (Anvil), deploys the contracts, and starts a sequencer, a replica, and a challenger with a page to look at.
     ///
-    /// Prints endpoints, funded accounts, contract addresses and commands to try, writes all but the commands to DIR/devnet.json,
+    /// Prints the page's address, endpoints, funded accounts, contract addresses and commands to try, writes all but the commands to DIR/devnet.json,
     /// and runs until Ctrl-C. A devnet starts fresh each time: what an earlier one left in DIR is removed.
     Devnet(DevnetArguments),
     /// Writes a commented file of settings for a rollup on any L1, to be filled in.
@@ -64,6 +64,9 @@ struct DevnetArguments {
     /// Port of the L2 replica, HTTP and WebSocket.
     #[arg(long, default_value_t = 9546)]
     replica_port: u16,
+    /// Port of the challenger's page.
+    #[arg(long, default_value_t = 9700)]
+    page_port: u16,
     /// Seconds between L1 blocks.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=600))]
     l1_block_time: u64,
@@ -73,6 +76,9 @@ struct DevnetArguments {
     /// Start no replica.
     #[arg(long)]
     no_replica: bool,
+    /// Start no challenger, and so no page.
+    #[arg(long)]
+    no_challenger: bool,
     /// Begin under the rules of Isthmus, and change to Karst so many seconds after the genesis. By default all blocks have
     /// the rules of Karst.
     #[arg(long, value_name = "SECONDS")]
@@ -169,13 +175,18 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         l1_port,
         l2_port,
         replica_port,
+        page_port,
         l1_block_time,
         da,
         no_replica,
+        no_challenger,
         karst_after,
     } = arguments;
-    if l1_port == l2_port || l1_port == replica_port || l2_port == replica_port {
-        bail!("the ports of L1, L2 and the replica must differ");
+    let mut all = vec![l1_port, l2_port, replica_port, page_port];
+    all.sort_unstable();
+    all.dedup();
+    if all.len() < 4 {
+        bail!("the ports of L1, L2, the replica and the page must differ");
     }
     let choose = |name: &str, flag: &str, port: u16| -> Result<Option<u16>> {
         if ports::is_free(port) {
@@ -200,6 +211,10 @@ fn options(arguments: DevnetArguments) -> Result<DevnetOptions> {
         l1_port: choose("L1", "--l1-port", l1_port)?,
         l2_port: choose("L2", "--l2-port", l2_port)?,
         replica_port: choose("the replica", "--replica-port", replica_port)?,
+        page_port: match no_challenger {
+            true => None,
+            false => choose("the page", "--page-port", page_port)?,
+        },
         mining: Mining::Every(l1_block_time),
         sample_token: true,
         replica: !no_replica,
@@ -235,6 +250,7 @@ impl Progress {
             Stage::Contracts => "Deploying the contracts",
             Stage::Sequencer => "Starting the sequencer",
             Stage::Replica => "Starting the replica",
+            Stage::Challenger => "Starting the challenger",
         });
         self.stage = Some(stage);
     }
@@ -246,6 +262,7 @@ impl Progress {
             Stage::Contracts => "✓ Contracts are deployed",
             Stage::Sequencer => "✓ Sequencer is up",
             Stage::Replica => "✓ Replica is up",
+            Stage::Challenger => "✓ Challenger is up",
         };
         self.bar.suspend(|| println!("{line}"));
     }

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use rollup::{RollupConfig, blobs::DaChoice};
 
 use crate::{
-    Anvil, AnvilOptions, DeployConfig, Key, Mining, Node, NodeOptions, ProcessExit, Role, Roles, SampleToken,
-    accounts, deploy, ports, token::deploy_sample_token,
+    Anvil, AnvilOptions, ChallengerOptions, ChallengerProcess, DeployConfig, Key, Mining, Node, NodeOptions,
+    ProcessExit, Role, Roles, SampleToken, accounts, deploy, ports, token::deploy_sample_token,
 };
 
 /// Name of the file that a running devnet keeps locked.
@@ -51,6 +51,8 @@ pub struct DevnetOptions {
     pub sample_token: bool,
     /// Whether to start a replica that follows L1 and the sequencer's feed.
     pub replica: bool,
+    /// Port of a challenger's page. Without one, there is no challenger.
+    pub page_port: Option<u16>,
     /// Where the sequencer posts batches.
     pub da: DaChoice,
     /// Further arguments for the sequencer.
@@ -77,6 +79,7 @@ impl DevnetOptions {
             proposer: true,
             sample_token: false,
             replica: true,
+            page_port: None,
             da: DaChoice::Blobs,
             sequencer_arguments: ["--batch-interval", "2s", "--propose-interval", "30s"]
                 .map(Into::into)
@@ -97,6 +100,8 @@ pub enum Stage {
     Sequencer,
     /// Starting the replica.
     Replica,
+    /// Starting the challenger, with its page.
+    Challenger,
 }
 
 /// A running rollup. Dropping it kills its processes.
@@ -114,6 +119,7 @@ pub struct Devnet {
     pub sample_token: Option<SampleToken>,
     sequencer: Option<Node>,
     replica: Option<Node>,
+    challenger: Option<ChallengerProcess>,
     _lock: File,
 }
 
@@ -145,8 +151,17 @@ impl Devnet {
         };
         anvil.set_mining(options.mining).await?;
 
-        let mut devnet =
-            Self { dir, options, anvil, rollup, sample_token, sequencer: None, replica: None, _lock: lock };
+        let mut devnet = Self {
+            dir,
+            options,
+            anvil,
+            rollup,
+            sample_token,
+            sequencer: None,
+            replica: None,
+            challenger: None,
+            _lock: lock,
+        };
         if devnet.options.sequencer {
             progress(Stage::Sequencer);
             devnet.start_sequencer().await?;
@@ -154,6 +169,10 @@ impl Devnet {
         if devnet.options.replica {
             progress(Stage::Replica);
             devnet.start_replica().await?;
+        }
+        if let Some(port) = devnet.options.page_port {
+            progress(Stage::Challenger);
+            devnet.start_challenger(port).await?;
         }
         Ok(devnet)
     }
@@ -230,6 +249,25 @@ impl Devnet {
         self.replica.insert(Node::spawn(options)?).wait_ready().await
     }
 
+    async fn start_challenger(&mut self, page_port: u16) -> Result<()> {
+        let options = ChallengerOptions {
+            rollup: self.rollup_path(),
+            data_dir: self.dir.join("data/challenger"),
+            l1_rpc: self.anvil.url().into(),
+            l2_rpc: self.sequencer.as_ref().map(Node::http_url),
+            key: Key::at(&self.dir.join(CHALLENGER_KEY).to_string_lossy()),
+            page_port,
+            log: self.dir.join("logs/challenger.log"),
+        };
+        self.challenger = Some(ChallengerProcess::start(&options).await?);
+        Ok(())
+    }
+
+    /// Where its challenger's page is, if it has one.
+    pub fn page_url(&self) -> Option<String> {
+        self.challenger.as_ref().map(ChallengerProcess::page_url)
+    }
+
     /// An error, with the tail of the log, if one of its processes has ended.
     pub fn check_alive(&mut self) -> Result<()> {
         self.anvil.process().check_alive()?;
@@ -238,12 +276,17 @@ impl Devnet {
                 node.check_alive()?;
             }
         }
-        Ok(())
+        self.challenger.as_mut().map_or(Ok(()), ChallengerProcess::check_alive)
     }
 
     /// Ends all processes, nodes before L1. Returns those that had to be killed.
     pub async fn stop(&mut self) -> Result<Vec<String>> {
         let mut killed = Vec::new();
+        if let Some(challenger) = &mut self.challenger
+            && challenger.stop().await? == ProcessExit::Killed
+        {
+            killed.push("challenger".into());
+        }
         for node in [&mut self.replica, &mut self.sequencer].into_iter().flatten() {
             if node.stop().await? == Some(ProcessExit::Killed) {
                 killed.push(node.options.name.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, U256};
 use anyhow::Result;
-use bindings::{artifacts::genesis_codes, predeploys};
+use bindings::{genesis::genesis_contracts, predeploys};
 use rollup::config::{Contracts, Genesis, GenesisAccount};
 use serde::{Deserialize, Serialize};
 use stf::block::L1Attributes;
@@ -25,7 +25,7 @@ pub struct L1Origin {
     pub blob_base_fee: u128,
 }
 
-/// The genesis state: the predeploys, contracts that every chain has, and funded accounts.
+/// The genesis state: the predeploys, contracts of others that tools look for, and funded accounts.
 pub fn l2_genesis(config: &DeployConfig, contracts: &Contracts, origin: L1Origin) -> Result<Genesis> {
     let mut alloc: BTreeMap<Address, GenesisAccount> = BTreeMap::new();
     let attributes = L1Attributes {
@@ -41,8 +41,10 @@ pub fn l2_genesis(config: &DeployConfig, contracts: &Contracts, origin: L1Origin
         base_fee_parameters: config.base_fee,
     };
     let rules = config.chain.rules_at(origin.timestamp)?;
-    for (address, code) in genesis_codes() {
-        alloc.insert(address, GenesisAccount { nonce: 1, code, ..GenesisAccount::default() });
+    for contract in genesis_contracts(config.chain.chain_id) {
+        let storage = contract.storage.into_iter().map(|(slot, value)| (slot.into(), value)).collect();
+        let account = GenesisAccount { nonce: 1, code: contract.code, storage, ..GenesisAccount::default() };
+        alloc.insert(contract.address, account);
     }
     let mut store = |address: Address, slot: U256, value: U256| {
         alloc.entry(address).or_default().storage.insert(slot.into(), value);

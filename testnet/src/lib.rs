@@ -9,6 +9,7 @@
 //! - [`DeploymentPlan`] is what a deployment consists of. [`public`] brings it to any L1; [`deploy()`] puts the contracts on it, computes the L2 genesis and returns the `RollupConfig` that all nodes read.
 //! - [`upgrade`] changes a rollup that runs.
 //! - [`Node`] is a `recourse-node` process: [`NodeOptions`] are its command line.
+//! - [`ChallengerProcess`] is a `challenger watch`, with its page.
 //! - [`Devnet`] puts it all together.
 //! - [`CompiledContract`] is a contract as Forge compiled it: for packages.
 //!
@@ -26,6 +27,7 @@
 
 pub mod accounts;
 mod anvil;
+mod challenger;
 mod compiled;
 mod config;
 mod deploy;
@@ -42,6 +44,7 @@ pub mod upgrade;
 
 pub use accounts::{RoleAccounts, Roles};
 pub use anvil::{Anvil, AnvilOptions, Mining};
+pub use challenger::{ChallengerOptions, ChallengerProcess};
 pub use compiled::CompiledContract;
 pub use config::{DataWeights, DeployConfig, UPGRADE_DELAY};
 pub use deploy::{DeployStep, Deployer, DeploymentPlan, deploy};

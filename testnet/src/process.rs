@@ -122,6 +122,18 @@ impl Process {
         }
     }
 
+    /// Asks a process to end that has processes of its own, which it ends then; waits for it, at most `limit`, in place. For
+    /// `Drop`, where a test has failed.
+    pub fn end_with_children(&mut self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        if !matches!(self.exited(), Ok(None)) || self.signal(Signal::INT).is_err() {
+            return;
+        }
+        while matches!(self.exited(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// `kill -9`. Returns when it is gone.
     pub fn kill9(&mut self) -> Result<()> {
         self.child.kill()?;

@@ -20,6 +20,8 @@ use crate::{
 /// Endpoints, accounts and addresses of a devnet: the content of `devnet.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
+    /// The challenger's page, to look at.
+    pub page: Option<String>,
     /// L1, HTTP.
     pub l1_rpc: String,
     /// The sequencer, HTTP.
@@ -79,6 +81,7 @@ impl Summary {
             private_key: user.to_bytes(),
         };
         Ok(Self {
+            page: devnet.page_url(),
             l1_rpc: devnet.anvil.url().into(),
             l2_rpc: sequencer.http_url(),
             l2_ws: sequencer.ws_url(),
@@ -98,6 +101,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(page) = &self.page {
+            writeln!(f, "\nLook at it: open this page in a browser\n  {page}")?;
+        }
         writeln!(f, "\nEndpoints")?;
         writeln!(f, "  L1          {}", self.l1_rpc)?;
         writeln!(f, "  L2          {}  {}  (chain id {})", self.l2_rpc, self.l2_ws, self.l2_chain_id)?;
@@ -143,6 +149,8 @@ impl Summary {
             return Ok(());
         };
         let here = std::env::current_dir().unwrap_or_default();
+        // For a shell in any folder.
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned()).display().to_string();
         let short = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
         let folder = |tool: Result<PathBuf>| tool.ok().and_then(|path| path.parent().map(short));
         // Those that the search path lacks; relative ones count from this folder.
@@ -155,7 +163,9 @@ impl Summary {
         });
         let path = folders.chain(["$PATH".into()]).collect::<Vec<_>>().join(":");
         let (l1, l2) = (&self.l1_rpc, &self.l2_rpc);
-        let (rollup, key) = (short(&self.rollup), short(&self.key));
+        let (rollup, key) = (whole(&self.rollup), whole(&self.key));
+        // Not the sequencer: it is what is judged.
+        let judge = self.replica_rpc.as_deref().unwrap_or(l2);
 
         writeln!(f, "\nTry, in a second shell; this once, and the rest is short:\n")?;
         writeln!(f, "  export PATH=\"{path}\"")?;
@@ -163,7 +173,7 @@ impl Summary {
         writeln!(f, "  export KEY={} ME={} YOU={}", from.private_key, from.address, to.address)?;
         writeln!(
             f,
-            "  export RECOURSE_ROLLUP={rollup} RECOURSE_KEY={key} RECOURSE_L1_RPC=$L1 RECOURSE_L2_RPC=$L2"
+            "  export RECOURSE_ROLLUP={rollup} RECOURSE_KEY={key} RECOURSE_L1_RPC=$L1 RECOURSE_L2_RPC={judge}"
         )?;
         // Anvil keeps blobs as a beacon node does.
         writeln!(f, "  export RECOURSE_L1_BEACON=$L1")?;
@@ -183,8 +193,12 @@ impl Summary {
             writeln!(f, "  {mint} --private-key $KEY --rpc-url $L1")?;
             writeln!(f, "  recourse-node bridge deposit --amount 5 --token $TOKEN --l2-token $L2_TOKEN")?;
         }
-        let data = short(&self.rollup.with_file_name("data").join("challenger"));
-        let key = short(&self.challenger_key);
+        if self.page.is_some() {
+            writeln!(f, "\n  # every proposal, judged; the challenger that runs beats those that are wrong")?;
+            return writeln!(f, "  challenger report");
+        }
+        let data = whole(&self.rollup.with_file_name("data").join("challenger"));
+        let key = whole(&self.challenger_key);
         writeln!(f, "\n  # a challenger, which beats every wrong proposal; until Ctrl-C")?;
         writeln!(f, "  challenger watch --data-dir {data} --key {key}")
     }

@@ -29,6 +29,11 @@ pub fn cast() -> Result<PathBuf> {
     foundry("cast", "CAST")
 }
 
+/// Forge: `$FORGE`, the npm package in `l1-contracts`, or the search path.
+pub fn forge() -> Result<PathBuf> {
+    foundry("forge", "FORGE")
+}
+
 /// `recourse-node`: `$RECOURSE_NODE`, beside the running executable, or the search path.
 pub fn recourse_node() -> Result<PathBuf> {
     ours("recourse-node", "RECOURSE_NODE")
@@ -47,20 +52,25 @@ pub fn testnet() -> Result<PathBuf> {
 /// clef, go-ethereum's signer: `$CLEF`, or as `testnet/scripts/geth-tools.sh` has built it, which this runs: some minutes the
 /// first time.
 pub fn clef() -> Result<PathBuf> {
-    geth_tool("clef", "CLEF")
+    geth_tool("clef", "CLEF", None)
 }
 
 /// geth: `$GETH`, or as [`clef`].
 pub fn geth() -> Result<PathBuf> {
-    geth_tool("geth", "GETH")
+    geth_tool("geth", "GETH", None)
 }
 
-fn geth_tool(name: &str, variable: &str) -> Result<PathBuf> {
+/// The newest geth, to be measured beside: `$GETH`, or built like [`clef`].
+pub fn newest_geth() -> Result<PathBuf> {
+    geth_tool("geth", "GETH", Some("newest"))
+}
+
+fn geth_tool(name: &str, variable: &str, version: Option<&str>) -> Result<PathBuf> {
     if let Some(path) = env::var_os(variable) {
         return Ok(path.into());
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/geth-tools.sh");
-    let built = Command::new(&script).output().with_context(|| script.display().to_string())?;
+    let built = Command::new(&script).args(version).output().with_context(|| script.display().to_string())?;
     let errors = String::from_utf8_lossy(&built.stderr);
     let folder = String::from_utf8_lossy(&built.stdout);
     let path = Path::new(folder.trim()).join(name);

@@ -231,6 +231,7 @@ fn the_archive_is_complete_repeatable_and_runs_anywhere() -> Result<()> {
         "lib/sysusers.d/recourse.conf",
         "share/bash-completion/completions/challenger",
         "share/doc/recourse/node/docs/operations.md",
+        "share/doc/recourse/testnet/monitoring/alerts.yml",
         "share/fish/vendor_completions.d/recourse-node.fish",
         "share/man/man1/challenger-vm-replay.1.gz",
         "share/man/man1/recourse-node-replica.1.gz",

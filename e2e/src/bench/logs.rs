@@ -103,7 +103,7 @@ fn search_blooms(reader: &Reader, searched: &Bloom, from: u64) -> Result<Vec<u64
     let mut found = Vec::new();
     for header in reader.headers(from..=u64::MAX)? {
         let (number, header) = header?;
-        if header.logs_bloom.contains(searched) && reader.has_log(number, fits)? {
+        if header.logs_bloom.contains(searched) && !reader.logs_where(number, fits)?.is_empty() {
             found.push(number);
         }
     }
@@ -116,7 +116,7 @@ fn by_index(reader: &Reader) -> Result<Vec<u64>> {
     let (mut found, mut next) = (Vec::new(), 0);
     while let Some(stretch) = reader.search_logs(&query, next..=BLOCKS - 1)? {
         for number in stretch.blocks {
-            if reader.has_log(number, fits)? {
+            if !reader.logs_where(number, fits)?.is_empty() {
                 found.push(number);
             }
         }

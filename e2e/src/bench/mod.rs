@@ -11,6 +11,7 @@
 //! - [`logs`]: searching a rare log in a long chain.
 //! - [`posting`]: transfers a second through to `safe`, by the blobs that L1 takes.
 //! - [`proving`]: what blocks cost the fault proof VM: instructions per L2 gas, and its speed.
+//! - [`requests`]: JSON-RPC requests a second and how long they take, beside geth and Anvil.
 //! - [`sequencing`]: transfers per second and latency through JSON-RPC, beside Anvil.
 //!
 //! [`runner`] runs them, so that one that fails costs the others nothing.
@@ -29,6 +30,7 @@ pub mod logs;
 pub mod posting;
 pub mod proving;
 mod qemu;
+pub mod requests;
 pub mod runner;
 pub mod sequencing;
 mod span_batch;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::bench::{
     attacks, batches, blob_dispute, derivation, dispute, execution, hostile, logs, posting, proving,
+    requests,
     runner::{self, Part},
     sequencing, table,
 };
@@ -54,6 +55,8 @@ enum Benchmark {
     Attacks,
     /// Searching a rare log in a long chain.
     Logs,
+    /// JSON-RPC requests a second, beside geth and Anvil.
+    Requests,
 }
 
 #[tokio::main]
@@ -78,6 +81,7 @@ async fn main() -> Result<ExitCode> {
         (Benchmark::Posting, Part::new("posting", move || posting::run(progress))),
         (Benchmark::Hostile, Part::new("hostile", move || async move { hostile::run(progress) })),
         (Benchmark::Attacks, Part::new("attacks", move || attacks::run(progress))),
+        (Benchmark::Requests, Part::new("requests", move || requests::run(progress))),
         (Benchmark::Logs, Part::new("logs", move || async move { logs::run(progress) })),
     ];
     let wanted = |benchmark| arguments.only.is_empty() || arguments.only.contains(&benchmark);

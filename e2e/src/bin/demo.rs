@@ -3,11 +3,14 @@
 //! Everything is real: an L1, the contracts, a sequencer, a challenger as a process of its own that knows nothing but
 //! L1, and a liar that plays by the challenger's own code with a patched truth. The exit code is 0 only if the lie was
 //! beaten and the honest bonds came back.
+//!
+//! The challenger's page shows it; `--pace` makes it slow enough to follow.
 
 use std::{
     collections::BTreeMap,
     fs,
     io::IsTerminal,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -18,17 +21,18 @@ use alloy::{
     providers::Provider,
 };
 use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
 use e2e::{
-    dispute::{Arena, Divergence, Lie, Setting, is_over, last_depth, machine_seconds},
-    net::{Load, user},
+    dispute::{Arena, Divergence, Lie, Rival, Setting, is_over, last_depth, machine_seconds},
+    net::{L1_BLOCK_TIME, Load, user},
 };
 use fraud_prover::{
     game::{Claim, ClaimId, Game, Level, Status},
     l1::{GameEvent, Logged},
 };
-use rollup::interval::Interval;
+use rollup::{interval::Interval, process::stop_signal};
 use serde_json::json;
-use testnet::ports;
+use testnet::{Process, ports};
 
 /// Each side's clock, in seconds of L1's time, which runs five times as fast as ours here.
 const CLOCK: u64 = 240;
@@ -41,13 +45,27 @@ const TARGETS: [u64; 2] = [300, 250];
 const WRONG_BLOCK: u64 = 173;
 /// The demonstration fails if it takes longer.
 const LIMIT: Duration = Duration::from_secs(170);
+/// Most L1 blocks from the proposal to the end: at a pace, the limit is as much longer.
+const MOST_BLOCKS: u32 = 40;
+
+/// A proposer lies about a rollup's state, and a challenger beats the lie, live: in the terminal, and on the challenger's page.
+#[derive(Clone, Copy, Debug, Parser)]
+#[command(name = "demo", version)]
+struct Options {
+    /// At a pace for people: so many seconds for each move. The page stays at the end, until Ctrl-C.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=15))]
+    pace: Option<u64>,
+    /// Port of the challenger's page; a free one if it is taken.
+    #[arg(long, default_value_t = 9700)]
+    page_port: u16,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match demo().await {
+    match demo(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nerror: {error:#}");
@@ -93,8 +111,41 @@ struct Story {
     honest_moves: u64,
 }
 
-async fn demo() -> Result<()> {
+/// A dispute that is over, with all that still runs.
+struct Played {
+    arena: Arena,
+    challenger: Process,
+    rival: Rival,
+    page: String,
+    beaten: bool,
+    returned: bool,
+}
+
+async fn demo(options: Options) -> Result<()> {
+    let mut stopped = Box::pin(stop_signal());
+    // What runs ends with the future that is dropped then.
+    let played = tokio::select! {
+        played = play(options) => played?,
+        () = &mut stopped => bail!("interrupted"),
+    };
+    if options.pace.is_some() {
+        let line = format!("the page stays at http://{} until Ctrl-C", played.page);
+        println!("{}", Paint(std::io::stdout().is_terminal()).strong(&line));
+        stopped.await;
+    }
+    let Played { arena, challenger, rival, beaten, returned, .. } = played;
+    drop(challenger);
+    rival.end().await?;
+    arena.end().await?;
+    ensure!(beaten, "the lie was not beaten");
+    ensure!(returned, "an honest bond did not come back");
+    Ok(())
+}
+
+async fn play(options: Options) -> Result<Played> {
     let began = Instant::now();
+    let pace = options.pace.map(Duration::from_secs);
+    let limit = LIMIT + pace.unwrap_or_default() * MOST_BLOCKS;
     let paint = Paint(std::io::stdout().is_terminal());
     println!("{}", paint.strong("A lie about a rollup's state, and how it is beaten"));
     println!();
@@ -110,7 +161,16 @@ async fn demo() -> Result<()> {
     let (honest, liar) = (user(1)?, user(6)?);
     let port = ports::free()?;
     let metrics = format!("127.0.0.1:{port}");
-    let mut challenger = arena.challenger("challenger", &honest, &["--metrics", &metrics])?;
+    let page_port = if ports::is_free(options.page_port) { options.page_port } else { ports::free()? };
+    let page = SocketAddr::from((Ipv4Addr::LOCALHOST, page_port)).to_string();
+    let l2 = arena.net.devnet.sequencer()?.http_url();
+    let arguments = ["--metrics", &metrics, "--page", &page, "--l2-rpc", &l2];
+    let mut challenger = arena.challenger("challenger", &honest, &arguments)?;
+    println!("{} http://{page}", paint.strong("look at it, on the challenger's page:"));
+    println!(
+        "{}",
+        paint.faint(&format!("L1 for commands of the page: export L1={}", arena.net.devnet.anvil.url()))
+    );
     let load = Load::start(
         arena.net.devnet.sequencer()?.provider(),
         arena.net.devnet.rollup.chain.chain_id,
@@ -129,6 +189,10 @@ async fn demo() -> Result<()> {
     let balance = arena.balance(honest.address()).await?;
     let before = arena.net.devnet.anvil.provider().get_block_number().await?;
     println!();
+    if let Some(pace) = pace {
+        // Each move is in an L1 block, and answers one in the block before.
+        arena.miner.set_interval(pace);
+    }
     let lying = arena.liar(plot)?;
     let game = arena.propose(&liar, &lying, target).await?;
     let started = Instant::now();
@@ -146,7 +210,7 @@ async fn demo() -> Result<()> {
 
     // The dispute, until a step is proven.
     loop {
-        ensure!(began.elapsed() < LIMIT, "the dispute takes too long");
+        ensure!(began.elapsed() < limit, "the dispute takes too long");
         challenger.check_alive()?;
         let done = story.tell(&mut arena, game).await?;
         if done {
@@ -155,6 +219,10 @@ async fn demo() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let narrowed = started.elapsed();
+    if let Some(pace) = pace {
+        tokio::time::sleep(pace).await;
+        arena.miner.set_interval(L1_BLOCK_TIME);
+    }
     println!();
     println!(
         "Nothing is left to argue about. Now clocks run out: a claim that nobody countered in time is upheld."
@@ -162,7 +230,7 @@ async fn demo() -> Result<()> {
     println!("{}", story.paint.faint("(L1's clock is turned forward, so that nobody has to wait)"));
     println!();
     let end = loop {
-        ensure!(began.elapsed() < LIMIT, "closing the dispute takes too long");
+        ensure!(began.elapsed() < limit, "closing the dispute takes too long");
         arena.expire().await?;
         let closed = tokio::time::timeout(
             Duration::from_secs(12),
@@ -238,12 +306,7 @@ async fn demo() -> Result<()> {
     fs::create_dir_all("target")?;
     fs::write(file, format!("{}\n", serde_json::to_string_pretty(&summary)?))?;
     println!("\n{}", story.paint.faint(&format!("written to {}", file.display())));
-    drop(challenger);
-    rival.end().await?;
-    arena.end().await?;
-    ensure!(beaten, "the lie was not beaten");
-    ensure!(returned, "an honest bond did not come back");
-    Ok(())
+    Ok(Played { arena, challenger, rival, page, beaten, returned })
 }
 
 /// What the liar lies about.
@@ -337,7 +400,7 @@ impl Story {
                         claim.interval.length
                     )
                 } else {
-                    format!("“Segment {} is wrong: look at {}.”", claim.segment + 1, range(claim))
+                    format!("“Segment {} is wrong: look at {}.”", claim.segment, range(claim))
                 };
                 println!(
                     "{}  {} {}{says}  {}",

@@ -37,4 +37,4 @@ mod trie;
 pub use blocks::{BlockCase, BlockReport};
 pub use folder::Folder;
 pub use report::{Failure, Report};
-pub use suite::Suite;
+pub use suite::{Suite, unpack};

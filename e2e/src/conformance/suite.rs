@@ -18,6 +18,14 @@ use super::{
     Folder, Report, exclude::Exclusions, rlp_tests, state_tests, store::Store, transaction_tests, trie,
 };
 
+/// Unpacks an archive that `tar` can read into a folder that is there for as long as the result lives.
+pub fn unpack(archive: &Path) -> Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    let status = Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(folder.path()).status();
+    ensure!(status.context("running tar")?.success(), "tar cannot unpack {}", archive.display());
+    Ok(folder)
+}
+
 /// A copy of the suite on disk.
 #[derive(Debug)]
 pub struct Suite {
@@ -35,9 +43,7 @@ impl Suite {
     pub fn open(path: &Path) -> Result<Self> {
         ensure!(path.exists(), "there is no {}", path.display());
         let (root, unpacked) = if path.is_file() {
-            let folder = tempfile::tempdir()?;
-            let status = Command::new("tar").arg("-xf").arg(path).arg("-C").arg(folder.path()).status();
-            ensure!(status.context("running tar")?.success(), "tar cannot unpack {}", path.display());
+            let folder = unpack(path)?;
             (checkout_in(folder.path())?, Some(folder))
         } else {
             (path.to_owned(), None)

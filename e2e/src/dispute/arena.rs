@@ -38,7 +38,7 @@ use testnet::{DevnetOptions, Key, Process, tools};
 use tokio::task::JoinHandle;
 use vm::Image;
 
-use super::{Lying, Plot, is_decided, is_over};
+use super::{Lying, Plot, is_over};
 use crate::net::{L1_BLOCK_TIME, Miner, Net, NodeStatus, until};
 
 /// How a dispute is set up.
@@ -304,6 +304,7 @@ impl Arena {
             key: key.map(Into::into),
             programs: self.programs.clone(),
             metrics: None,
+            page: None,
             transactions: TxOptions {
                 poll_interval: Some(Duration::from_millis(50)),
                 ..TxOptions::default()
@@ -419,16 +420,14 @@ impl Arena {
     /// Waits for the end of a game, with clocks run out as often as it takes.
     pub async fn finish(&mut self, game: Address, honest: &[Address]) -> Result<Game> {
         let over = |state: &Game| is_over(state, honest);
-        let decided = |state: &Game| is_decided(state, honest);
-        for _ in 0..4 {
+        // Bonds wait, too, and each that is won may be what another waits for.
+        for _ in 0..8 {
             self.expire().await?;
-            if self.wait(game, "the game is decided", Duration::from_secs(30), decided).await.is_ok() {
-                break;
+            if let Ok(end) = self.wait(game, "the game ends", Duration::from_secs(15), over).await {
+                return Ok(end);
             }
         }
-        // Bonds wait, too.
-        self.expire().await?;
-        self.wait(game, "the game ends", Duration::from_secs(60), over).await
+        self.wait(game, "the game ends", Duration::from_secs(1), over).await
     }
 
     /// The claims in short, for messages.
@@ -497,6 +496,7 @@ impl Observer {
             l1_poll: Some(Duration::from_millis(50)),
             l1_timeout: None,
             l1_agreement: 1,
+            index_logs: false,
         };
         let replica = fraud_prover::replica::Replica::start(&options, shutdown).await?;
         let replica = replica.context("the observer was stopped")?;

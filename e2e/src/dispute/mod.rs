@@ -13,5 +13,5 @@ mod upgrade;
 pub use arena::{Arena, Costs, Rival, Setting};
 pub use lie::{Lying, calls_of, last_depth};
 pub use plot::{Divergence, Lie, Plot};
-pub use progress::{is_decided, is_over, machine_seconds, metric, narrowed, step_proven};
+pub use progress::{is_over, machine_seconds, metric, narrowed, step_proven};
 pub use upgrade::{Upgrade, another_program};

@@ -20,7 +20,7 @@ pub fn narrowed(game: &Game, players: &[Address]) -> bool {
 }
 
 /// Whether a game is resolved, with all claims of these accounts.
-pub fn is_decided(state: &Game, honest: &[Address]) -> bool {
+fn is_decided(state: &Game, honest: &[Address]) -> bool {
     let decided = |claim: &Claim| !honest.contains(&claim.claimant) || claim.status.is_resolved();
     state.root().status.is_resolved() && state.claims.iter().all(decided)
 }

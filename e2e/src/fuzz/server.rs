@@ -54,7 +54,7 @@ impl Node {
             let (block, ()) = chain.build(plan, fill).expect("a block");
             pool.apply(&ChainEvent::Block(block));
         }
-        let (l1, status) = watch::channel(L1Status { head: 0, cursor: 0, healthy: true });
+        let (l1, status) = watch::channel(L1Status { healthy: true, ..L1Status::default() });
         let context = RpcContext {
             chain,
             pool: Some(pool),
@@ -135,6 +135,19 @@ pub(super) fn request_seeds() -> Vec<Vec<u8>> {
         ("txpool_contentFrom", json!([user])),
         ("optimism_outputAtBlock", json!(["0x1"])),
         ("web3_sha3", json!(["0x00"])),
+        ("optimism_safeHeadAtL1Block", json!(["0x1"])),
+        ("eth_callMany", json!([[{"transactions": [call]}], {"transactionIndex": 1}, state])),
+        ("eth_getStorageValues", json!([{ other.to_string(): [hash] }, "0x1"])),
+        ("eth_sendRawTransactionConditional", json!([raw, {"knownAccounts": { other.to_string(): hash }}])),
+        ("debug_storageRangeAt", json!(["0x1", 0, user, "0x00", 10])),
+        ("debug_accountRange", json!(["0x1", "0x", 10, false, false, true])),
+        ("debug_getModifiedAccountsByNumber", json!([0, 2])),
+        ("debug_executionWitness", json!(["0x1"])),
+        ("ots_getBlockTransactions", json!([1, 0, 25])),
+        ("ots_searchTransactionsBefore", json!([user, 0, 25])),
+        ("ots_searchTransactionsAfter", json!([other, 1, 25])),
+        ("ots_getTransactionBySenderAndNonce", json!([user, 0])),
+        ("ots_getContractCreator", json!([other])),
     ];
     let mut seeds: Vec<Vec<u8>> =
         requests.iter().map(|(method, params)| format!("{method}\n{params}").into_bytes()).collect();

@@ -15,7 +15,7 @@ use std::{
 
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result};
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use rollup::blobs::DaChoice;
 use testnet::{Devnet, DevnetOptions, Mining, Node, Role, accounts};
 
@@ -62,6 +62,26 @@ impl Net {
         options.sequencer_arguments =
             words("--l1-poll 50ms --heartbeat 300ms --batch-interval 500ms --propose-interval 5s");
         options.replica_arguments = words("--l1-poll 50ms");
+        Ok(options)
+    }
+
+    /// Options for people and their clients, who compute with the clock: L1 makes a block each second; a dispute takes five, so
+    /// that a withdrawal is paid within a minute.
+    pub fn options_by_the_clock(name: &str) -> Result<DevnetOptions> {
+        let mut options = Self::options(name)?;
+        options.mining = Mining::Every(1);
+        options.sample_token = true;
+        options.replica = false;
+        options.deploy.max_clock_duration = 5;
+        options.deploy.clock_extension = 1;
+        options.deploy.boundary_extension = 2;
+        options.deploy.finality_delay = 2;
+        options.deploy.proof_maturity_delay = 3;
+        options.sequencer_arguments =
+            "--l1-poll 100ms --heartbeat 500ms --batch-interval 1s --propose-interval 3s"
+                .split(' ')
+                .map(Into::into)
+                .collect();
         Ok(options)
     }
 
@@ -129,6 +149,17 @@ impl Drop for Net {
 /// A funded account.
 pub fn user(index: usize) -> Result<PrivateKeySigner> {
     accounts::users()?.into_iter().nth(index).context("no such account")
+}
+
+/// The kinds of batches that a long test is run with: one by a seed, so that runs take turns; with `BOTH` set, both.
+pub fn kinds(test: &str) -> Result<Vec<DaChoice>> {
+    let both = [DaChoice::Calldata, DaChoice::Blobs];
+    if std::env::var_os("BOTH").is_some() {
+        return Ok(both.into());
+    }
+    let one = both[usize::from(seeded(test)?.random_bool(0.5))];
+    eprintln!("{test}: batches in {one:?} alone; BOTH=1 tries both kinds");
+    Ok(vec![one])
 }
 
 /// Randomness for a test, from `SEED` or a new seed, which it prints.

@@ -10,6 +10,10 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::samples::ISampleToken;
+use e2e::{
+    faults::{Fault, Proxy},
+    net::soon,
+};
 use testnet::{Process, tools};
 
 use super::{SESSION_LIMIT, Setting, key_file};
@@ -139,13 +143,29 @@ pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let again = cli.run("prove-again", &["prove", &withdrawal]).await?;
     ensure!(!again.contains("L1 transaction"), "nothing is sent for what is proven:\n{again}");
     cli.killed("finalize-killed", &["finalize", &withdrawal]).await?;
-    let output = cli.run("finalize", &["finalize", &withdrawal]).await?;
-    ensure!(output.contains("Finalized."), "{output}");
+    finalize_through_an_outage(&cli, &withdrawal).await?;
     assert_eq!(l1.get_balance(target).await?, U256::from(500_000_000_000_000_000_u64));
     let status = cli.run("status", &["status", &withdrawal]).await?;
     ensure!(status.contains("status          finalized"), "{status}");
 
     tokens(&cli, account, &l1, &l2).await
+}
+
+/// L1's endpoint is away for a moment while the command waits for the time of finalization.
+async fn finalize_through_an_outage(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
+    let proxy = Proxy::start(&cli.l1_rpc).await?;
+    let cli = Cli { l1_rpc: proxy.url().to_owned(), ..cli.clone() };
+    let mut process = cli.spawn("finalize", &["finalize", withdrawal])?;
+    let log = process.log().to_owned();
+    let says = |text: &str| Ok(std::fs::read_to_string(&log)?.contains(text).then_some(()));
+    soon("it waits", async || says("finalization is possible in")).await?;
+    proxy.set(Fault::Down);
+    soon("it asks again", async || says("Asking again")).await?;
+    proxy.set(Fault::None);
+    let status = process.wait(SESSION_LIMIT).await?.context("it does not end")?;
+    let output = std::fs::read_to_string(&log)?;
+    ensure!(status.success() && output.contains("Finalized."), "{output}");
+    Ok(())
 }
 
 /// Whatever is wrong is said in one line, before anything is sent.
@@ -186,10 +206,21 @@ async fn wrong_inputs(cli: &Cli<'_>, withdrawal: &str) -> Result<()> {
         (&no_key, ether, "cannot read the key file /nowhere/key"),
         (&bad_key, ether, "and at most 4096 are expected"),
     ];
-    for (index, (cli, arguments, expected)) in cases.iter().enumerate() {
-        let error = cli.refused(&format!("wrong-{index}"), arguments).await?;
-        ensure!(error.contains(expected), "{arguments:?}: {error}");
-    }
+    let told = async {
+        for (index, (cli, arguments, expected)) in cases.iter().enumerate() {
+            let error = cli.refused(&format!("wrong-{index}"), arguments).await?;
+            ensure!(error.contains(expected), "{arguments:?}: {error}");
+        }
+        Ok(())
+    };
+    // It takes its time: a transaction that was just sent may come.
+    let unknown = async {
+        let nobodys = B256::repeat_byte(0x5a).to_string();
+        let error = cli.refused("wrong-unknown", &["prove", &nobodys]).await?;
+        ensure!(error.contains("L2 does not know a transaction 0x5a5a"), "{error}");
+        Ok(())
+    };
+    tokio::try_join!(told, unknown)?;
     assert_eq!(cli.transactions().await?, sent);
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use e2e::net::Net;
-use testnet::{Mining, Process, Summary};
+use testnet::{Process, Summary};
 
 /// How long a session may take. The whole way of a withdrawal is about a minute here.
 const SESSION_LIMIT: Duration = Duration::from_secs(300);
@@ -30,22 +30,9 @@ struct Setting {
 }
 
 impl Setting {
-    /// L1 makes a block each second, by the clock, because clients compute with it; a dispute takes five.
     async fn start(name: &str) -> Result<Self> {
-        let mut options = Net::options(name)?;
-        options.mining = Mining::Every(1);
-        options.sample_token = true;
-        options.replica = false;
-        options.deploy.max_clock_duration = 5;
-        options.deploy.clock_extension = 1;
-        options.deploy.boundary_extension = 2;
-        options.deploy.finality_delay = 2;
-        options.deploy.proof_maturity_delay = 3;
-        options.sequencer_arguments =
-            "--l1-poll 100ms --heartbeat 500ms --batch-interval 1s --propose-interval 3s --retain 16"
-                .split(' ')
-                .map(Into::into)
-                .collect();
+        let mut options = Net::options_by_the_clock(name)?;
+        options.sequencer_arguments.extend(["--retain", "16"].map(Into::into));
         let net = Net::start(options).await?;
         let summary = net.devnet.summary()?;
         let devnet_json = net.dir().join("devnet.json");

@@ -16,6 +16,7 @@ use fraud_prover::{
     truth::{Provers, commitments},
 };
 use rollup::program::program_path;
+use serde_json::Value;
 use testnet::{Key, Process, ProcessExit, tools};
 
 use crate::common::propose;
@@ -81,6 +82,16 @@ async fn refuses(command: Command) -> Result<String> {
     Ok(lines[0].to_owned())
 }
 
+/// What a script reads of all disputes, and the exit code that it goes by.
+async fn reports(session: &Session, extra: &[&str]) -> Result<(Option<i32>, Value)> {
+    let mut command = session.command(&["report", "--json"])?;
+    command.args(extra);
+    let output = output(command).await?;
+    let report = serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok((output.status.code(), report))
+}
+
 fn contains(text: &str, words: &[&str]) -> Result<()> {
     for word in words {
         ensure!(text.contains(word), "{word:?} is not in:\n{text}");
@@ -130,6 +141,17 @@ async fn a_person_watches_and_plays_by_hand() -> Result<()> {
     let show = says(session.command(&["show", &address])?).await?;
     ensure!(!show.contains("INVALID"), "who said that it is wrong?\n{show}");
 
+    // For scripts: what is wrong, and that a person must look; without a node, nothing is judged.
+    let (code, report) = reports(&session, &trusted).await?;
+    let told = &report["games"][0];
+    ensure!(code == Some(3) && report["totals"]["wrong"] == 1, "{code:?}: {report:#}");
+    ensure!(told["root"] == "wrong" && told["ahead"] == "proposal", "{told:#}");
+    ensure!(told["tree"][0]["firstWrong"] == 0 && told["moves"][0]["segment"] == 0, "{told:#}");
+    contains(&report["problems"][0]["text"].to_string(), &["a WRONG root is ahead"])?;
+    let (code, report) = reports(&session, &[]).await?;
+    ensure!(report["games"][0]["root"] == "unknown", "who said that? {report:#}");
+    ensure!(code == Some(0) && report["totals"]["unknown"] == 1, "{code:?}: {report:#}");
+
     // The first answer by hand.
     let state = arena.game(game).await?;
     let root = state.root();
@@ -170,6 +192,13 @@ async fn a_person_watches_and_plays_by_hand() -> Result<()> {
         &says(session.command(&["show", index])?).await?,
         &["the proposal fell", "none; all claims are resolved"],
     )?;
+    let (code, report) = reports(&session, &trusted).await?;
+    let told = &report["games"][0];
+    ensure!(
+        code == Some(0) && told["status"] == "refuted" && told["root"] == "wrong",
+        "{code:?}: {report:#}"
+    );
+    ensure!(report["totals"]["bonds"] == "0" && report["totals"]["credits"] == "0", "{report:#}");
     arena.end().await
 }
 

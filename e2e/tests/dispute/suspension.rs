@@ -21,7 +21,8 @@ use crate::common::{PLAY, propose};
 /// suspends the version, and takes its bonds back, as the liar does; nothing is proposed any more, and L2 goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_machine_is_suspended_and_every_bond_goes_back() -> Result<()> {
-    let setting = Setting::default();
+    // Bonds wait for a tenth of a clock: for longer than L1's time goes on below until the challenger looks at the machine.
+    let setting = Setting { clock: 3000, ..Setting::default() };
     let mut options = Arena::options("suspension", setting)?;
     // Cancun knows no cell proofs.
     options.da = DaChoice::Calldata;
@@ -29,13 +30,14 @@ async fn a_broken_machine_is_suspended_and_every_bond_goes_back() -> Result<()> 
     let mut arena = Arena::with(options).await?;
     arena.wait_for_blocks(setting.blocks).await?;
     let (honest, liar) = (user(1)?.address(), user(6)?.address());
-    let mut challenger = arena.challenger("honest", &user(1)?, &["--record-checks", "30s"])?;
+    let mut challenger = arena.challenger("honest", &user(1)?, &["--record-checks", "10m"])?;
     let version = arena.version().await?;
     let client = arena.client().clone();
     let health = async || client.view(version, IDisputeGame::healthCall {}, BlockId::latest()).await;
     // Checks are recorded as they become old.
     let deployed = health().await?.soundAt;
-    arena.net.devnet.anvil.increase_time(120).await?;
+    // None is recorded after the step, which would stand then.
+    arena.net.devnet.anvil.increase_time(600).await?;
     soon("a check is recorded", async || Ok((health().await?.soundAt > deployed).then_some(()))).await?;
 
     let plot = (Lie::FlippedBit { block: 7 }, Divergence::Share(500));

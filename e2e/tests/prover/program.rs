@@ -1,6 +1,8 @@
 //! The fault proof program on the VM: for every block, the output that the node has.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::{Address, B256, Bytes};
 use e2e::{
     net::seeded,
@@ -12,7 +14,7 @@ use rollup::{program::program_path, witness::BlockWitness};
 use stf::{
     config::MAX_BLOCK_GAS_LIMIT,
     inbox::{CHUNK_SIZE, MAX_PAYLOAD_SIZE},
-    run::MAX_PREIMAGE_SIZE,
+    run::{MAX_PREIMAGE_SIZE, RunPhase},
 };
 use testnet::MAX_STEPS;
 use vm::{Image, Machine, RunOutcome};
@@ -32,6 +34,40 @@ fn the_machine_computes_every_block() {
         assert_eq!(outcome.exit, Some(0), "block {block} after {} steps", outcome.steps);
         assert_eq!(outcome.value, lab.output(block).unwrap(), "block {block}");
     }
+}
+
+/// Whoever looks at a state sees what the program does there.
+#[test]
+fn every_state_says_what_the_program_does() {
+    /// Looks at a run.
+    const LOOKS: u64 = 200;
+    /// The register that says it.
+    const TP: usize = 4;
+    let image = program().unwrap();
+    let lab = Lab::every_kind().unwrap();
+    let mut seen = BTreeSet::new();
+    for block in 1..=lab.head() {
+        let witness = lab.witness(block).unwrap();
+        let steps = run(&image, &witness).steps;
+        let mut machine = start(&image, &witness).unwrap();
+        assert_eq!(RunPhase::from_word(machine.cpu().x[TP]), None);
+        let mut last = (0, 0);
+        for look in 1..=LOOKS {
+            machine.run_to((steps * look / LOOKS).max(1_000)).unwrap();
+            let phase = RunPhase::from_word(machine.cpu().x[TP]).unwrap();
+            let place = match phase {
+                RunPhase::Inputs => (1, 0),
+                RunPhase::Deposits => (2, 0),
+                RunPhase::Transaction(place) => (3, place),
+                RunPhase::Seal => (4, 0),
+            };
+            assert!(last <= place, "block {block}: {phase:?} comes after {last:?}");
+            last = place;
+            seen.insert(place.0);
+        }
+        assert_eq!(last.0, 4, "block {block}: it ends in another phase");
+    }
+    assert_eq!(seen.len(), 4, "only {seen:?}");
 }
 
 /// The same steps and the same last state on every run, and after a snapshot.

@@ -12,6 +12,7 @@ use alloy::{
     providers::{Provider, ProviderBuilder, RootProvider, WsConnect},
     rpc::types::TransactionReceipt,
     sol_types::SolEvent,
+    transports::http::reqwest,
 };
 use anyhow::{Context, Result, bail, ensure};
 use bindings::{
@@ -53,7 +54,7 @@ impl Testnet {
         let mut command = Command::new(tools::testnet()?);
         command.arg("devnet").arg("--dir").arg(dir);
         // The default ports may be in use, and tests run beside one another.
-        for flag in ["--l1-port", "--l2-port", "--replica-port"] {
+        for flag in ["--l1-port", "--l2-port", "--replica-port", "--page-port"] {
             command.arg(flag).arg(ports::free()?.to_string());
         }
         Ok(command)
@@ -66,6 +67,13 @@ impl Testnet {
     async fn wait_end(&mut self) -> Result<Option<i32>> {
         let status = self.process.wait(Duration::from_secs(30)).await?;
         Ok(status.context("testnet does not end")?.code())
+    }
+}
+
+impl Drop for Testnet {
+    fn drop(&mut self) {
+        // Killed, it would leave its processes behind.
+        self.process.end_with_children(Duration::from_secs(30));
     }
 }
 
@@ -96,11 +104,16 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
     let from = summary.accounts[0].address;
 
     let output = testnet.output();
+    let page = summary.page.as_deref().context("no page")?;
+    let mut rest = output.as_str();
+    // The page before all else.
     for expected in
-        [l2, &summary.l1_rpc, replica, &from.to_string(), &key.to_string(), "cast", "challenger watch"]
+        [page, &summary.l1_rpc, l2, replica, &from.to_string(), &key.to_string(), "cast", "challenger report"]
     {
-        ensure!(output.contains(expected), "the output lacks {expected}:\n{output}");
+        let found = rest.find(expected);
+        rest = &rest[found.with_context(|| format!("the output lacks {expected}:\n{output}"))?..];
     }
+    page_is_served(page, summary.l2_chain_id).await?;
     let again = Testnet::command(&testnet.dir)?.output()?;
     assert!(!again.status.success(), "a second devnet in the same folder is refused");
     let message = String::from_utf8_lossy(&again.stderr).into_owned();
@@ -123,14 +136,24 @@ async fn a_developer_uses_the_devnet_with_cast() -> Result<()> {
     Ok(())
 }
 
+async fn page_is_served(page: &str, chain_id: u64) -> Result<()> {
+    let html = reqwest::get(page).await?.error_for_status()?.text().await?;
+    ensure!(html.contains("<script") && html.contains("/assets/"), "{html}");
+    let overview = soon("the overview", async || {
+        let answer = reqwest::get(format!("{page}/api/v1/overview")).await?;
+        Ok(answer.json::<Value>().await.ok().filter(|overview| overview["chainId"] == chain_id))
+    });
+    let overview = overview.await?;
+    ensure!(overview["challenger"]["acts"] == true, "{overview}");
+    Ok(())
+}
+
 /// Runs what stands under "Try", all of it in one shell, in the folder where the devnet was started.
 fn commands_work_as_printed(output: &str) -> Result<()> {
     let (_, commands) = output.split_once("\nTry").context("the output says nothing to try")?;
     let lines = commands.lines().skip(1).filter_map(|line| line.strip_prefix("  "));
-    // A challenger runs until it is ended.
-    let (endless, script): (Vec<&str>, Vec<&str>) =
-        lines.partition(|line| line.starts_with("challenger watch"));
-    ensure!(endless.len() == 1 && script.len() > 12, "too few commands: {script:?}");
+    let script: Vec<&str> = lines.collect();
+    ensure!(script.len() > 12, "too few commands: {script:?}");
     let shown = script.iter().filter(|line| !line.starts_with("export")).all(|line| line.len() <= 120);
     ensure!(shown, "a command is too long to read: {script:?}");
     let ran = Command::new("sh").args(["-e", "-u", "-c", &script.join("\n")]).output()?;
@@ -230,7 +253,7 @@ async fn a_child_that_dies_ends_the_devnet() -> Result<()> {
     let _alone = crate::ALONE.lock().await;
     let (mut testnet, _) = Testnet::start().await?;
     let children = children(testnet.process.id())?;
-    assert_eq!(children.len(), 3, "Anvil and two nodes");
+    assert_eq!(children.len(), 4, "Anvil, two nodes and a challenger");
     let node = children.iter().find(|(_, name)| name.starts_with("recourse-node")).context("no node")?.0;
     let pid = rustix::process::Pid::from_raw(node).context("no process id")?;
     rustix::process::kill_process(pid, Signal::KILL)?;

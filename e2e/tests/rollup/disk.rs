@@ -200,10 +200,10 @@ impl Stages<'_> {
         Ok(())
     }
 
-    /// Waits until the node has ended: its exit code, and what it said.
-    async fn ended(&self) -> Result<(String, String)> {
+    /// Waits until the node has ended, for this reason: its exit code, and what it said.
+    async fn ended(&self, why: &str) -> Result<(String, String)> {
         let mark = self.marks.join("ended");
-        until("the node ends", 2 * PATIENCE, async || Ok(mark.exists().then_some(()))).await?;
+        until(why, 2 * PATIENCE, async || Ok(mark.exists().then_some(()))).await?;
         let code = fs::read_to_string(&mark)?.trim().to_owned();
         fs::remove_file(&mark)?;
         Ok((code, fs::read_to_string(self.marks.join("said"))?.trim().to_owned()))
@@ -267,7 +267,7 @@ async fn on_a_disk_that_gets_full(kind: &str) -> Result<bool> {
     let second = stages.transfer(chain_id, 1).await?.map_err(anyhow::Error::msg)?;
     soon("the receipt", async || receipt(node, second).await).await?;
     stages.have("stop", "").await?;
-    let (code, said) = stages.ended().await?;
+    let (code, said) = stages.ended("the node ends as it was told to").await?;
     ensure!(code == "0" && said.is_empty(), "{code}: {said}");
 
     // Full: it ends with a line, and has all that it announced when there is room.
@@ -275,7 +275,7 @@ async fn on_a_disk_that_gets_full(kind: &str) -> Result<bool> {
     let load = Load::start(node.provider(), chain_id, (2..6).map(user).collect::<Result<_>>()?);
     soon("receipts", async || Ok((load.count() > 20).then_some(()))).await?;
     stages.have("full", "").await?;
-    let (code, said) = stages.ended().await?;
+    let (code, said) = stages.ended("the node ends on a full disk").await?;
     ensure!(code == "1" && said.lines().count() == 1 && said.starts_with("error: "), "{code}: {said}");
     ensure!(said.contains("no space left on the device"), "{said}");
     let included = load.stop().await?;

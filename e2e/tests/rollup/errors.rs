@@ -104,8 +104,7 @@ async fn requests(node: &Node) -> Result<()> {
 async fn bodies(node: &Node) -> Result<()> {
     // What is JSON but no request is an invalid one, or one that does not parse: clients treat both alike.
     for (body, codes) in [
-        ("", &[-32700][..]),
-        ("not json", &[-32700]),
+        ("not json", &[-32700][..]),
         ("{\"jsonrpc\":\"2.0\",\"id\":1", &[-32700]),
         ("{}", &[-32600, -32700]),
         ("[]", &[-32600]),
@@ -115,6 +114,11 @@ async fn bodies(node: &Node) -> Result<()> {
         let code = answer["error"]["code"].as_i64();
         assert!(code.is_some_and(|code| codes.contains(&code)), "body {body:?}: {answer}");
     }
+    // Nothing is answered with nothing, as geth does.
+    let nothing =
+        Client::new().post(node.http_url()).header("content-type", "application/json").send().await?;
+    assert!(nothing.status().is_success());
+    assert_eq!(nothing.text().await?, "");
     // A batch is answered one by one.
     let batch = json!([
         {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
 use anyhow::{Context, Result, ensure};
-use e2e::net::{Load, Net, NodeStatus, UserDeposit, batches, seeded, soon, status, user};
+use e2e::net::{Load, Net, NodeStatus, UserDeposit, batches, kinds, seeded, soon, status, user};
 use rand::Rng;
 use rollup::blobs::DaChoice;
 use testnet::Devnet;
@@ -18,17 +18,15 @@ const IN_FLIGHT: usize = 4;
 const KILLS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_lose_no_block_of_batches_in_calldata_that_are_on_their_way() -> Result<()> {
-    kills(DaChoice::Calldata).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn kills_lose_no_block_of_batches_in_blobs_that_are_on_their_way() -> Result<()> {
-    kills(DaChoice::Blobs).await
+async fn kills_lose_no_block_of_batches_that_are_on_their_way() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
+    for da in kinds("in-flight")? {
+        kills(da).await?;
+    }
+    Ok(())
 }
 
 async fn kills(da: DaChoice) -> Result<()> {
-    let _alone = crate::ALONE.lock().await;
     let kills = std::env::var("KILLS").map_or(Ok(KILLS), |kills| kills.parse())?;
     let mut random = seeded("in-flight")?;
     let mut options = Net::options("in-flight")?;

@@ -10,26 +10,27 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IInbox::IInboxCalls;
-use e2e::net::{Head, Included, Load, Net, NodeStatus, UserDeposit, batches, receipt, seeded, status, user};
+use e2e::net::{
+    Head, Included, Load, Net, NodeStatus, UserDeposit, batches, kinds, receipt, seeded, status, user,
+};
 use rand::{Rng, rngs::StdRng};
 use rollup::blobs::DaChoice;
 use testnet::{Devnet, Node};
 
-/// How often something is killed, with each kind of batches.
+/// How often something is killed, with each kind of batches: `KILLS=50`.
 const KILLS: usize = 25;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_by_kills() -> Result<()> {
-    kills(DaChoice::Calldata).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_by_kills_while_batches_are_in_blobs() -> Result<()> {
-    kills(DaChoice::Blobs).await
+    let _alone = crate::ALONE.lock().await;
+    for da in kinds("kill")? {
+        kills(da).await?;
+    }
+    Ok(())
 }
 
 async fn kills(da: DaChoice) -> Result<()> {
-    let _alone = crate::ALONE.lock().await;
+    let kills = std::env::var("KILLS").map_or(Ok(KILLS), |kills| kills.parse())?;
     let mut random = seeded("kill")?;
     let mut options = Net::options("kill")?;
     options.da = da;
@@ -39,7 +40,7 @@ async fn kills(da: DaChoice) -> Result<()> {
     let accounts = (0..4).map(user).collect::<Result<_>>()?;
     let load = Load::start(net.devnet.sequencer()?.provider(), chain_id, accounts);
 
-    for round in 0..KILLS {
+    for round in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.random_range(20..500))).await;
         if round % 5 == 0 {
             UserDeposit::ether(Address::random(), U256::from(1)).send(&net.devnet, &user(6)?).await?;

@@ -18,7 +18,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::IInbox::IInboxInstance;
-use e2e::net::{Miner, Net, NodeStatus, PATIENCE, receipt, sign, status, user};
+use e2e::net::{Miner, Net, NodeStatus, PATIENCE, kinds, receipt, sign, status, user};
 use rand::RngCore;
 use rollup::blobs::DaChoice;
 use testnet::{Node, ports};
@@ -43,17 +43,15 @@ const SENDERS: usize = 6;
 const UNCONFIRMED: usize = 64;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn minutes_of_more_than_l1_takes_in_calldata_lose_nothing() -> Result<()> {
-    overload(DaChoice::Calldata).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn minutes_of_more_than_l1_takes_in_blobs_lose_nothing() -> Result<()> {
-    overload(DaChoice::Blobs).await
+async fn minutes_of_more_than_l1_takes_lose_nothing() -> Result<()> {
+    let _alone = crate::ALONE.lock().await;
+    for da in kinds("overload")? {
+        overload(da).await?;
+    }
+    Ok(())
 }
 
 async fn overload(da: DaChoice) -> Result<()> {
-    let _alone = crate::ALONE.lock().await;
     let mut options = Net::options("overload")?;
     let metrics = ports::free()?;
     options.da = da;

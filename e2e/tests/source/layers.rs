@@ -1,9 +1,9 @@
 //! Who may import whom. The order of the crates is part of the design: consensus code must not come to depend on a
 //! database, a socket or a clock by way of another crate.
 
-use std::{collections::BTreeMap, process::Command};
+use std::collections::BTreeMap;
 
-use e2e::sources::{metadata, root};
+use e2e::sources::{files, metadata, root};
 use serde_json::Value;
 
 /// Crate → the workspace crates that it may import, tests included.
@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bridge", &["bindings", "rollup"]),
     ("verify", &["bindings", "rollup", "vm"]),
     ("node", &["bindings", "bridge", "db", "rollup", "rpc", "sequencing", "verify"]),
-    ("fraud-prover", &["bindings", "db", "rollup", "stf", "vm"]),
+    ("fraud-prover", &["bindings", "bridge", "db", "rollup", "rpc", "sequencing", "stf", "vm"]),
     ("testnet", &["bindings", "rollup", "stf", "verify"]),
     (
         "e2e",
@@ -29,8 +29,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What a challenger must not link, by any way: whoever verifies needs no pool, sequencer, batcher or server.
-const FOREIGN_TO_A_VERIFIER: &[&str] = &["sequencing", "rpc", "bridge", "verify", "node", "jsonrpsee"];
+/// What a challenger's judgement and moves must not come from: whoever verifies needs no pool, sequencer, batcher or server. Its
+/// page, which decides nothing, answers requests by them.
+const FOREIGN_TO_A_VERIFIER: &[&str] =
+    &["sequencing", "rpc", "bridge", "verify", "node", "jsonrpsee", "axum"];
 
 /// Crates that the guest is made of: nothing here may bring in threads, sockets, files or clocks.
 const GUEST: &[&str] = &["keccak-lanes", "trie", "stf", "program"];
@@ -88,20 +90,43 @@ fn the_guests_crates_bring_in_no_operating_system() {
     }
 }
 
+/// Whether a file names something of a crate.
+fn uses(text: &str, name: &str) -> bool {
+    // Modules of alloy, in a list of what is imported of it.
+    let text = text.replace("rpc::types", "").replace("rpc::client", "");
+    text.match_indices(&format!("{name}::")).any(|(at, _)| {
+        let before = text[..at].trim_end_matches("::");
+        // A part of another name, or a module in another's path.
+        !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_')
+    })
+}
+
 #[test]
-fn a_challenger_links_no_sequencer_and_no_server() {
-    // The whole tree, other people's crates included: a wall with a door in it is none.
-    let output = Command::new(env!("CARGO"))
-        .args(["tree", "--package", "fraud-prover", "--edges", "normal", "--prefix", "none", "--offline"])
-        .args(["--format", "{p}", "--manifest-path"])
-        .arg(root().join("Cargo.toml"))
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let tree = String::from_utf8_lossy(&output.stdout);
-    let linked: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert!(linked.contains(&"rollup"), "the tree of the challenger: {linked:?}");
-    for foreign in FOREIGN_TO_A_VERIFIER {
-        assert!(!linked.contains(foreign), "the challenger links {foreign}");
+fn a_crate_is_found_where_it_is_used() {
+    for text in ["use rpc::Listener;", "let server = ::rpc::serve();", "x(rpc::serve())", "    rpc::{a, b},"]
+    {
+        assert!(uses(text, "rpc"), "{text}");
     }
+    for text in
+        ["use alloy::{\n    rpc::types::Log,\n};", "alloy::rpc::json_rpc::Id", "jsonrpc::a", "self.rpc()"]
+    {
+        assert!(!uses(text, "rpc"), "{text}");
+    }
+}
+
+#[test]
+fn of_a_challenger_only_its_page_knows_of_servers() {
+    let page = root().join("fraud-prover/src/page");
+    let mut seen = 0;
+    for path in files("fraud-prover/src", &[".rs"]).expect("a folder") {
+        if path.starts_with(&page) {
+            continue;
+        }
+        seen += 1;
+        let text = std::fs::read_to_string(&path).expect("a file is text");
+        for foreign in FOREIGN_TO_A_VERIFIER {
+            assert!(!uses(&text, foreign), "{} uses {foreign}", path.display());
+        }
+    }
+    assert!(seen > 20, "only {seen} files");
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 use stf::{
     PreimageOracle,
-    run::{MAX_PREIMAGE_SIZE, OracleError},
+    run::{MAX_PREIMAGE_SIZE, OracleError, RunPhase},
 };
 
 use crate::{crypto, machine};
@@ -27,6 +27,10 @@ impl PreimageOracle for Machine {
 
     fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
         Ok(machine::blob_element(versioned_hash, index))
+    }
+
+    fn enter(&self, phase: RunPhase) {
+        machine::note(phase.to_word());
     }
 }
 

@@ -2,18 +2,21 @@
 
 mod account;
 mod moves;
+mod outputs;
 mod replay;
+mod report;
 mod show;
 mod vm;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
+use crate::Names;
 use alloy::primitives::{Address, Bytes};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use rollup::{
     RollupConfig,
-    l1::{FollowerOptions, L1Client, reach_for_command},
+    l1::{FollowerOptions, L1Client, L1Header, reach_for_command},
     process::{BlobReading, LogFormat, Sending},
     program::program_path,
     shutdown,
@@ -23,6 +26,7 @@ pub use account::AccountKey;
 
 use crate::{
     l1::{GameEntry, LogReader},
+    page::PageOptions,
     watch::{WatchOptions, watch},
 };
 
@@ -61,6 +65,9 @@ Examples:
     challenger games --rollup rollup.json --l1-rpc http://127.0.0.1:8545
     challenger show 3 --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --l2-rpc http://127.0.0.1:9546
 
+  The state of all disputes for a script, which ends with 3 if a person must look:
+    challenger report --json --rollup rollup.json --l1-rpc http://127.0.0.1:8545 --l2-rpc http://127.0.0.1:9546
+
   Run an L2 block in the fault proof VM, and ask the contract about one of its steps:
     challenger vm block 7 --rollup rollup.json --data-dir data
     challenger vm verify 7 --step 1000000 --rollup rollup.json --data-dir data
@@ -80,6 +87,10 @@ pub enum Command {
     Games(GamesArgs),
     /// Show a dispute: the tree of claims, clocks, who is winning, which moves can be made.
     Show(Show),
+    /// Report on all disputes, for scripts and monitoring: what is proposed, who wins, what is owed, what a person must look at.
+    ///
+    /// Ends with 0 if all is well, with 3 if there is something that a person must look at, with 1 if it could not be told.
+    Report(ReportArgs),
     /// Make one move by hand.
     Move(Box<MoveArgs>),
     /// The fault proof VM: run programs and blocks, make and check proofs of steps.
@@ -142,6 +153,20 @@ pub struct Watch {
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
 
+    /// Address that serves a page for people, such as `127.0.0.1:9700`: the chain, every dispute, what is wrong and why. It only
+    /// shows. Default: none.
+    #[arg(long, value_name = "ADDR")]
+    pub page: Option<SocketAddr>,
+
+    /// Names under which the page is asked for, with commas in between and without ports; "*" for any. "localhost" and addresses
+    /// always are. A proxy in front of it has such a name, and must pass `Host` on.
+    #[arg(long, value_name = "NAMES", default_value_t = Names::default(), requires = "page")]
+    pub page_hosts: Names,
+
+    /// HTTP endpoint of an L2 node, whose newest block the page shows beside those that are on L1.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC")]
+    pub l2_rpc: Option<String>,
+
     /// Check the machine of the version in force on L1 whenever its last recorded check is older than this, such as `24h`
     /// (3 million gas each). If an L1 fork breaks the machine, what was decided after the last check does not count.
     /// Default: never; a broken machine is suspended in any case.
@@ -165,8 +190,32 @@ pub struct GamesArgs {
     pub rollup: Rollup,
 
     /// HTTP endpoint of an L2 node that you trust: says which proposals are right.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC")]
     pub l2_rpc: Option<String>,
+}
+
+/// `challenger report`
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Which rollup.
+    #[command(flatten)]
+    pub rollup: Rollup,
+
+    /// HTTP endpoint of an L2 node that you trust: says which proposals are right. Without it, none is judged.
+    #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC")]
+    pub l2_rpc: Option<String>,
+
+    /// Print all that is known as JSON, every claim included; amounts are wei as text.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only disputes in which something can still happen, or that owe something.
+    #[arg(long)]
+    pub open: bool,
+
+    /// An account of yours, by commas or by repeating it: what a dispute owes to it is told, and when it loses a bond.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub account: Vec<Address>,
 }
 
 /// `challenger show`
@@ -181,7 +230,7 @@ pub struct Show {
     pub rollup: Rollup,
 
     /// HTTP endpoint of an L2 node that you trust: says which claims about blocks are right.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "RECOURSE_L2_RPC")]
     pub l2_rpc: Option<String>,
 }
 
@@ -364,16 +413,18 @@ pub struct BlockArgs {
     pub batches: Option<u64>,
 }
 
-/// Runs a command.
-pub async fn run(cli: Cli) -> Result<()> {
+/// Runs a command, and says with which code the process ends.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
     cli.log_format.start();
     match cli.command {
-        Command::Watch(args) => run_watch(*args).await,
-        Command::Games(args) => show::games(args).await,
-        Command::Show(args) => show::show(args).await,
-        Command::Move(args) => moves::run(*args).await,
-        Command::Vm(args) => vm::run(args.command).await,
+        Command::Watch(args) => run_watch(*args).await?,
+        Command::Games(args) => show::games(args).await?,
+        Command::Show(args) => show::show(args).await?,
+        Command::Report(args) => return report::run(args).await,
+        Command::Move(args) => moves::run(*args).await?,
+        Command::Vm(args) => vm::run(args.command).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run_watch(args: Watch) -> Result<()> {
@@ -393,6 +444,7 @@ async fn run_watch(args: Watch) -> Result<()> {
         key,
         programs: if args.program.is_empty() { vec![program_path()?] } else { args.program },
         metrics: args.metrics,
+        page: args.page.map(|address| PageOptions { address, hosts: args.page_hosts, l2_rpc: args.l2_rpc }),
         transactions: args.sending.options("challenger"),
         record_checks: args.record_checks,
         once: args.once,
@@ -417,6 +469,8 @@ struct Open {
     config: Arc<RollupConfig>,
     client: L1Client,
     reader: LogReader,
+    /// The L1 block up to which the games are read.
+    head: L1Header,
     /// L1's time, in seconds.
     now: u64,
 }
@@ -427,7 +481,7 @@ impl Rollup {
         let client = reach_for_command(&self.l1_rpc, &config, self.l1_timeout).await?;
         let mut reader = LogReader::new(client.clone(), config.contracts, config.l1_start_block);
         let head = reader.sync().await.context("cannot read the games from L1")?;
-        Ok(Open { config, client, reader, now: head.timestamp() })
+        Ok(Open { config, client, reader, now: head.timestamp(), head })
     }
 }
 

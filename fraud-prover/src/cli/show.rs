@@ -1,77 +1,17 @@
 //! `challenger games` and `challenger show`: disputes for people.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::fmt::Write;
 
-use alloy::{
-    primitives::B256,
-    providers::{Provider, ProviderBuilder},
-};
-use anyhow::{Context, Result};
-use serde_json::Value;
+use alloy::primitives::B256;
+use anyhow::Result;
 
-use super::{GamesArgs, Show};
+use super::{GamesArgs, Show, outputs::Outputs};
 use crate::{
-    game::{Claim, Game, Level, Run, Status},
+    game::{Claim, Game, Level, Status},
     l1::ether,
     strategy::{Move, Plan, View, plan},
-    truth::{Judgement, Truth, Unknown, judge},
+    truth::Judgement,
 };
-
-/// Output roots as a node says them. It knows nothing of steps.
-#[derive(Debug, Default)]
-struct Outputs(BTreeMap<u64, B256>);
-
-impl Outputs {
-    /// Asks for all blocks that claims of the games are about, and for those that answers to them would be about.
-    async fn ask(url: Option<&str>, games: &[&Game]) -> Result<Self> {
-        let mut outputs = Self::default();
-        let Some(url) = url else {
-            return Ok(outputs);
-        };
-        let provider = ProviderBuilder::new().connect_http(url.parse().context("--l2-rpc is not a URL")?);
-        let claims = || games.iter().flat_map(|game| &game.claims).filter(|claim| !claim.is_step_level());
-        let ends = claims().flat_map(|claim| claim.interval.ends().chain([claim.interval.start]));
-        outputs.add(&provider, ends.collect()).await;
-        let answers = claims().filter_map(|claim| match judge(&outputs, claim) {
-            Ok(Judgement::FirstInvalid(segment)) => claim.segment_interval(segment),
-            _ => None,
-        });
-        let ends = answers.flat_map(|segment| segment.ends()).collect();
-        outputs.add(&provider, ends).await;
-        Ok(outputs)
-    }
-
-    /// Asks for blocks. A node that does not have one knows nothing about it.
-    async fn add(&mut self, provider: &impl Provider, blocks: BTreeSet<u64>) {
-        for block in blocks {
-            let answer: Result<Value, _> =
-                provider.raw_request("optimism_outputAtBlock".into(), (format!("{block:#x}"),)).await;
-            let root = answer.ok().and_then(|answer| answer["outputRoot"].as_str()?.parse::<B256>().ok());
-            self.0.extend(root.map(|root| (block, root)));
-        }
-    }
-}
-
-impl Truth for Outputs {
-    fn output(&self, block: u64) -> Result<B256, Unknown> {
-        self.0.get(&block).copied().ok_or(Unknown::NotDerived(block))
-    }
-
-    fn boot_hash(&self, block: u64) -> Result<B256, Unknown> {
-        Err(Unknown::NotDerived(block))
-    }
-
-    fn run(&self, block: u64) -> Result<Run, Unknown> {
-        Err(Unknown::NotDerived(block))
-    }
-
-    fn states(&self, block: u64, _: &[u64]) -> Result<Vec<B256>, Unknown> {
-        Err(Unknown::NotDerived(block))
-    }
-}
 
 pub(super) async fn games(args: GamesArgs) -> Result<()> {
     let open = args.rollup.open().await?;
@@ -165,7 +105,7 @@ fn judged(plan: &Plan, claim: usize) -> &'static str {
 }
 
 /// When something can happen next without a move.
-fn next(game: &Game, now: u64) -> String {
+pub(super) fn next(game: &Game, now: u64) -> String {
     let open = game.claims.iter().filter(|claim| !claim.status.is_resolved());
     match open.map(|claim| game.deadline(claim)).min() {
         None => "all claims are resolved".into(),
@@ -273,7 +213,7 @@ fn short(id: B256) -> String {
     format!("0x{}", alloy::primitives::hex::encode(bytes))
 }
 
-fn time(seconds: u64) -> String {
+pub(super) fn time(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7_199 => format!("{} min", seconds / 60),

@@ -20,7 +20,7 @@ pub struct GameParameters {
 }
 
 /// How a version of the game proves blocks: which program runs, for how long, and by which chain config.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunRules {
     /// Memory root of the fault proof program.
     pub program_root: B256,

@@ -1,6 +1,6 @@
 //! From events to games.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy::primitives::{Address, B256};
 use bindings::{IDisputeGame, IDisputeGameFactory};
@@ -19,7 +19,8 @@ pub struct Games {
     versions: BTreeMap<Address, GameParameters>,
     /// Of versions whose machine was shown to be broken.
     suspensions: BTreeMap<Address, Logged<IDisputeGame::Suspended>>,
-    entries: BTreeMap<Address, GameEntry>,
+    /// Shared with who looks at them: only one that something happens to is copied.
+    entries: BTreeMap<Address, Arc<GameEntry>>,
     order: Vec<Address>,
     governance: Vec<Logged<GovernanceEvent>>,
 }
@@ -83,7 +84,7 @@ impl Games {
         let suspension = Suspension { sound_at: event.event.soundAt };
         self.suspensions.insert(version, event);
         for entry in self.entries.values_mut().filter(|entry| entry.version() == version) {
-            if let Ok(game) = &mut entry.game {
+            if let Ok(game) = &mut Arc::make_mut(entry).game {
                 game.suspension = Some(suspension);
             }
         }
@@ -105,12 +106,12 @@ impl Games {
 
     /// All games, in the order of their proposals.
     pub fn iter(&self) -> impl Iterator<Item = &GameEntry> {
-        self.order.iter().filter_map(|address| self.entries.get(address))
+        self.order.iter().filter_map(|address| self.entries.get(address)).map(AsRef::as_ref)
     }
 
     /// A game by its contract.
     pub fn get(&self, game: Address) -> Option<&GameEntry> {
-        self.entries.get(&game)
+        self.entries.get(&game).map(AsRef::as_ref)
     }
 
     pub(super) fn propose(&mut self, proposal: Logged<IDisputeGameFactory::Proposed>) {
@@ -119,13 +120,14 @@ impl Games {
         let unknown = EventError::UnknownVersion(proposal.event.implementation);
         let mut entry = GameEntry { index, proposal, events: Vec::new(), game: Err(unknown) };
         entry.rebuild(self);
-        if self.entries.insert(address, entry).is_none() {
+        if self.entries.insert(address, Arc::new(entry)).is_none() {
             self.order.push(address);
         }
     }
 
     pub(super) fn add(&mut self, game: Address, event: Logged<GameEvent>) {
         if let Some(entry) = self.entries.get_mut(&game) {
+            let entry = Arc::make_mut(entry);
             if let Ok(game) = &mut entry.game
                 && let Err(error) = apply(game, &event)
             {
@@ -144,10 +146,16 @@ impl Games {
         self.order.retain(|address| entries.contains_key(address));
         for entry in entries.values_mut() {
             let suspension = self.suspension(entry.version());
+            let has_more = entry.events.last().is_some_and(|event| event.block >= from);
+            let is_same = entry.game.as_ref().map_or(true, |game| game.suspension == suspension);
+            if !has_more && is_same {
+                continue;
+            }
+            let entry = Arc::make_mut(entry);
             if let Ok(game) = &mut entry.game {
                 game.suspension = suspension;
             }
-            if entry.events.last().is_some_and(|event| event.block >= from) {
+            if has_more {
                 entry.events.retain(|event| event.block < from);
                 entry.rebuild(self);
             }

@@ -90,7 +90,7 @@ impl LogReader {
         self.present
     }
 
-    /// Nobody else holds the games while they are read, so nothing is copied.
+    /// Who looks at them keeps what was: of the games themselves, only those are copied that something happens to.
     fn games_mut(&mut self) -> &mut Games {
         Arc::make_mut(&mut self.games)
     }

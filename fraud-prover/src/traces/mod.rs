@@ -46,7 +46,7 @@ impl ReplicaProvers {
 
     /// The truth of one game.
     pub fn of(&self, subject: &Subject) -> ReplicaProver {
-        ReplicaProver { provers: self.clone(), subject: subject.clone() }
+        ReplicaProver { provers: self.clone(), subject: subject.clone(), only_looks: false }
     }
 }
 
@@ -54,12 +54,22 @@ impl Provers for ReplicaProvers {
     fn prover(&self, subject: &Subject) -> Box<dyn Prover> {
         Box::new(self.of(subject))
     }
+
+    fn viewer(&self, subject: &Subject) -> Box<dyn Prover> {
+        Box::new(ReplicaProver { only_looks: true, ..self.of(subject) })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.runner.is_idle()
+    }
 }
 
 /// The truth of one game, by an embedded replica.
 pub struct ReplicaProver {
     provers: ReplicaProvers,
     subject: Subject,
+    /// It lets nothing be computed.
+    only_looks: bool,
 }
 
 impl ReplicaProver {
@@ -115,14 +125,25 @@ impl Truth for ReplicaProver {
     }
 
     fn run(&self, block: u64) -> Result<Run, Unknown> {
-        self.provers.runner.run(self.trace(block)?)
+        let trace = self.trace(block)?;
+        match self.only_looks {
+            true => self.provers.runner.known(&trace, |record| Some(record.run())),
+            false => self.provers.runner.run(trace),
+        }
     }
 
     fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
-        self.provers.runner.states(self.trace(block)?, steps)
+        let trace = self.trace(block)?;
+        match self.only_looks {
+            true => self.provers.runner.known(&trace, |record| record.known(steps)),
+            false => self.provers.runner.states(trace, steps),
+        }
     }
 
     fn hurry(&self, block: u64, urgency: Urgency) {
+        if self.only_looks {
+            return;
+        }
         // Nothing was asked of a run that has no name yet.
         if let Ok(trace) = self.trace(block) {
             self.provers.runner.hurry(&trace, urgency);
@@ -132,11 +153,19 @@ impl Truth for ReplicaProver {
 
 impl Prover for ReplicaProver {
     fn last_state(&self, block: u64) -> Result<Bytes, Unknown> {
-        self.provers.runner.last_state(self.trace(block)?)
+        let trace = self.trace(block)?;
+        match self.only_looks {
+            true => self.provers.runner.known(&trace, |record| Some(record.last_state().clone())),
+            false => self.provers.runner.last_state(trace),
+        }
     }
 
     fn proof(&self, block: u64, step: u64) -> Result<Proof, Unknown> {
-        self.provers.runner.proof(self.trace(block)?, step)
+        let trace = self.trace(block)?;
+        match self.only_looks {
+            true => self.provers.runner.known(&trace, |record| record.proof(step).cloned()),
+            false => self.provers.runner.proof(trace, step),
+        }
     }
 }
 

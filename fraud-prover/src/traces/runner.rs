@@ -163,6 +163,20 @@ impl VmRunner {
         self.ask(trace, &Wanted::Proof(step), |record| record.proof(step).cloned())
     }
 
+    /// What is known of a run by now. Nothing is computed for it.
+    pub fn known<T>(
+        &self,
+        trace: &TraceId,
+        answer: impl FnOnce(&TraceRecord) -> Option<T>,
+    ) -> Result<T, Unknown> {
+        self.shared.slots.lock().known(trace, answer)
+    }
+
+    /// Whether nothing is being computed, nor waits to be.
+    pub fn is_idle(&self) -> bool {
+        self.shared.slots.lock().is_idle()
+    }
+
     fn ask<T>(
         &self,
         trace: TraceId,

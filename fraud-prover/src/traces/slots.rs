@@ -97,6 +97,25 @@ impl TraceSlots {
         Err(Unknown::Pending)
     }
 
+    /// What `answer` takes from what is known of a run. Nothing is computed for it.
+    pub(super) fn known<T>(
+        &self,
+        trace: &TraceId,
+        answer: impl FnOnce(&TraceRecord) -> Option<T>,
+    ) -> Result<T, Unknown> {
+        let slot = self.slots.get(trace).ok_or(Unknown::Pending)?;
+        match (slot.record.as_ref().and_then(answer), &slot.failed) {
+            (Some(answer), _) => Ok(answer),
+            (None, Some((_, reason))) => Err(Unknown::Failed(reason.clone())),
+            (None, None) => Err(Unknown::Pending),
+        }
+    }
+
+    /// Whether nothing is asked that is not answered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.slots.values().all(|slot| slot.asked.is_empty())
+    }
+
     /// Says how urgent an answer is that waits for a run.
     pub(super) fn hurry(&mut self, trace: &TraceId, urgency: Urgency) {
         if let Some(slot) = self.slots.get_mut(trace) {
@@ -260,6 +279,20 @@ mod tests {
         let (tracer, record) = slots.take(&toy.trace(1));
         assert!(tracer.is_some() && record.is_some());
         assert_eq!(ask(&mut slots, toy.trace(1), &Wanted::Run), Ok(()));
+    }
+
+    #[test]
+    fn who_only_looks_lets_nothing_be_computed() {
+        let toy = toy();
+        let mut slots = TraceSlots::default();
+        let look =
+            |slots: &TraceSlots, block| slots.known(&toy.trace(block), |record| Some(record.run().steps));
+        assert_eq!(look(&slots, 1), Err(Unknown::Pending));
+        assert!(slots.is_idle() && slots.next().is_none());
+        let _ = ask(&mut slots, toy.trace(1), &Wanted::Run);
+        assert!(!slots.is_idle() && look(&slots, 1).is_err());
+        finish(&mut slots, &toy, 1, 1);
+        assert!(slots.is_idle() && look(&slots, 1).is_ok());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod versions;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::providers::Provider;
+use alloy::{primitives::B256, providers::Provider};
 use anyhow::{Context, Result};
 use rollup::{
     RollupConfig,
@@ -30,6 +30,7 @@ use vm::{Image, MAX_ELF};
 use crate::{
     game::Subject,
     l1::LogReader,
+    page::{self, PageOptions, Seen},
     replica::{Replica, ReplicaOptions},
     strategy::Funds,
     traces::{ReplicaProvers, VmRunner},
@@ -78,6 +79,8 @@ pub struct WatchOptions {
     pub programs: Vec<PathBuf>,
     /// Address that serves Prometheus metrics.
     pub metrics: Option<SocketAddr>,
+    /// Where the page is served; none: nowhere.
+    pub page: Option<PageOptions>,
     /// How transactions are sent.
     pub transactions: TxOptions,
     /// Age of the last recorded check of the machine at which it is checked again on L1; none: never.
@@ -103,6 +106,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         l1_poll: options.l1_poll,
         l1_timeout: options.l1_timeout,
         l1_agreement: options.l1_agreement,
+        index_logs: options.page.is_some(),
     };
     let Some(mut replica) = Replica::start(&replica, shutdown.clone()).await? else {
         return Ok(());
@@ -113,6 +117,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
     if !check_present(&mut reader, &known, &mut shutdown).await? {
         return Ok(());
     }
+    let roots: Vec<B256> = programs.iter().map(Image::root).collect();
     let runner = VmRunner::new(replica.chain.clone(), programs, &options.data_dir)?;
     let computed = runner.changed();
     let honest = ReplicaProvers::new(replica.chain.clone(), runner.clone());
@@ -120,6 +125,12 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         Some(patch) => patch(replica.chain.clone(), honest)?,
         None => Arc::new(honest),
     };
+    let (seen, watched) = channel::channel(None);
+    if let Some(page) = &options.page {
+        let files = roots.into_iter().zip(options.programs.clone()).collect();
+        let page = page::start(page, &replica, provers.clone(), files, watched, shutdown.clone()).await?;
+        info!(target: TARGET, url = %format!("http://{page}"), "the page is served");
+    }
     let client = replica.client.clone();
     let manager = options.key.clone().map(|key| TxManager::new(client.clone(), key, options.transactions));
     match &manager {
@@ -137,6 +148,7 @@ pub async fn watch(options: WatchOptions, patch: Option<Patch>, mut shutdown: Sh
         sender: manager.map(|manager| Sender::new(manager, contracts.multicall3)),
         alerts: Alerts::default(),
         machines: Machines::new(contracts.dispute_game_factory, options.record_checks),
+        seen,
         once: options.once,
     };
     let derived = replica.chain.watch_heads();
@@ -193,6 +205,8 @@ struct Challenger {
     sender: Option<Sender>,
     alerts: Alerts,
     machines: Machines,
+    /// What was seen last, for the page.
+    seen: channel::Sender<Option<Seen>>,
     once: bool,
 }
 
@@ -283,6 +297,13 @@ impl Challenger {
             funds = self.funds(&head).await;
         }
         self.alerts.report(&plans, now, funds);
+        self.seen.send_replace(Some(Seen {
+            head: head.clone(),
+            games: self.reader.games().clone(),
+            account: me,
+            balance: funds.map(|funds| funds.balance),
+            disagreements: self.runner.disagreements().len(),
+        }));
         self.machines.look(&self.client, &self.reader, &head, &mut self.sender).await;
         let scheduled = self.reader.scheduled().await?;
         self.known.report(self.reader.games(), &scheduled);

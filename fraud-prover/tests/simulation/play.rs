@@ -1,10 +1,11 @@
 //! One game from the proposal to the last bond.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use alloy::primitives::{Address, U256};
 use fraud_prover::{
     game::{Bonds, ClaimId, Game, InvalidMove, Status},
+    report::{ClaimVerdict, ClaimVerity, Verity},
     strategy::{Move, PlannedMove, View, plan},
     truth::{Judgement, Truth, commitments, judge},
 };
@@ -12,7 +13,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
     adversary::{Adversary, Kind, target},
-    world::{TRUE, World, garbage},
+    world::{Forgetful, TRUE, World, garbage},
 };
 
 /// Which of the strategy's moves a player makes: the honest strategy, or one that lacks something.
@@ -41,6 +42,7 @@ pub(crate) enum Flaw {
     BondLost,
     RewardStolen,
     Conservation,
+    Misjudged,
     TooLong,
 }
 
@@ -161,10 +163,44 @@ pub(crate) fn play(seed: u64, setting: Setting) -> (Vec<Flaw>, Events) {
     let took = table.now - 1_000;
     close(&mut table);
     let mut flaws = check(&mut table, &honest);
+    if !is_judged_rightly(rng, &mut table) {
+        flaws.push(Flaw::Misjudged);
+    }
     if setting.clocks && took > longest {
         flaws.push(Flaw::TooLong);
     }
     (flaws, table.events)
+}
+
+/// Whether what people are shown of all values is so: all of it where all is known, nothing false where some is not.
+fn is_judged_rightly(rng: &mut StdRng, table: &mut Table) -> bool {
+    let Table { world, game, events, .. } = table;
+    let forgetful = Forgetful { truth: world.believer(TRUE), rng: RefCell::new(rng) };
+    game.claims.iter().all(|claim| {
+        let all = ClaimVerity::of(&world.believer(TRUE), claim);
+        let some = ClaimVerity::of(&forgetful, claim);
+        let judged = match judge(&world.believer(TRUE), claim).unwrap() {
+            Judgement::Valid => (ClaimVerdict::Valid, None),
+            Judgement::FirstInvalid(segment) => (ClaimVerdict::Invalid, Some(usize::from(segment))),
+            Judgement::InvalidPrestate => (ClaimVerdict::Poisoned, None),
+        };
+        let ends = claim.interval.ends().zip(claim.commitments.iter().copied());
+        let values: Vec<_> = [(claim.interval.start, claim.agreed)].into_iter().chain(ends).collect();
+        let shown = |verity: &ClaimVerity| [&[verity.agreed], &verity.parts[..]].concat();
+        let is_so = |(at, claimed), verity| match verity {
+            Verity::Right => world.is_true(claim.level, at, claimed),
+            Verity::Wrong => !world.is_true(claim.level, at, claimed),
+            Verity::Unknown => true,
+        };
+        if shown(&some).contains(&Verity::Unknown) {
+            *events.entry("not all known").or_default() += 1;
+        }
+        (all.verdict(), all.first_wrong()) == judged
+            && !shown(&all).contains(&Verity::Unknown)
+            && [all, some]
+                .iter()
+                .all(|verity| values.iter().zip(shown(verity)).all(|(value, shown)| is_so(*value, shown)))
+    })
 }
 
 fn account(kind: u8, index: usize) -> Address {

@@ -1,11 +1,11 @@
 //! A toy rollup: output roots, VM states and their openings, each value naming what it is, so that the one true
 //! successor of every state is known without running anything.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use alloy::primitives::{Address, B256, U256};
 use fraud_prover::{
-    game::{Bonds, Game, GameParameters, InvalidMove, Opening, Run, RunRules, Subject},
+    game::{Bonds, Game, GameParameters, InvalidMove, Level, Opening, Run, RunRules, Subject},
     strategy::Move,
     truth::{Truth, Unknown},
 };
@@ -140,6 +140,18 @@ impl World {
         }
     }
 
+    /// Whether a value of a claim is what happened: its own name says so.
+    pub(crate) fn is_true(&self, level: Level, at: u64, claimed: B256) -> bool {
+        match level {
+            Level::Blocks => claimed == value(OUTPUT, TRUE, at, 0),
+            Level::Steps { block, boot_hash } => {
+                let step = at.min(self.run_length(TRUE, block));
+                boot_hash == self.boot(value(OUTPUT, TRUE, block - 1, 0), block)
+                    && claimed == value(STATE, TRUE, block, step)
+            }
+        }
+    }
+
     /// What the VM makes of a state; `None` if nobody knows what is behind the hash.
     fn successor(&self, before: B256) -> Option<B256> {
         let (line, block, step) = as_state(before)?;
@@ -242,5 +254,35 @@ impl Truth for Believer<'_> {
             value(STATE, line, block, step)
         };
         Ok(steps.iter().map(state).collect())
+    }
+}
+
+/// A truth of which some is not computed yet.
+pub(crate) struct Forgetful<'a> {
+    pub(crate) truth: Believer<'a>,
+    pub(crate) rng: RefCell<&'a mut StdRng>,
+}
+
+impl Forgetful<'_> {
+    fn remembers<T>(&self, known: Result<T, Unknown>) -> Result<T, Unknown> {
+        if self.rng.borrow_mut().random_ratio(1, 4) { Err(Unknown::Pending) } else { known }
+    }
+}
+
+impl Truth for Forgetful<'_> {
+    fn output(&self, block: u64) -> Result<B256, Unknown> {
+        self.remembers(self.truth.output(block))
+    }
+
+    fn boot_hash(&self, block: u64) -> Result<B256, Unknown> {
+        self.remembers(self.truth.boot_hash(block))
+    }
+
+    fn run(&self, block: u64) -> Result<Run, Unknown> {
+        self.remembers(self.truth.run(block))
+    }
+
+    fn states(&self, block: u64, steps: &[u64]) -> Result<Vec<B256>, Unknown> {
+        self.remembers(self.truth.states(block, steps))
     }
 }

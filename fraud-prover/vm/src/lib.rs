@@ -70,5 +70,5 @@ pub use machine::{Call, Machine, RunError, RunOutcome, Snapshot};
 pub use machine_state::{Cpu, STATE_LENGTH, State};
 pub use reference::Access;
 pub use tree::{DEPTH, zero_hash};
-pub use verify::{WitnessError, verify};
+pub use verify::{WitnessError, successor, verify};
 pub use witness::StepWitness;

@@ -48,13 +48,21 @@ pub(crate) fn evaluation_point(index: u16) -> U256 {
 /// # Errors
 /// If the witness isn't exactly what the step needs.
 pub fn verify(state: &[u8], witness: &[u8]) -> Result<B256, WitnessError> {
+    Ok(successor(state, witness)?.hash())
+}
+
+/// The state that follows a packed state, given the step's witness.
+///
+/// # Errors
+/// If the witness isn't exactly what the step needs.
+pub fn successor(state: &[u8], witness: &[u8]) -> Result<State, WitnessError> {
     let mut step =
         Step { state: State::unpack(state).ok_or(WitnessError::State)?, rest: witness, write: None };
     if !step.state.cpu.exited {
         step.execute()?;
     }
     match step.rest.len() {
-        0 => Ok(step.state.hash()),
+        0 => Ok(step.state),
         more => Err(WitnessError::Long(more)),
     }
 }

@@ -2,22 +2,8 @@
 
 use std::ops::Range;
 
-use alloy::{
-    eips::eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
-    primitives::{Address, Bytes, address, bytes, hex},
-};
+use alloy::primitives::{Bytes, hex};
 use serde_json::Value;
-
-use crate::predeploys;
-
-/// The contract that deploys others at addresses independent of the chain, which many tools rely on.
-const DEPLOYMENT_PROXY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
-/// Its code.
-const DEPLOYMENT_PROXY_CODE: Bytes = bytes!(
-    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
-);
-/// Where Multicall3 is on most chains.
-const MULTICALL3: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 
 /// Defines [`Contract`] and where each contract's artifact lies.
 macro_rules! contracts {
@@ -132,26 +118,6 @@ pub fn runtime_code(contract: Contract) -> RuntimeCode {
         .map(|places| places.as_array().into_iter().flatten().filter_map(place).collect())
         .collect();
     RuntimeCode { code, immutables }
-}
-
-/// The accounts with code that an L2 begins with: the predeploys, and contracts that every chain has.
-#[must_use]
-pub fn genesis_codes() -> Vec<(Address, Bytes)> {
-    let ours = [
-        (predeploys::L1_BLOCK, Contract::L1Block),
-        (predeploys::L2_TO_L1_MESSAGE_PASSER, Contract::L2ToL1MessagePasser),
-        (predeploys::GAS_PRICE_ORACLE, Contract::GasPriceOracle),
-        (predeploys::WETH, Contract::WETH),
-        (predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY, Contract::OptimismMintableERC20Factory),
-        (predeploys::L2_CROSS_DOMAIN_MESSENGER, Contract::L2CrossDomainMessenger),
-        (predeploys::L2_STANDARD_BRIDGE, Contract::L2StandardBridge),
-        (MULTICALL3, Contract::Multicall3),
-    ];
-    let vaults = predeploys::FEE_VAULTS.map(|vault| (vault, Contract::FeeVault));
-    let ours = ours.into_iter().chain(vaults).map(|(address, contract)| (address, deployed_code(contract)));
-    let others =
-        [(HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE.clone()), (DEPLOYMENT_PROXY, DEPLOYMENT_PROXY_CODE)];
-    ours.chain(others).collect()
 }
 
 /// Forge's artifact, read.

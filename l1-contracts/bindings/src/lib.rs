@@ -6,6 +6,7 @@
 //! - [`samples`]: contracts for tests and benchmarks.
 //! - [`predeploys`]: the fixed addresses of the L2 contracts.
 //! - `artifacts` (feature of the same name): creation and deployed bytecode, read from Forge's output.
+//! - `preinstalls`, `genesis` (same feature): the code of contracts of others, and all that L2's genesis has.
 //!
 //! A contract's deployment code is its creation code followed by its ABI-encoded constructor arguments:
 //!
@@ -21,7 +22,11 @@
 
 #[cfg(feature = "artifacts")]
 pub mod artifacts;
+#[cfg(feature = "artifacts")]
+pub mod genesis;
 pub mod predeploys;
+#[cfg(feature = "artifacts")]
+pub mod preinstalls;
 
 pub use bridge::*;
 pub use l1::*;

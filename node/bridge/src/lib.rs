@@ -15,7 +15,7 @@ pub mod args;
 mod deposit;
 mod progress;
 mod steps;
-mod withdrawal;
+pub mod withdrawal;
 
 use std::{path::Path, time::Duration};
 
@@ -27,6 +27,7 @@ use alloy::{
         utils::{ParseUnits, format_units, parse_units},
     },
     providers::{DynProvider, Provider, ProviderBuilder},
+    rpc::types::SyncStatus,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bindings::{IAnchorStateRegistry, IDisputeGame, IDisputeGameFactory, IPortal, IStandardBridge};
@@ -37,6 +38,10 @@ use rollup::{RollupConfig, keys, l1::reach_for_command, shutdown::Shutdown};
 
 /// How often what is waited for is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// After this time a transaction that a chain does not know is not waited for any more: endpoints behind one address may differ
+/// for some seconds.
+const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// How often a transaction is sent whose nonce another command of the account takes.
 const SEND_ATTEMPTS: u32 = 5;
@@ -120,6 +125,15 @@ impl Session {
             "the L2 endpoint serves chain {found}, but this rollup's L2 is chain {expected}"
         );
         Ok(Self { config, l1, l2, sender })
+    }
+
+    /// Both chains by providers that are there. It only reads.
+    pub const fn reading(
+        config: RollupConfig,
+        l1: DynProvider<AnyNetwork>,
+        l2: DynProvider<AnyNetwork>,
+    ) -> Self {
+        Self { config, l1, l2, sender: None }
     }
 
     fn sender(&self) -> Result<Address> {
@@ -260,6 +274,15 @@ async fn token_amount(
     Ok(value)
 }
 
+/// Whether a chain has a transaction at least in its pool. One that is behind may not have it yet.
+async fn is_known(chain: &DynProvider<AnyNetwork>, hash: B256) -> Result<bool> {
+    if chain.get_transaction_by_hash(hash).await?.is_some() {
+        return Ok(true);
+    }
+    // Not every L1 endpoint tells.
+    Ok(matches!(chain.syncing().await, Ok(SyncStatus::Info(_))))
+}
+
 /// Waits until a transaction is in a block, and sees to it that it did not fail.
 async fn receipt(
     chain: &DynProvider<AnyNetwork>,
@@ -267,11 +290,18 @@ async fn receipt(
     hash: B256,
     progress: &mut Progress,
 ) -> Result<AnyTransactionReceipt> {
+    // What was answered counts, not how long an endpoint was away.
+    let mut unknown = Duration::ZERO;
     loop {
         if let Some(receipt) = chain.get_transaction_receipt(hash).await? {
             ensure!(receipt.status(), "the {name} transaction {hash} failed");
             return Ok(receipt);
         }
+        unknown = if is_known(chain, hash).await? { Duration::ZERO } else { unknown + POLL_INTERVAL };
+        ensure!(
+            unknown < UNKNOWN,
+            "{name} does not know a transaction {hash}: it was not sent there, or is lost, or this is the hash of something else"
+        );
         progress.stage(&format!("Waiting until {name} has the transaction in a block"));
         tokio::time::sleep(POLL_INTERVAL).await;
     }

@@ -1,5 +1,7 @@
 //! The transactions of a withdrawal: withdraw, prove, finalize.
 
+use std::time::Duration;
+
 use alloy::{
     network::AnyTransactionReceipt,
     primitives::{Address, B256, U256},
@@ -16,6 +18,12 @@ use super::{
     receipt, send, send_on_l1, token_amount, wei,
     withdrawal::{Withdrawal, WithdrawalStage},
 };
+
+/// How often in a row endpoints are asked how far a withdrawal is: for about five minutes.
+const ATTEMPTS: u32 = 24;
+
+/// Longest time between two of these attempts.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// Nothing is proven or finalized while this holds.
 const PAUSED: &str = "The guardian has paused withdrawals";
@@ -37,7 +45,7 @@ pub(super) async fn prove(args: StepArgs) -> Result<()> {
     let mut progress = Progress::new();
     let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
     loop {
-        match withdrawal.stage(&session).await? {
+        match stage_of(&withdrawal, &session, &mut progress).await? {
             WithdrawalStage::WaitingToProve => {
                 let block = withdrawal.block;
                 progress.stage(&format!("Waiting until an output from L2 block {block} on is proposed"));
@@ -72,7 +80,7 @@ pub(super) async fn finalize(args: StepArgs) -> Result<()> {
     let mut progress = Progress::new();
     let withdrawal = find(&session, args.hash, args.index, &mut progress).await?;
     loop {
-        match withdrawal.stage(&session).await? {
+        match stage_of(&withdrawal, &session, &mut progress).await? {
             WithdrawalStage::WaitingToProve | WithdrawalStage::ReadyToProve(_) => {
                 bail!("the withdrawal is not proven: recourse-node bridge prove {}", args.hash)
             }
@@ -104,6 +112,24 @@ pub(super) async fn finalize(args: StepArgs) -> Result<()> {
             }
         }
     }
+}
+
+/// How far a withdrawal is. It is waited for during days: an endpoint that does not answer is asked again, for some minutes.
+async fn stage_of(
+    withdrawal: &Withdrawal,
+    session: &Session,
+    progress: &mut Progress,
+) -> Result<WithdrawalStage> {
+    let mut pause = POLL_INTERVAL;
+    for _ in 1..ATTEMPTS {
+        match withdrawal.stage(session).await {
+            Ok(stage) => return Ok(stage),
+            Err(error) => progress.stage(&format!("Asking again: {error:#}")),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE);
+    }
+    withdrawal.stage(session).await
 }
 
 /// Resolves a game that nobody else resolves: money must not depend on the proposer's being there.

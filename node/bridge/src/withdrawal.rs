@@ -23,18 +23,18 @@ const DECISION_GRACE: u64 = 30;
 
 /// A withdrawal on L2.
 #[derive(Clone, Debug)]
-pub(super) struct Withdrawal {
+pub struct Withdrawal {
     /// What the portal asks for.
-    pub(super) transaction: IPortal::WithdrawalTransaction,
+    pub transaction: IPortal::WithdrawalTransaction,
     /// Its hash: what L2 recorded.
-    pub(super) hash: B256,
+    pub hash: B256,
     /// The L2 block that holds it.
-    pub(super) block: u64,
+    pub block: u64,
 }
 
 /// How far a withdrawal is.
 #[derive(Clone, Debug)]
-pub(super) enum WithdrawalStage {
+pub enum WithdrawalStage {
     /// No output with it has been proposed.
     WaitingToProve,
     /// It can be proven against this game.
@@ -49,33 +49,35 @@ pub(super) enum WithdrawalStage {
 
 /// A game that a withdrawal can be proven against.
 #[derive(Clone, Debug)]
-pub(super) struct ProvingGame {
+pub struct ProvingGame {
+    /// Its contract.
+    pub address: Address,
     /// Its index in the factory.
-    pub(super) index: U256,
+    pub index: U256,
     /// The L2 block whose output it is about.
-    pub(super) block: u64,
+    pub block: u64,
     /// What the output root is the hash of.
-    pub(super) output: IPortal::OutputRootProof,
+    pub output: IPortal::OutputRootProof,
     /// That the withdrawal stands in it: nodes of the storage trie.
-    pub(super) proof: Vec<Bytes>,
+    pub proof: Vec<Bytes>,
 }
 
 /// A proven withdrawal that cannot be finalized yet.
 #[derive(Clone, Debug)]
-pub(super) struct Pending {
+pub struct Pending {
     /// The game that it is proven against.
-    pub(super) game: Address,
+    pub game: Address,
     /// The L2 block whose output the game is about.
-    pub(super) block: u64,
+    pub block: u64,
     /// What it waits for.
-    pub(super) cause: Cause,
+    pub cause: Cause,
     /// Seconds until it can be finalized, if nobody attacks the game anew.
-    pub(super) seconds: u64,
+    pub seconds: u64,
 }
 
 /// What a proven withdrawal waits for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Cause {
+pub enum Cause {
     /// The time in which the output can be disputed; nobody does.
     Window,
     /// A dispute.
@@ -129,7 +131,10 @@ impl WithdrawalStage {
 
 impl Withdrawal {
     /// Withdrawal number `index` of an L2 transaction.
-    pub(super) fn from_receipt(receipt: &AnyTransactionReceipt, index: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    /// It has none of this number.
+    pub fn from_receipt(receipt: &AnyTransactionReceipt, index: usize) -> Result<Self> {
         let passed = logs_of(receipt, predeploys::L2_TO_L1_MESSAGE_PASSER)
             .filter(|(log, _)| log.topics().first() == Some(&MessagePassed::SIGNATURE_HASH))
             .map(|(log, _)| MessagePassed::decode_log(log))
@@ -160,7 +165,10 @@ impl Withdrawal {
     }
 
     /// How far it is.
-    pub(super) async fn stage(&self, session: &Session) -> Result<WithdrawalStage> {
+    ///
+    /// # Errors
+    /// An endpoint does not answer.
+    pub async fn stage(&self, session: &Session) -> Result<WithdrawalStage> {
         let portal = session.portal();
         if portal.finalizedWithdrawals(self.hash).call().await? {
             return Ok(WithdrawalStage::Finalized);
@@ -256,7 +264,8 @@ impl Withdrawal {
                 continue;
             }
             if let Some(proof) = self.proof(session, block, &output).await? {
-                return Ok(Some(ProvingGame { index: game.index, block, output, proof }));
+                let address = Address::from_word(game.metadata);
+                return Ok(Some(ProvingGame { address, index: game.index, block, output, proof }));
             }
         }
         Ok(None)

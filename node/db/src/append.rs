@@ -8,8 +8,8 @@ use crate::{
     BlockRecord, Error, Result, Table, Writer, codec,
     engine::WriteFlags,
     history::{BlockHistory, entries, run_of},
+    raw::Raw,
     table::TableKey,
-    tx::Raw,
     version::split,
 };
 

@@ -1,14 +1,16 @@
 //! Reading L2 blocks.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Sealed};
+use alloy_primitives::{Address, B256, BLOOM_SIZE_BYTES, Sealed, keccak256};
 use alloy_rlp::Decodable;
 
 use crate::{
-    Error, Records, Result, StoredReceipt, StoredTransaction, Table, Tx, TxLocation, TxMode,
+    Error, Records, Result, StoredLog, StoredReceipt, StoredTransaction, Table, Tx, TxLocation, TxMode,
     codec::{self, Fields, only_b256, only_u64},
+    raw::Raw,
+    tx::number_of,
 };
 
 impl<K: TxMode> Tx<K> {
@@ -39,6 +41,28 @@ impl<K: TxMode> Tx<K> {
     /// The headers of a range, as far as they exist.
     pub fn headers(&self, range: RangeInclusive<u64>) -> Result<Records<'_, K, Sealed<Header>>> {
         self.records(Table::Headers, range, header)
+    }
+
+    /// The blocks of a range, as far as they exist, for whose bloom `f` says so. Nothing else is read of the headers.
+    pub fn blooms_where(
+        &self,
+        range: RangeInclusive<u64>,
+        f: impl Fn(&[u8; BLOOM_SIZE_BYTES]) -> bool,
+    ) -> Result<Vec<u64>> {
+        let mut found = Vec::new();
+        let mut cursor = self.cursor(Table::Headers)?;
+        let mut next = cursor.set_range::<Raw<'_>, Raw<'_>>(&range.start().to_be_bytes())?;
+        while let Some((key, record)) = next {
+            let number = number_of(Table::Headers, &key)?;
+            if !range.contains(&number) {
+                break;
+            }
+            if f(bloom(&record).ok_or_else(|| Error::corrupt(Table::Headers, &key))?) {
+                found.push(number);
+            }
+            next = cursor.next()?;
+        }
+        Ok(found)
     }
 
     /// A block's transactions.
@@ -82,16 +106,32 @@ impl<K: TxMode> Tx<K> {
         self.records(Table::Receipts, range, codec::receipts)
     }
 
-    /// Whether a block has a log for which `f`, given its address and topics, says so. Reads no more than it must: neither the
-    /// transactions nor the logs' data. False if there is no such block.
-    pub fn has_log(&self, number: u64, f: impl Fn(&Address, &[B256]) -> bool) -> Result<bool> {
+    /// The logs of a block for which `f`, given its address and topics, says so. Reads no more than it must: neither the
+    /// transactions nor other logs' data. None if there is no such block.
+    pub fn logs_where(&self, number: u64, f: impl Fn(&Address, &[B256]) -> bool) -> Result<Vec<StoredLog>> {
         self.check_kept(number)?;
-        let found = self.get(Table::Receipts, &number.to_be_bytes(), |record| {
-            let mut found = false;
-            codec::each_log(record, |address, topics| found = found || f(address, topics))?;
+        let found =
+            self.get(Table::Receipts, &number.to_be_bytes(), |record| codec::logs_where(record, f))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The hashes of those of a block's transactions that are wanted, given their indices.
+    pub fn transaction_hashes(
+        &self,
+        number: u64,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<BTreeMap<usize, B256>> {
+        self.check_kept(number)?;
+        let found = self.get(Table::Bodies, &number.to_be_bytes(), |bytes| {
+            let mut found = BTreeMap::new();
+            codec::each_transaction(bytes, |index, _, raw| {
+                if wanted(index) {
+                    found.insert(index, keccak256(raw));
+                }
+            })?;
             Some(found)
         })?;
-        Ok(found.unwrap_or(false))
+        Ok(found.unwrap_or_default())
     }
 
     /// Where the transaction with this hash is; nothing of one that is pruned. For a deposit, the hash that clients compute
@@ -113,6 +153,21 @@ fn header(record: &[u8]) -> Option<Sealed<Header>> {
     let mut rlp = fields.rest();
     let header = Header::decode(&mut rlp).ok()?;
     rlp.is_empty().then(|| Sealed::new_unchecked(header, hash))
+}
+
+/// What stands before the bloom in a header: parent, uncles, beneficiary, and the roots of state, transactions and receipts.
+const BEFORE_BLOOM: usize = 6;
+
+/// The bloom of a header.
+fn bloom(record: &[u8]) -> Option<&[u8; BLOOM_SIZE_BYTES]> {
+    let mut fields = Fields(record);
+    fields.b256()?;
+    let mut rest = fields.rest();
+    let mut rlp = alloy_rlp::Header::decode_bytes(&mut rest, true).ok()?;
+    for _ in 0..BEFORE_BLOOM {
+        alloy_rlp::Header::decode_bytes(&mut rlp, false).ok()?;
+    }
+    alloy_rlp::Header::decode_bytes(&mut rlp, false).ok()?.try_into().ok()
 }
 
 fn location(record: &[u8]) -> Option<TxLocation> {

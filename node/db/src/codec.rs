@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 use op_alloy_consensus::{OpReceiptEnvelope, OpTxType};
 use trie::{Account, EMPTY_ROOT};
 
-use crate::{L1Fee, StoredReceipt, StoredTransaction};
+use crate::{L1Fee, StoredLog, StoredReceipt, StoredTransaction};
 
 /// Reads fields off the front of a record.
 #[derive(Clone, Copy)]
@@ -293,21 +293,46 @@ fn receipt(all: &Bytes, fields: &mut Fields<'_>) -> Option<StoredReceipt> {
     Some(StoredReceipt { receipt, gas_used: head.gas_used, l1_fee: head.l1_fee })
 }
 
-/// Calls `f` with the address and the topics of each log of a block's receipts.
-pub(crate) fn each_log(bytes: &[u8], mut f: impl FnMut(&Address, &[B256])) -> Option<()> {
+/// A log within a record.
+pub(crate) struct LogRef<'a> {
+    /// The index of its transaction.
+    pub(crate) transaction: usize,
+    /// Its index in the block.
+    pub(crate) index: u64,
+    pub(crate) address: Address,
+    pub(crate) topics: &'a [B256],
+    pub(crate) data: &'a [u8],
+}
+
+/// Calls `f` with each log of a block's receipts.
+pub(crate) fn each_log(bytes: &[u8], mut f: impl FnMut(LogRef<'_>)) -> Option<()> {
     let mut fields = Fields(bytes);
     let mut all = [B256::ZERO; MAX_TOPICS];
-    for _ in 0..fields.len()? {
+    let mut index = 0;
+    for transaction in 0..fields.len()? {
         receipt_head(&mut fields)?;
         for _ in 0..fields.len()? {
-            let (address, topics, _) = log(&mut fields)?;
+            let (address, topics, data) = log(&mut fields)?;
             let mut count = 0;
             for topic in topics {
                 *all.get_mut(count)? = topic;
                 count += 1;
             }
-            f(&address, &all[..count]);
+            f(LogRef { transaction, index, address, topics: &all[..count], data });
+            index += 1;
         }
     }
     fields.end()
+}
+
+/// The logs of a block's receipts for which `f` says so.
+pub(crate) fn logs_where(bytes: &[u8], f: impl Fn(&Address, &[B256]) -> bool) -> Option<Vec<StoredLog>> {
+    let mut found = Vec::new();
+    each_log(bytes, |LogRef { transaction, index, address, topics, data }| {
+        if f(&address, topics) {
+            let log = Log::new_unchecked(address, topics.to_vec(), Bytes::copy_from_slice(data));
+            found.push(StoredLog { transaction, index, log });
+        }
+    })?;
+    Some(found)
 }

@@ -9,8 +9,8 @@ use crate::{
     Error, Result, Table, Tx, TxMode, Writer,
     codec::{Fields, put_varint},
     engine::WriteFlags,
+    raw::Raw,
     table::TableKey,
-    tx::Raw,
 };
 
 /// A run is closed before it grows beyond this: two of them, with their keys, fit a page, so none needs an overflow

@@ -66,6 +66,29 @@ impl<K: TxMode> Tx<K> {
         })
     }
 
+    /// A batch by its index, without its data.
+    pub fn batch_place(&self, index: u64) -> Result<Option<BatchRecord>> {
+        self.get(Table::Batches, &index.to_be_bytes(), |record| split_batch(record).map(|(batch, _)| batch))
+    }
+
+    /// The last batch that stands in an L1 block up to this one; without its data.
+    pub fn last_batch_up_to(&self, l1_block: u64) -> Result<Option<BatchRecord>> {
+        // Batches stand in the order of their L1 blocks.
+        let (mut low, mut high) = (0, self.batch_count()?);
+        let mut found = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.batch_place(middle)?.filter(|batch| batch.l1_block <= l1_block) {
+                Some(batch) => {
+                    found = Some(batch);
+                    low = middle + 1;
+                }
+                None => high = middle,
+            }
+        }
+        Ok(found)
+    }
+
     /// A blob of a batch as it was posted, by the batch's index and the blob's place in it. `None`: there is no such batch, or
     /// it has no such blob.
     pub fn blob(&self, batch: u64, place: u64) -> Result<Option<Bytes>> {

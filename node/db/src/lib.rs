@@ -75,7 +75,7 @@
 //! | Messages | index | L1 number ‖ acc after ‖ header(182) ‖ has alias(1) ‖ \[client hash ‖ transaction hash\] ‖ data |
 //! | Batches | index | acc after ‖ header(122) ‖ L1 number ‖ L1 hash ‖ L1 transaction hash ‖ first block ‖ last block ‖ data (payload, or blobs) |
 //! | BatchByBlock | last block | index ‖ first block |
-//! | LogRuns | 0 ‖ first block | id ‖ last block ‖ last block's hash ‖ level(1) ‖ bytes of its records |
+//! | LogRuns | 0 ‖ first block | id ‖ last block ‖ last block's hash ‖ level(1: 0x80 it has parties) ‖ bytes of its records |
 //! | LogRuns | 1 ‖ id | nothing: the run does not count (any more), its records are to be deleted |
 //! | LogIndex | id ‖ key(6) ‖ block, of its first piece | each piece: key(6) ‖ length (varint) ‖ intervals of blocks (`logs/pieces.rs`) |
 //!
@@ -83,9 +83,10 @@
 //!
 //! # Logs
 //!
-//! [`LogIndexer`] makes an index of logs behind the head, [`Tx::search_logs`] reads it. It may be missing, wholly or from any
+//! [`LogIndexer`] makes an index of logs, and of senders and recipients of transactions, behind the head, [`Tx::search_logs`]
+//! reads it. It may be missing, wholly or from any
 //! block on, as in a database that an earlier version wrote: then it is made. What it says is where a log may be; that it is
-//! there is for the receipts to say ([`Tx::has_log`]).
+//! there is for the receipts to say ([`Tx::logs_where`]).
 //!
 //! # What a kill leaves
 //!
@@ -120,6 +121,8 @@ mod logs;
 mod meta;
 mod nodes;
 mod prune;
+mod ranges;
+mod raw;
 mod room;
 mod state_at;
 mod table;
@@ -136,7 +139,7 @@ pub use table::Table;
 pub use tx::{ReadOnly, ReadWrite, Reader, Records, Tx, TxMode, Writer};
 pub use types::{
     BATCH_HEADER, BatchRecord, BlockRecord, DepositAlias, L1BlockRecord, L1Cursor, L1Fee, MESSAGE_HEADER,
-    MessageRecord, StoredReceipt, StoredTransaction, TxLocation,
+    MessageRecord, StoredLog, StoredReceipt, StoredTransaction, TxLocation,
 };
 
 #[cfg(test)]

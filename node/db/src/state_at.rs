@@ -4,8 +4,8 @@ use trie::{Account, Nibbles, NodeError, NodeSource, Shape};
 use crate::{
     Error, Result, Table, Tx, TxMode, codec,
     nodes::split_node,
+    raw::Raw,
     table::{TableKey, node_table},
-    tx::Raw,
 };
 
 /// The state after a block. It costs nothing to make: a reference and a number.
@@ -59,6 +59,11 @@ impl<'a, K: TxMode> StateAt<'a, K> {
         let key = TableKey::new(&[address.as_slice()]);
         let account = self.tx.version(Table::Accounts, &key, self.height, codec::account)?;
         Ok(account.flatten())
+    }
+
+    /// The last block at or below this height that wrote the account, and the first one above that did.
+    pub fn account_writes(&self, address: &B256) -> Result<(Option<u64>, Option<u64>)> {
+        self.tx.writes_around(Table::Accounts, &TableKey::new(&[address.as_slice()]), self.height)
     }
 
     /// A storage slot, by the hashes of the address and of the slot; zero if it was never set.

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, marker::PhantomData, ops::RangeInclusive};
+use std::{marker::PhantomData, ops::RangeInclusive};
 
 use signet_libmdbx::{Ro, Rw, TransactionKind};
 
@@ -6,6 +6,7 @@ use crate::{
     Error, Result, Table,
     engine::{Cursor, EngineTransaction, WriteFlags},
     handles::Handles,
+    raw::Raw,
 };
 
 /// What a transaction may do: [`Reader`] or [`Writer`].
@@ -34,9 +35,6 @@ pub type Reader = Tx<Ro>;
 
 /// The read-write transaction; there is one at a time. Dropping it aborts it. It stays on the thread that began it.
 pub type Writer = Tx<Rw>;
-
-/// A record of the database as it lies there.
-pub(crate) type Raw<'a> = Cow<'a, [u8]>;
 
 impl<K: TxMode> Tx<K> {
     pub(crate) fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Raw<'_>>> {

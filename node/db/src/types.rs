@@ -1,5 +1,5 @@
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Bytes, Sealed};
+use alloy_primitives::{Address, B256, Bytes, Log, Sealed};
 use op_alloy_consensus::{DEPOSIT_TX_TYPE_ID, OpReceiptEnvelope};
 use stf::StateChanges;
 
@@ -49,6 +49,17 @@ pub struct StoredReceipt {
     pub gas_used: u64,
     /// What it paid for L1 data; nothing for deposits.
     pub l1_fee: Option<L1Fee>,
+}
+
+/// A log of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredLog {
+    /// The index of its transaction in the block.
+    pub transaction: usize,
+    /// Its own index in the block.
+    pub index: u64,
+    /// Address, topics and data.
+    pub log: Log,
 }
 
 /// What a transaction paid for its L1 data.

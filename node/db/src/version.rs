@@ -10,8 +10,8 @@ use crate::{
     codec::{Fields, put_varint},
     engine::{Cursor, WriteFlags},
     history::BlockHistory,
+    raw::Raw,
     table::TableKey,
-    tx::Raw,
 };
 
 /// The header of a versioned record: index ‖ block ‖ for each earlier write: how many blocks before the last.
@@ -106,6 +106,29 @@ impl<K: TxMode> Tx<K> {
             match self.replaced(above, table, key)? {
                 Some(before) => record = before.into(),
                 None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl<K: TxMode> Tx<K> {
+    /// The block that wrote a key's version at a height, and the first one after the height that wrote the key again.
+    pub(crate) fn writes_around(
+        &self,
+        table: Table,
+        key: &TableKey,
+        height: u64,
+    ) -> Result<(Option<u64>, Option<u64>)> {
+        let corrupt = || Error::corrupt(table, key.as_slice());
+        let Some(mut record) = self.get_raw(table, key.as_slice())? else { return Ok((None, None)) };
+        let mut next = None;
+        loop {
+            let (version, _) = split(&record).ok_or_else(corrupt)?;
+            let Some(above) = version.above(height) else { return Ok((Some(version.block()), next)) };
+            next = Some(above);
+            match self.replaced(above, table, key.as_slice())? {
+                Some(before) => record = before.into(),
+                None => return Ok((None, next)),
             }
         }
     }

@@ -22,7 +22,7 @@ pub use check::{
 };
 pub use genesis::GenesisError;
 
-/// Most bytes of a `rollup.json`: a devnet's has some hundred thousand, nearly all of them its genesis contracts' code.
+/// Most bytes of a `rollup.json`: a devnet's has some 300,000, nearly all of them its genesis contracts' code.
 const MAX_CONFIG_FILE: u64 = 64 << 20;
 
 /// One rollup: its constants, contracts and genesis.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy::{
     consensus::TrieAccount,
     eips::BlockId,
-    primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, keccak256},
+    primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, hex, keccak256},
     rpc::types::{AccountInfo, EIP1186AccountProofResponse, EIP1186StorageProof},
     serde::JsonStorageKey,
 };
@@ -14,7 +14,10 @@ use trie::{Account, EMPTY_ROOT, Trie};
 use super::{RpcError, answer::AnswerText, context::Rpc, peers::Work, work};
 
 /// Most slots in one proof request.
-const MAX_PROOF_KEYS: usize = 1024;
+pub(crate) const MAX_PROOF_KEYS: usize = 1024;
+
+/// Most characters of a wrong key that its refusal shows.
+const SHOWN_KEY: usize = 100;
 
 /// Bytes that a proof takes besides its nodes.
 const PROOF: usize = 512;
@@ -57,11 +60,12 @@ impl Rpc {
     pub(crate) async fn storage_at(
         self: Arc<Self>,
         address: Address,
-        slot: JsonStorageKey,
+        slot: String,
         block: Option<BlockId>,
     ) -> Result<B256, RpcError> {
         let view = self.state(block)?;
-        let value = view.at()?.storage(&keccak256(address), &keccak256(slot.as_b256()))?;
+        let slot = storage_key(&slot)?.as_b256();
+        let value = view.at()?.storage(&keccak256(address), &keccak256(slot))?;
         Ok(value.into())
     }
 
@@ -97,15 +101,16 @@ impl Rpc {
     pub(crate) async fn proof(
         self: Arc<Self>,
         address: Address,
-        keys: Vec<JsonStorageKey>,
+        keys: Vec<String>,
         block: Option<BlockId>,
     ) -> Result<AnswerText, RpcError> {
         if keys.len() > MAX_PROOF_KEYS {
             return Err(RpcError::invalid(format!(
-                "{} storage keys asked for, at most {MAX_PROOF_KEYS} are allowed",
+                "too many storage keys requested (max {MAX_PROOF_KEYS}, got {})",
                 keys.len()
             )));
         }
+        let keys = keys.iter().map(|key| storage_key(key)).collect::<Result<Vec<_>, _>>()?;
         self.answer(Work::Light, move |rpc| rpc.prove(address, keys, rpc.height(block)?)).await
     }
 
@@ -152,6 +157,26 @@ impl Rpc {
     fn account_at(&self, address: Address, block: Option<BlockId>) -> Result<Option<Account>, RpcError> {
         Ok(self.state(block)?.at()?.account(&keccak256(address))?)
     }
+}
+
+/// A slot as clients name it: up to 32 bytes in hexadecimal, the prefix and leading zeros as they like. In an answer it has
+/// all 32 bytes if it had them, or else it is a quantity: geth's forms.
+fn storage_key(text: &str) -> Result<JsonStorageKey, RpcError> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    if digits.len() > 2 * B256::len_bytes() {
+        // No more of it than can be an honest mistake.
+        let shown: String = text.chars().take(SHOWN_KEY).collect();
+        return Err(RpcError::invalid(format!("storage key too long (want at most 32 bytes): {shown:?}")));
+    }
+    let bad = || RpcError::invalid(format!("invalid hex in storage key: {text:?}"));
+    let even = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits.to_owned() };
+    // Without a prefix: a second one is no digit.
+    let bytes = even.is_ascii().then(|| hex::decode(&even).ok()).flatten();
+    let bytes = bytes.filter(|bytes| 2 * bytes.len() == even.len()).ok_or_else(bad)?;
+    Ok(match bytes.len() {
+        32 => JsonStorageKey::Hash(B256::from_slice(&bytes)),
+        _ => JsonStorageKey::Number(U256::from_be_slice(&bytes)),
+    })
 }
 
 /// What an account is that does not exist.

@@ -1,22 +1,22 @@
 //! Positional parameters, with geth's error texts.
 
-use jsonrpsee::types::Params;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::RpcError;
 
 /// The positional parameters of a request, taken one after another. More than a method knows are ignored.
-pub(crate) struct Args {
-    values: std::vec::IntoIter<Box<RawValue>>,
+pub(crate) struct Args<'a> {
+    values: std::vec::IntoIter<&'a RawValue>,
     index: usize,
 }
 
-impl Args {
-    pub(crate) fn new(params: &Params<'_>) -> Result<Self, RpcError> {
-        let values: Vec<Box<RawValue>> = match params.as_str() {
+impl<'a> Args<'a> {
+    /// Those of this text.
+    pub(crate) fn of(params: Option<&'a str>) -> Result<Self, RpcError> {
+        let values: Vec<&RawValue> = match params {
             None => Vec::new(),
-            Some(text) if params.is_object() => {
+            Some(text) if text.trim_start().starts_with('{') => {
                 return Err(RpcError::invalid(format!(
                     "parameters must be an array, not an object of {} bytes",
                     text.len()
@@ -59,11 +59,11 @@ mod tests {
     #[test]
     fn texts_are_those_of_geth() {
         let text = |error: RpcError| error.to_string();
-        let mut none = Args::new(&Params::new(None)).unwrap();
+        let mut none = Args::of(None).unwrap();
         assert_eq!(text(none.required::<u64>().unwrap_err()), "missing value for required argument 0");
-        let mut bad = Args::new(&Params::new(Some(r#"[null, "0x12"]"#))).unwrap();
+        let mut bad = Args::of(Some(r#"[null, "0x12"]"#)).unwrap();
         assert_eq!(bad.optional::<u64>().unwrap(), None);
         assert!(text(bad.required::<Address>().unwrap_err()).starts_with("invalid argument 1: "));
-        assert!(Args::new(&Params::new(Some(r#"{"a":1}"#))).is_err());
+        assert!(Args::of(Some(r#"{"a":1}"#)).is_err());
     }
 }

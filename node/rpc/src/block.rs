@@ -175,6 +175,15 @@ impl Block {
 
     /// The receipt of the transaction at `index` as clients read it.
     pub(crate) fn receipt(&self, index: usize) -> Option<OpTransactionReceipt> {
+        self.receipt_of(index, true)
+    }
+
+    /// The same without its logs.
+    pub(crate) fn receipt_without_logs(&self, index: usize) -> Option<OpTransactionReceipt> {
+        self.receipt_of(index, false)
+    }
+
+    fn receipt_of(&self, index: usize, with_logs: bool) -> Option<OpTransactionReceipt> {
         let (tx, receipt) = (self.transactions.get(index)?, self.receipts.get(index)?);
         let envelope = tx.envelope();
         let nonce = receipt.deposit_nonce().unwrap_or_else(|| envelope.nonce());
@@ -188,7 +197,7 @@ impl Block {
         };
         let inner = eth::TransactionReceipt {
             inner: ReceiptWithBloom {
-                receipt: self.receipt_with_logs(index, receipt),
+                receipt: self.receipt_body(index, receipt, with_logs),
                 logs_bloom: *receipt.logs_bloom(),
             },
             transaction_hash: tx.hash(),
@@ -232,11 +241,11 @@ impl Block {
         })
     }
 
-    fn receipt_with_logs(&self, index: usize, envelope: &OpReceiptEnvelope) -> OpReceipt<Log> {
+    fn receipt_body(&self, index: usize, envelope: &OpReceiptEnvelope, with_logs: bool) -> OpReceipt<Log> {
         let receipt = Receipt {
             status: envelope.status_or_post_state(),
             cumulative_gas_used: envelope.cumulative_gas_used(),
-            logs: self.logs(index, false).collect(),
+            logs: if with_logs { self.logs(index, false).collect() } else { Vec::new() },
         };
         match envelope {
             OpReceiptEnvelope::Legacy(_) => OpReceipt::Legacy(receipt),

@@ -75,13 +75,15 @@ pub(crate) struct Budget {
     deadline: Option<Deadline>,
     /// Nobody waits for the answer any more.
     is_given_up: AtomicBool,
+    /// For work on a network's thread: what may take long is not even begun.
+    is_brief: bool,
 }
 
 impl Budget {
     /// A budget of its own.
     pub(crate) const fn new(scope: Scope, limit: usize) -> Self {
         let (held, is_given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { scope, limit, held, above: None, deadline: None, is_given_up }
+        Self { scope, limit, held, above: None, deadline: None, is_given_up, is_brief: false }
     }
 
     /// A budget within this one.
@@ -95,6 +97,12 @@ impl Budget {
     pub(crate) fn for_at_most(mut self, time: Duration) -> Self {
         self.deadline = Some(Deadline { end: Instant::now() + time, of: Scope::Request, time });
         self
+    }
+
+    /// The same, for work that is done on a network's thread if that takes no longer than so.
+    pub(crate) fn brief(mut self, time: Duration) -> Self {
+        self.is_brief = true;
+        self.for_at_most(time)
     }
 
     /// The same, for a request of a batch that began at `start`: until the request's time is over, or the batch's is.
@@ -165,6 +173,17 @@ impl Budget {
                 Err(RpcError::Limit("the client has gone".into()))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether something that may take long may be done.
+    ///
+    /// # Errors
+    /// Not here.
+    pub(crate) fn check_long(&self) -> Result<(), RpcError> {
+        match self.is_brief {
+            true => Err(RpcError::Limit("this takes long".into())),
+            false => Ok(()),
         }
     }
 

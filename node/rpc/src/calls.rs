@@ -6,7 +6,7 @@ use alloy::{
     consensus::TxType,
     eips::BlockId,
     primitives::{U64, U256},
-    rpc::types::{AccessListResult, BlockOverrides, TransactionRequest, state::StateOverride},
+    rpc::types::{AccessListResult, TransactionRequest, state::StateOverride},
 };
 use revm::{
     DatabaseRef,
@@ -19,13 +19,19 @@ use super::{
     RpcError,
     answer::AnswerText,
     context::Rpc,
-    evm::{CallEvm, CallSite, GAS_CAP, Overrides, call_tx, halt_text, is_free, output, run},
-    meter::Tool,
+    evm::{CallEvm, CallSite, GAS_CAP, call_tx, is_free, run},
+    halts::{halt_text, output},
+    overrides::{BlockChanges, Overrides},
     peers::Work,
+    tool::Tool,
 };
 
 /// Gas of a transfer of ether to an account without code.
 const TRANSFER_GAS: u64 = 21_000;
+
+/// Bytes of input, and accounts of an access list, of a call that may take little time.
+const SHORT_INPUT: usize = 8 << 10;
+const SHORT_LIST: usize = 16;
 
 /// Gas that a call with value gives on top of what it was given (EIP-150 keeps a 64th back, so more is needed).
 const CALL_STIPEND: u64 = 2_300;
@@ -42,17 +48,19 @@ impl Rpc {
         request: TransactionRequest,
         block: Option<BlockId>,
         state: Option<StateOverride>,
-        overrides: Option<BlockOverrides>,
+        overrides: Option<BlockChanges>,
     ) -> Result<AnswerText, RpcError> {
         let overrides = Overrides { state, block: overrides };
-        self.answer(Work::Light, move |rpc| {
-            let site = rpc.call_site(block, overrides)?;
+        let is_short = is_short(&request, &overrides);
+        let call = move |rpc: &Self| {
+            let site = rpc.call_site(block, overrides.clone())?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
             let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
-            let result = run(&mut site.evm(is_free(&request))?, tx)?;
-            output(result.result)
-        })
-        .await
+            let mut evm = site.evm(is_free(&request))?;
+            let run = run(&mut evm, tx)?;
+            output(run.result, evm.0.inspector.last_step())
+        };
+        self.answer_brief(Work::Light, is_short, call).await
     }
 
     pub(crate) async fn estimate_gas(
@@ -60,11 +68,15 @@ impl Rpc {
         request: TransactionRequest,
         block: Option<BlockId>,
         state: Option<StateOverride>,
-        overrides: Option<BlockOverrides>,
-    ) -> Result<U64, RpcError> {
+        overrides: Option<BlockChanges>,
+    ) -> Result<AnswerText, RpcError> {
         let overrides = Overrides { state, block: overrides };
-        self.work(Work::Light, move |rpc| Ok(U64::from(estimate(rpc.call_site(block, overrides)?, request)?)))
-            .await
+        let is_short = is_short(&request, &overrides);
+        let estimate = move |rpc: &Self| {
+            let site = rpc.call_site(block, overrides.clone())?;
+            Ok(U64::from(estimate(site, request.clone())?))
+        };
+        self.answer_brief(Work::Light, is_short, estimate).await
     }
 
     pub(crate) async fn create_access_list(
@@ -93,6 +105,14 @@ impl Rpc {
     }
 }
 
+/// Whether a call may take little time: nothing of it needs much work before the first step.
+fn is_short(request: &TransactionRequest, overrides: &Overrides) -> bool {
+    let input = request.input.input().map_or(0, |input| input.len());
+    let listed = request.access_list.as_ref().map_or(0, |list| list.len());
+    let has_overrides = overrides.state.is_some() || overrides.block.is_some();
+    input <= SHORT_INPUT && listed <= SHORT_LIST && request.authorization_list.is_none() && !has_overrides
+}
+
 /// The least gas limit with which a call succeeds, as geth searches for it.
 pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u64, RpcError> {
     let rules = site.rules()?;
@@ -101,21 +121,24 @@ pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u6
     let wanted = request.gas.filter(|gas| *gas >= TRANSFER_GAS).unwrap_or(most).min(most);
     let high = affordable(&site, &request, wanted)?;
     let is_transfer = is_plain_transfer(&site, &request)?;
-    let tx = call_tx(&request, &site.state, site.config.chain_id, high)?;
+    let tx = call_tx(&request, &site.state, site.config.chain_id, high)
+        .map_err(|error| failed_with(high, error))?;
     let mut search = Search { evm: site.evm(is_free(&request))?, tx };
     if is_transfer && let Ok(Some(_)) = search.try_with(TRANSFER_GAS.min(high)) {
         return Ok(TRANSFER_GAS);
     }
     // With all gas there is: if this fails, nothing helps.
-    let result = search.run(high)?;
+    let result = search.run(high).map_err(|error| failed_with(high, error))?;
     let (used, refunded) = match result {
         ExecutionResult::Success { gas, .. } => (gas.tx_gas_used(), gas.final_refunded()),
         ExecutionResult::Revert { output, .. } => return Err(RpcError::Reverted(output)),
         ExecutionResult::Halt { reason, .. } => {
-            return Err(RpcError::Refused(match halt_text(&reason).as_str() {
-                "out of gas" => format!("gas required exceeds allowance ({high})"),
-                other => other.into(),
-            }));
+            return Err(RpcError::Refused(
+                match halt_text(&reason, search.evm.0.inspector.last_step()).as_str() {
+                    "out of gas" => format!("gas required exceeds allowance ({high})"),
+                    other => other.into(),
+                },
+            ));
         }
     };
     let (mut low, mut high) = (used.saturating_sub(1), high);
@@ -141,6 +164,16 @@ pub(crate) fn estimate(site: CallSite, request: TransactionRequest) -> Result<u6
     Ok(high)
 }
 
+/// A refusal that no gas limit helps against.
+fn failed_with(gas: u64, error: RpcError) -> RpcError {
+    match error {
+        RpcError::Unfit { code, message } => {
+            RpcError::Unfit { code, message: format!("failed with {gas} gas: {message}") }
+        }
+        other => other,
+    }
+}
+
 /// As much of `wanted` as the sender can pay for at the price that the request offers.
 fn affordable(site: &CallSite, request: &TransactionRequest, wanted: u64) -> Result<u64, RpcError> {
     let price = request.gas_price.or(request.max_fee_per_gas).unwrap_or_default();
@@ -150,9 +183,8 @@ fn affordable(site: &CallSite, request: &TransactionRequest, wanted: u64) -> Res
     let sender = request.from.unwrap_or_default();
     let balance = site.state.basic_ref(sender)?.unwrap_or_default().balance;
     let value = request.value.unwrap_or_default();
-    let left = balance
-        .checked_sub(value)
-        .ok_or_else(|| RpcError::refused(format!("insufficient funds for transfer: address {sender}")))?;
+    let left = balance.checked_sub(value).filter(|left| !left.is_zero());
+    let left = left.ok_or_else(|| RpcError::refused("insufficient funds for transfer"))?;
     let allowance: u64 = (left / U256::from(price)).saturating_to();
     if allowance < TRANSFER_GAS {
         let want = value.saturating_add(U256::from(price).saturating_mul(U256::from(TRANSFER_GAS)));
@@ -196,7 +228,7 @@ impl Search {
         match self.run(gas) {
             Ok(result) => Ok(result.is_success().then_some(())),
             // Less than the call takes even to begin.
-            Err(RpcError::Refused(_)) => Ok(None),
+            Err(RpcError::Unfit { .. } | RpcError::Refused(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -229,10 +261,13 @@ fn access_list(site: CallSite, mut request: TransactionRequest) -> Result<Access
         list = found;
     }
     let (gas_used, error) = match result {
-        Some(ExecutionResult::Revert { output, gas, .. }) => {
-            (gas.tx_gas_used(), Some(super::error::revert_message(&output)))
+        // The reason is for `eth_call` to tell.
+        Some(ExecutionResult::Revert { gas, .. }) => {
+            (gas.tx_gas_used(), Some(super::error::revert_message(&[])))
         }
-        Some(ExecutionResult::Halt { reason, gas, .. }) => (gas.tx_gas_used(), Some(halt_text(&reason))),
+        Some(ExecutionResult::Halt { reason, gas, .. }) => {
+            (gas.tx_gas_used(), Some(halt_text(&reason, evm.0.inspector.last_step())))
+        }
         Some(ExecutionResult::Success { gas, .. }) => (gas.tx_gas_used(), None),
         None => (0, None),
     };

@@ -293,22 +293,23 @@ impl AsyncWrite for Wire {
 
 /// Ends what does not move.
 #[derive(Debug, Default)]
-struct Stall {
+pub struct Stall {
     /// Since something waits; what has moved in the meantime.
     waiting: Option<Pin<Box<Sleep>>>,
     bytes: usize,
 }
 
 impl Stall {
-    fn moved(&mut self, bytes: usize, is_all: bool) {
+    /// Bytes were moved; all that waits, or not.
+    pub fn moved(&mut self, bytes: usize, is_all: bool) {
         self.bytes += bytes;
         if is_all {
             self.waiting = None;
         }
     }
 
-    /// Ready with an error if too little has moved for too long.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+    /// Something waits. Ready with an error if too little has moved for too long.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             let waiting = self.waiting.get_or_insert_with(|| {
                 self.bytes = 0;

@@ -1,6 +1,10 @@
 //! What all methods share: reading blocks and states, and work off the network's threads.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag, RpcBlockHash},
@@ -13,14 +17,24 @@ use super::{
     RpcError,
     answer::AnswerText,
     block::Block,
+    budget::Scope,
     forward::Forward,
     peers::{Turns, Work},
+    places::Places,
+    preimages::GenesisPreimages,
     progress::Syncing,
     recent::Recent,
     work,
 };
 use rollup::chain::{Chain, StateView};
 use sequencing::pool::Pool;
+
+/// Longest work on a network's thread, by the clock: on a busy machine that runs while others do. To hand work over takes some tens
+/// of microseconds, and more than that on such a machine.
+const BRIEF: Duration = Duration::from_micros(500);
+
+/// Most bytes that such work holds.
+const BRIEF_MEMORY: usize = 1 << 20;
 
 /// Everything that methods need.
 pub(crate) struct Rpc {
@@ -31,13 +45,19 @@ pub(crate) struct Rpc {
     pub(crate) forward: Option<Forward>,
     pub(crate) recent: Recent,
     pub(crate) syncing: Syncing,
+    /// Where transactions were executed again.
+    pub(crate) places: Places,
+    /// Made when it is asked for first.
+    pub(crate) genesis_preimages: OnceLock<GenesisPreimages>,
     /// Turns of all clients together.
     turns: Turns,
 }
 
 impl Rpc {
     pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>, syncing: Syncing) -> Self {
-        Self { chain, pool, forward, recent: Recent::default(), syncing, turns: Turns::of_process() }
+        let (recent, places, genesis_preimages) = (Recent::default(), Places::default(), OnceLock::new());
+        let turns = Turns::of_process();
+        Self { chain, pool, forward, recent, syncing, places, genesis_preimages, turns }
     }
 
     /// A snapshot of the database.
@@ -76,8 +96,16 @@ impl Rpc {
         kind: Work,
         work: impl FnOnce(&Self) -> Result<R, RpcError> + Send + 'static,
     ) -> Result<AnswerText, RpcError> {
-        let text = move |rpc: &Self| AnswerText::new(&work(rpc)?, &work::current().budget);
-        let answer = self.clone().work(kind, text).await?;
+        self.answer_text(kind, move |rpc| AnswerText::new(&work(rpc)?, &work::current().budget)).await
+    }
+
+    /// The same for work that makes the text itself.
+    pub(crate) async fn answer_text(
+        self: Arc<Self>,
+        kind: Work,
+        work: impl FnOnce(&Self) -> Result<AnswerText, RpcError> + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
+        let answer = self.clone().work(kind, work).await?;
         if answer.is_long() {
             // What the server does with it from here on takes long, too.
             let turn = self.turns.take(Work::Light).await.ok_or(RpcError::Internal)?;
@@ -85,6 +113,45 @@ impl Rpc {
             tokio::task::yield_now().await;
         }
         Ok(answer)
+    }
+
+    /// The same for work that most often takes some microseconds: where it does, it is done at once. What takes longer, or
+    /// holds much, begins again in its turn; what is known not to be short waits for its turn from the start.
+    pub(crate) async fn answer_brief<R: Serialize>(
+        self: Arc<Self>,
+        kind: Work,
+        is_short: bool,
+        work: impl Fn(&Self) -> Result<R, RpcError> + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
+        let text = move |rpc: &Self| AnswerText::new(&work(rpc)?, &work::current().budget);
+        self.answer_text_brief(kind, is_short, text).await
+    }
+
+    /// The same for work that makes the text itself.
+    pub(crate) async fn answer_text_brief(
+        self: Arc<Self>,
+        kind: Work,
+        is_short: bool,
+        work: impl Fn(&Self) -> Result<AnswerText, RpcError> + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
+        let work::Request { budget, peer, .. } = work::current();
+        if is_short && peer.may_be_brief() {
+            let start = Instant::now();
+            let budget = Arc::new(budget.within(Scope::Request, BRIEF_MEMORY).brief(BRIEF));
+            let request = work::Request::new(budget, peer.clone());
+            // As in a turn, where it ends the task alone: the connection has others' answers, too.
+            let answer = catch_unwind(AssertUnwindSafe(|| request.here(|| work(&self))));
+            let answer = answer.unwrap_or(Err(RpcError::Internal));
+            if start.elapsed() > BRIEF {
+                peer.was_long();
+            }
+            match answer {
+                Ok(answer) if answer.is_long() => {}
+                Err(RpcError::Limit(_) | RpcError::TooLarge(_)) => {}
+                answer => return answer,
+            }
+        }
+        self.answer_text(kind, work).await
     }
 
     /// The number that a tag or number stands for, whether or not there is such a block.
@@ -122,7 +189,11 @@ impl Rpc {
     /// The height at which a state is asked for; the latest if nothing is said. Within a turn, not before: while a request
     /// waits, a reorg may take the block away.
     pub(crate) fn height(&self, block: Option<BlockId>) -> Result<u64, RpcError> {
-        self.existing(block.unwrap_or_default())?.ok_or(RpcError::HeaderNotFound)
+        let block = block.unwrap_or_default();
+        self.existing(block)?.ok_or_else(|| match block {
+            BlockId::Hash(_) => RpcError::refused("header for hash not found"),
+            BlockId::Number(_) => RpcError::HeaderNotFound,
+        })
     }
 
     /// The state that is asked for; the latest if nothing is said.

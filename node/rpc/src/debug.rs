@@ -1,60 +1,72 @@
-//! Traces, and blocks in their raw form.
+//! Traces in the form of go-ethereum, and blocks in their raw form.
 
 use std::sync::Arc;
 
 use alloy::{
+    consensus::Header,
     eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718},
     primitives::{B256, Bytes},
-    rlp::Encodable,
-    rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
+    rlp::{Decodable, Encodable},
+    rpc::types::{Bundle, StateContext, TransactionRequest},
 };
-use alloy_rpc_types_trace::geth::{
-    GethDebugTracingCallOptions, GethDebugTracingOptions, GethTrace, TraceResult,
-};
-use op_revm::OpTransaction;
-use revm::{
-    DatabaseCommit,
-    context::{ContextTr, TxEnv},
-    database::CacheDB,
-};
-use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
+use revm::context::ContextTr;
 use serde::Serialize;
-use stf::evm::{block_env, evm, evm_config, store_parent_hash};
+use stf::Transaction;
 
 use super::{
     RpcError,
     answer::AnswerText,
-    block::Block,
+    block::{Block, decode},
     context::Rpc,
-    evm::{CallEvm, GAS_CAP, Overrides, StoredState, call_tx, is_free, refusal, run},
-    meter::{Metered, Tool},
+    evm::{CallSite, GAS_CAP, call_tx, is_free, set_free},
+    overrides::{BlockChanges, Overrides},
     peers::Work,
+    replay::{Replay, refused, trace},
+    tracers::{self, TraceCallOptions, TraceOptions, TxPlace},
     work,
 };
+use rollup::chain::ChainBlock;
+
+/// Most calls of one request.
+pub(crate) const MAX_CALLS: usize = 1000;
+
+/// How often a block's bytes are held when it is decoded.
+const DECODED_COPIES: usize = 4;
+
+/// An answer of traces.
+fn written(traces: &impl Serialize) -> Result<AnswerText, RpcError> {
+    AnswerText::new(traces, &work::current().budget)
+}
+
+/// The trace of a transaction of a block.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TracedTransaction {
+    tx_hash: B256,
+    result: AnswerText,
+}
 
 impl Rpc {
     pub(crate) async fn trace_transaction(
         self: Arc<Self>,
         hash: B256,
-        options: Option<GethDebugTracingOptions>,
+        options: Option<TraceOptions>,
     ) -> Result<AnswerText, RpcError> {
         let found = self.clone().find_transaction(&hash).await?;
         let (block, index) = found.ok_or_else(|| RpcError::refused("transaction not found"))?;
-        self.answer(Work::Heavy, move |rpc| {
-            let options = options.unwrap_or_default();
-            let mut replay = Replay::new(rpc, &block, &options)?;
-            for before in 0..index {
-                replay.execute(before)?;
-            }
-            replay.trace(index)
-        })
-        .await
+        let options = options.unwrap_or_default();
+        let has_script = tracers::has_script(&options);
+        let trace = move |rpc: &Self| Replay::before(rpc, &block, index)?.trace(index, &options);
+        match has_script {
+            true => self.traced(true, trace).await,
+            false => self.answer_text_brief(Work::Heavy, true, trace).await,
+        }
     }
 
     pub(crate) async fn trace_block_by_number(
         self: Arc<Self>,
         block: BlockNumberOrTag,
-        options: Option<GethDebugTracingOptions>,
+        options: Option<TraceOptions>,
     ) -> Result<AnswerText, RpcError> {
         self.trace_block(block.into(), options.unwrap_or_default()).await
     }
@@ -62,7 +74,7 @@ impl Rpc {
     pub(crate) async fn trace_block_by_hash(
         self: Arc<Self>,
         block: B256,
-        options: Option<GethDebugTracingOptions>,
+        options: Option<TraceOptions>,
     ) -> Result<AnswerText, RpcError> {
         self.trace_block(block.into(), options.unwrap_or_default()).await
     }
@@ -70,43 +82,141 @@ impl Rpc {
     async fn trace_block(
         self: Arc<Self>,
         block: BlockId,
-        options: GethDebugTracingOptions,
+        options: TraceOptions,
     ) -> Result<AnswerText, RpcError> {
-        let number = self.existing(block)?.ok_or_else(|| RpcError::refused("block not found"))?;
-        self.answer(Work::Heavy, move |rpc| {
+        let number = self.known(Some(block))?;
+        self.traced(tracers::has_script(&options), move |rpc| {
             let block = rpc.block(number)?.ok_or(RpcError::HeaderNotFound)?;
+            written(&trace_all(&mut Replay::new(rpc, &block)?, &block, &options)?)
+        })
+        .await
+    }
+
+    /// Traces the transactions of a block that is given as a whole, on the state after its parent.
+    pub(crate) async fn trace_raw_block(
+        self: Arc<Self>,
+        encoded: Bytes,
+        options: Option<TraceOptions>,
+    ) -> Result<AnswerText, RpcError> {
+        let options = options.unwrap_or_default();
+        self.traced(tracers::has_script(&options), move |rpc| {
+            work::current().budget.take(DECODED_COPIES * encoded.len())?;
+            let block = decode_block(&encoded)
+                .map_err(|error| RpcError::Refused(format!("could not decode block: {error}")))?;
             if block.number() == 0 {
                 return Err(RpcError::refused("genesis is not traceable"));
             }
-            let mut replay = Replay::new(rpc, &block, &options)?;
-            let traces = block.transactions.iter().enumerate().map(|(index, tx)| {
-                let result = replay.trace(index)?;
-                Ok(TraceResult::Success { result, tx_hash: Some(tx.hash()) })
-            });
-            traces.collect::<Result<Vec<_>, RpcError>>()
+            let parent = rpc.number_of_hash(&block.header.parent_hash)?;
+            if parent != Some(block.number() - 1) {
+                return Err(RpcError::Refused(format!("block {} not found", block.header.parent_hash)));
+            }
+            written(&trace_all(&mut Replay::new(rpc, &block)?, &block, &options)?)
         })
         .await
+    }
+
+    /// Traces calls one after another, each on what the one before has left.
+    pub(crate) async fn trace_call_many(
+        self: Arc<Self>,
+        bundles: Vec<Bundle>,
+        context: Option<StateContext>,
+        options: Option<TraceCallOptions>,
+    ) -> Result<AnswerText, RpcError> {
+        if bundles.iter().map(|bundle| bundle.transactions.len()).sum::<usize>() > MAX_CALLS {
+            return Err(RpcError::invalid(format!("exceed max calls: {MAX_CALLS}")));
+        }
+        let context = context.unwrap_or_default();
+        let (options, state, overrides, _) = tracers::split(options.unwrap_or_default());
+        self.traced(tracers::has_script(&options), move |rpc| {
+            let index = context.transaction_index.and_then(|index| index.index());
+            let site = rpc.site_before(context.block_number, index, Overrides { state, block: overrides })?;
+            let chain_id = site.config.chain_id;
+            let mut base_fee = site.block.basefee;
+            let mut evm = site.evm(true)?;
+            let mut all = Vec::with_capacity(bundles.len());
+            for bundle in bundles {
+                let context = &mut evm.0.ctx;
+                if let Some(overrides) = bundle.block_override {
+                    context.block.basefee = base_fee;
+                    BlockChanges::from(overrides)
+                        .apply(&mut context.block, &mut context.journaled_state.database);
+                    base_fee = context.block.basefee;
+                }
+                let mut traces = Vec::with_capacity(bundle.transactions.len());
+                for request in bundle.transactions {
+                    set_free(&mut evm, is_free(&request), base_fee);
+                    let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
+                    let tx = call_tx(&request, evm.0.ctx.db(), chain_id, gas).map_err(refused)?;
+                    let driver = |reasons| tracers::driver(&options, TxPlace::default(), 0, reasons);
+                    traces.push(trace(&mut evm, &tx, driver)?);
+                }
+                all.push(traces);
+            }
+            written(&all)
+        })
+        .await
+    }
+
+    /// Where calls run after a block, or before a transaction of it.
+    fn site_before(
+        &self,
+        block: Option<BlockId>,
+        index: Option<usize>,
+        overrides: Overrides,
+    ) -> Result<CallSite, RpcError> {
+        let Some(index) = index else { return self.call_site(block, overrides) };
+        let height = self.height(block)?;
+        let block = self.block(height)?.ok_or(RpcError::HeaderNotFound)?;
+        if index > block.transactions.len() {
+            return Err(RpcError::Refused(format!(
+                "transaction index {index} out of range for block {}",
+                block.hash
+            )));
+        }
+        Replay::before(self, &block, index)?.into_site(self, overrides)
     }
 
     pub(crate) async fn trace_call(
         self: Arc<Self>,
         request: TransactionRequest,
         block: Option<BlockId>,
-        options: Option<GethDebugTracingCallOptions>,
+        options: Option<TraceCallOptions>,
     ) -> Result<AnswerText, RpcError> {
-        self.answer(Work::Heavy, move |rpc| {
-            let options = options.unwrap_or_default();
-            let (state, overrides): (Option<StateOverride>, Option<BlockOverrides>) =
-                (options.state_overrides, options.block_overrides);
-            let tracing = options.tracing_options;
-            let site = rpc.call_site(block, Overrides { state, block: overrides })?;
+        if block == Some(BlockId::pending()) {
+            return Err(RpcError::refused("tracing on top of pending is not supported"));
+        }
+        let (options, state, overrides, index) = tracers::split(options.unwrap_or_default());
+        self.traced(tracers::has_script(&options), move |rpc| {
+            rpc.known(block)?;
+            let site = rpc.site_before(block, index, Overrides { state, block: overrides })?;
             let gas = request.gas.unwrap_or(GAS_CAP).min(GAS_CAP);
-            let tx = call_tx(&request, &site.state, site.config.chain_id, gas)?;
+            let tx = call_tx(&request, &site.state, site.config.chain_id, gas).map_err(refused)?;
             let mut evm = site.evm(is_free(&request))?;
-            evm.0.inspector = tracer(tracing)?;
-            trace(&mut evm, tx, None)
+            trace(&mut evm, &tx, |reasons| tracers::driver(&options, TxPlace::default(), 0, reasons))
         })
         .await
+    }
+
+    /// The number of a block that exists, with the words of go-ethereum's traces if it does not.
+    fn known(&self, block: Option<BlockId>) -> Result<u64, RpcError> {
+        let block = block.unwrap_or_default();
+        self.existing(block)?.ok_or_else(|| {
+            RpcError::Refused(match block {
+                BlockId::Hash(hash) => format!("block {} not found", hash.block_hash),
+                BlockId::Number(number) => format!("block #{} not found", self.number(number)),
+            })
+        })
+    }
+
+    /// Does the work of a trace; with a script in it, on a thread that it may keep if it does not end.
+    pub(crate) async fn traced(
+        self: Arc<Self>,
+        has_script: bool,
+        trace: impl FnOnce(&Self) -> Result<AnswerText, RpcError> + Send + 'static,
+    ) -> Result<AnswerText, RpcError> {
+        let rpc = self.clone();
+        let work = move |_: &Self| if has_script { tracers::apart(move || trace(&rpc)) } else { trace(&rpc) };
+        self.answer_text(Work::Heavy, work).await
     }
 
     pub(crate) async fn raw_header(self: Arc<Self>, block: BlockId) -> Result<Bytes, RpcError> {
@@ -163,75 +273,56 @@ fn encode_block(block: &Block) -> Bytes {
     out.into()
 }
 
-/// What holds runs to the request's budget, with the tracer that is asked for.
-fn tracer(options: GethDebugTracingOptions) -> Result<Metered, RpcError> {
-    let tracer =
-        DebugInspector::new(options).map_err(|error| RpcError::invalid(format!("tracer: {error}")))?;
-    Ok(Metered::with_tracer(work::current().budget, tracer))
-}
-
-/// A block executed again, transaction by transaction.
-struct Replay<'a> {
-    block: &'a Block,
-    evm: CallEvm,
-}
-
-impl<'a> Replay<'a> {
-    fn new(rpc: &Rpc, block: &'a Block, options: &GethDebugTracingOptions) -> Result<Self, RpcError> {
-        let parent =
-            block.number().checked_sub(1).ok_or_else(|| RpcError::refused("genesis is not traceable"))?;
-        let config = rpc.chain.config().chain;
-        let rules = config.rules_at(block.header.timestamp).map_err(RpcError::internal)?;
-        let config = evm_config(rules, config.chain_id);
-        let state = CacheDB::new(StoredState::new(rpc.state_at(parent)?));
-        let mut evm = evm(config, block_env(&block.header), state, tracer(options.clone())?);
-        store_parent_hash(&mut evm, block.header.parent_hash).map_err(refusal)?;
-        Ok(Self { block, evm })
+/// A block of its RLP, as [`encode_block`] makes it.
+fn decode_block(mut encoded: &[u8]) -> Result<Block, String> {
+    let wrong = |error: alloy::rlp::Error| format!("rlp: {error}");
+    let list = |bytes: &mut &[u8], what: &str| -> Result<usize, String> {
+        let header = alloy::rlp::Header::decode(bytes).map_err(wrong)?;
+        if !header.list {
+            return Err(format!("rlp: expected input list for {what}"));
+        }
+        Ok(header.payload_length)
+    };
+    let length = list(&mut encoded, "types.extblock")?;
+    if length != encoded.len() {
+        return Err("rlp: input contains more than one value".into());
     }
-
-    fn tx(&self, index: usize) -> Result<OpTransaction<TxEnv>, RpcError> {
-        let tx =
-            self.block.transactions.get(index).ok_or_else(|| RpcError::refused("transaction not found"))?;
-        Ok(tx.to_evm())
-    }
-
-    /// Executes a transaction without a trace.
-    fn execute(&mut self, index: usize) -> Result<(), RpcError> {
-        let tx = self.tx(index)?;
-        self.evm.0.inspector.is_tracing = false;
-        let run = run(&mut self.evm, tx)?;
-        self.evm.0.inspector.is_tracing = true;
-        self.evm.0.ctx.db_mut().commit(run.state);
-        Ok(())
-    }
-
-    /// Executes a transaction, and returns its trace.
-    fn trace(&mut self, index: usize) -> Result<GethTrace, RpcError> {
-        let context = TransactionContext {
-            block_hash: Some(self.block.hash),
-            tx_hash: self.block.transactions.get(index).map(|tx| tx.hash()),
-            tx_index: Some(index),
+    let header = Header::decode(&mut encoded).map_err(wrong)?;
+    let length = list(&mut encoded, "[]*types.Transaction")?;
+    let mut items = encoded.get(..length).ok_or("rlp: value is too long")?;
+    let mut transactions = Vec::new();
+    while let Some(first) = items.first() {
+        // A legacy transaction is a list, any other a text of bytes.
+        let raw = if *first >= alloy::rlp::EMPTY_LIST_CODE {
+            let whole = items;
+            let length = list(&mut items, "types.LegacyTx")?;
+            let end = whole.len() - items.len() + length;
+            items = items.get(length..).ok_or("rlp: value is too long")?;
+            Bytes::copy_from_slice(&whole[..end])
+        } else {
+            Bytes::decode(&mut items).map_err(wrong)?
         };
-        let tx = self.tx(index)?;
-        trace(&mut self.evm, tx, Some(context))
+        let is_deposit = raw.first() == Some(&op_alloy_consensus::DEPOSIT_TX_TYPE_ID);
+        let tx = if is_deposit {
+            decode(raw, Default::default()).map_err(|error| error.to_string())?
+        } else {
+            Transaction::recover(raw).map_err(|error| error.to_string())?
+        };
+        transactions.push(tx);
     }
+    let hash = header.hash_slow();
+    Ok(Block::new(Arc::new(ChainBlock { header, hash, transactions, receipts: Vec::new() })))
 }
 
-/// Executes a transaction, commits it, and returns its trace.
-fn trace(
-    evm: &mut CallEvm,
-    tx: OpTransaction<TxEnv>,
-    context: Option<TransactionContext>,
-) -> Result<GethTrace, RpcError> {
-    let result = run(evm, tx.clone())?;
-    let block = evm.0.ctx.block.clone();
-    let Tool::Tracer(tracer) = &mut evm.0.inspector.tool else { return Err(RpcError::Internal) };
-    let trace = tracer.get_result(context, &tx, &block, &result, evm.0.ctx.db_mut());
-    let trace = trace.map_err(|error| match error {
-        DebugInspectorError::Database(error) => error.into(),
-        error => RpcError::internal(error),
-    })?;
-    tracer.fuse().map_err(RpcError::internal)?;
-    evm.0.ctx.db_mut().commit(result.state);
-    Ok(trace)
+/// Traces all transactions of a block.
+fn trace_all(
+    replay: &mut Replay<'_>,
+    block: &Block,
+    options: &TraceOptions,
+) -> Result<Vec<TracedTransaction>, RpcError> {
+    let traces = block.transactions.iter().enumerate().map(|(index, tx)| {
+        let result = replay.trace(index, options)?;
+        Ok(TracedTransaction { tx_hash: tx.hash(), result })
+    });
+    traces.collect()
 }

@@ -1,7 +1,7 @@
 //! What a request can be answered with instead of a result.
 
 use alloy::{
-    primitives::{B256, Bytes, hex},
+    primitives::{B256, Bytes, U256, hex},
     sol_types::{Panic, Revert, SolError},
 };
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
@@ -54,6 +54,22 @@ pub enum RpcError {
     /// Well-formed, but refused: by the EVM, by the pool, or because something does not exist.
     #[error("{0}")]
     Refused(String),
+    /// The EVM refuses a call before it runs.
+    #[error("{message}")]
+    Unfit {
+        /// What `eth_simulateV1` calls it; of others it is one refusal among many.
+        code: i32,
+        /// Why.
+        message: String,
+    },
+    /// With a code that the method has for it.
+    #[error("{message}")]
+    Coded {
+        /// The code.
+        code: i32,
+        /// Why.
+        message: String,
+    },
     /// More than one request may ask for.
     #[error("{0}")]
     Limit(String),
@@ -134,23 +150,47 @@ impl From<RpcError> for ErrorObjectOwned {
             RpcError::Limit(_) => ErrorObject::owned(LIMIT_EXCEEDED, message, None::<()>),
             RpcError::TooLarge(_) => ErrorObject::owned(RESPONSE_TOO_LARGE, message, None::<()>),
             RpcError::Internal => ErrorObject::owned(INTERNAL, message, None::<()>),
-            RpcError::HeaderNotFound | RpcError::NoState { .. } | RpcError::Refused(_) => {
-                ErrorObject::owned(SERVER, message, None::<()>)
-            }
+            RpcError::Coded { code, .. } => ErrorObject::owned(code, message, None::<()>),
+            RpcError::HeaderNotFound
+            | RpcError::NoState { .. }
+            | RpcError::Unfit { .. }
+            | RpcError::Refused(_) => ErrorObject::owned(SERVER, message, None::<()>),
         }
     }
 }
 
 /// Geth's text of a revert: with the reason, if the data has one that every client knows.
 pub(crate) fn revert_message(data: &[u8]) -> String {
+    match revert_reason(data) {
+        Some(reason) => format!("execution reverted: {reason}"),
+        None => "execution reverted".into(),
+    }
+}
+
+/// The reason that a revert gives: Solidity's `Error(string)`, or the name of a `Panic(uint256)`.
+pub(crate) fn revert_reason(data: &[u8]) -> Option<String> {
     if let Ok(Revert { reason }) = Revert::abi_decode(data) {
-        return format!("execution reverted: {reason}");
+        return Some(reason);
     }
-    if let Ok(panic) = Panic::abi_decode(data) {
-        let reason = panic.kind().map_or("unknown panic", |kind| kind.as_str());
-        return format!("execution reverted: {reason}");
-    }
-    String::from("execution reverted")
+    Panic::abi_decode(data).ok().map(|panic| panic_text(panic.code))
+}
+
+/// Geth's words for what Solidity panics with.
+fn panic_text(code: U256) -> String {
+    let text = match code.saturating_to::<u64>() {
+        0x00 => "generic panic",
+        0x01 => "assert(false)",
+        0x11 => "arithmetic underflow or overflow",
+        0x12 => "division or modulo by zero",
+        0x21 => "enum overflow",
+        0x22 => "invalid encoded storage byte array accessed",
+        0x31 => "out-of-bounds array access; popping on an empty array",
+        0x32 => "out-of-bounds access of an array or bytesN",
+        0x41 => "out of memory",
+        0x51 => "uninitialized function",
+        _ => return format!("unknown panic code: {code:#x}"),
+    };
+    text.into()
 }
 
 #[cfg(test)]
@@ -175,6 +215,9 @@ mod tests {
 
         let panic = Panic::from(alloy::sol_types::PanicKind::UnderOverflow).abi_encode();
         assert_eq!(revert_message(&panic), "execution reverted: arithmetic underflow or overflow");
+        // As geth 1.17 has it.
+        let unknown = Panic { code: U256::from(0x99) }.abi_encode();
+        assert_eq!(revert_message(&unknown), "execution reverted: unknown panic code: 0x99");
     }
 
     #[test]

@@ -1,136 +1,48 @@
 //! Running calls on a state: what `eth_call`, estimation, simulation and tracing have in common.
 
-use std::sync::Arc;
-
 use alloy::{
     consensus::Header,
-    primitives::{Address, B256, Bytes, TxKind, U256, keccak256},
-    rpc::types::{BlockOverrides, TransactionRequest, state::StateOverride},
+    primitives::{Bytes, TxKind},
+    rpc::types::{TransactionRequest, state::StateOverride},
 };
-use op_revm::{OpHaltReason, OpTransaction, OpTransactionError};
+use op_revm::{OpEvm, OpHaltReason, OpSpecId, OpTransaction};
 use revm::{
-    DatabaseRef, InspectEvm,
-    context::{
-        BlockEnv, TxEnv,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultAndState},
-    },
+    DatabaseRef, ExecuteEvm, InspectEvm,
+    context::{BlockEnv, CfgEnv, ContextTr, TxEnv, result::ResultAndState},
     context_interface::either::Either,
     database::CacheDB,
-    database_interface::DBErrorMarker,
-    state::{AccountInfo, Bytecode},
+    handler::instructions::EthInstructions,
+    interpreter::interpreter::EthInterpreter,
 };
 use stf::{
     ChainConfig, Rules,
     evm::{BlockEvm, block_env, evm, evm_config},
-    state::{account_info, bytecode},
 };
 
-use super::{RpcError, budget::Budget, meter::Metered, work};
+use super::{
+    RpcError,
+    call_state::{CallError, CallState, EvmContext, StoredState},
+    halts::{Offer, insufficient_funds, needs_last_step, refusal},
+    instructions::measure,
+    overrides::{Overrides, Precompiles, override_state},
+    tool::Looker,
+    work,
+};
 use rollup::chain::StateView;
 
 /// Most gas that a call, an estimate or all calls of a simulation may use, whatever the request says.
 pub(crate) const GAS_CAP: u64 = 100_000_000;
 
-/// Bytes that an account takes: as it is cached, in the journal, and in what is made of it.
-const ACCOUNT: usize = 1024;
-
-/// Bytes that a slot takes.
-const SLOT: usize = 512;
-
-/// How often the bytes of a code are held: as they are, with their jump table, and as an answer shows them.
-const CODE_COPIES: usize = 2;
-
-/// A stored state, to be read through a shared reference. What is read stays in memory, so it counts.
-#[derive(Debug)]
-pub(crate) struct StoredState {
-    view: StateView,
-    budget: Arc<Budget>,
-}
-
-/// Why a state cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub(crate) struct ReadError(RpcError);
-
-impl DBErrorMarker for ReadError {}
-
-impl From<RpcError> for ReadError {
-    fn from(error: RpcError) -> Self {
-        Self(error)
-    }
-}
-
-impl From<db::Error> for ReadError {
-    fn from(error: db::Error) -> Self {
-        Self(error.into())
-    }
-}
-
-impl From<ReadError> for RpcError {
-    fn from(error: ReadError) -> Self {
-        error.0
-    }
-}
-
-impl StoredState {
-    /// A state for the request that is worked on.
-    pub(crate) fn new(view: StateView) -> Self {
-        Self { view, budget: work::current().budget }
-    }
-
-    fn count(&self, bytes: usize) -> Result<(), RpcError> {
-        self.budget.check_time()?;
-        self.budget.take(bytes)
-    }
-}
-
-impl DatabaseRef for StoredState {
-    type Error = ReadError;
-
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
-        self.count(ACCOUNT)?;
-        Ok(self.view.at()?.account(&keccak256(address))?.map(|account| account_info(&account)))
-    }
-
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, ReadError> {
-        let code = self.view.reader().code(&code_hash)?;
-        self.count(CODE_COPIES * code.len())?;
-        Ok(bytecode(code))
-    }
-
-    fn storage_ref(&self, address: Address, key: U256) -> Result<U256, ReadError> {
-        self.count(SLOT)?;
-        let key = keccak256(key.to_be_bytes::<32>());
-        Ok(self.view.at()?.storage(&keccak256(address), &key)?)
-    }
-
-    fn block_hash_ref(&self, number: u64) -> Result<B256, ReadError> {
-        self.count(0)?;
-        Ok(self.view.at()?.block_hash(number)?)
-    }
-}
-
-/// A stored state with changes on top.
-pub(crate) type CallState = CacheDB<StoredState>;
-
-/// The EVM on such a state.
-pub(crate) type CallEvm = BlockEvm<CallState, Metered>;
-
-/// What the EVM fails with.
-pub(crate) type CallError = EVMError<ReadError, OpTransactionError>;
-
-/// Changes to what is stored.
-#[derive(Debug, Default)]
-pub(crate) struct Overrides {
-    pub(crate) state: Option<StateOverride>,
-    pub(crate) block: Option<BlockOverrides>,
-}
+/// The EVM on such a state, with precompiles where overrides have them.
+pub(crate) type CallEvm = OpEvm<EvmContext, Looker, EthInstructions<EthInterpreter, EvmContext>, Precompiles>;
 
 /// A state and a block to call in.
 pub(crate) struct CallSite {
     pub(crate) state: CallState,
     pub(crate) block: BlockEnv,
     pub(crate) config: ChainConfig,
+    /// Those of the rules, unless the state overrides changed them.
+    pub(crate) precompiles: Option<Precompiles>,
 }
 
 impl CallSite {
@@ -141,7 +53,8 @@ impl CallSite {
         config: ChainConfig,
         overrides: Overrides,
     ) -> Result<Self, RpcError> {
-        let mut site = Self { state: CacheDB::new(StoredState::new(view)), block: block_env(header), config };
+        let (state, block) = (CacheDB::new(StoredState::new(view)), block_env(header));
+        let mut site = Self { state, block, config, precompiles: None };
         site.apply(overrides)?;
         Ok(site)
     }
@@ -149,9 +62,28 @@ impl CallSite {
     /// Changes state and block.
     pub(crate) fn apply(&mut self, overrides: Overrides) -> Result<(), RpcError> {
         if let Some(block) = overrides.block {
-            override_block(&mut self.block, &mut self.state, block);
+            block.check_for_call()?;
+            block.apply(&mut self.block, &mut self.state);
         }
-        override_state(&mut self.state, overrides.state.unwrap_or_default())
+        self.override_state(overrides.state.unwrap_or_default())
+    }
+
+    /// Changes the state, and which precompiles there are.
+    pub(crate) fn override_state(&mut self, overrides: StateOverride) -> Result<(), RpcError> {
+        if overrides.is_empty() {
+            return Ok(());
+        }
+        let mut precompiles = self.own_precompiles()?;
+        override_state(&mut self.state, &mut precompiles, overrides)?;
+        self.precompiles = Some(precompiles);
+        Ok(())
+    }
+
+    fn own_precompiles(&mut self) -> Result<Precompiles, RpcError> {
+        match self.precompiles.take() {
+            Some(precompiles) => Ok(precompiles),
+            None => Ok(Precompiles::of(self.rules()?.spec())),
+        }
     }
 
     /// The rules that hold here.
@@ -159,64 +91,46 @@ impl CallSite {
         self.config.rules_at(self.block.timestamp.saturating_to()).map_err(RpcError::refused)
     }
 
-    /// An EVM that forgives what a call need not have: a funded sender, a nonce, a fee. `free`: no fee is charged and
-    /// the base fee need not be met.
-    pub(crate) fn evm(self, free: bool) -> Result<CallEvm, RpcError> {
+    /// An EVM that forgives what a call need not have: a funded sender, a nonce, a fee. `free`: no fee is charged, and as by
+    /// geth the block has no base fee that it could be too low for.
+    pub(crate) fn evm(mut self, free: bool) -> Result<CallEvm, RpcError> {
+        if free {
+            self.block.basefee = 0;
+        }
+        self.checked_evm(false, free)
+    }
+
+    /// The same, with the checks of a transaction where `validation` wants them.
+    pub(crate) fn checked_evm(mut self, validation: bool, free: bool) -> Result<CallEvm, RpcError> {
         let mut config = evm_config(self.rules()?, self.config.chain_id);
         // A call is no transaction, so what one may ask for does not bound it.
         config.tx_gas_limit_cap = Some(u64::MAX);
-        config.disable_nonce_check = true;
+        config.disable_nonce_check = !validation;
         config.disable_eip3607 = true;
         config.disable_block_gas_limit = true;
         config.disable_base_fee = free;
         config.disable_fee_charge = free;
-        Ok(evm(config, self.block, self.state, Metered::new(work::current().budget)))
+        let precompiles = self.own_precompiles()?;
+        let mut evm = measured_evm(config, self.block, self.state).with_precompiles(precompiles);
+        set_known(&mut evm, free);
+        Ok(evm)
     }
 }
 
-fn override_block(env: &mut BlockEnv, state: &mut CallState, overrides: BlockOverrides) {
-    let BlockOverrides { number, time, gas_limit, coinbase, random, base_fee, block_hash, .. } = overrides;
-    env.number = number.unwrap_or(env.number);
-    env.timestamp = time.map_or(env.timestamp, U256::from);
-    env.gas_limit = gas_limit.unwrap_or(env.gas_limit);
-    env.beneficiary = coinbase.unwrap_or(env.beneficiary);
-    env.prevrandao = random.or(env.prevrandao);
-    env.basefee = base_fee.map_or(env.basefee, |fee| fee.saturating_to());
-    for (number, hash) in block_hash.into_iter().flatten() {
-        state.cache.block_hashes.insert(U256::from(number), hash);
-    }
+/// An EVM whose runs are held to the budget of the request that is worked on.
+pub(crate) fn measured_evm(
+    config: CfgEnv<OpSpecId>,
+    block: BlockEnv,
+    state: CallState,
+) -> BlockEvm<CallState, Looker> {
+    let mut evm = evm(config, block, state, Looker::new(work::current().budget));
+    measure(&mut evm.0.instruction);
+    evm
 }
 
-fn override_state(state: &mut CallState, overrides: StateOverride) -> Result<(), RpcError> {
-    for (address, change) in overrides {
-        if change.move_precompile_to.is_some() {
-            return Err(RpcError::invalid("movePrecompileToAddress is not supported"));
-        }
-        let mut info = state.basic_ref(address)?.unwrap_or_default();
-        info.balance = change.balance.unwrap_or(info.balance);
-        info.nonce = change.nonce.unwrap_or(info.nonce);
-        if let Some(code) = change.code {
-            info.code_hash = keccak256(&code);
-            info.code = Some(bytecode(code));
-        }
-        state.insert_account_info(address, info);
-        let slots = |slots: alloy::primitives::map::B256HashMap<B256>| {
-            slots.into_iter().map(|(key, value)| (key.into(), value.into()))
-        };
-        match (change.state, change.state_diff) {
-            (Some(_), Some(_)) => {
-                return Err(RpcError::invalid(format!("account {address} has both 'state' and 'stateDiff'")));
-            }
-            (Some(all), None) => state.replace_account_storage(address, slots(all).collect())?,
-            (None, Some(some)) => {
-                for (key, value) in slots(some) {
-                    state.insert_account_storage(address, key, value)?;
-                }
-            }
-            (None, None) => {}
-        }
-    }
-    Ok(())
+/// Where no fee is charged, what L1 costs need not be read from the state.
+fn set_known(evm: &mut CallEvm, free: bool) {
+    evm.0.ctx.chain.l2_block = free.then_some(evm.0.ctx.block.number);
 }
 
 /// Whether a request offers no fee, so that none is charged.
@@ -225,8 +139,26 @@ pub(crate) fn is_free(request: &TransactionRequest) -> bool {
     fee == 0 && request.max_priority_fee_per_gas.unwrap_or_default() == 0
 }
 
-/// What op-revm executes for a request, with at most `gas`.
+/// What op-revm executes for a call that is checked no further, with at most `gas`.
 pub(crate) fn call_tx(
+    request: &TransactionRequest,
+    state: &CallState,
+    chain_id: u64,
+    gas: u64,
+) -> Result<OpTransaction<TxEnv>, RpcError> {
+    let tx = checked_tx(request, state, chain_id, gas)?;
+    // Where a fee is charged, the EVM adds it up.
+    if is_free(request) && !tx.base.value.is_zero() {
+        let balance = state.basic_ref(tx.base.caller)?.unwrap_or_default().balance;
+        if balance < tx.base.value {
+            return Err(insufficient_funds(tx.base.caller, balance, tx.base.value));
+        }
+    }
+    Ok(tx)
+}
+
+/// What op-revm executes for a request, with at most `gas`.
+pub(crate) fn checked_tx(
     request: &TransactionRequest,
     state: &CallState,
     chain_id: u64,
@@ -234,26 +166,34 @@ pub(crate) fn call_tx(
 ) -> Result<OpTransaction<TxEnv>, RpcError> {
     let dynamic = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
     if request.gas_price.is_some() && dynamic {
-        return Err(RpcError::invalid("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"));
+        return Err(RpcError::refused("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"));
     }
     if let Some(found) = request.chain_id.filter(|found| *found != chain_id) {
-        return Err(RpcError::invalid(format!(
+        return Err(RpcError::refused(format!(
             "chainId does not match node's (have={found}, want={chain_id})"
         )));
     }
     if request.has_eip4844_fields() {
         return Err(RpcError::invalid("blob transactions are not supported"));
     }
-    let input = request
-        .input
-        .unique_input()
-        .map_err(|_| RpcError::invalid("both \"data\" and \"input\" are set and not equal"))?;
+    // Where both are given, geth takes the one with the newer name.
+    let input = request.input.input.as_ref().or(request.input.data.as_ref());
     let caller = request.from.unwrap_or_default();
     let nonce = match request.nonce {
         Some(nonce) => nonce,
-        None => state.basic_ref(caller)?.map_or(0, |info| info.nonce),
+        None => state.basic_ref(caller)?.map_or(0, |account| account.nonce),
     };
     let authorizations = request.authorization_list.clone().unwrap_or_default();
+    if request.authorization_list.is_some() {
+        if authorizations.is_empty() {
+            return Err(RpcError::refused(format!(
+                "EIP-7702 transaction with empty auth list (sender {caller})"
+            )));
+        }
+        if request.to.is_none_or(|to| to.is_create()) {
+            return Err(RpcError::refused("EIP-7702 transaction cannot be used to create contract"));
+        }
+    }
     let tx_type = match () {
         () if !authorizations.is_empty() => 4,
         () if dynamic => 2,
@@ -279,25 +219,12 @@ pub(crate) fn call_tx(
     Ok(OpTransaction { base, enveloped_tx: Some(Bytes::new()), deposit: Default::default() })
 }
 
-/// Why the EVM refuses a call, in geth's words.
-pub(crate) fn refusal(error: CallError) -> RpcError {
-    match error {
-        EVMError::Transaction(OpTransactionError::Base(invalid)) => match invalid {
-            InvalidTransaction::LackOfFundForMaxFee { fee, balance } => RpcError::refused(format!(
-                "insufficient funds for gas * price + value: have {balance} want {fee}"
-            )),
-            InvalidTransaction::GasPriceLessThanBasefee => {
-                RpcError::refused("max fee per gas less than block base fee")
-            }
-            InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
-                RpcError::refused(format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}"))
-            }
-            invalid => RpcError::refused(invalid),
-        },
-        EVMError::Transaction(error) => RpcError::refused(error),
-        EVMError::Database(error) => error.0,
-        error => RpcError::internal(error),
-    }
+/// Makes the next call of an EVM free of fees or not, in a block with this base fee.
+pub(crate) fn set_free(evm: &mut CallEvm, free: bool, base_fee: u64) {
+    let context = &mut evm.0.ctx;
+    (context.cfg.disable_base_fee, context.cfg.disable_fee_charge) = (free, free);
+    context.block.basefee = if free { 0 } else { base_fee };
+    set_known(evm, free);
 }
 
 /// Executes a transaction within the request's budget.
@@ -305,43 +232,37 @@ pub(crate) fn run(
     evm: &mut CallEvm,
     tx: OpTransaction<TxEnv>,
 ) -> Result<ResultAndState<OpHaltReason>, RpcError> {
-    let result = evm.inspect_tx(tx);
-    // An error that the inspector made up comes before what the EVM makes of it.
-    match evm.0.inspector.refusal() {
+    run_told(evm, tx, |refused| refused)
+}
+
+/// The same, with other words for what the EVM itself refuses.
+pub(crate) fn run_told(
+    evm: &mut CallEvm,
+    tx: OpTransaction<TxEnv>,
+    tell: impl FnOnce(RpcError) -> RpcError,
+) -> Result<ResultAndState<OpHaltReason>, RpcError> {
+    let offer = Offer::of(&tx.base);
+    let result = execute(evm, tx);
+    // Why the run had to end comes before what the EVM makes of it.
+    match evm.0.ctx.db_mut().db.meter.refusal() {
         Some(refused) => Err(refused),
-        None => result.map_err(refusal),
+        None => result.map_err(|error| tell(refusal(error, &offer, evm.0.ctx.block.basefee))),
     }
 }
 
-/// Why a call stopped, in geth's words.
-pub(crate) fn halt_text(reason: &OpHaltReason) -> String {
-    let text = match reason {
-        OpHaltReason::FailedDeposit => "failed deposit",
-        OpHaltReason::Base(HaltReason::OutOfGas(_)) => "out of gas",
-        OpHaltReason::Base(HaltReason::OutOfFunds) => "insufficient funds for transfer",
-        OpHaltReason::Base(HaltReason::OpcodeNotFound | HaltReason::InvalidFEOpcode) => "invalid opcode",
-        OpHaltReason::Base(HaltReason::InvalidJump) => "invalid jump destination",
-        OpHaltReason::Base(HaltReason::StackUnderflow) => "stack underflow",
-        OpHaltReason::Base(HaltReason::StackOverflow) => "stack limit reached 1024 (1023)",
-        OpHaltReason::Base(HaltReason::OutOfOffset) => "return data out of bounds",
-        OpHaltReason::Base(HaltReason::CreateCollision) => "contract address collision",
-        OpHaltReason::Base(HaltReason::CreateContractSizeLimit) => "max code size exceeded",
-        OpHaltReason::Base(HaltReason::CreateInitCodeSizeLimit) => "max initcode size exceeded",
-        OpHaltReason::Base(HaltReason::CreateContractStartingWithEF) => {
-            "invalid code: must not begin with 0xef"
-        }
-        OpHaltReason::Base(HaltReason::StateChangeDuringStaticCall) => "write protection",
-        OpHaltReason::Base(HaltReason::CallTooDeep) => "max call depth exceeded",
-        OpHaltReason::Base(other) => return other.to_string(),
-    };
-    text.into()
-}
-
-/// What a call returned, or why it did not.
-pub(crate) fn output(result: ExecutionResult<OpHaltReason>) -> Result<Bytes, RpcError> {
-    match result {
-        ExecutionResult::Success { output, .. } => Ok(output.into_data()),
-        ExecutionResult::Revert { output, .. } => Err(RpcError::Reverted(output)),
-        ExecutionResult::Halt { reason, .. } => Err(RpcError::Refused(halt_text(&reason))),
+/// Executes a transaction: step by step where something looks at it.
+fn execute(evm: &mut CallEvm, tx: OpTransaction<TxEnv>) -> Result<ResultAndState<OpHaltReason>, CallError> {
+    evm.0.inspector.begin();
+    evm.0.ctx.db_mut().db.meter.begin();
+    if evm.0.inspector.is_needed() {
+        return evm.inspect_tx(tx);
     }
+    let run = evm.transact(tx)?;
+    if !needs_last_step(&run.result) {
+        return Ok(run);
+    }
+    // To note each step would make all calls slower; so a call that fails like this is executed once more.
+    let again = evm.0.ctx.tx.clone();
+    evm.0.ctx.db_mut().db.meter.begin();
+    evm.inspect_tx(again)
 }

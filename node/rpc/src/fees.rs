@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
-use alloy::{consensus::Transaction as _, eips::BlockNumberOrTag, primitives::U256, rpc::types::FeeHistory};
+use alloy::{
+    consensus::Transaction as _,
+    eips::BlockNumberOrTag,
+    primitives::{U64, U256},
+    rpc::types::FeeHistory,
+};
 use sequencing::pool::Pool;
+use serde::Serialize;
 use stf::{ExtraData, FeeParameters};
 
 use super::{RpcError, block::Block, context::Rpc, peers::Work, work};
@@ -15,13 +21,29 @@ const LEAST_TIP: u128 = 1_000_000;
 const MOST_TIP: u128 = 500_000_000_000;
 
 /// Most blocks in one fee history.
-const MAX_FEE_HISTORY: u64 = 1024;
+pub(crate) const MAX_FEE_HISTORY: u64 = 1024;
 
 /// Most blocks in one fee history with rewards, for which all transactions are read.
-const MAX_REWARD_HISTORY: u64 = 128;
+pub(crate) const MAX_REWARD_HISTORY: u64 = 128;
 
 /// Most percentiles in one request.
-const MAX_PERCENTILES: usize = 100;
+pub(crate) const MAX_PERCENTILES: usize = 100;
+
+/// A fee history; of no blocks it has geth's form.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum FeeHistoryAnswer {
+    None(NoFeeHistory),
+    Some(FeeHistory),
+}
+
+/// The history of no blocks.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NoFeeHistory {
+    oldest_block: U64,
+    gas_used_ratio: Option<()>,
+}
 
 impl Rpc {
     /// A tip that gets into the next block.
@@ -64,20 +86,24 @@ impl Rpc {
 
     pub(crate) async fn fee_history(
         self: Arc<Self>,
-        count: alloy::primitives::U64,
+        count: U64,
         newest: BlockNumberOrTag,
         percentiles: Option<Vec<f64>>,
-    ) -> Result<FeeHistory, RpcError> {
+    ) -> Result<FeeHistoryAnswer, RpcError> {
         let percentiles = percentiles.unwrap_or_default();
         check_percentiles(&percentiles)?;
         let most = if percentiles.is_empty() { MAX_FEE_HISTORY } else { MAX_REWARD_HISTORY };
         let count = count.saturating_to::<u64>().min(most);
-        let newest = self.existing(newest.into())?.ok_or(RpcError::HeaderNotFound)?;
         if count == 0 {
-            return Ok(FeeHistory::default());
+            return Ok(FeeHistoryAnswer::None(NoFeeHistory::default()));
         }
+        let newest = self.existing(newest.into())?.ok_or_else(|| {
+            let (number, head) = (self.number(newest), self.chain.heads().unsafe_head.number);
+            RpcError::refused(format!("request beyond head block: requested {number}, head {head}"))
+        })?;
         let oldest = (newest + 1).saturating_sub(count);
-        self.work(Work::Heavy, move |rpc| rpc.history(oldest, newest, &percentiles)).await
+        let history = self.work(Work::Heavy, move |rpc| rpc.history(oldest, newest, &percentiles)).await?;
+        Ok(FeeHistoryAnswer::Some(history))
     }
 
     fn history(&self, oldest: u64, newest: u64, percentiles: &[f64]) -> Result<FeeHistory, RpcError> {
@@ -109,13 +135,19 @@ impl Rpc {
     }
 }
 
+/// In geth's words.
 fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
+    let invalid = |what: String| Err(RpcError::refused(format!("invalid reward percentile: {what}")));
     if percentiles.len() > MAX_PERCENTILES {
-        return Err(RpcError::invalid(format!("more than {MAX_PERCENTILES} reward percentiles")));
+        return invalid(format!("over the query limit {MAX_PERCENTILES}"));
     }
-    let valid = percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile));
-    if !valid || !percentiles.is_sorted() {
-        return Err(RpcError::invalid("reward percentiles must be between 0 and 100, in ascending order"));
+    if let Some(bad) = percentiles.iter().find(|percentile| !(0.0..=100.0).contains(*percentile)) {
+        return invalid(format!("{bad:.6}"));
+    }
+    for (place, pair) in percentiles.windows(2).enumerate() {
+        if pair[0] >= pair[1] {
+            return invalid(format!("#{place}:{:.6} >= #{}:{:.6}", pair[0], place + 1, pair[1]));
+        }
     }
     Ok(())
 }
@@ -157,7 +189,8 @@ mod tests {
     #[test]
     fn percentiles_are_checked() {
         assert!(check_percentiles(&[]).is_ok());
-        assert!(check_percentiles(&[0.0, 50.0, 50.0, 100.0]).is_ok());
+        assert!(check_percentiles(&[0.0, 50.0, 50.5, 100.0]).is_ok());
+        assert!(check_percentiles(&[50.0, 50.0]).is_err());
         assert!(check_percentiles(&[50.0, 10.0]).is_err());
         assert!(check_percentiles(&[101.0]).is_err());
         assert!(check_percentiles(&[-1.0]).is_err());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::{
-    consensus::SignableTransaction,
+    consensus::{SignableTransaction, Transaction as _},
     eips::{BlockId, eip2718::Encodable2718},
     primitives::{Bytes, Signature, U256},
     rpc::types::TransactionRequest,
@@ -12,13 +12,24 @@ use op_alloy_consensus::OpTxEnvelope;
 use op_alloy_rpc_types::OpTransactionRequest;
 use serde::Serialize;
 
-use super::{RpcError, calls::estimate, context::Rpc, evm::Overrides, peers::Work};
+use super::{RpcError, calls::estimate, context::Rpc, overrides::Overrides, peers::Work};
 
 /// A complete transaction without its signature (in the place of which there are zeros).
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Filled {
     raw: Bytes,
+    tx: FilledTransaction,
+}
+
+/// A transaction with all keys that execution-apis asks for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FilledTransaction {
+    #[serde(flatten)]
     tx: OpTxEnvelope,
+    /// Of one with two prices, the most that it pays; geth has null there. Absent where the transaction says it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gas_price: Option<U256>,
 }
 
 impl Rpc {
@@ -62,6 +73,7 @@ impl Rpc {
             .map_err(|_| RpcError::invalid("fields of different transaction types are given together"))?;
         let unsigned = Signature::new(U256::ZERO, U256::ZERO, false);
         let tx: OpTxEnvelope = tx.into_signed(unsigned).into();
-        Ok(Filled { raw: tx.encoded_2718().into(), tx })
+        let gas_price = tx.gas_price().is_none().then(|| U256::from(tx.max_fee_per_gas()));
+        Ok(Filled { raw: tx.encoded_2718().into(), tx: FilledTransaction { tx, gas_price } })
     }
 }

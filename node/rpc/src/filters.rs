@@ -8,7 +8,7 @@ use std::{
 
 use alloy::{
     primitives::{B256, U128},
-    rpc::types::{Filter, FilterBlockOption, FilterChanges},
+    rpc::types::{FilterBlockOption, FilterChanges},
 };
 use parking_lot::Mutex;
 
@@ -18,26 +18,34 @@ use super::{
     block_follower::{BlockFollower, Change},
     budget::{Budget, Scope},
     context::Rpc,
+    log_filter::LogFilter,
     logs::{Logs, block_logs, check_filter},
     peers::{Peer, Work},
+    transaction::RpcTransaction,
     waiting::NewTransactions,
     work,
 };
 
 /// A filter that is not polled for this long is gone.
-const EXPIRY: Duration = Duration::from_secs(300);
+pub(crate) const EXPIRY: Duration = Duration::from_secs(300);
 
 /// Most filters at a time.
 const MAX_FILTERS: usize = 4096;
 
 /// Most filters of one address: nobody can take all.
-const MAX_PEER_FILTERS: usize = 256;
+pub(crate) const MAX_PEER_FILTERS: usize = 256;
 
 /// Most bytes that all filters take.
 const FILTER_MEMORY: usize = 32 << 20;
 
 /// Bytes that a filter takes besides the addresses and topics that it looks for.
 const FILTER: usize = 1 << 10;
+
+/// Most whole transactions in the answer to one poll.
+const MAX_TRANSACTIONS: usize = 1_000;
+
+/// Bytes that a whole transaction takes in an answer, besides its input.
+const TRANSACTION: usize = 2 << 10;
 
 /// Bytes of an address or a topic.
 const ALTERNATIVE: usize = 64;
@@ -62,9 +70,16 @@ struct Entry {
 
 #[derive(Debug)]
 enum Kind {
-    Logs { filter: Box<Filter>, follower: BlockFollower },
+    Logs {
+        filter: Box<LogFilter>,
+        follower: BlockFollower,
+    },
     Blocks(BlockFollower),
-    Transactions(NewTransactions),
+    Transactions {
+        waiting: NewTransactions,
+        /// Whole ones are answered, not their hashes.
+        full: bool,
+    },
 }
 
 impl Kind {
@@ -74,13 +89,13 @@ impl Kind {
                 let topics: usize = filter.topics.iter().map(|topic| topic.len()).sum();
                 FILTER + ALTERNATIVE * (filter.address.len() + topics)
             }
-            Self::Blocks(_) | Self::Transactions(_) => FILTER,
+            Self::Blocks(_) | Self::Transactions { .. } => FILTER,
         }
     }
 }
 
 /// What a poll gives.
-type Changes = FilterChanges<()>;
+type Changes = FilterChanges<RpcTransaction>;
 
 impl Filters {
     /// No filters yet.
@@ -123,7 +138,7 @@ impl Filters {
 }
 
 impl Filters {
-    pub(crate) async fn new_filter(self: Arc<Self>, filter: Filter) -> Result<U128, RpcError> {
+    pub(crate) async fn new_filter(self: Arc<Self>, filter: LogFilter) -> Result<U128, RpcError> {
         check_filter(&filter)?;
         if filter.block_option.as_block_hash().is_none() {
             filter
@@ -139,8 +154,12 @@ impl Filters {
         self.add(Kind::Blocks(BlockFollower::new(&self.rpc)))
     }
 
-    pub(crate) async fn new_pending_transaction_filter(self: Arc<Self>) -> Result<U128, RpcError> {
-        self.add(Kind::Transactions(self.rpc.new_transactions()))
+    pub(crate) async fn new_pending_transaction_filter(
+        self: Arc<Self>,
+        full: Option<bool>,
+    ) -> Result<U128, RpcError> {
+        let waiting = self.rpc.new_transactions();
+        self.add(Kind::Transactions { waiting, full: full.unwrap_or_default() })
     }
 
     pub(crate) async fn uninstall_filter(self: Arc<Self>, id: U128) -> Result<bool, RpcError> {
@@ -181,12 +200,20 @@ impl Filters {
                     })?;
                     Ok(hashes(new))
                 }
-                Kind::Transactions(waiting) => {
+                Kind::Transactions { waiting, full: false } => {
+                    Ok(hashes(std::iter::from_fn(|| waiting.try_next().map(|tx| tx.hash())).collect()))
+                }
+                Kind::Transactions { waiting, full: true } => {
+                    let budget = work::current().budget;
                     let mut new = Vec::new();
-                    while let Some(hash) = waiting.try_next() {
-                        new.push(hash);
+                    // What does not fit into this answer waits for the next.
+                    while new.len() < MAX_TRANSACTIONS
+                        && let Some(tx) = waiting.try_next()
+                    {
+                        budget.take(TRANSACTION + 3 * tx.encoded().len())?;
+                        new.push(RpcTransaction::pending(&tx));
                     }
-                    Ok(hashes(new))
+                    Ok(if new.is_empty() { Changes::Empty } else { Changes::Transactions(new) })
                 }
             })
             .await
@@ -203,7 +230,7 @@ impl Filters {
 }
 
 /// Whether the blocks that a filter names include this one. A filter for logs to come has no range, or an open one.
-fn in_range(rpc: &Rpc, filter: &Filter, number: u64) -> bool {
+fn in_range(rpc: &Rpc, filter: &LogFilter, number: u64) -> bool {
     match filter.block_option {
         FilterBlockOption::AtBlockHash(_) => false,
         FilterBlockOption::Range { from_block, to_block } => {

@@ -1,6 +1,7 @@
 //! HTTP before JSON-RPC: names, origins, health, compression.
 
 use std::{
+    collections::VecDeque,
     io::Write,
     pin::Pin,
     sync::Arc,
@@ -15,11 +16,7 @@ use hyper::{
     body::{Body, Bytes, Frame, Incoming, SizeHint},
     header::{self, HeaderMap, HeaderValue},
 };
-use jsonrpsee::{
-    core::BoxError,
-    server::{HttpBody, HttpResponse},
-    types::ErrorObjectOwned,
-};
+use jsonrpsee::{core::BoxError, server::HttpResponse, types::ErrorObjectOwned};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tower::Service;
@@ -28,6 +25,7 @@ use super::{
     RpcError,
     connection::{Connection, Exchange},
     context::Rpc,
+    http::{HttpAnswer, HttpRpc},
     listener::Listener,
     requests::Asker,
 };
@@ -37,13 +35,15 @@ use super::{
 const WHOLE_TIME: Duration = Duration::from_secs(120);
 
 /// Answers shorter than this, in bytes, are not worth compressing.
-const LEAST_COMPRESSED: u64 = 1 << 10;
+const LEAST_COMPRESSED: usize = 1 << 10;
 
 /// How long a browser may remember what it may ask for, in seconds.
 const PREFLIGHT_AGE: &str = "600";
 
 /// What is answered before a request is one of JSON-RPC, and what is done to its answer.
 pub(crate) struct Front {
+    /// JSON-RPC over HTTP.
+    pub(crate) http: HttpRpc,
     pub(crate) listener: Listener,
     pub(crate) rpc: Arc<Rpc>,
     /// Turns for compressing.
@@ -83,11 +83,22 @@ impl Front {
             (&Method::GET, "/ready") => self.readiness(),
             _ => {
                 let compresses = !is_socket && accepts_gzip(headers);
-                request.extensions_mut().insert(Asker { connection: connection.clone(), is_socket });
-                match tokio::time::timeout(WHOLE_TIME, service.call(request)).await {
+                let client = Asker { connection: connection.clone(), is_socket };
+                let answered = async {
+                    if is_socket {
+                        request.extensions_mut().insert(client);
+                        let response = service.call(request).await?;
+                        // The answer to an upgrade has an empty body, a refusal a short one.
+                        let (parts, body) = response.into_parts();
+                        let text = body.collect().await?.to_bytes();
+                        return Ok(Response::from_parts(parts, SentBody::of(text)));
+                    }
+                    self.sent(self.http.answer(client, request).await, compresses).await
+                };
+                match tokio::time::timeout(WHOLE_TIME, answered).await {
                     Ok(response) => match connection.refused() {
                         Some(error) => refusal(error),
-                        None => self.sent(response?, compresses).await?,
+                        None => response?,
                     },
                     Err(_) => {
                         let text = format!("the request is not answered after {WHOLE_TIME:?}\n");
@@ -139,27 +150,29 @@ impl Front {
     }
 
     /// An answer with what it holds until it is sent, compressed if it may be.
-    async fn sent(
-        &self,
-        mut response: HttpResponse,
-        compresses: bool,
-    ) -> Result<Response<SentBody>, BoxError> {
-        let message = response.extensions_mut().remove::<Arc<Exchange>>();
-        let size = response.body().size_hint().exact().unwrap_or_default();
-        if !compresses || size < LEAST_COMPRESSED || response.status() != StatusCode::OK {
-            return Ok(response.map(|body| SentBody { body, _message: message }));
+    async fn sent(&self, answer: HttpAnswer, compresses: bool) -> Result<Response<SentBody>, BoxError> {
+        let HttpAnswer { status, kind, text, message } = answer;
+        let length = text.iter().map(Bytes::len).sum();
+        let mut response = Response::new(SentBody::default());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if let Some(kind) = kind {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
-        let (mut parts, body) = response.into_parts();
-        let plain = body.collect().await?.to_bytes();
+        if !compresses || length < LEAST_COMPRESSED || status != StatusCode::OK {
+            *response.body_mut() = SentBody { pieces: text.into(), length, _message: message };
+            return Ok(response);
+        }
         let turn = self.compressing.clone().acquire_owned().await?;
         let (compressed, message) = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             // What comes out may be a little longer than what goes in.
             if let Some(message) = &message {
-                message.budget.settle(2 * plain.len());
+                message.budget.settle(2 * length);
             }
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            let compressed = encoder.write_all(&plain).and_then(|()| encoder.finish());
+            let written = text.iter().try_for_each(|piece| encoder.write_all(piece));
+            let compressed = written.and_then(|()| encoder.finish());
             if let (Some(message), Ok(compressed)) = (&message, &compressed) {
                 message.budget.settle(compressed.capacity());
             }
@@ -167,16 +180,27 @@ impl Front {
         })
         .await?;
         let compressed = compressed?;
-        parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        parts.headers.insert(header::CONTENT_LENGTH, compressed.len().into());
-        Ok(Response::from_parts(parts, SentBody { body: HttpBody::from(compressed), _message: message }))
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(header::CONTENT_LENGTH, compressed.len().into());
+        *response.body_mut() = SentBody { _message: message, ..SentBody::of(compressed.into()) };
+        Ok(response)
     }
 }
 
-/// The body of a response. What it holds is given back when it has left, or is given up.
+/// The body of a response, in pieces. What it holds is given back when it has left, or is given up.
+#[derive(Default)]
 pub(crate) struct SentBody {
-    body: HttpBody,
-    _message: Option<Arc<Exchange>>,
+    pieces: VecDeque<Bytes>,
+    /// Bytes that are left.
+    length: usize,
+    _message: Option<Exchange>,
+}
+
+impl SentBody {
+    fn of(text: Bytes) -> Self {
+        Self { length: text.len(), pieces: [text].into(), _message: None }
+    }
 }
 
 impl Body for SentBody {
@@ -185,17 +209,19 @@ impl Body for SentBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let piece = self.pieces.pop_front();
+        self.length -= piece.as_ref().map_or(0, Bytes::len);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.pieces.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::with_exact(self.length as u64)
     }
 }
 
@@ -254,7 +280,7 @@ fn refusal(error: RpcError) -> Response<SentBody> {
 }
 
 fn plain(status: StatusCode, text: String) -> Response<SentBody> {
-    let mut response = Response::new(SentBody { body: HttpBody::from(text), _message: None });
+    let mut response = Response::new(SentBody::of(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response

@@ -3,12 +3,15 @@
 //! ```text
 //! server      listeners, each with HTTP and WebSocket on one port
 //!   ├ front       names, origins, health, compression
+//!   ├ http        messages over HTTP; those over WebSocket are jsonrpsee's
 //!   ├ connection  what a client has sent and not taken
-//!   └ requests    budgets, batches worked on concurrently, times
+//!   └ requests    budgets, batches worked on concurrently, times; local: the same without a server
 //!     └ methods     the list of all methods, with their parameters
-//!       └ blocks · transactions · accounts · calls · logs · filters · fees · debug · txpool · rollup · …
+//!       └ blocks · transactions · accounts · calls · logs · filters · fees · debug · parity · state_ranges · txpool · rollup ·
+//!         optimism · otterscan · …
 //!           └ context     snapshots of the chain, block tags, turns for work
 //!               ├ recent      the newest blocks in memory
+//!               ├ tracers     what traces show of a call
 //!               ├ evm, meter  calls on any retained state, and what they hold
 //!               └ budget      bytes and time of a request, a batch, an address, all
 //! ```
@@ -39,35 +42,65 @@ mod block;
 mod block_follower;
 mod blocks;
 mod budget;
+mod by_nonce;
+mod call_frames;
+mod call_many;
+mod call_state;
 mod calls;
+mod capabilities;
+mod conditional;
 mod connection;
 mod context;
 mod debug;
 mod error;
 mod evm;
+mod execution_witness;
 mod fees;
 mod fill;
 mod filters;
 mod fork_config;
 mod forward;
 mod front;
+mod halts;
+mod handling;
+mod http;
+mod instructions;
+mod known;
 mod listener;
+mod local;
+mod log_filter;
+mod log_json;
 mod logs;
 mod meter;
+mod method;
 mod methods;
+mod openrpc;
+mod optimism;
+mod otterscan;
+mod overrides;
+mod parity;
 mod peers;
+mod places;
+mod preimages;
 mod progress;
 mod recent;
+mod replay;
 mod requests;
 mod rollup;
+mod roots;
 mod sent;
 mod server;
 mod simulate;
+mod state_ranges;
 mod subscriptions;
 mod syncing;
 pub mod telemetry;
+mod tool;
+mod touches;
+mod tracers;
 mod transaction;
 mod transactions;
+mod transfers;
 mod txpool;
 mod waiting;
 mod work;
@@ -75,8 +108,10 @@ mod work;
 use jsonrpsee::Methods;
 use tokio::sync::watch;
 
+pub use connection::Stall;
 pub use error::RpcError;
 pub use listener::{Listener, Names, Namespaces, RpcConfig};
+pub use local::LocalRpc;
 pub use server::{RpcHandle, ServeError, methods, serve};
 
 use ::rollup::{chain::Chain, l1::L1Status, signer::Signer};

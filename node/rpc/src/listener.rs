@@ -56,7 +56,7 @@ impl Names {
     }
 
     /// Whether it is one of them, or all are meant. Upper and lower case are the same.
-    pub(crate) fn allow(&self, name: &str) -> bool {
+    pub fn allow(&self, name: &str) -> bool {
         self.allow_all() || self.0.iter().any(|one| one.eq_ignore_ascii_case(name))
     }
 
@@ -82,7 +82,7 @@ impl fmt::Display for Names {
 }
 
 /// The namespaces there are, and whether strangers may have them unasked.
-const NAMESPACES: [(&str, bool); 7] = [
+const NAMESPACES: [(&str, bool); 11] = [
     ("eth", true),
     ("net", true),
     ("web3", true),
@@ -91,6 +91,12 @@ const NAMESPACES: [(&str, bool); 7] = [
     // What others wait for is theirs, and traces are work for hours.
     ("txpool", false),
     ("debug", false),
+    ("trace", false),
+    // An explorer's searches and traces, too.
+    ("ots", false),
+    ("erigon", false),
+    // How a node is set up is its operator's matter.
+    ("admin", false),
 ];
 
 /// Namespaces, written with commas in between, or `all`.
@@ -116,7 +122,7 @@ impl Namespaces {
 
     /// Whether a method is in one of them. What tells which there are is in all.
     pub(crate) fn have(&self, method: &str) -> bool {
-        let namespace = method.split('_').next().unwrap_or_default();
+        let namespace = method.split(['_', '.']).next().unwrap_or_default();
         namespace == "rpc" || self.0.contains(&namespace)
     }
 
@@ -161,8 +167,8 @@ mod tests {
         assert!(!some.are_public() && Namespaces::public().are_public());
         assert_eq!("all".parse::<Namespaces>().unwrap(), Namespaces::all());
         assert_eq!(Namespaces::all().to_string().parse::<Namespaces>().unwrap(), Namespaces::all());
-        let error = "eth,admin".parse::<Namespaces>().unwrap_err();
-        assert!(error.starts_with("there is no namespace \"admin\", there are eth,net"), "{error}");
+        let error = "eth,weather".parse::<Namespaces>().unwrap_err();
+        assert!(error.starts_with("there is no namespace \"weather\", there are eth,net"), "{error}");
     }
 
     #[test]

@@ -1,24 +1,34 @@
 //! Searching logs: by the database's index, and behind its end by the headers' blooms.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use alloy::{
     consensus::TxReceipt,
-    primitives::{Address, B256, Bloom},
-    rpc::types::{Filter, FilterBlockOption, Log},
+    primitives::{B256, Bloom},
+    rpc::types::{FilterBlockOption, Log},
 };
-use db::{LogQuery, Reader};
+use db::{LogQuery, Reader, StoredLog};
 
 use stf::config::MAX_BLOCK_GAS_LIMIT;
 
-use super::{RpcError, answer::AnswerText, block::Block, context::Rpc, peers::Work, work};
+use super::{
+    RpcError,
+    answer::AnswerText,
+    block::Block,
+    context::Rpc,
+    log_filter::{FilterBits, LogFilter},
+    log_json::write_logs,
+    peers::Work,
+    work,
+};
 
 /// Longest time of a search, however many blocks it spans: that finds what is rare in a chain of years, and a turn for heavy
 /// work is not held for longer by one whose blocks all look as if they had a log and have none.
-const MAX_SEARCH_TIME: Duration = Duration::from_secs(5);
+pub(crate) const MAX_SEARCH_TIME: Duration = Duration::from_secs(5);
 
 /// Blocks behind the end of the index that are searched before the time is looked at.
 const PLAIN_STRETCH: u64 = 256;
@@ -38,11 +48,14 @@ const LOG_GAS: u64 = 375;
 /// has besides takes less for its gas, too.
 pub(super) const MAX_BLOCK_LOGS_SIZE: usize = (MAX_BLOCK_GAS_LIMIT / LOG_GAS) as usize * LOG_SIZE;
 
+/// A search for no more alternatives than this may take little time.
+const FEW: usize = 8;
+
 /// Most addresses in a filter, and most alternatives for one topic.
-const MAX_ALTERNATIVES: usize = 1000;
+pub(crate) const MAX_ALTERNATIVES: usize = 1000;
 
 impl Rpc {
-    pub(crate) async fn logs(self: Arc<Self>, filter: Filter) -> Result<AnswerText, RpcError> {
+    pub(crate) async fn logs(self: Arc<Self>, filter: LogFilter) -> Result<AnswerText, RpcError> {
         // A node that lags behind others must not hide what it does not know yet.
         if let FilterBlockOption::Range { from_block, to_block } = filter.block_option {
             let head = self.chain.heads().unsafe_head.number;
@@ -57,7 +70,7 @@ impl Rpc {
     }
 
     /// The logs of those blocks of a filter that exist.
-    pub(crate) async fn logs_so_far(self: Arc<Self>, filter: Filter) -> Result<AnswerText, RpcError> {
+    pub(crate) async fn logs_so_far(self: Arc<Self>, filter: LogFilter) -> Result<AnswerText, RpcError> {
         check_filter(&filter)?;
         let (from, to) = match filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => {
@@ -68,7 +81,7 @@ impl Rpc {
                     // A reorg may have come in between: then these are another block's.
                     (rpc.number_of_hash(&hash)? == Some(number)).then_some(logs).ok_or_else(unknown)
                 };
-                return self.answer(Work::Light, logs).await;
+                return self.answer_text(Work::Light, move |rpc| text(&logs(rpc)?)).await;
             }
             FilterBlockOption::Range { from_block, to_block } => (from_block, to_block),
         };
@@ -78,14 +91,17 @@ impl Rpc {
             return match numbers {
                 [Some(_), Some(_)] => Err(RpcError::invalid("invalid block range params")),
                 // Where a tag stands is the node's to say: there is nothing in this range yet.
-                _ => AnswerText::new(&Vec::<Log>::new(), &work::current().budget),
+                _ => text(&[]),
             };
         }
-        self.answer(Work::Heavy, move |rpc| rpc.search(&filter, from, to)).await
+        let alternatives =
+            filter.address.len() + filter.topics.iter().map(|topic| topic.len()).sum::<usize>();
+        let search = move |rpc: &Self| text(&rpc.search(&filter, from, to)?);
+        self.answer_text_brief(Work::Heavy, alternatives <= FEW, search).await
     }
 
     /// The logs of the blocks `from` to `to` that match, as far as these blocks exist.
-    fn search(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, RpcError> {
+    fn search(&self, filter: &LogFilter, from: u64, to: u64) -> Result<Vec<Log>, RpcError> {
         let to = to.min(self.chain.heads().unsafe_head.number);
         if from > to {
             return Ok(Vec::new());
@@ -95,7 +111,7 @@ impl Rpc {
             // Genesis has none.
             reader.check_kept(from.max(1))?;
         }
-        let query = query(filter);
+        let (query, bits) = (query(filter), FilterBits::of(filter));
         let mut search = LogSearch { rpc: self, reader: &reader, filter, from, to, logs: Logs::default() };
         let start = Instant::now();
         let mut next = from;
@@ -110,12 +126,9 @@ impl Rpc {
                 }
                 None => {
                     let last = to.min(next.saturating_add(PLAIN_STRETCH - 1));
-                    for header in reader.headers(next..=last)? {
-                        let (number, header) = header?;
-                        if may_match(filter, header.logs_bloom) {
-                            search.check_time(start, number)?;
-                            search.look_into(number)?;
-                        }
+                    for number in reader.blooms_where(next..=last, |bloom| bits.may_match(bloom))? {
+                        search.check_time(start, number)?;
+                        search.look_into(number)?;
                     }
                     last
                 }
@@ -127,8 +140,13 @@ impl Rpc {
     }
 }
 
+/// The answer that logs are.
+fn text(logs: &[Log]) -> Result<AnswerText, RpcError> {
+    AnswerText::write(&work::current().budget, |out| write_logs(logs, out))
+}
+
 /// What the index is asked for a filter.
-fn query(filter: &Filter) -> LogQuery {
+fn query(filter: &LogFilter) -> LogQuery {
     LogQuery::new(filter.address.iter(), filter.topics.iter().map(|topics| topics.iter()))
 }
 
@@ -136,7 +154,7 @@ fn query(filter: &Filter) -> LogQuery {
 struct LogSearch<'a> {
     rpc: &'a Rpc,
     reader: &'a Reader,
-    filter: &'a Filter,
+    filter: &'a LogFilter,
     from: u64,
     to: u64,
     logs: Logs,
@@ -160,23 +178,36 @@ impl LogSearch<'_> {
         format!("Try with this block range [{:#x}, {last:#x}].", self.from)
     }
 
+    /// The logs of a stored block that match. To read the whole block would take long.
+    fn read(&self, number: u64, hash: B256) -> Result<Vec<Log>, RpcError> {
+        // Index and bloom may have meant several logs, or others.
+        let found = self.reader.logs_where(number, |address, topics| self.filter.takes(address, topics))?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of: BTreeSet<usize> = found.iter().map(|log| log.transaction).collect();
+        let hashes = self.reader.transaction_hashes(number, |index| of.contains(&index))?;
+        let header = self.reader.header(number)?.ok_or(RpcError::HeaderNotFound)?;
+        let logs = found.into_iter().map(|StoredLog { transaction, index, log }| Log {
+            inner: log,
+            block_hash: Some(hash),
+            block_number: Some(number),
+            block_timestamp: Some(header.timestamp),
+            transaction_hash: hashes.get(&transaction).copied(),
+            transaction_index: Some(transaction as u64),
+            log_index: Some(index),
+            removed: false,
+        });
+        Ok(logs.collect())
+    }
+
     /// Adds the logs of a block that match.
     fn look_into(&mut self, number: u64) -> Result<(), RpcError> {
         let hash = self.reader.block_hash(number)?.ok_or(RpcError::HeaderNotFound)?;
-        let block = match self.rpc.recent.block(number).filter(|block| block.hash == hash) {
-            Some(block) => block,
-            None => {
-                // To read the whole block takes long. Index and bloom may have meant several logs, or others.
-                let matches = |address: &Address, topics: &[B256]| {
-                    self.filter.matches_address(*address) && self.filter.matches_topics(topics)
-                };
-                if !self.reader.has_log(number, matches)? {
-                    return Ok(());
-                }
-                Block::read(self.reader, number)?.ok_or(RpcError::HeaderNotFound)?
-            }
+        let found = match self.rpc.recent.block(number).filter(|block| block.hash == hash) {
+            Some(block) => block_logs(&block, self.filter, false),
+            None => self.read(number, hash)?,
         };
-        let found = block_logs(&block, self.filter, false);
         work::current().budget.take(held(&found))?;
         if self.from < self.to && !self.logs.have_room(&found) {
             // The blocks before this one are within the limits, and the first one is answered on its own.
@@ -232,19 +263,19 @@ fn size(logs: &[Log]) -> usize {
 }
 
 /// Whether a block with this bloom can have a log that matches.
-fn may_match(filter: &Filter, bloom: Bloom) -> bool {
+fn may_match(filter: &LogFilter, bloom: Bloom) -> bool {
     !bloom.is_zero() && filter.matches_bloom(bloom)
 }
 
 /// The logs of a block that match, whatever blocks the filter names.
-pub(crate) fn block_logs(block: &Block, filter: &Filter, removed: bool) -> Vec<Log> {
+pub(crate) fn block_logs(block: &Block, filter: &LogFilter, removed: bool) -> Vec<Log> {
     matching_logs(block, filter, removed).collect()
 }
 
 /// The same, one by one.
 pub(crate) fn matching_logs<'a>(
     block: &'a Block,
-    filter: &'a Filter,
+    filter: &'a LogFilter,
     removed: bool,
 ) -> impl Iterator<Item = Log> + Send + 'a {
     let receipts = if may_match(filter, block.header.logs_bloom) { &block.receipts[..] } else { &[] };
@@ -252,25 +283,26 @@ pub(crate) fn matching_logs<'a>(
         .iter()
         .enumerate()
         .filter(|(_, receipt)| !receipt.logs().is_empty() && filter.matches_bloom(receipt.bloom()));
-    matching
-        .flat_map(move |(index, _)| block.logs(index, removed))
-        .filter(|log| filter.matches_address(log.address()) && filter.matches_topics(log.topics()))
+    matching.flat_map(move |(index, _)| block.logs(index, removed)).filter(|log| filter.takes_log(log))
 }
 
 /// Refuses filters that would cost more to check than to search.
-pub(crate) fn check_filter(filter: &Filter) -> Result<(), RpcError> {
+pub(crate) fn check_filter(filter: &LogFilter) -> Result<(), RpcError> {
     if filter.address.len() > MAX_ALTERNATIVES {
-        return Err(RpcError::invalid(format!("exceed max addresses: {MAX_ALTERNATIVES}")));
+        return Err(RpcError::refused("exceed max addresses or topics per search position"));
     }
     if filter.topics.iter().any(|topic| topic.len() > MAX_ALTERNATIVES) {
-        return Err(RpcError::invalid(format!("exceed max topics: {MAX_ALTERNATIVES}")));
+        return Err(RpcError::refused("exceed max addresses or topics per search position"));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::LogData;
+    use alloy::{
+        primitives::{Address, LogData},
+        rpc::types::Filter,
+    };
 
     use super::*;
 
@@ -278,8 +310,8 @@ mod tests {
     fn filters_with_too_many_alternatives_are_refused() {
         let many: Vec<Address> =
             (0..=MAX_ALTERNATIVES).map(|i| Address::left_padding_from(&i.to_be_bytes())).collect();
-        assert!(check_filter(&Filter::new().address(many)).is_err());
-        assert!(check_filter(&Filter::new().address(Address::ZERO)).is_ok());
+        assert!(check_filter(&Filter::new().address(many).into()).is_err());
+        assert!(check_filter(&Filter::new().address(Address::ZERO).into()).is_ok());
     }
 
     #[test]
@@ -311,11 +343,11 @@ mod tests {
             alloy::primitives::Log { address, data: LogData::new_unchecked(vec![topic], Default::default()) };
         let mut bloom = Bloom::ZERO;
         bloom.accrue_log(&log);
-        let everything = Filter::new();
+        let everything = LogFilter::default();
         assert!(may_match(&everything, bloom));
         assert!(!may_match(&everything, Bloom::ZERO));
-        assert!(may_match(&Filter::new().address(address).event_signature(topic), bloom));
-        assert!(!may_match(&Filter::new().address(Address::repeat_byte(9)), bloom));
-        assert!(!may_match(&Filter::new().event_signature(B256::repeat_byte(9)), bloom));
+        assert!(may_match(&Filter::new().address(address).event_signature(topic).into(), bloom));
+        assert!(!may_match(&Filter::new().address(Address::repeat_byte(9)).into(), bloom));
+        assert!(!may_match(&Filter::new().event_signature(B256::repeat_byte(9)).into(), bloom));
     }
 }

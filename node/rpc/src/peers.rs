@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -19,6 +22,10 @@ pub(crate) const MAX_PEER_CONNECTIONS: usize = MAX_CONNECTIONS / 4;
 
 /// Most subscriptions of one address.
 pub(crate) const MAX_PEER_SUBSCRIPTIONS: usize = 1024;
+
+/// After a request that was tried on a network's thread and took long, so many of the same client wait for turns at once:
+/// whoever asks for what is long wastes little of these threads, which all clients share.
+const NOT_BRIEF: u32 = 64;
 
 /// How much work a client may have done at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +83,8 @@ pub(crate) struct Peer {
     /// Places for its subscriptions.
     pub(crate) subscriptions: Arc<Semaphore>,
     connections: Arc<Semaphore>,
+    /// Requests that are not tried on a network's thread, since one that was took long.
+    not_brief: AtomicU32,
 }
 
 impl Peer {
@@ -87,7 +96,20 @@ impl Peer {
             turns: Turns::new(light - 1, (heavy - 1).max(1)),
             subscriptions: Arc::new(Semaphore::new(MAX_PEER_SUBSCRIPTIONS)),
             connections: Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS)),
+            not_brief: AtomicU32::new(0),
         }
+    }
+
+    /// Whether a request of its may be tried on a network's thread.
+    pub(crate) fn may_be_brief(&self) -> bool {
+        // Relaxed: nothing depends on the order, and one more or less does no harm.
+        let one_less = |left: u32| left.checked_sub(1);
+        self.not_brief.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err()
+    }
+
+    /// One that was tried there took long.
+    pub(crate) fn was_long(&self) {
+        self.not_brief.store(NOT_BRIEF, Ordering::Relaxed);
     }
 }
 

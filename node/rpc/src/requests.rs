@@ -1,13 +1,12 @@
 //! What stands between a connection and the methods: budgets, batches worked on concurrently, times, the log of requests.
 
 use std::{
-    collections::HashMap,
     future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures::{StreamExt, future::join_all, stream};
@@ -20,18 +19,20 @@ use jsonrpsee::{
     server::Extensions,
     types::{ErrorObjectOwned, Id, Request},
 };
-use metrics::Histogram;
 
 use super::{
     RpcError,
-    answer::{LONG, MAX_RESPONSE_SIZE},
+    answer::{AnswerText, LONG, MAX_RESPONSE_SIZE},
     budget::{Budget, MESSAGE_MEMORY, REQUEST_MEMORY, Scope},
     connection::{Connection, Exchange},
+    handling::Handling,
     logs::MAX_BLOCK_LOGS_SIZE,
-    peers::Peer,
+    method::DirectCall,
     work,
 };
 
+/// JSON-RPC 2.0: there is no such method.
+pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
 /// Most requests in a batch.
 pub(crate) const MAX_BATCH: u32 = 1000;
 /// Room for what is in an answer beside the logs: its envelope, and the receipt that holds them.
@@ -57,49 +58,6 @@ pub(crate) struct Asker {
     pub(crate) is_socket: bool,
 }
 
-/// How requests are answered, and what is noted about that.
-pub(crate) struct Handling {
-    /// How long a request may take.
-    time: Duration,
-    /// Requests that take this long are logged.
-    slow: Option<Duration>,
-    /// How long requests take, by method. Made once: to find a metric by its name costs as much as a small request.
-    times: HashMap<&'static str, Histogram>,
-    /// Whatever clients make up goes under one name.
-    unknown: Histogram,
-}
-
-impl Handling {
-    pub(crate) fn new(
-        methods: impl Iterator<Item = &'static str>,
-        time: Duration,
-        slow: Option<Duration>,
-    ) -> Self {
-        let of = |method| metrics::histogram!("recourse_rpc_request_seconds", "method" => method);
-        let times = methods.map(|method| (method, of(method))).collect();
-        Self { time, slow, times, unknown: of("unknown") }
-    }
-
-    /// Notes that a request was answered.
-    fn note(&self, method: &str, time: Duration, response: &MethodResponse, peer: &Peer) {
-        let known = self.times.get_key_value(method);
-        let (known, histogram) = known.map_or(("unknown", &self.unknown), |(method, time)| (*method, time));
-        histogram.record(time.as_secs_f64());
-        let code = response.as_error_code();
-        if let Some(code) = code {
-            metrics::counter!("recourse_rpc_errors_total", "method" => known, "code" => code.to_string())
-                .increment(1);
-        }
-        let size = response.as_json().get().len();
-        let peer = peer.address;
-        if self.slow.is_some_and(|slow| slow <= time) {
-            tracing::warn!(target: "node::rpc", method = known, ?time, size, %peer, ?code, "slow request");
-        } else {
-            tracing::debug!(target: "node::rpc::requests", method = known, ?time, size, %peer, ?code, "request");
-        }
-    }
-}
-
 /// Answers requests within their budgets, those of a batch at the same time; the answers come in the order of the requests.
 #[derive(Clone)]
 pub(crate) struct Handler<S> {
@@ -107,8 +65,35 @@ pub(crate) struct Handler<S> {
     handling: Arc<Handling>,
 }
 
-/// A request of a batch, or what is wrong with it.
-type Entry = Result<Request<'static>, MethodResponse>;
+/// What stands in a batch.
+pub(crate) enum BatchMessage {
+    Call(Request<'static>),
+    /// Is done, and not answered.
+    Notification(Request<'static>),
+    /// No request, and what is answered to it.
+    Wrong(MethodResponse),
+}
+
+impl BatchMessage {
+    fn wrong(self) -> Option<MethodResponse> {
+        match self {
+            Self::Wrong(response) => Some(response),
+            _ => None,
+        }
+    }
+}
+
+/// An answer, and what it holds until it has left; of a WebSocket its connection has that.
+pub(crate) struct Answered {
+    pub(crate) response: MethodResponse,
+    pub(crate) message: Option<Exchange>,
+}
+
+impl From<MethodResponse> for Answered {
+    fn from(response: MethodResponse) -> Self {
+        Self { response, message: None }
+    }
+}
 
 /// An answer of a batch, and what it holds.
 type Held = (MethodResponse, Option<Arc<Budget>>);
@@ -137,116 +122,211 @@ where
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            let Some(client) = client(&request.extensions) else {
-                return this.service.call(request).await;
-            };
-            let message = match client.begin(REQUEST_MEMORY) {
-                Ok(message) => message,
-                Err(error) => return MethodResponse::error(request.id, ErrorObjectOwned::from(error)),
-            };
-            let budget = message.budget.within(Scope::Request, REQUEST_MEMORY);
-            let budget = budget.for_at_most(this.handling.time);
-            let response = this.measured(request, Arc::new(budget), &client.connection.peer).await;
-            client.finish(message, response)
+            match client(&request.extensions) {
+                Some(client) => this.answer(&client, request).await.response,
+                None => this.service.call(request).await,
+            }
         }
     }
 
+    /// It is done, and not answered.
     fn notification<'a>(
         &self,
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        if let Some(client) = client(&notification.extensions) {
-            // Nothing is done, but it was a message.
-            drop(client.begin(REQUEST_MEMORY));
+        let this = self.clone();
+        async move {
+            if let Some(client) = client(&notification.extensions) {
+                this.notify(&client, of_notification(notification)).await;
+            }
+            MethodResponse::notification()
         }
-        self.service.notification(notification)
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
             let mut client = None;
-            let mut is_notified = false;
             let mut entries = Vec::with_capacity(batch.len());
             for entry in batch {
                 match entry {
                     Ok(BatchEntry::Call(request)) => {
                         client = client.or_else(|| self::client(&request.extensions));
-                        entries.push(Ok(owned(request)));
+                        entries.push(BatchMessage::Call(owned(request)));
                     }
                     Ok(BatchEntry::Notification(one)) => {
                         client = client.or_else(|| self::client(&one.extensions));
-                        is_notified = true;
+                        entries.push(BatchMessage::Notification(owned(of_notification(one))));
                     }
                     Err(error) => {
                         let (error, id) = error.into_parts();
-                        entries.push(Err(MethodResponse::error(id, error)));
+                        entries.push(BatchMessage::Wrong(MethodResponse::error(id, error)));
                     }
                 }
             }
-            // A batch without a request in it asks for nothing.
-            let Some(client) = client else {
-                let refused = entries.into_iter().filter_map(Result::err).collect();
-                return assemble(refused, is_notified);
-            };
-            let message = match client.begin(MESSAGE_MEMORY) {
-                Ok(message) => message,
-                Err(error) => return MethodResponse::error(Id::Null, ErrorObjectOwned::from(error)),
-            };
-            let work = Arc::new(BatchWork {
-                handler: this,
-                peer: client.connection.peer.clone(),
-                budget: message.budget.clone(),
-                start: Instant::now(),
-                room: AtomicUsize::new(BATCH_ROOM),
-            });
-            let answers = if entries.len() <= SMALL_BATCH {
-                work.answer(entries).await
-            } else {
-                work.spread(entries).await
-            };
-            let total: usize = answers.iter().map(|(response, _)| response.as_json().get().len()).sum();
-            // While it grows, the whole has room for twice itself.
-            let response = match message.budget.take(2 * total) {
-                Err(error) => {
-                    drop(answers);
-                    MethodResponse::error(Id::Null, ErrorObjectOwned::from(error))
-                }
-                Ok(()) => {
-                    let (responses, _held): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
-                    in_place(total > LONG, || assemble(responses, is_notified))
-                }
-            };
-            client.finish(message, response)
+            match client {
+                Some(client) => this.answer_batch(&client, entries).await.response,
+                // A batch without a request in it asks for nothing.
+                None => assemble(entries.into_iter().filter_map(BatchMessage::wrong).collect(), false),
+            }
         }
     }
 }
 
 impl<S> Handler<S>
 where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
+    S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
-    /// Answers one request, and notes it. What it holds afterwards is its answer.
-    async fn measured(&self, request: Request<'_>, budget: Arc<Budget>, peer: &Arc<Peer>) -> MethodResponse {
-        let start = Instant::now();
-        let method = request.method.to_string();
-        let _waited_for = GiveUp(budget.clone());
-        let call = self.service.call(request);
-        let answered = async {
-            tokio::pin!(call);
-            poll_fn(|context| in_place(work::is_long(), || call.as_mut().poll(context))).await
+    /// Answers a request of a client.
+    pub(crate) async fn answer(&self, client: &Asker, request: Request<'_>) -> Answered {
+        let message = match client.begin(REQUEST_MEMORY) {
+            Ok(message) => message,
+            Err(error) => return MethodResponse::error(request.id, ErrorObjectOwned::from(error)).into(),
         };
-        let response = work::Request::new(budget.clone(), peer.clone()).scope(answered).await;
-        budget.settle(response.as_json().get().len());
-        self.handling.note(&method, start.elapsed(), &response, peer);
+        let budget = message.budget.within(Scope::Request, REQUEST_MEMORY).for_at_most(self.handling.time);
+        let response = self.measured(request, Arc::new(budget), client).await;
+        client.finish(message, response)
+    }
+
+    /// Does what a client asks for without waiting for an answer.
+    pub(crate) async fn notify(&self, client: &Asker, request: Request<'_>) {
+        let Ok(message) = client.begin(REQUEST_MEMORY) else { return };
+        let budget = message.budget.within(Scope::Request, REQUEST_MEMORY).for_at_most(self.handling.time);
+        self.measured(request, Arc::new(budget), client).await;
+    }
+
+    /// Answers a batch of a client.
+    pub(crate) async fn answer_batch(&self, client: &Asker, entries: Vec<BatchMessage>) -> Answered {
+        let message = match client.begin(MESSAGE_MEMORY) {
+            Ok(message) => message,
+            Err(error) => return MethodResponse::error(Id::Null, ErrorObjectOwned::from(error)).into(),
+        };
+        let is_notified = entries.iter().any(|entry| matches!(entry, BatchMessage::Notification(_)));
+        let work = Arc::new(BatchWork {
+            handler: self.clone(),
+            client: client.clone(),
+            budget: message.budget.clone(),
+            start: Instant::now(),
+            room: AtomicUsize::new(BATCH_ROOM),
+        });
+        let answers = if entries.len() <= SMALL_BATCH {
+            work.answer(entries).await
+        } else {
+            work.spread(entries).await
+        };
+        let answers: Vec<_> = answers.into_iter().filter(|(one, _)| !one.is_notification()).collect();
+        let total: usize = answers.iter().map(|(response, _)| response.as_json().get().len()).sum();
+        // While it grows, the whole has room for twice itself.
+        let response = match message.budget.take(2 * total) {
+            Err(error) => {
+                drop(answers);
+                MethodResponse::error(Id::Null, ErrorObjectOwned::from(error))
+            }
+            Ok(()) => {
+                let (responses, _held): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+                in_place(total > LONG, || assemble(responses, is_notified))
+            }
+        };
+        client.finish(message, response)
+    }
+
+    /// Answers one request, and notes it. What it holds afterwards is its answer.
+    async fn measured(&self, request: Request<'_>, budget: Arc<Budget>, client: &Asker) -> MethodResponse {
+        let start = Instant::now();
+        let peer = &client.connection.peer;
+        let (method, id) = (request.method.to_string(), request.id.clone().into_owned());
+        let params =
+            request.params.as_ref().is_some_and(|params| !matches!(params.get().trim(), "[]" | "null"));
+        let _waited_for = GiveUp(budget.clone());
+        let response = match refuse_subscription(&method, client.is_socket) {
+            Some(error) => MethodResponse::error(id, ErrorObjectOwned::from(error)),
+            None => {
+                let call = self.service.call(request);
+                let answered = async {
+                    tokio::pin!(call);
+                    poll_fn(|context| in_place(work::is_long(), || call.as_mut().poll(context))).await
+                };
+                let response = work::Request::new(budget.clone(), peer.clone()).scope(answered).await;
+                if method == UNSUBSCRIBE { unsubscribed(response, id, params) } else { response }
+            }
+        };
+        let (size, code) = (response.as_json().get().len(), response.as_error_code());
+        budget.settle(size);
+        self.handling.note(&method, start.elapsed(), size, code, peer);
         response
     }
+
+    /// Answers a request of a client by a call that needs nothing else. What it holds afterwards is its answer.
+    pub(crate) async fn direct(
+        &self,
+        client: &Asker,
+        method: &str,
+        call: impl FnOnce() -> DirectCall,
+    ) -> (Result<AnswerText, ErrorObjectOwned>, Option<Exchange>) {
+        let message = match client.begin(REQUEST_MEMORY) {
+            Ok(message) => message,
+            Err(error) => return (Err(error.into()), None),
+        };
+        let start = Instant::now();
+        let peer = &client.connection.peer;
+        let budget = message.budget.within(Scope::Request, REQUEST_MEMORY).for_at_most(self.handling.time);
+        let budget = Arc::new(budget);
+        let _waited_for = GiveUp(budget.clone());
+        let answered = async {
+            let mut call = call();
+            poll_fn(|context| in_place(work::is_long(), || call.as_mut().poll(context))).await
+        };
+        let answer = work::Request::new(budget.clone(), peer.clone()).scope(answered).await;
+        let answer = answer.map_err(ErrorObjectOwned::from);
+        let (size, code) = match &answer {
+            Ok(text) => (text.len(), None),
+            Err(error) => (0, Some(error.code())),
+        };
+        budget.settle(0);
+        self.handling.note(method, start.elapsed(), size, code, peer);
+        (answer, Some(client.keep(message, size)))
+    }
+}
+
+/// What a subscription needs a connection for, that stays.
+const SUBSCRIBE: [&str; 2] = ["eth_subscribe", "recourse_subscribeFeed"];
+const UNSUBSCRIBE: &str = "eth_unsubscribe";
+
+/// Over HTTP nobody is told of anything later.
+fn refuse_subscription(method: &str, is_socket: bool) -> Option<RpcError> {
+    if is_socket {
+        return None;
+    }
+    if method == UNSUBSCRIBE {
+        return Some(no_such_subscription());
+    }
+    let is_one = SUBSCRIBE.contains(&method) || method.starts_with("recourse_unsubscribe");
+    is_one.then(|| RpcError::Coded {
+        code: METHOD_NOT_FOUND,
+        message: "notifications not supported: subscribe over WebSocket".into(),
+    })
+}
+
+fn no_such_subscription() -> RpcError {
+    RpcError::refused("subscription not found")
+}
+
+/// The server says that it ended nothing; clients expect to be told why.
+fn unsubscribed(response: MethodResponse, id: Id<'static>, has_params: bool) -> MethodResponse {
+    if !response.is_success() || !response.as_json().get().contains("\"result\":false") {
+        return response;
+    }
+    let error = match has_params {
+        true => no_such_subscription(),
+        false => RpcError::invalid("missing value for required argument 0"),
+    };
+    MethodResponse::error(id, ErrorObjectOwned::from(error))
 }
 
 /// A batch that is worked on.
 struct BatchWork<S> {
     handler: Handler<S>,
-    peer: Arc<Peer>,
+    client: Asker,
     budget: Arc<Budget>,
     start: Instant,
     /// Bytes that its answers may still have.
@@ -255,20 +335,21 @@ struct BatchWork<S> {
 
 impl<S> BatchWork<S>
 where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync + 'static,
+    S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
     /// Answers requests, several at a time.
-    async fn answer(self: &Arc<Self>, entries: Vec<Entry>) -> Vec<Held> {
+    async fn answer(self: &Arc<Self>, entries: Vec<BatchMessage>) -> Vec<Held> {
         let answers: Vec<_> = entries.into_iter().map(|entry| self.clone().answer_one(entry)).collect();
         stream::iter(answers).buffered(BATCH_CONCURRENCY).collect().await
     }
 
     /// Answers a request as long as there is room for its answer, and time. What comes after that is refused one by one, like
     /// by geth, so that no more is held than can be sent.
-    async fn answer_one(self: Arc<Self>, entry: Entry) -> Held {
-        let request = match entry {
-            Ok(request) => request,
-            Err(response) => return (response, None),
+    async fn answer_one(self: Arc<Self>, entry: BatchMessage) -> Held {
+        let (request, is_answered) = match entry {
+            BatchMessage::Call(request) => (request, true),
+            BatchMessage::Notification(request) => (request, false),
+            BatchMessage::Wrong(response) => return (response, None),
         };
         let id = request.id.clone();
         let too_large = |id| {
@@ -284,7 +365,10 @@ where
         if let Err(error) = budget.check_time() {
             return (MethodResponse::error(id, ErrorObjectOwned::from(error)), None);
         }
-        let response = self.handler.measured(request, budget.clone(), &self.peer).await;
+        let response = self.handler.measured(request, budget.clone(), &self.client).await;
+        if !is_answered {
+            return (MethodResponse::notification(), None);
+        }
         let size = response.as_json().get().len();
         let take = |left: usize| Some(left.saturating_sub(size));
         let left = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or_default();
@@ -292,7 +376,7 @@ where
     }
 
     /// Answers requests on as many threads as there are.
-    async fn spread(self: &Arc<Self>, mut entries: Vec<Entry>) -> Vec<Held> {
+    async fn spread(self: &Arc<Self>, mut entries: Vec<BatchMessage>) -> Vec<Held> {
         let tasks = std::thread::available_parallelism().map_or(2, usize::from);
         let share = entries.len().div_ceil(tasks);
         let mut spawned = Vec::with_capacity(tasks);
@@ -313,19 +397,26 @@ impl Asker {
         Ok(message)
     }
 
-    /// Ends it with its answer, which it holds until it has left.
-    fn finish(&self, mut message: Exchange, mut response: MethodResponse) -> MethodResponse {
-        let size = response.as_json().get().len();
+    /// Holds no more for a message than its answer.
+    fn keep(&self, mut message: Exchange, size: usize) -> Exchange {
         // Anew: what was done for it may still be on its way to an end, and gives back what it has when it is there.
         let answer = self.connection.peer.budget.within(Scope::Message, usize::MAX);
         answer.settle(size);
         message.budget = Arc::new(answer);
+        message
+    }
+
+    /// Ends it with its answer, which it holds until it has left.
+    fn finish(&self, message: Exchange, response: MethodResponse) -> Answered {
+        let size = response.as_json().get().len();
+        let message = self.keep(message, size);
         if !self.is_socket {
-            response.extensions_mut().insert(Arc::new(message));
-        } else if response.is_method_call() || response.is_batch() {
+            return Answered { response, message: Some(message) };
+        }
+        if response.is_method_call() || response.is_batch() {
             self.connection.hand_over(message, size);
         }
-        response
+        response.into()
     }
 }
 
@@ -357,7 +448,7 @@ pub(crate) fn in_place<R>(is_long: bool, work: impl FnOnce() -> R) -> R {
 }
 
 /// Ends the work on a request when nobody waits for it any more.
-struct GiveUp(Arc<Budget>);
+pub(crate) struct GiveUp(pub(crate) Arc<Budget>);
 
 impl Drop for GiveUp {
     fn drop(&mut self) {
@@ -374,7 +465,19 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-fn owned(request: Request<'_>) -> Request<'static> {
+/// What a notification asks for.
+fn of_notification(notification: Notification<'_>) -> Request<'_> {
+    Request {
+        jsonrpc: notification.jsonrpc,
+        id: Id::Null,
+        method: notification.method,
+        params: notification.params,
+        extensions: notification.extensions,
+    }
+}
+
+/// The request, with bytes of its own.
+pub(crate) fn owned(request: Request<'_>) -> Request<'static> {
     Request {
         jsonrpc: request.jsonrpc,
         id: request.id.into_owned(),

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures::{FutureExt, future::BoxFuture};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::{
@@ -22,18 +23,20 @@ use super::{
     answer::MAX_RESPONSE_SIZE,
     connection::{Connection, Wire},
     context::Rpc,
+    filters::Filters,
     forward::Forward,
     front::Front,
+    handling::Handling,
+    http::{HttpRpc, MAX_REQUEST_SIZE},
     listener::RpcConfig,
-    methods::with_namespaces,
+    method::DirectCalls,
+    methods::{calls, with_namespaces},
     peers::Peers,
     progress::Syncing,
-    requests::{Handler, Handling, MAX_BATCH},
+    requests::{Handler, MAX_BATCH},
 };
-use rollup::shutdown::Shutdown;
+use rollup::{chain::Chain, shutdown::Shutdown};
 
-/// Most bytes of a request, a batch included: as many as geth takes. The longest transaction has some hundred thousand.
-const MAX_REQUEST_SIZE: u32 = 5 << 20;
 /// Most subscriptions of a connection.
 const MAX_SUBSCRIPTIONS: u32 = 128;
 /// Messages that a WebSocket client may be behind before it is slowed down to.
@@ -104,31 +107,48 @@ impl RpcHandle {
 
 /// All methods, without a server in front: for whoever calls them directly, as fuzzing does.
 pub fn methods(context: RpcContext) -> Result<Methods, ServeError> {
-    Ok(prepare(context)?.1.into())
+    Ok(prepare(context)?.module.into())
 }
 
-fn prepare(context: RpcContext) -> Result<(Arc<Rpc>, RpcModule<Arc<Rpc>>), ServeError> {
+/// What listeners serve.
+pub(crate) struct Prepared {
+    pub(crate) rpc: Arc<Rpc>,
+    pub(crate) calls: DirectCalls,
+    module: RpcModule<Arc<Rpc>>,
+}
+
+pub(crate) fn prepare(context: RpcContext) -> Result<Prepared, ServeError> {
     let RpcContext { chain, pool, forward, feed, l1, followed_feed, signers } = context;
     let forward = forward
         .map(|url| Forward::new(&url).map_err(|error| ServeError::Forward { url, error: error.to_string() }))
         .transpose()?;
     let syncing = Syncing::new(&chain, l1, followed_feed).with_signers(signers);
     let rpc = Arc::new(Rpc::new(chain, pool, forward, syncing));
-    let mut module = super::methods::module(rpc.clone())?;
+    let calls = calls(&rpc, &Arc::new(Filters::new(rpc.clone())));
+    let mut module = super::methods::module(rpc.clone(), &calls)?;
     if let Some(feed) = feed {
         module.merge(feed)?;
     }
-    Ok((rpc, module))
+    Ok(Prepared { rpc, calls, module })
 }
 
 /// Starts the server.
-pub async fn serve(
+pub fn serve(
+    config: RpcConfig,
+    context: RpcContext,
+    shutdown: Shutdown,
+) -> BoxFuture<'static, Result<RpcHandle, ServeError>> {
+    // Boxed: whoever awaits a future compiles all of it, and this is the whole server.
+    start(config, context, shutdown).boxed()
+}
+
+async fn start(
     config: RpcConfig,
     context: RpcContext,
     mut shutdown: Shutdown,
 ) -> Result<RpcHandle, ServeError> {
     let chain = context.chain.clone();
-    let (rpc, module) = prepare(context)?;
+    let Prepared { rpc, calls, module } = prepare(context)?;
     // All of them first: a node that serves some of what it was told to is none.
     let mut bound = Vec::with_capacity(config.listeners.len());
     for listener in &config.listeners {
@@ -150,7 +170,10 @@ pub async fn serve(
     let compressing = Arc::new(Semaphore::new(turns));
     for (socket, _, listener) in bound {
         let methods = with_namespaces(module.clone(), &listener.namespaces)?;
-        let front = Front { listener, rpc: rpc.clone(), compressing: compressing.clone() };
+        let mut calls = calls.clone();
+        calls.retain(|name, _| listener.namespaces.have(name));
+        let http = HttpRpc::new(methods.clone().into(), calls, handling.clone());
+        let front = Front { http, listener, rpc: rpc.clone(), compressing: compressing.clone() };
         let serving = Serving {
             methods: methods.into(),
             front: Arc::new(front),
@@ -162,6 +185,20 @@ pub async fn serve(
     }
     drop(stop);
 
+    follow(&rpc, &chain, peers, &shutdown);
+    tokio::spawn({
+        let server = server.clone();
+        async move {
+            shutdown.wait().await;
+            // An error means that it has ended already.
+            let _ = server.stop();
+        }
+    });
+    Ok(RpcHandle { addresses, server })
+}
+
+/// Keeps what methods know of the chain up to date, until shutdown.
+pub(crate) fn follow(rpc: &Arc<Rpc>, chain: &Chain, peers: Arc<Peers>, shutdown: &Shutdown) {
     tokio::spawn({
         let (rpc, events, shutdown) = (rpc.clone(), chain.subscribe(), shutdown.clone());
         async move { rpc.recent.follow(events, shutdown).await }
@@ -175,18 +212,9 @@ pub async fn serve(
         async move { rpc.measure(&peers, shutdown).await }
     });
     tokio::spawn({
-        let (events, shutdown) = (chain.subscribe(), shutdown.clone());
+        let (rpc, events, shutdown) = (rpc.clone(), chain.subscribe(), shutdown.clone());
         async move { rpc.follow_sent(events, shutdown).await }
     });
-    tokio::spawn({
-        let server = server.clone();
-        async move {
-            shutdown.wait().await;
-            // An error means that it has ended already.
-            let _ = server.stop();
-        }
-    });
-    Ok(RpcHandle { addresses, server })
 }
 
 /// A listener at work.
@@ -202,7 +230,7 @@ impl Serving {
     /// Takes connections until the server stops.
     async fn accept(self, listener: tokio::net::TcpListener) {
         let limits = ServerConfig::builder()
-            .max_request_body_size(MAX_REQUEST_SIZE)
+            .max_request_body_size(MAX_REQUEST_SIZE as u32)
             .max_response_body_size(MAX_RESPONSE_SIZE as u32)
             // Connections have their places; this counts requests.
             .max_connections(u32::MAX >> 4)

@@ -1,14 +1,15 @@
 //! Subscriptions over WebSocket.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use alloy::rpc::types::Filter;
+use alloy::primitives::B256;
 use jsonrpsee::{
     PendingSubscriptionSink, SubscriptionSink,
     core::{SubscriptionResult, server::SubscriptionMessage},
     types::Params,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use stf::Transaction;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -17,8 +18,10 @@ use super::{
     block_follower::{BlockFollower, Change},
     connection::Connection,
     context::Rpc,
+    log_filter::LogFilter,
     logs::{check_filter, matching_logs},
     peers::MAX_PEER_SUBSCRIPTIONS,
+    requests::METHOD_NOT_FOUND,
     transaction::RpcTransaction,
     waiting::NewTransactions,
 };
@@ -30,29 +33,56 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How often is looked whether there is room.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Most transactions that one subscription waits for: geth's limit.
+const MAX_HASHES: usize = 200;
+
 /// What can be subscribed to.
 enum Topic {
     NewHeads,
-    Logs(Box<Filter>),
+    Logs(Box<LogFilter>),
     /// Whole transactions, or their hashes.
     PendingTransactions(bool),
     Syncing,
+    /// Receipts of these transactions, or of all.
+    Receipts(HashSet<B256>),
+}
+
+/// Which receipts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ReceiptOptions {
+    transaction_hashes: Vec<B256>,
 }
 
 impl Topic {
     fn parse(params: &Params<'_>) -> Result<Self, RpcError> {
-        let mut args = Args::new(params)?;
-        let name: String = args.required()?;
+        let mut args = Args::of(params.as_str())?;
+        let name: String = args
+            .optional()?
+            .ok_or_else(|| RpcError::invalid("expected subscription name as first argument"))?;
         match name.as_str() {
             "newHeads" => Ok(Self::NewHeads),
             "logs" => {
-                let filter: Filter = args.optional()?.unwrap_or_default();
+                let filter: LogFilter = args.optional()?.unwrap_or_default();
                 check_filter(&filter)?;
                 Ok(Self::Logs(Box::new(filter)))
             }
             "newPendingTransactions" => Ok(Self::PendingTransactions(args.optional()?.unwrap_or_default())),
             "syncing" => Ok(Self::Syncing),
-            other => Err(RpcError::invalid(format!("no \"{other}\" subscription in eth namespace"))),
+            "transactionReceipts" => {
+                let ReceiptOptions { transaction_hashes: hashes } = args.optional()?.unwrap_or_default();
+                if hashes.len() > MAX_HASHES {
+                    return Err(RpcError::invalid(format!(
+                        "{} transaction hashes asked for, at most {MAX_HASHES} are allowed",
+                        hashes.len()
+                    )));
+                }
+                Ok(Self::Receipts(hashes.into_iter().collect()))
+            }
+            other => Err(RpcError::Coded {
+                code: METHOD_NOT_FOUND,
+                message: format!("no \"{other}\" subscription in eth namespace"),
+            }),
         }
     }
 }
@@ -128,6 +158,7 @@ pub(crate) async fn subscribe(
         Topic::Logs(filter) => blocks(&rpc, &notify, follower, Some(&filter)).await,
         Topic::PendingTransactions(full) => transactions(waiting, &notify, full).await,
         Topic::Syncing => rpc.tell_syncing(&notify).await,
+        Topic::Receipts(hashes) => receipts(&rpc, &notify, follower, &hashes).await,
     }
 }
 
@@ -136,7 +167,7 @@ async fn blocks(
     rpc: &Arc<Rpc>,
     notify: &Notify,
     mut follower: BlockFollower,
-    filter: Option<&Filter>,
+    filter: Option<&LogFilter>,
 ) -> SubscriptionResult {
     loop {
         let changes = tokio::select! {
@@ -158,6 +189,33 @@ async fn blocks(
                 }
                 None if is_gone => {}
                 None => notify.send(&block.rpc_header()).await?,
+            }
+        }
+    }
+}
+
+/// Sends the receipts of each new block, as one list: those that are waited for, or all.
+async fn receipts(
+    rpc: &Arc<Rpc>,
+    notify: &Notify,
+    mut follower: BlockFollower,
+    hashes: &HashSet<B256>,
+) -> SubscriptionResult {
+    loop {
+        let changes = tokio::select! {
+            changes = follower.next(rpc) => changes,
+            () = notify.closed() => return Ok(()),
+        };
+        let Some(changes) = changes else { return Ok(()) };
+        for change in changes.map_err(|error| error.to_string())? {
+            let Change::New(block) = change else { continue };
+            let is_wanted = |(index, tx): (usize, &Transaction)| {
+                (hashes.is_empty() || hashes.contains(&tx.hash())).then_some(index)
+            };
+            let wanted = block.transactions.iter().enumerate().filter_map(is_wanted);
+            let found: Vec<_> = wanted.filter_map(|index| block.receipt(index)).collect();
+            if !found.is_empty() {
+                notify.send(&found).await?;
             }
         }
     }

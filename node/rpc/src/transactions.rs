@@ -15,7 +15,7 @@ use super::{
 /// How long [`Rpc::send_raw_transaction_sync`] waits if the client does not say.
 const SYNC_WAIT: Duration = Duration::from_secs(2);
 /// The longest that it waits.
-const MAX_SYNC_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const MAX_SYNC_WAIT: Duration = Duration::from_secs(60);
 
 impl Rpc {
     pub(crate) async fn send_raw_transaction(self: Arc<Self>, raw: Bytes) -> Result<B256, RpcError> {
@@ -84,12 +84,14 @@ impl Rpc {
         }
     }
 
-    pub(crate) async fn raw_transaction(self: Arc<Self>, hash: B256) -> Result<Option<Bytes>, RpcError> {
+    /// A transaction's encoding; that of an unknown one is empty, as geth has it.
+    pub(crate) async fn raw_transaction(self: Arc<Self>, hash: B256) -> Result<Bytes, RpcError> {
         let waiting = self.waiting(&hash);
-        if let Some((block, index)) = self.find_transaction(&hash).await? {
-            return Ok(block.transactions.get(index).map(|tx| tx.encoded().clone()));
-        }
-        Ok(waiting.map(|tx| tx.encoded().clone()))
+        let encoded = match self.find_transaction(&hash).await? {
+            Some((block, index)) => block.transactions.get(index).map(|tx| tx.encoded().clone()),
+            None => waiting.map(|tx| tx.encoded().clone()),
+        };
+        Ok(encoded.unwrap_or_default())
     }
 
     pub(crate) async fn transaction_by_block_and_index(
@@ -104,8 +106,9 @@ impl Rpc {
         self: Arc<Self>,
         block: BlockId,
         index: Index,
-    ) -> Result<Option<Bytes>, RpcError> {
+    ) -> Result<Bytes, RpcError> {
         let block = self.block_by_id(block).await?;
-        Ok(block.and_then(|block| block.transactions.get(index.0).map(|tx| tx.encoded().clone())))
+        let encoded = block.and_then(|block| block.transactions.get(index.0).map(|tx| tx.encoded().clone()));
+        Ok(encoded.unwrap_or_default())
     }
 }

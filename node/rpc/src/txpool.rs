@@ -88,8 +88,9 @@ impl Rpc {
 fn all_senders<T>(
     senders: BySender,
     form: impl Fn(&Transaction) -> T + Copy,
-) -> BTreeMap<Address, ByNonce<T>> {
-    senders.into_iter().map(|(address, list)| (address, by_nonce(list, form))).collect()
+) -> BTreeMap<String, ByNonce<T>> {
+    // Geth writes keys, unlike fields, with the checksum.
+    senders.into_iter().map(|(address, list)| (address.to_checksum(None), by_nonce(list, form))).collect()
 }
 
 /// Holds what these take while they are answered.

@@ -9,6 +9,7 @@ use std::{
 use alloy::{
     consensus::Transaction as _,
     primitives::{Address, B256, Bytes, keccak256},
+    rpc::types::erc4337::TransactionConditional,
 };
 use serde::de::IgnoredAny;
 use stf::Transaction;
@@ -71,16 +72,16 @@ impl NewTransactions {
         }
     }
 
-    /// The hash of the next one, if there is one already.
-    pub(crate) fn try_next(&mut self) -> Option<B256> {
+    /// The next one, if there is one already.
+    pub(crate) fn try_next(&mut self) -> Option<Transaction> {
         loop {
             let next = match self {
-                Self::Pool(receiver) => receiver.try_recv().map(|tx| tx.hash()),
-                Self::Sent(receiver) => receiver.try_recv().map(|tx| tx.hash()),
+                Self::Pool(receiver) => receiver.try_recv().map(|tx| tx.transaction().clone()),
+                Self::Sent(receiver) => receiver.try_recv().map(|tx| Transaction::clone(&tx)),
                 Self::None => return None,
             };
             match next {
-                Ok(hash) => return Some(hash),
+                Ok(tx) => return Some(tx),
                 // Hashes of transactions that have long been in a block are not worth more than this.
                 Err(TryRecvError::Lagged(_)) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
@@ -94,16 +95,25 @@ impl Rpc {
     pub(crate) async fn submit(&self, raw: Bytes) -> Result<B256, RpcError> {
         match (&self.pool, &self.forward) {
             (Some(pool), _) => Ok(pool.submit(raw)?),
-            (None, Some(forward)) => self.pass_on(forward, raw).await,
+            (None, Some(forward)) => self.pass_on(forward, raw, None).await,
             (None, None) => Err(RpcError::refused(
                 "this node does not take transactions: it is a replica without --sequencer-rpc",
             )),
         }
     }
 
-    /// Passes a transaction on, and remembers it if the sequencer has it then. Its answer is the answer.
-    async fn pass_on(&self, forward: &Forward, raw: Bytes) -> Result<B256, RpcError> {
-        let answer = forward.request("eth_sendRawTransaction", &(&raw,)).await;
+    /// Passes a transaction on, with its condition if it has one, and remembers it if the sequencer has it then. Its answer
+    /// is the answer.
+    pub(crate) async fn pass_on(
+        &self,
+        forward: &Forward,
+        raw: Bytes,
+        condition: Option<TransactionConditional>,
+    ) -> Result<B256, RpcError> {
+        let answer = match condition {
+            None => forward.request("eth_sendRawTransaction", &(&raw,)).await,
+            Some(condition) => forward.request("eth_sendRawTransactionConditional", &(&raw, condition)).await,
+        };
         let is_there = match &answer {
             Ok(hash) => *hash == keccak256(&raw),
             Err(RpcError::Remote(error)) => error.message() == ALREADY_KNOWN,

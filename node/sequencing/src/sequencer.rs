@@ -498,4 +498,6 @@ fn report(block: &ChainBlock, filled: &FillOutcome, elapsed: Duration) {
 }
 
 #[cfg(test)]
+mod condition_tests;
+#[cfg(test)]
 mod tests;

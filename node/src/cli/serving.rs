@@ -13,8 +13,8 @@ pub struct Serving {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9545")]
     pub http: SocketAddr,
 
-    /// What is served there: namespaces with commas in between, or "all". Without "txpool" and "debug" by default: what
-    /// others wait for, and traces, are not for strangers.
+    /// What is served there: namespaces with commas in between, or "all". Without "txpool", "debug", "ots", "erigon" and
+    /// "admin" by default: what others wait for, and traces and long searches, are not for strangers.
     #[arg(long, value_name = "NAMES", default_value_t = Namespaces::public())]
     pub rpc_api: Namespaces,
 

@@ -35,7 +35,7 @@ mod inbox;
 mod oracle;
 
 pub use boot::{AgreedOutput, BootInfo};
-pub use oracle::{MAX_PREIMAGE_SIZE, OracleError, PreimageOracle};
+pub use oracle::{MAX_PREIMAGE_SIZE, OracleError, PreimageOracle, RunPhase};
 
 use inbox::{OracleQueue, find_batch, specs};
 use oracle::{OracleState, read};
@@ -68,6 +68,7 @@ pub enum BlockRunError {
 
 /// Computes the output root of the block that a boot names, by the hash of that [`BootInfo`].
 pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, BlockRunError> {
+    oracle.enter(RunPhase::Inputs);
     let boot = BootInfo::decode(&read(oracle, boot_hash)?)?;
     if boot.agreed_output.is_zero() {
         return Err(BlockRunError::NoAgreedOutput);
@@ -90,14 +91,17 @@ pub fn run<O: PreimageOracle>(boot_hash: &B256, oracle: &O) -> Result<B256, Bloc
 
     let source = OracleState::new(oracle, parent.number, agreed.block_hash);
     let state = TrieState::new(parent.state_root, source);
+    oracle.enter(RunPhase::Deposits);
     let mut builder =
         BlockBuilder::begin(&config, &parent, agreed.block_hash, inputs.timestamp, &inputs.messages, state)?;
     for raw in inputs.transactions {
+        oracle.enter(RunPhase::Transaction(builder.receipts().len() as u64));
         if let Ok(transaction) = Transaction::recover(raw) {
             // An invalid one leaves no trace.
             let _ = builder.execute(&transaction)?;
         }
     }
+    oracle.enter(RunPhase::Seal);
     let (pending, mut state) = builder.finish();
     let block = pending.seal(&mut state.trie, &state.source, &mut ())?;
     Ok(output_root(&block.header, block.hash))

@@ -3,19 +3,19 @@
 
 mod common;
 
-use std::convert::Infallible;
+use std::{cell::RefCell, convert::Infallible};
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use common::{CONFIG, Chain, Deposit, ETHER, Oracle, Queue, encode, transfer};
 use stf::{
     BatchHeader, BlockError, BlockSpec, BootInfo, ChainConfig, ForkSchedule, Message, MessageSource,
-    Transaction, UnknownRules, codec,
+    PreimageOracle, Transaction, UnknownRules, codec,
     config::Activation,
     derive::{block_inputs, block_specs},
     inbox::{DaKind, InboxError},
     output_root, run,
-    run::{AgreedOutput, BlockRunError},
+    run::{AgreedOutput, BlockRunError, OracleError, RunPhase},
 };
 
 const ALICE: Address = Address::repeat_byte(0xa1);
@@ -116,13 +116,18 @@ impl Rollup {
 
     /// What the program computes of the block after this one.
     fn run_after(&mut self, parent: &Header) -> Result<B256, BlockRunError> {
+        run(&self.boot_after(parent), &self.oracle)
+    }
+
+    /// The hash of that block's boot.
+    fn boot_after(&mut self, parent: &Header) -> B256 {
         let boot = BootInfo {
             agreed_output: output_root(parent, parent.hash_slow()),
             block: parent.number + 1,
             batch_acc: self.batch_acc,
             config_hash: self.chain.config.hash(),
         };
-        run(&self.oracle.add(&boot.encode()), &self.oracle)
+        self.oracle.add(&boot.encode())
     }
 }
 
@@ -193,4 +198,50 @@ fn formats_of_other_versions_give_no_output() {
     };
     let result = run(&rollup.oracle.add(&boot.encode()), &rollup.oracle);
     assert!(matches!(result, Err(BlockRunError::Malformed("chain config"))), "{result:?}");
+}
+
+/// Notes what a run says of itself.
+struct Noting<'a>(&'a Oracle, RefCell<Vec<RunPhase>>);
+
+impl PreimageOracle for Noting<'_> {
+    fn preimage(&self, hash: &B256) -> Result<Bytes, OracleError> {
+        self.0.preimage(hash)
+    }
+
+    fn blob_element(&self, versioned_hash: &B256, index: u16) -> Result<B256, OracleError> {
+        self.0.blob_element(versioned_hash, index)
+    }
+
+    fn enter(&self, phase: RunPhase) {
+        self.1.borrow_mut().push(phase);
+    }
+}
+
+#[test]
+fn a_run_says_what_it_does() {
+    let mut rollup = Rollup::new();
+    let genesis = rollup.chain.header.clone();
+    rollup.queue.info();
+    rollup.queue.deposit(ALICE, Deposit { mint: ETHER, ..Deposit::default() });
+    // The second of them has a nonce too high, and is in no block.
+    let transactions = [0, 5, 1].map(|nonce| encode(1, transfer(nonce))).into();
+    rollup.post(1, &[BlockSpec { timestamp: TIME + 2, messages: 2, transactions }], TIME + 36);
+    let boot = rollup.boot_after(&genesis);
+    let noting = Noting(&rollup.oracle, RefCell::default());
+    run(&boot, &noting).unwrap();
+    let place = RunPhase::Transaction;
+    assert_eq!(
+        noting.1.into_inner(),
+        [RunPhase::Inputs, RunPhase::Deposits, place(2), place(3), place(3), RunPhase::Seal]
+    );
+}
+
+#[test]
+fn phases_are_words_and_back() {
+    let phases = [RunPhase::Inputs, RunPhase::Deposits, RunPhase::Seal];
+    let transactions = [0, 1, 1_000_000].map(RunPhase::Transaction);
+    for phase in phases.into_iter().chain(transactions) {
+        assert_eq!(RunPhase::from_word(phase.to_word()), Some(phase));
+    }
+    assert_eq!(RunPhase::from_word(0), None);
 }

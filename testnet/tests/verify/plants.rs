@@ -1,11 +1,17 @@
 //! What can be wrong with a deployment, and the rows that must say so.
 
+use std::collections::BTreeMap;
+
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
     sol_types::SolCall,
 };
 use anyhow::Result;
-use bindings::{artifacts::Contract, predeploys};
+use bindings::{
+    artifacts::Contract,
+    predeploys,
+    preinstalls::{PERMIT2, SAFE_V130, preinstalls},
+};
 use rollup::{
     RollupConfig,
     config::{Genesis, GenesisAccount},
@@ -314,6 +320,31 @@ fn files(setting: &Setting) -> Vec<Case> {
                 genesis.alloc.remove(&predeploys::WETH);
             }),
             &["genesis: contracts", "genesis: genesisOutputRoot on L1", "history: AnchorStateRegistry"],
+        ),
+        (
+            "a preinstall is that of another chain",
+            other_genesis(&|genesis| {
+                let foreign = preinstalls(1).into_iter().find(|one| one.address == PERMIT2);
+                let code = foreign.map(|one| one.code).unwrap_or_default();
+                let old = account(genesis, PERMIT2);
+                genesis.alloc.insert(PERMIT2, GenesisAccount { code, ..old });
+            }),
+            &["genesis: preinstalls", "genesis: genesisOutputRoot on L1", "history: AnchorStateRegistry"],
+        ),
+        (
+            "preinstalls are missing, which they may",
+            other_genesis(&|genesis| {
+                preinstalls(1).iter().for_each(|one| drop(genesis.alloc.remove(&one.address)));
+            }),
+            &["genesis: genesisOutputRoot on L1", "history: AnchorStateRegistry"],
+        ),
+        (
+            "anyone can set up the Safe that others are proxies of",
+            other_genesis(&|genesis| {
+                let old = account(genesis, SAFE_V130);
+                genesis.alloc.insert(SAFE_V130, GenesisAccount { storage: BTreeMap::new(), ..old });
+            }),
+            &["genesis: storage", "genesis: genesisOutputRoot on L1", "history: AnchorStateRegistry"],
         ),
         (
             "a withdrawal was sent that nobody has sent",

@@ -1,5 +1,10 @@
 //! Making the index behind the head, step by step.
 
+use alloy_consensus::Transaction as _;
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::{Address, TxKind};
+use op_alloy_consensus::OpTxEnvelope;
+
 use crate::{Error, Reader, Result, Table, Writer, codec};
 
 use super::{
@@ -55,7 +60,7 @@ pub struct LogIndexer {
 enum Work {
     /// Writes a run.
     Run(Box<Unfinished>),
-    /// Drops one whose blocks are pruned, or others now.
+    /// Drops one whose blocks are pruned, or others now, or that an earlier version made.
     Drop(LogRun),
     /// Deletes what is left of one.
     Sweep(u64),
@@ -104,7 +109,7 @@ impl LogIndexer {
 
     fn find_work(&self, reader: &Reader) -> Result<Option<Work>> {
         if let Some(last) = reader.log_run_before(u64::MAX)?
-            && reader.block_hash(last.last)? != Some(last.hash)
+            && (!last.has_parties || reader.block_hash(last.last)? != Some(last.hash))
         {
             return Ok(Some(Work::Drop(last)));
         }
@@ -124,7 +129,7 @@ impl LogIndexer {
         Ok(reader.dropped_log_run()?.map(Work::Sweep))
     }
 
-    /// Reads the logs of the blocks behind the end of the index, if there are enough.
+    /// Reads the logs and parties of the blocks behind the end of the index, if there are enough.
     fn gather(&self, reader: &Reader) -> Result<Option<Unfinished>> {
         let first = reader.log_index_end()?;
         let Some((head, _)) = reader.head()?.filter(|(head, _)| *head + 1 >= first + self.sizes.least_blocks)
@@ -136,8 +141,8 @@ impl LogIndexer {
         for number in first..=head.min(first + self.sizes.most_blocks - 1) {
             let pair = |key: LogKey| key.0 << OFFSET_BITS | (number - first);
             let found = reader.get(Table::Receipts, &number.to_be_bytes(), |record| {
-                codec::each_log(record, |address, topics| {
-                    own.push(pair(LogKey::address(address)));
+                codec::each_log(record, |codec::LogRef { address, topics, .. }| {
+                    own.push(pair(LogKey::address(&address)));
                     let topics = topics.iter().enumerate();
                     own.extend(topics.map(|(position, topic)| pair(LogKey::topic(position, topic))));
                 })
@@ -145,11 +150,15 @@ impl LogIndexer {
             found.ok_or_else(|| Error::corrupt(Table::Receipts, &number.to_be_bytes()))?;
             if !own.is_empty() {
                 own.push(pair(ANY));
-                // A block mostly has the same keys many times.
-                own.sort_unstable();
-                own.dedup();
-                pairs.append(&mut own);
             }
+            // Genesis has no transactions.
+            reader.get(Table::Bodies, &number.to_be_bytes(), |record| {
+                each_party(record, |address| own.push(pair(LogKey::party(address))))
+            })?;
+            // A block mostly has the same keys many times.
+            own.sort_unstable();
+            own.dedup();
+            pairs.append(&mut own);
             last = number;
             if pairs.len() >= self.sizes.most_pairs {
                 break;
@@ -163,7 +172,8 @@ impl LogIndexer {
         }
         packer.finish();
         let hash = reader.block_hash(last)?.ok_or(Error::NoBlock(last))?;
-        let run = LogRun { id: 0, first, last, hash, level: self.level(last - first + 1), bytes: 0 };
+        let (level, has_parties) = (self.level(last - first + 1), true);
+        let run = LogRun { id: 0, first, last, hash, level, bytes: 0, has_parties };
         Ok(Some(Unfinished { begun: false, run, packer, merge: None }))
     }
 
@@ -207,4 +217,18 @@ impl LogIndexer {
         }
         Ok(true)
     }
+}
+
+/// Calls `f` with who sent each transaction of a body, and with whom it was sent to or what it created. What a deposit
+/// creates is left out: its address follows from its receipt. That a transaction decodes is not for the index to check.
+fn each_party(body: &[u8], mut f: impl FnMut(&Address)) -> Option<()> {
+    codec::each_transaction(body, |_, sender, raw| {
+        f(&sender);
+        let Ok(envelope) = OpTxEnvelope::decode_2718_exact(raw) else { return };
+        match envelope.kind() {
+            TxKind::Call(to) => f(&to),
+            TxKind::Create if envelope.is_deposit() => {}
+            TxKind::Create => f(&sender.create(envelope.nonce())),
+        }
+    })
 }

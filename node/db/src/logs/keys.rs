@@ -9,13 +9,16 @@ pub(super) const KEY_SIZE: usize = KEY_BITS as usize / 8;
 /// What is hashed before an address; before a topic it is its position, from 1 on.
 const ADDRESS: u64 = 5;
 
+/// What is hashed before an address that sent or received a transaction.
+const PARTY: u64 = 6;
+
 /// Stands for any log. That the key of an address or topic is the same is as likely as with any other.
 pub(super) const ANY: LogKey = LogKey(0);
 
 /// Odd, its bits without a pattern: two to the 64 over the golden ratio.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Stands for an address, or for a topic at its position. Its hash need not withstand anybody: who makes another key that
+/// Stands for an address of logs, for a topic at its position, or for a party of transactions. Its hash need not withstand anybody: who makes another key that
 /// shares it lets others look at blocks in vain, and could as well emit logs with the topic itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LogKey(pub(super) u64);
@@ -27,6 +30,10 @@ impl LogKey {
 
     pub(super) fn topic(position: usize, topic: &B256) -> Self {
         Self::hash(position as u64 + 1, topic.as_slice())
+    }
+
+    pub(super) fn party(address: &Address) -> Self {
+        Self::hash(PARTY, address.as_slice())
     }
 
     fn hash(kind: u64, bytes: &[u8]) -> Self {
@@ -56,6 +63,8 @@ impl LogKey {
 pub struct LogQuery {
     /// A block must have one key of each part. The parts that few blocks have come first, as far as that can be guessed.
     pub(super) parts: Vec<Vec<LogKey>>,
+    /// It is about parties of transactions, which not all runs have.
+    pub(super) is_of_parties: bool,
 }
 
 impl LogQuery {
@@ -78,7 +87,12 @@ impl LogQuery {
         }
         // In the order in which they lie.
         parts.iter_mut().for_each(|part| part.sort_unstable());
-        Self { parts }
+        Self { parts, is_of_parties: false }
+    }
+
+    /// A query for the blocks with a transaction that an address sent, that was sent to it, or that created it.
+    pub fn party(address: &Address) -> Self {
+        Self { parts: vec![vec![LogKey::party(address)]], is_of_parties: true }
     }
 }
 
@@ -91,6 +105,7 @@ mod tests {
         let address = Address::repeat_byte(7);
         let topic = B256::left_padding_from(&[7; 20]);
         let mut keys = vec![LogKey::address(&address), LogKey::topic(0, &topic), LogKey::topic(1, &topic)];
+        keys.push(LogKey::party(&address));
         keys.extend((0..1000u64).map(|n| LogKey::topic(2, &B256::from(alloy_primitives::U256::from(n)))));
         keys.extend((0..1000u64).map(|n| LogKey::topic(2, &B256::right_padding_from(&n.to_be_bytes()))));
         let count = keys.len();

@@ -44,7 +44,9 @@ pub(super) fn find(
         let Some(group) = groups.find(|group| group.len() >= fan) else { continue };
         let sources = group[..fan].to_vec();
         let (Some(first), Some(last)) = (sources.first(), sources.last()) else { continue };
-        let run = LogRun { id: 0, first: first.first, level: level.saturating_add(1), bytes: 0, ..*last };
+        let has_parties = sources.iter().all(|run| run.has_parties);
+        let (id, level) = (0, level.saturating_add(1));
+        let run = LogRun { id, first: first.first, level, bytes: 0, has_parties, ..*last };
         return Ok(Some((run, Merge { sources, next: LogKey(0), done: false })));
     }
     Ok(None)

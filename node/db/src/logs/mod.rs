@@ -1,9 +1,10 @@
-//! Which blocks have logs of an address or with a topic: `LogRuns` and `LogIndex`.
+//! Which blocks have logs of an address or with a topic, or transactions from or to an address: `LogRuns` and `LogIndex`.
 //!
 //! The index is made behind the head, in the background, so that a block costs nothing more when it is written. What is
 //! behind its end is searched by the headers' blooms.
 //!
-//! - A **key** stands for an address, for a topic at one of the four positions, or for any log at all. It is a hash of 48
+//! - A **key** stands for an address of logs, for a topic at one of the four positions, for any log at all, or for a party: an
+//!   address that sent a transaction, that one was sent to, or that one created. It is a hash of 48
 //!   bits: another key may share it, which costs a look at blocks that have nothing, and hides none.
 //! - A **run** holds the keys of a range of blocks, each with the blocks that have it. It is written once, in the order of
 //!   keys, so each page is filled and none is touched twice, however many different topics there are: a block of 60 million

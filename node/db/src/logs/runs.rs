@@ -6,8 +6,8 @@ use crate::{
     Error, Result, Table, Tx, TxMode, Writer,
     codec::Fields,
     engine::{Cursor, WriteFlags},
+    raw::Raw,
     table::TableKey,
-    tx::Raw,
 };
 
 use super::pieces::PieceKey;
@@ -16,6 +16,9 @@ use super::pieces::PieceKey;
 const LIVE: u8 = 0;
 /// First byte of the key of one that does not; its id follows. Its records are to be swept up.
 const DROPPED: u8 = 1;
+
+/// Bit of a stored level: the run has the parties of transactions, too. Earlier versions wrote runs without.
+const HAS_PARTIES: u8 = 0x80;
 
 /// A range of blocks whose logs are indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +35,18 @@ pub(super) struct LogRun {
     pub(super) level: u8,
     /// Bytes of its records.
     pub(super) bytes: u64,
+    /// Whether it has the parties of transactions, too.
+    pub(super) has_parties: bool,
 }
 
 impl LogRun {
     fn encode(&self) -> Vec<u8> {
+        let parties = if self.has_parties { HAS_PARTIES } else { 0 };
         [
             &self.id.to_be_bytes()[..],
             &self.last.to_be_bytes(),
             self.hash.as_slice(),
-            &[self.level],
+            &[self.level | parties],
             &self.bytes.to_be_bytes(),
         ]
         .concat()
@@ -54,7 +60,8 @@ impl LogRun {
         let (id, last, hash) = (fields.u64()?, fields.u64()?, fields.b256()?);
         let (level, bytes) = (fields.u8()?, fields.u64()?);
         fields.end()?;
-        (first <= last).then_some(Self { id, first, last, hash, level, bytes })
+        let (level, has_parties) = (level & !HAS_PARTIES, level & HAS_PARTIES != 0);
+        (first <= last).then_some(Self { id, first, last, hash, level, bytes, has_parties })
     }
 }
 
@@ -181,7 +188,7 @@ impl Writer {
     pub(super) fn sweep_log_run(&mut self, id: u64, budget: usize) -> Result<()> {
         let prefix = id.to_be_bytes();
         for _ in 0..budget {
-            let next = self.seek(Table::LogIndex, &prefix)?.map(|(key, _)| key.into_owned());
+            let next = self.seek(Table::LogIndex, &prefix)?.map(|(key, _)| Vec::from(key));
             let Some(key) = next.filter(|key| key.starts_with(&prefix)) else {
                 return self.delete(Table::LogRuns, key_of(DROPPED, id).as_slice());
             };

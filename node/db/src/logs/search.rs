@@ -29,6 +29,9 @@ impl<K: TxMode> Tx<K> {
         let Some(run) = self.log_run_before(from)?.filter(|run| run.last >= from && from <= to) else {
             return Ok(None);
         };
+        if query.is_of_parties && !run.has_parties {
+            return Ok(None);
+        }
         // A version that knew nothing of the index may have exchanged the blocks.
         if self.block_hash(run.last)? != Some(run.hash) {
             return Ok(None);
@@ -55,6 +58,13 @@ impl<K: TxMode> Tx<K> {
         }
         let blocks = found.map_or_else(Vec::new, |found| found.iter().collect());
         Ok(Some(LogStretch { last, blocks }))
+    }
+
+    /// The same backwards from a block, which is the stretch's last. Returns its first block as well.
+    pub fn search_logs_back(&self, query: &LogQuery, to: u64) -> Result<Option<(u64, LogStretch)>> {
+        let Some(run) = self.log_run_before(to)?.filter(|run| run.last >= to) else { return Ok(None) };
+        let from = run.first.max(to.saturating_sub(MAX_STRETCH - 1));
+        Ok(self.search_logs(query, from..=to)?.map(|stretch| (from, stretch)))
     }
 
     /// Calls `f` with the intervals of blocks that have a key in a run, as far as they are within `first` to `last`.

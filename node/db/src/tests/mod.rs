@@ -7,6 +7,7 @@ mod kill;
 mod logs;
 mod model;
 pub(crate) mod open;
+mod raw;
 mod space;
 mod sync;
 

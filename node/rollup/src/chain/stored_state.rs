@@ -160,6 +160,12 @@ impl<'a, K: TxMode> HeadState<'a, K> {
         Self { at, above, hot }
     }
 
+    /// The root of an account's storage before the block; zero if there was no such account.
+    pub fn storage_root(&self, address: &Address) -> Result<B256, StoredStateError> {
+        let account = self.at.account(&keccak256(address))?;
+        Ok(account.map_or(B256::ZERO, |account| account.storage_root))
+    }
+
     pub(super) fn hot(&mut self) -> &mut HotState {
         self.hot
     }

@@ -18,7 +18,7 @@ mod voices;
 
 use std::time::{Duration, Instant};
 
-use db::L1Cursor;
+use db::{L1BlockRecord, L1Cursor};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -77,6 +77,8 @@ impl Default for FollowerOptions {
 pub struct L1Status {
     /// L1's head when last seen; 0 before that.
     pub head: u64,
+    /// That block. It may not be read yet.
+    pub head_block: Option<L1BlockRecord>,
     /// The newest L1 block that the chain knows of.
     pub cursor: u64,
     /// Whether the endpoint answers and makes sense.
@@ -355,10 +357,10 @@ impl Follower {
     fn report(&mut self, head: &L1Header, cursor: Option<L1Cursor>) {
         let cursor = cursor.map_or(0, |cursor| cursor.number);
         metrics::gauge!("recourse_l1_head").set(head.number() as f64);
+        let block = L1BlockRecord { hash: head.hash, parent: head.parent_hash, timestamp: head.timestamp() };
         self.status.send_if_modified(|status| {
-            let changed = (status.head, status.cursor) != (head.number(), cursor);
-            (status.head, status.cursor) = (head.number(), cursor);
-            changed
+            let next = L1Status { head: head.number(), head_block: Some(block), cursor, ..*status };
+            std::mem::replace(status, next) != next
         });
         let start = self.chain.config().l1_start_block;
         let behind = head.number().saturating_sub(cursor.max(start));

@@ -46,7 +46,7 @@ pub const BURNER: Address = address!("0x00000000000000000000000000000000000c0de3
 /// Writes a thousand logs without topics and data for each one in the number it is called with.
 pub const LOGGER: Address = address!("0x00000000000000000000000000000000000c0de4");
 /// L1 has been followed to its head, behind which the rollup begins.
-const L1_FOLLOWED: L1Status = L1Status { head: 1, cursor: 1, healthy: true };
+const L1_FOLLOWED: L1Status = L1Status { head: 1, head_block: None, cursor: 1, healthy: true };
 pub const CLIENT_HASH: B256 = B256::repeat_byte(0xcc);
 
 pub struct Node {
@@ -88,29 +88,42 @@ fn config() -> Arc<RollupConfig> {
     // Stands in for the predeploy: the attributes are written where it would write them.
     alloc.insert(L1_BLOCK, GenesisAccount { nonce: 1, storage, ..Default::default() });
     let gas_limit = stf::config::MAX_BLOCK_GAS_LIMIT;
-    let config = rollup_of(Genesis { timestamp: GENESIS_TIME, gas_limit, alloc });
-    Arc::new(RollupConfig { l1_start_block: 2, ..RollupConfig::clone(&config) })
+    begins_at(Genesis { timestamp: GENESIS_TIME, gas_limit, alloc })
+}
+
+fn begins_at(genesis: Genesis) -> Arc<RollupConfig> {
+    Arc::new(RollupConfig { l1_start_block: 2, ..RollupConfig::clone(&rollup_of(genesis)) })
 }
 
 impl Node {
     /// A sequencer's node.
     pub async fn sequencer() -> Self {
-        Self::start(true, None, L1_FOLLOWED).await
+        Self::start(config(), true, None, L1_FOLLOWED).await
+    }
+
+    /// A sequencer's node, on a chain that begins so.
+    pub async fn with_genesis(genesis: Genesis) -> Self {
+        Self::start(begins_at(genesis), true, None, L1_FOLLOWED).await
     }
 
     /// A replica's node, whose chain is its own in these tests.
     pub async fn replica(forward: Option<String>) -> Self {
-        Self::start(false, forward, L1_FOLLOWED).await
+        Self::start(config(), false, forward, L1_FOLLOWED).await
     }
 
     /// A sequencer's node that has followed L1 so far.
     pub async fn with_l1(status: L1Status) -> Self {
-        Self::start(true, None, status).await
+        Self::start(config(), true, None, status).await
     }
 
-    async fn start(is_sequencer: bool, forward: Option<String>, l1: L1Status) -> Self {
+    async fn start(
+        config: Arc<RollupConfig>,
+        is_sequencer: bool,
+        forward: Option<String>,
+        l1: L1Status,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let chain = Chain::open(folder.path(), config(), ChainOptions::default()).unwrap();
+        let chain = Chain::open(folder.path(), config, ChainOptions::default()).unwrap();
         let pool = is_sequencer.then(|| Pool::new(&chain, PoolOptions::default()).unwrap());
         let (stop, shutdown) = shutdown::channel();
         let l1_status = watch::channel(l1).0;

@@ -52,7 +52,7 @@ async fn logs_are_found_by_range_hash_address_and_topic() {
     assert_eq!(error(json!({ "blockHash": B256::ZERO })).await, (-32000, "unknown block".into()));
     assert_eq!(error(json!({ "blockHash": B256::ZERO, "fromBlock": "0x0" })).await.0, -32602);
     let many: Vec<Address> = (0..1001u64).map(|i| Address::left_padding_from(&i.to_be_bytes())).collect();
-    assert_eq!(error(json!({ "address": many })).await.0, -32602);
+    assert_eq!(error(json!({ "address": many })).await.0, -32000);
     node.end().await;
 }
 

@@ -4,10 +4,19 @@
 
 mod blocks;
 mod calls;
+mod execution_apis;
+mod extras;
 mod harness;
 mod log_index;
 mod logs;
+mod messages;
+mod optimism;
+mod otterscan;
+mod parity;
 mod server;
+mod simulate;
+mod state_ranges;
 mod syncing;
+mod tracers;
 mod traces;
 mod transactions;

@@ -61,7 +61,7 @@ async fn traces_replay_what_happened() {
         .await;
     assert!(overridden["output"].as_str().unwrap().ends_with("01"));
 
-    assert_eq!(node.error("debug_traceTransaction", json!([second, { "tracer": "{ js }" }])).await.0, -32602);
+    assert_eq!(node.error("debug_traceTransaction", json!([second, { "tracer": "{ js }" }])).await.0, -32000);
     assert_eq!(node.error("debug_traceBlockByNumber", json!(["0x0"])).await.0, -32000);
     assert_eq!(
         node.error("debug_traceTransaction", json!([TOPIC])).await,

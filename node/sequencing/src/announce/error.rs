@@ -1,6 +1,9 @@
 //! Why there is no log, or none any more.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, ErrorKind},
+    path::PathBuf,
+};
 
 use rollup::{
     chain::{ChainError, KeepError},
@@ -18,6 +21,11 @@ pub enum AnnounceError {
         /// Why.
         error: io::Error,
     },
+    /// The disk is full.
+    #[error(
+        "no space left on the device: the announced blocks' file {0} could not grow; what was announced is safe"
+    )]
+    NoSpace(PathBuf),
     /// What was written may not be on disk, and no later flush would say so.
     #[error("announced blocks: {path} could not be flushed to the disk: {reason}")]
     Flush {
@@ -61,9 +69,18 @@ pub enum AnnounceError {
 }
 
 impl AnnounceError {
-    /// Whether nobody can say any more what is on disk.
+    /// What the file system says of a file.
+    pub(super) fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        let path = path.into();
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(path),
+            _ => Self::Io { path, error },
+        }
+    }
+
+    /// Whether this process must not go on: nobody can say any more what is on disk, or nothing more can be announced.
     pub const fn is_fatal(&self) -> bool {
-        matches!(self, Self::Flush { .. } | Self::Ended)
+        matches!(self, Self::NoSpace(_) | Self::Flush { .. } | Self::Ended)
     }
 }
 

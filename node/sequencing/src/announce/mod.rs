@@ -128,7 +128,7 @@ impl AnnounceLog {
     /// Opens the log in a folder, and begins one if there is none. What an end in the middle of a record left of it is cut
     /// off.
     pub fn open(folder: &Path, identity: LogIdentity, durability: Durability) -> Result<Self, AnnounceError> {
-        let failed = |error| AnnounceError::Io { path: folder.to_owned(), error };
+        let failed = |error| AnnounceError::io(folder, error);
         let is_made = !folder.exists();
         fs::create_dir_all(folder).map_err(failed)?;
         if let Some(parent) = folder.parent().filter(|_| is_made) {
@@ -429,7 +429,7 @@ impl AnnounceLog {
         synced()?;
         for _ in 0..dropped {
             let Some(path) = self.0.index.lock().forget_oldest() else { break };
-            fs::remove_file(&path).map_err(|error| AnnounceError::Io { path, error })?;
+            fs::remove_file(&path).map_err(|error| AnnounceError::io(&path, error))?;
         }
         Ok(())
     }
@@ -446,7 +446,7 @@ impl AnnounceLog {
         newest.sync()?;
         if self.0.durability == Durability::Process {
             let path = self.0.folder.join(CLEAN);
-            fs::write(&path, []).map_err(|error| AnnounceError::Io { path, error })?;
+            fs::write(&path, []).map_err(|error| AnnounceError::io(&path, error))?;
             segment::sync_folder(&self.0.folder)?;
         }
         Ok(())

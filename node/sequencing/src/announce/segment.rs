@@ -55,7 +55,7 @@ pub(super) struct FileContent {
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> AnnounceError + '_ {
-    move |error| AnnounceError::Io { path: path.to_owned(), error }
+    move |error| AnnounceError::io(path, error)
 }
 
 /// Makes the names in a folder last.
@@ -168,4 +168,33 @@ pub(super) fn message(file: &File, path: &Path, at: u64, length: u32) -> Result<
     let mut message = vec![0; length as usize];
     file.read_exact_at(&mut message, at).map_err(failed(path))?;
     Ok(message.into())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::{super::signing::Signing, *};
+
+    #[test]
+    fn a_full_disk_is_fatal_and_named() -> Result<(), AnnounceError> {
+        let folder = tempfile::tempdir().map_err(failed(Path::new("a folder")))?;
+        let header = FileHeader {
+            chain_id: 1,
+            genesis: B256::ZERO,
+            first: 0,
+            is_durable: true,
+            boot: [0; 16],
+            signing: Signing::default(),
+        };
+        let mut file = LogFile::create(folder.path(), header, &[])?;
+        file.write(&[1; 100])?;
+        // Whatever is written there, there is no room for it.
+        let full = Path::new("/dev/full");
+        file.file = Arc::new(File::options().write(true).open(full).map_err(failed(full))?);
+        let error = file.write(&[1; 100]).expect_err("it was written");
+        assert!(error.is_fatal() && matches!(error, AnnounceError::NoSpace(_)), "{error:?}");
+        assert!(error.to_string().starts_with("no space left on the device: "), "{error}");
+        Ok(())
+    }
 }

@@ -117,7 +117,10 @@ pub fn unsigned(block: &FeedBlock) -> Option<Bytes> {
 }
 
 /// The block of a message, and who signed it, if that is one of the `signers`.
-pub(super) fn open(
+///
+/// # Errors
+/// It is no message, or none of theirs.
+pub fn open(
     meaning: Meaning,
     chain_id: u64,
     signers: &Signers,

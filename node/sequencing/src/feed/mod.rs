@@ -17,12 +17,12 @@ pub mod signers;
 
 pub use client::{Client, FeedStatus};
 pub use evidence::Evidence;
-pub use message::{FeedError, Meaning, SIGNATURE_SIZE, decode, encode, sign, unsigned};
+pub use message::{FeedError, Meaning, SIGNATURE_SIZE, decode, encode, open, sign, unsigned};
 pub use server::{FeedServer, ListenError, listen, module};
 pub use signers::Signers;
 
 /// Most blocks that one request is answered with.
-const MAX_BLOCKS: u64 = 128;
+pub const MAX_BLOCKS: u64 = 128;
 
 /// Most bytes of blocks that one request is answered with, but for a single block that is larger.
 const MAX_ANSWER: usize = 512 << 10;

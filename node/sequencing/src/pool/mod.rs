@@ -47,6 +47,7 @@ use crate::limits::MAX_BLOCK_BYTES;
 use rollup::chain::{Chain, ChainBlock, ChainEvent};
 
 mod best;
+mod condition;
 mod error;
 mod inner;
 mod ranked;
@@ -58,10 +59,12 @@ mod transaction;
 mod validate;
 
 pub use best::Best;
+pub use condition::{ConditionError, ConditionState, MAX_CONDITION_COST, TxCondition};
 pub use error::{Congestion, PoolError};
 pub use state_source::{AccountState, NextBlock, StateSource};
 pub use transaction::PoolTx;
 
+use condition::KnownConditions;
 use inner::Inner;
 
 /// New pending transactions that a slow subscriber may be behind.
@@ -140,6 +143,7 @@ struct Shared {
     /// Whether blocks carry only as many bytes as L1 takes.
     short_of_bytes: AtomicBool,
     arrivals: AtomicU64,
+    conditions: Mutex<KnownConditions>,
     pending: broadcast::Sender<Arc<PoolTx>>,
     wake: Notify,
 }
@@ -190,6 +194,7 @@ impl Pool {
             congestion: Mutex::default(),
             short_of_bytes: AtomicBool::default(),
             arrivals: AtomicU64::new(0),
+            conditions: Mutex::default(),
             pending: broadcast::channel(PENDING_BUFFER).0,
             wake: Notify::new(),
         })))
@@ -214,13 +219,23 @@ impl Pool {
     /// Takes a transaction as `eth_sendRawTransaction` brings it; returns its hash. Takes some 50 µs, nearly all of it
     /// for the signature and without a lock: call it from as many threads as there are.
     pub fn submit(&self, raw: Bytes) -> Result<B256, PoolError> {
+        self.submit_raw(raw, None)
+    }
+
+    /// Takes a transaction that must be in no block in which a condition does not hold. Whoever builds blocks asks
+    /// [`PoolTx::condition`]. Should a block with it be dropped, it comes back with its condition.
+    pub fn submit_conditional(&self, raw: Bytes, condition: TxCondition) -> Result<B256, PoolError> {
+        self.submit_raw(raw, Some(Arc::new(condition)))
+    }
+
+    fn submit_raw(&self, raw: Bytes, condition: Option<Arc<TxCondition>>) -> Result<B256, PoolError> {
         let open = || match *self.0.congestion.lock() {
             Some(congestion) => Err(PoolError::Congested(congestion)),
             None => self.0.state.has_room().then_some(()).ok_or(PoolError::NoDiskRoom),
         };
         let result = open()
             .and_then(|()| self.recover(raw))
-            .and_then(|transaction| self.submit_recovered(transaction));
+            .and_then(|transaction| self.submit_with(transaction, condition));
         match &result {
             Ok(_) => metrics::counter!("recourse_pool_submitted_total").increment(1),
             Err(error) => {
@@ -242,13 +257,25 @@ impl Pool {
 
     /// Takes a transaction whose sender is recovered.
     pub fn submit_recovered(&self, transaction: Transaction) -> Result<B256, PoolError> {
+        self.submit_with(transaction, None)
+    }
+
+    fn submit_with(
+        &self,
+        transaction: Transaction,
+        condition: Option<Arc<TxCondition>>,
+    ) -> Result<B256, PoolError> {
         let (mut generation, next) = {
             let inner = self.lock();
             (inner.generation, inner.next.clone())
         };
         let least_gas = validate::check(&transaction, self.0.chain_id, &next, &self.0.options)?;
         let arrival = self.0.arrivals.fetch_add(1, Ordering::Relaxed);
-        let tx = Arc::new(PoolTx::new(transaction, &next.fees, next.rules, arrival, least_gas));
+        let tx = PoolTx::new(transaction, &next.fees, next.rules, arrival, least_gas);
+        if let Some(condition) = &condition {
+            self.0.conditions.lock().insert(tx.hash(), condition.clone());
+        }
+        let tx = Arc::new(tx.with_condition(condition));
         let mut account = self.account(tx.sender())?;
         for _ in 0..READ_ATTEMPTS {
             let mut inner = self.lock();
@@ -310,7 +337,8 @@ impl Pool {
     fn restore(&self, dropped: &[Arc<ChainBlock>]) {
         let users = dropped.iter().flat_map(|block| &block.transactions);
         for transaction in users.filter(|transaction| !transaction.envelope().is_deposit()) {
-            if let Err(error) = self.submit_recovered(transaction.clone()) {
+            let condition = self.0.conditions.lock().get(&transaction.hash());
+            if let Err(error) = self.submit_with(transaction.clone(), condition) {
                 tracing::debug!(target: "node::pool", hash = %transaction.hash(), %error, "not restored");
             }
         }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use alloy::{
     consensus::Transaction as _,
@@ -7,7 +7,7 @@ use alloy::{
 use op_revm::L1BlockInfo;
 use stf::{Rules, Transaction};
 
-use super::ranked::Bid;
+use super::{condition::TxCondition, ranked::Bid};
 
 /// A transaction that waits.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct PoolTx {
     arrival: u64,
     since: Instant,
     least_gas: u64,
+    condition: Option<Arc<TxCondition>>,
 }
 
 impl PoolTx {
@@ -38,7 +39,18 @@ impl PoolTx {
             arrival,
             since: Instant::now(),
             least_gas,
+            condition: None,
         }
+    }
+
+    /// The same under a condition.
+    pub(super) fn with_condition(self, condition: Option<Arc<TxCondition>>) -> Self {
+        Self { condition, ..self }
+    }
+
+    /// What must hold for it to be in a block.
+    pub fn condition(&self) -> Option<&TxCondition> {
+        self.condition.as_deref()
     }
 
     /// The transaction, with its sender.

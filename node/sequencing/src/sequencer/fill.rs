@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     limits::MAX_BLOCK_BYTES,
-    pool::{Pool, PoolTx},
+    pool::{ConditionError, Pool, PoolTx},
 };
 use rollup::chain::HeadBuilder;
 
@@ -63,6 +63,22 @@ pub(super) fn fill(
         if turn == Turn::Later || (turn == Turn::UnlessOthersWait && has_stopped) {
             best.exclude(tx.sender());
             continue;
+        }
+        if let Some(condition) = tx.condition() {
+            let (number, timestamp) = (builder.header().number, builder.header().timestamp);
+            match condition.check(number, timestamp, builder) {
+                Ok(()) => {}
+                Err(ConditionError::Early(_)) => {
+                    best.exclude(tx.sender());
+                    continue;
+                }
+                Err(error) => {
+                    best.exclude(tx.sender());
+                    let reason = format!("its condition does not hold: {error}");
+                    filled.invalid.push((tx, InvalidTransaction::Rollup(reason)));
+                    continue;
+                }
+            }
         }
         let length = tx.transaction().encoded().len();
         bytes += length;

@@ -34,6 +34,43 @@ pub enum OracleError {
     Other(String),
 }
 
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunPhase {
+    /// It reads what the block is made of: batches, messages, the parent's header.
+    Inputs,
+    /// It executes what each block begins with: L1's attributes, then deposits.
+    Deposits,
+    /// It executes a user's transaction, behind so many others in the block (deposits too). One that turns out to be invalid
+    /// leaves no trace, and the next has the same place.
+    Transaction(u64),
+    /// It computes roots and header.
+    Seal,
+}
+
+impl RunPhase {
+    /// As one word, which is not 0.
+    pub const fn to_word(self) -> u64 {
+        match self {
+            Self::Inputs => 1,
+            Self::Deposits => 2,
+            Self::Seal => 3,
+            Self::Transaction(place) => place.saturating_add(4),
+        }
+    }
+
+    /// The phase of a word; of 0 there is none.
+    pub const fn from_word(word: u64) -> Option<Self> {
+        match word {
+            0 => None,
+            1 => Some(Self::Inputs),
+            2 => Some(Self::Deposits),
+            3 => Some(Self::Seal),
+            _ => Some(Self::Transaction(word - 4)),
+        }
+    }
+}
+
 /// Supplies preimages and elements of blobs. It vouches that what it returns is what was asked for: the fault proof VM checks
 /// it, and so does everybody who collects preimages.
 pub trait PreimageOracle {
@@ -49,6 +86,11 @@ pub trait PreimageOracle {
         let _ = (owner, path);
         self.preimage(hash)
     }
+
+    /// Is told where the run is, for people who look at it. Nothing depends on it.
+    fn enter(&self, phase: RunPhase) {
+        let _ = phase;
+    }
 }
 
 impl<O: PreimageOracle + ?Sized> PreimageOracle for &O {
@@ -62,6 +104,10 @@ impl<O: PreimageOracle + ?Sized> PreimageOracle for &O {
 
     fn node(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, OracleError> {
         (**self).node(owner, path, hash)
+    }
+
+    fn enter(&self, phase: RunPhase) {
+        (**self).enter(phase);
     }
 }
 

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, U256, keccak256, utils::format_ether};
-use bindings::{artifacts::genesis_codes, predeploys};
+use bindings::{
+    genesis::{genesis_contracts, own_contracts},
+    predeploys,
+    preinstalls::{GenesisContract, preinstalls},
+};
 use rollup::config::GenesisAccount;
 
 use super::{
@@ -31,25 +35,27 @@ pub(super) fn rows(comparison: &Comparison<'_>, rows: &mut Rows) {
         rows.deviates(format!("{} on L1", one.field), one.expected, one.found, meaning);
     }
     codes(comparison, rows);
+    others_contracts(comparison, rows);
     storage(comparison, rows);
     others(comparison, rows);
     funds(comparison, rows);
 }
 
-/// What an account of this release's genesis is, but for storage.
-fn is_contract(account: &GenesisAccount, code: &[u8]) -> bool {
-    *account.code == *code && account.nonce == 1
+/// What is at a contract's address is another account: `Some` with what it is.
+fn difference(account: &GenesisAccount, contract: &GenesisContract) -> Option<String> {
+    let is_same = account.code == contract.code && account.nonce == 1;
+    (!is_same)
+        .then(|| format!("{} at {} (code {})", contract.name, contract.address, keccak256(&account.code)))
 }
 
 fn codes(comparison: &Comparison<'_>, rows: &mut Rows) {
     let alloc = &comparison.config.genesis.alloc;
-    let expected = genesis_codes();
+    let expected = own_contracts();
     let wrong: Vec<String> = expected
         .iter()
-        .filter(|(address, code)| !alloc.get(address).is_some_and(|account| is_contract(account, code)))
-        .map(|(address, _)| match alloc.get(address) {
-            Some(account) => format!("{address} (code {})", keccak256(&account.code)),
-            None => format!("{address} (missing)"),
+        .filter_map(|contract| match alloc.get(&contract.address) {
+            Some(account) => difference(account, contract),
+            None => Some(format!("{} at {} (missing)", contract.name, contract.address)),
         })
         .collect();
     let found = if wrong.is_empty() { "the same".to_owned() } else { wrong.join(", ") };
@@ -57,11 +63,38 @@ fn codes(comparison: &Comparison<'_>, rows: &mut Rows) {
     rows.check("contracts", wrong.is_empty(), text, found, OTHER_CODE);
 }
 
+/// Contracts of others. A chain may lack them: the release that it was made with had fewer, and what is not there is seen
+/// not to be there.
+fn others_contracts(comparison: &Comparison<'_>, rows: &mut Rows) {
+    let alloc = &comparison.config.genesis.alloc;
+    let expected = preinstalls(comparison.config.chain.chain_id);
+    let (mut missing, mut wrong) = (Vec::new(), Vec::new());
+    for contract in &expected {
+        match alloc.get(&contract.address) {
+            Some(account) => wrong.extend(difference(account, contract)),
+            None => missing.push(contract.name),
+        }
+    }
+    if !wrong.is_empty() {
+        let text = format!("the code that {} contracts have elsewhere", expected.len());
+        rows.deviates("preinstalls", text, wrong.join(", "), OTHER_CODE);
+    } else if missing.is_empty() {
+        let names: Vec<&str> = expected.iter().map(|contract| contract.name).collect();
+        rows.ok("preinstalls", names.join(", "));
+    } else {
+        rows.note("preinstalls", format!("L2 began without {}", missing.join(", ")));
+    }
+}
+
 /// The storage that this release would put into the genesis, by account; recipients of fees are the deployer's to choose.
 fn expected_storage(comparison: &Comparison<'_>) -> BTreeMap<Address, BTreeMap<B256, U256>> {
     let (genesis, contracts) = (&comparison.config.genesis, &comparison.config.contracts);
     let word = |address: Address| U256::from_be_bytes(address.into_word().0);
     let mut expected = BTreeMap::new();
+    for contract in genesis_contracts(comparison.config.chain.chain_id) {
+        let slots = contract.storage.into_iter().map(|(slot, value)| (B256::from(slot), value)).collect();
+        expected.insert(contract.address, slots);
+    }
     if let Ok(rules) = comparison.config.chain.rules_at(genesis.timestamp) {
         let slots = genesis.attributes().storage(rules);
         let slots = slots.into_iter().map(|(slot, value)| (B256::from(slot), value)).collect();
@@ -78,9 +111,14 @@ fn expected_storage(comparison: &Comparison<'_>) -> BTreeMap<Address, BTreeMap<B
     expected
 }
 
+fn our_addresses(comparison: &Comparison<'_>) -> BTreeSet<Address> {
+    let contracts = genesis_contracts(comparison.config.chain.chain_id);
+    contracts.into_iter().map(|contract| contract.address).collect()
+}
+
 fn storage(comparison: &Comparison<'_>, rows: &mut Rows) {
     let expected = expected_storage(comparison);
-    let ours: BTreeSet<Address> = genesis_codes().into_iter().map(|(address, _)| address).collect();
+    let ours = our_addresses(comparison);
     let nothing = BTreeMap::new();
     let is_other = |address: &Address, account: &GenesisAccount| {
         let found: BTreeMap<B256, U256> = account
@@ -105,7 +143,7 @@ fn storage(comparison: &Comparison<'_>, rows: &mut Rows) {
     rows.check(
         "storage",
         wrong.is_empty(),
-        "of L1Block, messenger, bridge and fee vaults alone",
+        "of L1Block, messenger, bridge, fee vaults, Safes and EntryPoints alone",
         if wrong.is_empty() { "the same".into() } else { named(&wrong) },
         "A contract on L2 begins with something in its storage that nobody did: sent messages, tokens, another counterpart on L1.",
     );
@@ -120,7 +158,7 @@ fn named(accounts: &[Address]) -> String {
 
 /// Accounts that no deployment of this release has. Those with ether alone are about funds.
 fn others(comparison: &Comparison<'_>, rows: &mut Rows) {
-    let ours: BTreeSet<Address> = genesis_codes().into_iter().map(|(address, _)| address).collect();
+    let ours = our_addresses(comparison);
     let is_plain = |account: &GenesisAccount| {
         account.code.is_empty()
             && account.storage.is_empty()
