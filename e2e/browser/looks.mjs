@@ -20,20 +20,17 @@ const { games } = await until('a proposal', async () => {
   return answer.games.length > 0 && answer
 })
 
-/** A dispute that came down to one step, if there is any: the step whose value is wrong. */
+/** A dispute that came down to one step: the step whose value is wrong. */
 async function disputed() {
   for (const { address, claims } of games) {
     if (claims === 1) continue
     const { tree } = await api(`/game/${address}`)
-    const claim = tree.find(({ level, length, parts }) => level === 'steps' && length <= parts.length)
-    const segment = claim?.firstWrong ?? 0
-    if (claim) return { game: address, step: `/dispute/${address}/step/${claim.index}/${segment}` }
+    const claim = tree.find(({ level, length, parts, firstWrong }) => level === 'steps' && length <= parts.length && firstWrong !== null)
+    if (claim) return { game: address, step: `/dispute/${address}/step/${claim.index}/${claim.firstWrong}` }
   }
-  return { game: games[0].address, step: null }
 }
-const { game, step: disputedStep } = await disputed()
-if (disputedStep) await until('the step is computed', async () => api(disputedStep.replace('/dispute', '/game')))
-else step('note: no dispute here came down to a single step')
+const { game, step: disputedStep } = await until('a wrong step', disputed)
+await until('the step is computed', async () => api(disputedStep.replace('/dispute', '/game')))
 
 const VIEWS = {
   overview: '/',
@@ -48,7 +45,7 @@ const VIEWS = {
   batch: '/batch/0',
   disputes: '/disputes',
   dispute: `/dispute/${game}`,
-  ...(disputedStep ? { step: disputedStep } : {}),
+  step: disputedStep,
   confirmations: '/confirmations',
   bridge: '/bridge',
   nothing: '/no/such/view',
@@ -227,19 +224,17 @@ step('every view by keyboard')
   ok(await page.evaluate(() => document.activeElement.textContent === 'Deposit'), 'the button is next')
   await press('Enter')
   await page.getByRole('link', { name: 'Follow the deposit on L2' }).waitFor()
-  if (disputedStep) {
-    await open(page, VIEWS.dispute)
-    await page.getByRole('link', { name: /Look at the step that is wrong/ }).first().focus()
-    await press('Enter')
-    await page.waitForURL('**/step/**')
-    await settled(page)
-    await page.getByRole('button', { name: 'Ask L1' }).focus()
-    await press('Enter')
-    await page.getByText('L1 computed the same state as the challenger. The claim is wrong.').waitFor()
-    await page.setViewportSize({ width: 1280, height: 960 })
-    await page.evaluate(() => scrollTo(0, 0))
-    await picture(page, 'step')
-  }
+  await open(page, VIEWS.dispute)
+  await page.getByRole('link', { name: /Look at the step that is wrong/ }).first().focus()
+  await press('Enter')
+  await page.waitForURL('**/step/**')
+  await settled(page)
+  await page.getByRole('button', { name: 'Ask L1' }).focus()
+  await press('Enter')
+  await page.getByText('L1 computed the same state as the challenger. The claim is wrong.').waitFor()
+  await page.setViewportSize({ width: 1280, height: 960 })
+  await page.evaluate(() => scrollTo(0, 0))
+  await picture(page, 'step')
   await page.context().close()
 }
 

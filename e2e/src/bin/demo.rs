@@ -23,14 +23,14 @@ use alloy::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use e2e::{
-    dispute::{Arena, Divergence, Lie, Rival, Setting, is_over, last_depth, machine_seconds},
+    dispute::{Arena, Rival, Setting, ends_in_a_step, is_over, machine_seconds},
     net::{L1_BLOCK_TIME, Load, user},
 };
 use fraud_prover::{
     game::{Claim, ClaimId, Game, Level, Status},
     l1::{GameEvent, Logged},
 };
-use rollup::{interval::Interval, process::stop_signal};
+use rollup::process::stop_signal;
 use serde_json::json;
 use testnet::{Process, ports};
 
@@ -38,8 +38,7 @@ use testnet::{Process, ports};
 const CLOCK: u64 = 240;
 /// Blocks that there are.
 const BLOCKS: u64 = 300;
-/// Blocks that the proposal may be about: sides take turns, so it depends on how often an interval is narrowed down which
-/// of them is asked for a single step at last. Here it should be the honest one, because there is more to see then.
+/// Blocks that the proposal may be about. There is more to see if the honest side is asked for a single step at last.
 const TARGETS: [u64; 2] = [300, 250];
 /// The first block that the liar may lie about.
 const WRONG_BLOCK: u64 = 173;
@@ -184,7 +183,7 @@ async fn play(options: Options) -> Result<Played> {
         paint.faint(&format!("{sent} transfers in {} blocks, all of their data on L1", arena.newest()))
     );
 
-    let (target, plot) = plot(&arena).await?;
+    let (target, plot) = ends_in_a_step(&arena, WRONG_BLOCK..TARGETS[1], &TARGETS).await?;
     let rival = arena.rival("liar", liar.clone(), plot)?;
     let balance = arena.balance(honest.address()).await?;
     let before = arena.net.devnet.anvil.provider().get_block_number().await?;
@@ -307,21 +306,6 @@ async fn play(options: Options) -> Result<Played> {
     fs::write(file, format!("{}\n", serde_json::to_string_pretty(&summary)?))?;
     println!("\n{}", story.paint.faint(&format!("written to {}", file.display())));
     Ok(Played { arena, challenger, rival, page, beaten, returned })
-}
-
-/// What the liar lies about.
-async fn plot(arena: &Arena) -> Result<(u64, (Lie, Divergence))> {
-    for block in WRONG_BLOCK..TARGETS[1] {
-        let steps = arena.steps(block).await?;
-        let fault = steps / 1_000 * 618;
-        for target in TARGETS {
-            let blocks = Interval::between(0, target).context("nothing to propose")?;
-            if last_depth(blocks, block, steps, fault).is_multiple_of(2) {
-                return Ok((target, (Lie::WrongBalance { block }, Divergence::After(fault))));
-            }
-        }
-    }
-    bail!("no block here ends in a step of the honest side")
 }
 
 fn ether(wei: U256) -> String {

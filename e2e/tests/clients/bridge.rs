@@ -1,6 +1,6 @@
 //! `recourse-node bridge`: every command, stopped and started again on the way.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, process::Command};
 
 use alloy::{
     network::Ethereum,
@@ -73,10 +73,14 @@ impl<'a> Cli<'a> {
         Ok(error.trim_end().to_owned())
     }
 
-    /// Starts a command and kills it a moment later.
-    async fn killed(&self, name: &str, arguments: &[&str]) -> Result<()> {
+    /// Starts a command and kills it when it says this, or a moment later if it ends by itself.
+    async fn killed(&self, name: &str, arguments: &[&str], word: &str) -> Result<()> {
         let mut process = self.spawn(name, arguments)?;
-        process.wait(Duration::from_millis(700)).await?;
+        soon(word, async || {
+            let output = std::fs::read_to_string(process.log())?;
+            Ok((output.contains(word) || process.exited()?.is_some()).then_some(()))
+        })
+        .await?;
         process.kill9().or_else(|_| process.exited().map(|_| ()))
     }
 
@@ -137,12 +141,13 @@ pub(crate) async fn session(setting: &Setting, account: usize) -> Result<()> {
     let error = cli.refused("deposit-none", &["deposit", "--resume", &other_transaction(&l1).await?]).await?;
     ensure!(error.contains("deposits nothing"), "{error}");
 
-    cli.killed("prove-killed", &["prove", &withdrawal]).await?;
+    // It is killed with its transaction on the way, and what comes next does not take that for another's.
+    cli.killed("prove-killed", &["prove", &withdrawal], "L1 transaction").await?;
     let output = cli.run("prove", &["prove", &withdrawal]).await?;
     ensure!(output.contains("Proven"), "{output}");
     let again = cli.run("prove-again", &["prove", &withdrawal]).await?;
     ensure!(!again.contains("L1 transaction"), "nothing is sent for what is proven:\n{again}");
-    cli.killed("finalize-killed", &["finalize", &withdrawal]).await?;
+    cli.killed("finalize-killed", &["finalize", &withdrawal], "finalization is possible in").await?;
     finalize_through_an_outage(&cli, &withdrawal).await?;
     assert_eq!(l1.get_balance(target).await?, U256::from(500_000_000_000_000_000_u64));
     let status = cli.run("status", &["status", &withdrawal]).await?;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use alloy::primitives::Address;
 use anyhow::Result;
 use e2e::{
-    dispute::{Arena, Divergence, Lie, Setting, narrowed},
+    dispute::{Arena, Setting, ends_in_a_step, step_proven},
     net::{Load, user},
 };
 use testnet::ports;
@@ -14,7 +13,8 @@ use super::{TURN, browser::Browser, write};
 
 /// The first wrong block, of those that are proposed.
 const WRONG: u64 = 13;
-const BLOCKS: u64 = 20;
+/// Blocks that the proposal may be about: more than 16 are narrowed down once more.
+const TARGETS: [u64; 2] = [20, 16];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_view_can_be_read_and_used() -> Result<()> {
@@ -31,19 +31,16 @@ async fn every_view_can_be_read_and_used() -> Result<()> {
     let sequencer = arena.net.devnet.sequencer()?;
     let load =
         Load::start(sequencer.provider(), arena.net.devnet.rollup.chain.chain_id, vec![user(2)?, user(3)?]);
-    arena.wait_for_blocks(BLOCKS).await?;
+    arena.wait_for_blocks(TARGETS[0]).await?;
     load.stop().await?;
     let page = ["--page", &address, "--l2-rpc", &summary.l2_rpc];
     let (honest, liar) = (user(1)?, user(6)?);
     let mut challenger = arena.challenger("challenger", &honest, &page)?;
-    let plot = (Lie::WrongBalance { block: WRONG }, Divergence::Share(500));
+    let (target, plot) = ends_in_a_step(&arena, WRONG..TARGETS[1], &TARGETS).await?;
     let rival = arena.rival("liar", liar.clone(), plot)?;
     let lying = arena.liar(plot)?;
-    let game = arena.propose(&liar, &lying, BLOCKS).await?;
-    let players: [Address; 2] = [honest.address(), liar.address()];
-    arena
-        .wait(game, "a single step is left", Duration::from_secs(120), |game| narrowed(game, &players))
-        .await?;
+    let game = arena.propose(&liar, &lying, target).await?;
+    arena.wait(game, "a step is proven", Duration::from_secs(120), step_proven).await?;
 
     browser.run("looks", &["4"]).await?;
     challenger.check_alive()?;

@@ -237,20 +237,25 @@ where
         let is_taken =
             ["nonce too low", "replacement transaction underpriced"].iter().any(|words| text.contains(words));
         if !is_taken || attempts == SEND_ATTEMPTS {
-            return Err(refusal(&error).unwrap_or_else(|| anyhow!(error)));
+            return Err(refusal(&error).map_or_else(|| anyhow!(error), Into::into));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
+/// A contract would refuse a call, by its own word for it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the contract refuses: {0}")]
+struct Refusal(&'static str);
+
 /// The contracts' own word for a revert, if they have one.
-fn refusal(error: &alloy::contract::Error) -> Option<anyhow::Error> {
+fn refusal(error: &alloy::contract::Error) -> Option<Refusal> {
     let data = error.as_revert_data()?;
     let selector = *data.first_chunk()?;
     let name = IPortal::IPortalErrors::name_by_selector(selector)
         .or_else(|| IStandardBridge::IStandardBridgeErrors::name_by_selector(selector))
         .or_else(|| IDisputeGame::IDisputeGameErrors::name_by_selector(selector))?;
-    Some(anyhow!("the contract refuses: {name}"))
+    Some(Refusal(name))
 }
 
 /// An amount of whole tokens in the token's own unit. An error if the holder does not have as much.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bindings::{IDisputeGame, IL2StandardBridge, IL2ToL1MessagePasser, IPortal, predeploys};
 
 use super::{
-    POLL_INTERVAL, Session,
+    POLL_INTERVAL, Refusal, Session,
     args::{StepArgs, WithdrawArgs},
     begin, ether, logs_of,
     progress::{Progress, lasting},
@@ -24,6 +24,10 @@ const ATTEMPTS: u32 = 24;
 
 /// Longest time between two of these attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// How contracts refuse what was done before.
+const ALREADY: [&str; 3] =
+    ["OptimismPortal_AlreadyProven", "OptimismPortal_AlreadyFinalized", "AlreadyResolved"];
 
 /// Nothing is proven or finalized while this holds.
 const PAUSED: &str = "The guardian has paused withdrawals";
@@ -60,7 +64,12 @@ pub(super) async fn prove(args: StepArgs) -> Result<()> {
                 let portal = session.portal();
                 let call =
                     portal.proveWithdrawalTransaction(transaction, game.index, game.output, game.proof);
-                send_on_l1(&session, call, &mut progress).await?;
+                if let Err(error) = send_on_l1(&session, call, &mut progress).await {
+                    let stage = stage_of(&withdrawal, &session, &mut progress).await?;
+                    let is_proven =
+                        !matches!(stage, WithdrawalStage::WaitingToProve | WithdrawalStage::ReadyToProve(_));
+                    overtaken(error, is_proven, &mut progress).await?;
+                }
             }
             stage => {
                 progress.say(&format!("{} {}", proven(&stage), outlook(&stage)));
@@ -99,7 +108,15 @@ pub(super) async fn finalize(args: StepArgs) -> Result<()> {
                 let transaction = withdrawal.transaction.clone();
                 let portal = session.portal();
                 let call = portal.finalizeWithdrawalTransactionExternalProof(transaction, submitter);
-                let receipt = send_on_l1(&session, call, &mut progress).await?;
+                let receipt = match send_on_l1(&session, call, &mut progress).await {
+                    Ok(receipt) => receipt,
+                    Err(error) => {
+                        let stage = stage_of(&withdrawal, &session, &mut progress).await?;
+                        let is_finalized = matches!(stage, WithdrawalStage::Finalized);
+                        overtaken(error, is_finalized, &mut progress).await?;
+                        continue;
+                    }
+                };
                 let succeeded = logs_of(&receipt, session.config.contracts.portal)
                     .find_map(|(log, _)| IPortal::WithdrawalFinalized::decode_log(log).ok())
                     .context("the transaction finalized nothing")?
@@ -136,9 +153,25 @@ async fn stage_of(
 async fn resolve(session: &Session, game: Address, progress: &mut Progress) -> Result<()> {
     progress.stage("Resolving the game, which nobody else does");
     let game = IDisputeGame::new(game, &session.l1);
-    let outcome = send_on_l1(session, game.resolve(), progress).await;
-    // Another may have been faster, which is as good.
-    if game.resolvedAt().call().await? == 0 { outcome.map(drop) } else { Ok(()) }
+    let Err(error) = send_on_l1(session, game.resolve(), progress).await else { return Ok(()) };
+    let is_resolved = game.resolvedAt().call().await? != 0;
+    overtaken(error, is_resolved, progress).await
+}
+
+/// After a step that failed: no error if another transaction has done the same, which is as good, or is on its way, maybe sent by
+/// this command before it was stopped. That one is waited for a moment: calls are tried after what L1 has in its pool.
+async fn overtaken(error: anyhow::Error, is_done: bool, progress: &mut Progress) -> Result<()> {
+    if is_done {
+        return Ok(());
+    }
+    match error.downcast_ref() {
+        Some(Refusal(name)) if ALREADY.contains(name) => {
+            progress.stage("Waiting for a transaction that does the same, and is on its way");
+            tokio::time::sleep(POLL_INTERVAL).await;
+            Ok(())
+        }
+        _ => Err(error),
+    }
 }
 
 /// Waits a moment if the guardian has paused withdrawals. Whether it did.
