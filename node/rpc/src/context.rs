@@ -55,7 +55,8 @@ pub(crate) struct Rpc {
 
 impl Rpc {
     pub(crate) fn new(chain: Chain, pool: Option<Pool>, forward: Option<Forward>, syncing: Syncing) -> Self {
-        let (recent, places, genesis_preimages) = (Recent::default(), Places::default(), OnceLock::new());
+        let recent = Recent::new(chain.watch_heads());
+        let (places, genesis_preimages) = (Places::default(), OnceLock::new());
         let turns = Turns::of_process();
         Self { chain, pool, forward, recent, syncing, places, genesis_preimages, turns }
     }

@@ -1,4 +1,7 @@
 //! The newest blocks in memory, so that the requests that follow a transaction do not touch the database.
+//!
+//! They follow the chain a moment later. Until they end with its head, nothing is found here: a block that a reorg took away would
+//! be shown to somebody who has been told what came in its place.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,12 +9,12 @@ use alloy::{
     consensus::Transaction as _,
     primitives::{B256, map::B256Map},
 };
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::{broadcast::error::RecvError, oneshot};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use tokio::sync::{broadcast::error::RecvError, oneshot, watch};
 
 use super::block::Block;
 use rollup::{
-    chain::{ChainEvent, Events},
+    chain::{ChainEvent, Events, Heads},
     shutdown::Shutdown,
 };
 
@@ -28,8 +31,9 @@ const CROWDED_PERCENT: u64 = 90;
 const SHORT_BLOCKS: usize = 20;
 
 /// The newest blocks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recent {
+    heads: watch::Receiver<Heads>,
     blocks: RwLock<Blocks>,
     /// Who waits for a transaction to get into a block.
     waiting: Mutex<B256Map<Vec<oneshot::Sender<()>>>>,
@@ -45,6 +49,11 @@ struct Blocks {
 }
 
 impl Recent {
+    /// Of the chain with these heads: nothing yet.
+    pub(crate) fn new(heads: watch::Receiver<Heads>) -> Self {
+        Self { heads, blocks: RwLock::default(), waiting: Mutex::default() }
+    }
+
     /// Follows the chain until shutdown.
     pub(crate) async fn follow(&self, mut events: Events, mut shutdown: Shutdown) {
         loop {
@@ -96,18 +105,27 @@ impl Recent {
         self.waiting.lock().clear();
     }
 
+    /// The blocks, if they are those of the chain as it is now.
+    fn current(&self) -> Option<RwLockReadGuard<'_, Blocks>> {
+        // Read first: what is announced after it makes these blocks older, not newer.
+        let head = self.heads.borrow().unsafe_head.hash;
+        let blocks = self.blocks.read();
+        let is_current = blocks.by_number.last_key_value().is_some_and(|(_, newest)| newest.hash == head);
+        is_current.then_some(blocks)
+    }
+
     pub(crate) fn block(&self, number: u64) -> Option<Arc<Block>> {
-        self.blocks.read().by_number.get(&number).cloned()
+        self.current()?.by_number.get(&number).cloned()
     }
 
     pub(crate) fn block_by_hash(&self, hash: &B256) -> Option<Arc<Block>> {
-        let blocks = self.blocks.read();
+        let blocks = self.current()?;
         blocks.by_hash.get(hash).and_then(|number| blocks.by_number.get(number)).cloned()
     }
 
     /// The block of a transaction, and its index there.
     pub(crate) fn transaction(&self, hash: &B256) -> Option<(Arc<Block>, usize)> {
-        let blocks = self.blocks.read();
+        let blocks = self.current()?;
         let (number, index) = blocks.transactions.get(hash)?;
         Some((blocks.by_number.get(number)?.clone(), *index))
     }
@@ -178,5 +196,41 @@ impl Blocks {
                 self.transactions.remove(&hash);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollup::chain::ChainBlock;
+
+    use super::*;
+
+    fn block(number: u64, salt: u8) -> Arc<Block> {
+        let header = alloy::consensus::Header { number, ..Default::default() };
+        let hash = B256::with_last_byte(salt);
+        let block = ChainBlock { header, hash, transactions: Vec::new(), receipts: Vec::new() };
+        Arc::new(Block::new(Arc::new(block)))
+    }
+
+    #[test]
+    fn a_block_that_a_reorg_took_away_is_not_shown_while_its_successor_is_on_the_way() {
+        let heads = watch::channel(Heads::default()).0;
+        let recent = Recent::new(heads.subscribe());
+        let announce = |block: &Block| {
+            heads.send_modify(|heads| {
+                (heads.unsafe_head.number, heads.unsafe_head.hash) = (block.number(), block.hash);
+            });
+        };
+        let (first, old, new) = (block(1, 1), block(2, 2), block(2, 3));
+        for block in [&first, &old] {
+            announce(block);
+            recent.push(block.clone());
+        }
+        assert_eq!(recent.block(2).map(|block| block.hash), Some(old.hash));
+        announce(&new);
+        assert!(recent.block(2).is_none() && recent.block_by_hash(&old.hash).is_none());
+        recent.push(new.clone());
+        assert_eq!(recent.block(2).map(|block| block.hash), Some(new.hash));
+        assert!(recent.block(1).is_some() && recent.block_by_hash(&old.hash).is_none());
     }
 }
