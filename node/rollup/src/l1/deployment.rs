@@ -47,8 +47,16 @@ impl From<ConfigMismatch> for CheckError {
     }
 }
 
-/// Compares all of `rollup.json` with L1. One attempt.
+/// Compares all of `rollup.json` with L1. What differs is looked at again, in another block: an endpoint that gets a block
+/// meanwhile may answer of two states. Errors of L1 are not asked about again.
 pub(super) async fn check(client: &L1Client, config: &RollupConfig) -> Result<(), CheckError> {
+    match check_once(client, config).await {
+        Err(CheckError::Mismatch(_)) => check_once(client, config).await,
+        checked => checked,
+    }
+}
+
+async fn check_once(client: &L1Client, config: &RollupConfig) -> Result<(), CheckError> {
     let deployment = read_deployment(client, config, &client.head().await?).await?;
     config.check(&deployment).map_err(CheckError::Mismatch)
 }
