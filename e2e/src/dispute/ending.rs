@@ -14,7 +14,7 @@ use super::{Arena, Divergence, Lie, lie::last_depth};
 /// it by a step.
 ///
 /// # Errors
-/// There is none; two targets of which one is narrowed down once more always have one.
+/// No such pair exists. Of two targets where one is narrowed down once more than the other, one always does.
 pub async fn ends_in_a_step(
     arena: &Arena,
     wrong: Range<u64>,
